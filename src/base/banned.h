@@ -1,0 +1,16 @@
+/*
+ * The old footguns become compile errors. Forced into every file of ours by the build.
+ */
+#ifndef TIDEMARK_BASE_BANNED_H
+#define TIDEMARK_BASE_BANNED_H
+
+#ifndef __cplusplus
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok strtok_r sscanf atoi atol atoll atof
+#pragma GCC poison strtol strtoul strtoll strtoull gmtime localtime asctime ctime
+#endif
+
+#endif

@@ -1,0 +1,42 @@
+#include "base/test.h"
+
+#include "base/clock.h"
+
+static void
+test_time_parse_and_format_are_inverse(void **state)
+{
+    (void)state;
+    char text[TIME_TEXT_BYTES];
+    int64_t us;
+    assert_true(time_parse(STR("2024-02-29T23:59:59.1234567+05:30"), &us));
+    assert_string_equal(time_format_us(us, text), "2024-02-29T18:29:59.123456Z");
+    assert_true(time_parse(STR("1969-12-31"), &us));
+    assert_true(us == -US_PER_DAY);
+    assert_string_equal(time_format_ms(us, text), "1969-12-31T00:00:00.000Z");
+}
+
+static void
+test_time_parse_refuses_what_is_not_a_time(void **state)
+{
+    (void)state;
+    int64_t us;
+    const char *const bad[] = {"", "2023-02-29", "2024-13-01", "2024-01-01T24:00:00Z", "2024-01-01T00:00:00",
+                               "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00Zx", "-024-01-01", "yesterday"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_false(time_parse(str_from_c(bad[i]), &us));
+}
+
+static void
+test_durations_read_as_people_write_them(void **state)
+{
+    (void)state;
+    char text[DURATION_TEXT_BYTES];
+    assert_string_equal(duration_format(330 * US_PER_S, text), "5m 30s");
+    assert_string_equal(duration_format(5 * US_PER_DAY + 12 * US_PER_HOUR + 30 * US_PER_MINUTE, text), "5d 12h 30m");
+    int64_t us;
+    assert_true(duration_parse(STR("1h30m"), &us));
+    assert_true(us == 90 * US_PER_MINUTE);
+    assert_false(duration_parse(STR("0s"), &us));
+    assert_false(duration_parse(STR("15"), &us));
+    assert_false(duration_parse(STR("999999999999999d"), &us));
+}

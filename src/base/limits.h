@@ -1,0 +1,71 @@
+/*
+ * Every limit of the program in one place: name, unit, reason (invariants, section 2).
+ */
+#ifndef TIDEMARK_BASE_LIMITS_H
+#define TIDEMARK_BASE_LIMITS_H
+
+/* Requests that reach us */
+#define LIMIT_REQUEST_LINE_BYTES (8 * 1024)          /* longer: 414 */
+#define LIMIT_HEADER_BYTES (16 * 1024)               /* longer: 431 */
+#define LIMIT_HEADER_FIELDS 100                      /* more: 431 */
+#define LIMIT_BODY_BYTES (1024 * 1024)               /* longer: 413 */
+#define LIMIT_BODY_LARGE_BYTES (5 * 1024 * 1024)     /* webhooks and templates */
+#define LIMIT_HEADER_DEADLINE_MS 10000               /* header block not complete by then: 408 */
+#define LIMIT_BODY_BYTES_PER_S 500                   /* slower on average after the first 10 s: 408 */
+#define LIMIT_WRITE_STALL_MS 30000                   /* a reader that takes nothing for so long is closed */
+#define LIMIT_JSON_DEPTH_API 64
+#define LIMIT_LIST_MAX 500                           /* largest `limit` of a list */
+#define LIMIT_COUNT_EXACT 10000                      /* a filtered total is counted no further */
+#define LIMIT_REQUEST_ID_BYTES 128
+#define LIMIT_IDEMPOTENCY_KEY_BYTES 255
+#define LIMIT_REQUEST_ARENA_BYTES (64 * 1024 * 1024) /* one exchange, its answer included */
+#define LIMIT_NAME_BYTES 200                         /* connection, job, tenant names */
+
+/* Requests that we send */
+#define LIMIT_VENDOR_BODY_BYTES (64 * 1024 * 1024)   /* decompressed page */
+#define LIMIT_VENDOR_RATIO 200                       /* decompressed : received, after the first MiB */
+#define LIMIT_JSON_DEPTH_VENDOR 128
+#define LIMIT_CONNECT_MS 10000
+#define LIMIT_FIRST_BYTE_MS 60000
+#define LIMIT_TOTAL_MS 300000
+#define LIMIT_DRIP_BYTES_PER_S 1024                  /* slower over LIMIT_DRIP_S: dropped */
+#define LIMIT_DRIP_S 30
+#define LIMIT_VENDOR_HEADER_BYTES (64 * 1024)
+#define LIMIT_VENDOR_HEADER_FIELDS 200
+#define LIMIT_IN_FLIGHT_BYTES (512L * 1024 * 1024)   /* all vendor bodies in memory together */
+
+/* Trying again */
+#define LIMIT_RETRY_5XX 8
+#define LIMIT_RETRY_PAGE_PARSE 3
+#define LIMIT_BACKOFF_BASE_MS 1000
+#define LIMIT_BACKOFF_CAP_MS (5 * 60 * 1000)
+#define LIMIT_RETRY_AFTER_MS (60 * 60 * 1000)        /* honoured up to an hour, then released with not_before */
+#define LIMIT_POISON_ATTEMPTS 3                      /* a page that kills the process so often is paused */
+
+/* Runs */
+#define LIMIT_PAGE_ARENA_BYTES (512L * 1024 * 1024)  /* one page, parsed and mapped */
+#define LIMIT_RUN_ARENA_BYTES (256L * 1024 * 1024)
+#define LIMIT_RUN_PAGES 10000000
+#define LIMIT_PAGES_WITHOUT_PROGRESS 1000            /* empty or all-seen pages in a row */
+#define LIMIT_RUN_LOG_LINES 100000
+#define LIMIT_RECORD_BYTES (4 * 1024 * 1024)         /* one mapped record */
+#define LIMIT_ERROR_MESSAGES 100                     /* in a reply; all are under rejected */
+#define LIMIT_DELETE_GUARD_PERCENT 20
+#define LIMIT_DELETE_GUARD_COUNT 10
+
+/* Templates: untrusted input */
+#define LIMIT_TEMPLATE_BYTES (5 * 1024 * 1024)
+#define LIMIT_TEMPLATE_ARENA_BYTES (512L * 1024 * 1024)
+#define LIMIT_TEMPLATE_DEPTH 128
+#define LIMIT_EXPRESSION_BYTES (64 * 1024)
+#define LIMIT_EXPRESSION_DEPTH 64
+#define LIMIT_EXPRESSION_STEPS 100000
+#define LIMIT_EXPRESSION_RESULT_BYTES (8 * 1024 * 1024)
+#define LIMIT_REGEX_STEPS 1000000
+#define LIMIT_REGEX_DEPTH 1000
+
+/* Who may try a password how often */
+#define LIMIT_AUTH_FAILURES 10
+#define LIMIT_AUTH_WINDOW_S 300
+
+#endif

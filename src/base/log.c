@@ -1,0 +1,286 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/encode.h"
+
+#define LOG_LINE_BYTES_MAX 16384
+#define LOG_VALUE_BYTES_MAX 2048
+#define LOG_SECRETS_MAX 4096
+#define LOG_SECRET_FORMS 7
+#define LOG_REDACT_ARENA_BYTES (8 * 1024 * 1024)
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+static const char mask[] = "[redacted]";
+
+static atomic_int min_level = LOG_INFO;
+static atomic_int sink_fd = STDERR_FILENO;
+static atomic_llong dropped;
+static pthread_mutex_t listener_lock = PTHREAD_MUTEX_INITIALIZER;
+static log_listener_fn *listener;
+static void *listener_ctx;
+
+/* Under secrets_lock. Forms of one secret stand together; `secret` repeats in each. */
+struct secret_form {
+    char *text;
+    size_t len;
+    uint64_t owner; /* hash of the raw secret: what log_secret_drop looks for */
+};
+static pthread_rwlock_t secrets_lock = PTHREAD_RWLOCK_INITIALIZER;
+static struct secret_form *forms;
+static size_t form_count, form_size;
+
+void
+log_set_level(enum log_level level)
+{
+    atomic_store(&min_level, level);
+}
+
+void
+log_set_fd(int fd)
+{
+    atomic_store(&sink_fd, fd);
+}
+
+int64_t
+log_lines_dropped(void)
+{
+    return atomic_load(&dropped);
+}
+
+void
+log_set_listener(log_listener_fn *fn, void *ctx)
+{
+    pthread_mutex_lock(&listener_lock);
+    listener = fn;
+    listener_ctx = ctx;
+    pthread_mutex_unlock(&listener_lock);
+}
+
+static uint64_t
+hash_bytes(struct str s)
+{
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+    for (size_t i = 0; i < s.len; i++)
+        hash = (hash ^ (unsigned char)s.ptr[i]) * UINT64_C(1099511628211);
+    return hash;
+}
+
+static void
+form_add(struct str text, uint64_t owner)
+{
+    if (text.len < LOG_SECRET_BYTES_MIN || form_count >= LOG_SECRETS_MAX * LOG_SECRET_FORMS)
+        return;
+    for (size_t i = 0; i < form_count; i++)
+        if (forms[i].owner == owner && str_eq((struct str){forms[i].text, forms[i].len}, text))
+            return;
+    if (form_count == form_size) {
+        size_t size = form_size ? form_size * 2 : 64;
+        struct secret_form *grown = alloc_resized(forms, size * sizeof(*forms));
+        if (!grown)
+            return;
+        forms = grown;
+        form_size = size;
+    }
+    char *copy = alloc_bytes(text.len);
+    if (!copy)
+        return;
+    memcpy(copy, text.ptr, text.len);
+    forms[form_count++] = (struct secret_form){copy, text.len, owner};
+}
+
+/* Base64 of a secret inside a longer text starts at one of three offsets; only whole triples are safe to match. */
+static void
+forms_add(struct str secret, uint64_t owner, struct buf *scratch)
+{
+    form_add(secret, owner);
+    buf_clear(scratch);
+    base64_encode(scratch, secret, BASE64_STANDARD);
+    form_add(str_slice(buf_str(scratch), 0, secret.len / 3 * 4), owner);
+    buf_clear(scratch);
+    base64_encode(scratch, secret, BASE64_URL);
+    form_add(str_slice(buf_str(scratch), 0, secret.len / 3 * 4), owner);
+    buf_clear(scratch);
+    hex_encode(scratch, secret);
+    form_add(buf_str(scratch), owner);
+    buf_clear(scratch);
+    buf_add_percent(scratch, secret, "");
+    form_add(buf_str(scratch), owner);
+    buf_clear(scratch);
+    buf_add_json_str(scratch, secret);
+    form_add(str_slice(buf_str(scratch), 1, scratch->len - 1), owner);
+}
+
+void
+log_secret_add(struct str secret)
+{
+    if (secret.len < LOG_SECRET_BYTES_MIN)
+        return;
+    struct buf scratch;
+    buf_init(&scratch, secret.len * 6 + 16);
+    pthread_rwlock_wrlock(&secrets_lock);
+    forms_add(secret, hash_bytes(secret), &scratch);
+    pthread_rwlock_unlock(&secrets_lock);
+    explicit_bzero(scratch.ptr ? scratch.ptr : (char *)&scratch, scratch.ptr ? scratch.size : 0);
+    buf_release(&scratch);
+}
+
+void
+log_secret_drop(struct str secret)
+{
+    uint64_t owner = hash_bytes(secret);
+    pthread_rwlock_wrlock(&secrets_lock);
+    size_t kept = 0;
+    for (size_t i = 0; i < form_count; i++) {
+        if (forms[i].owner != owner) {
+            forms[kept++] = forms[i];
+            continue;
+        }
+        explicit_bzero(forms[i].text, forms[i].len);
+        free(forms[i].text);
+    }
+    form_count = kept;
+    pthread_rwlock_unlock(&secrets_lock);
+}
+
+/* The length of a token of ours ("tm_" and at least 16 of its alphabet) or registered secret at s, or 0. */
+static size_t
+secret_at(struct str s)
+{
+    for (size_t i = 0; i < form_count; i++)
+        if (forms[i].len <= s.len && forms[i].text[0] == s.ptr[0] && memcmp(forms[i].text, s.ptr, forms[i].len) == 0)
+            return forms[i].len;
+    if (!str_starts(s, STR("tm_")) && !str_starts(s, STR("whsec_")))
+        return 0;
+    size_t len = 3;
+    while (len < s.len && (s.ptr[len] == '_' || s.ptr[len] == '-' || (s.ptr[len] >= '0' && s.ptr[len] <= '9') ||
+                           (s.ptr[len] >= 'A' && s.ptr[len] <= 'Z') || (s.ptr[len] >= 'a' && s.ptr[len] <= 'z')))
+        len++;
+    return len >= 16 ? len : 0;
+}
+
+static void
+add_redacted(struct buf *b, struct str text)
+{
+    pthread_rwlock_rdlock(&secrets_lock);
+    for (size_t i = 0; i < text.len;) {
+        size_t hidden = secret_at(str_skip(text, i));
+        if (hidden)
+            buf_add_c(b, mask);
+        else
+            buf_add_char(b, text.ptr[i]);
+        i += hidden ? hidden : 1;
+    }
+    pthread_rwlock_unlock(&secrets_lock);
+}
+
+struct str
+log_redact(struct arena *a, struct str text)
+{
+    struct buf b;
+    buf_init(&b, LOG_REDACT_ARENA_BYTES);
+    add_redacted(&b, text);
+    struct str result = buf_ok(&b) ? str_copy(a, buf_str(&b)) : str_copy(a, STR("[redacted: too long]"));
+    buf_release(&b);
+    return result;
+}
+
+/* Redacts first, cuts afterwards: a cut secret would no longer be recognised (I-29). */
+static void
+add_value(struct buf *line, struct str text)
+{
+    struct buf clean;
+    buf_init(&clean, LOG_REDACT_ARENA_BYTES);
+    add_redacted(&clean, text);
+    struct str value = str_slice(buf_str(&clean), 0, LOG_VALUE_BYTES_MAX);
+    while (value.len && !str_is_utf8(value) && clean.len > LOG_VALUE_BYTES_MAX && value.len > LOG_VALUE_BYTES_MAX - 4)
+        value.len--;
+    buf_add_json_str(line, str_is_utf8(value) ? value : STR("[not UTF-8]"));
+    buf_release(&clean);
+}
+
+static void
+add_field(struct buf *line, const struct log_field *field)
+{
+    buf_addf(line, ",\"%s\":", field->name);
+    if (field->type == LOG_FIELD_I64)
+        buf_add_i64(line, field->number);
+    else if (field->type == LOG_FIELD_BOOL)
+        buf_add_c(line, field->number ? "true" : "false");
+    else
+        add_value(line, field->text);
+}
+
+static void
+add_context(struct buf *line)
+{
+    struct check_context context = check_context_get();
+    if (context.request_id)
+        add_field(line, &LOG_C("requestId", context.request_id));
+    if (context.run_id)
+        add_field(line, &LOG_C("runId", context.run_id));
+    if (context.step)
+        add_field(line, &LOG_C("step", context.step));
+}
+
+/* The sink may be a pipe nobody reads: one write, and a line that does not fit is dropped. */
+static void
+write_line(struct str line)
+{
+    ssize_t wrote;
+    do
+        wrote = write(atomic_load(&sink_fd), line.ptr, line.len);
+    while (wrote < 0 && errno == EINTR);
+    if (wrote != (ssize_t)line.len)
+        atomic_fetch_add(&dropped, 1);
+}
+
+static void
+tell_listener(enum log_level level, struct str line)
+{
+    pthread_mutex_lock(&listener_lock);
+    if (listener)
+        listener(listener_ctx, level, line);
+    pthread_mutex_unlock(&listener_lock);
+}
+
+void
+log_write_fields(enum log_level level, const char *message, const struct log_field *fields)
+{
+    if ((int)level < atomic_load(&min_level))
+        return;
+    char time_text[TIME_TEXT_BYTES];
+    struct buf line;
+    buf_init(&line, LOG_LINE_BYTES_MAX);
+    buf_addf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":",
+             time_format_ms(clock_wall_us(clock_system()), time_text), level_names[level]);
+    add_value(&line, str_from_c(message));
+    add_context(&line);
+    for (; fields && fields->name; fields++)
+        add_field(&line, fields);
+    buf_add_c(&line, "}\n");
+    if (buf_ok(&line)) {
+        write_line(buf_str(&line));
+        tell_listener(level, buf_str(&line));
+    } else {
+        atomic_fetch_add(&dropped, 1);
+    }
+    buf_release(&line);
+}
+
+void
+log_err(enum log_level level, const char *message, const struct err *err)
+{
+    log_write(level, message, LOG_C("code", err_name(err->code)), LOG_C("error", err->message));
+}

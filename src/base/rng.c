@@ -1,0 +1,102 @@
+#include "base/rng.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+
+void
+rng_init(struct rng *rng, uint64_t seed)
+{
+    rng->state = seed;
+}
+
+static uint64_t
+system_u64(void)
+{
+    uint64_t value;
+    ssize_t got;
+    do
+        got = getrandom(&value, sizeof(value), 0);
+    while (got != (ssize_t)sizeof(value)); /* EINTR only: up to 256 bytes come whole */
+    return value;
+}
+
+void
+rng_init_system(struct rng *rng)
+{
+    rng->state = system_u64();
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014). */
+uint64_t
+rng_next(struct rng *rng)
+{
+    uint64_t z = (rng->state += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+uint64_t
+rng_below(struct rng *rng, uint64_t bound)
+{
+    CHECK(bound > 0);
+    return (uint64_t)(((unsigned __int128)rng_next(rng) * bound) >> 64);
+}
+
+double
+rng_unit(struct rng *rng)
+{
+    return (double)(rng_next(rng) >> 11) * 0x1.0p-53;
+}
+
+static const char *
+uuid_v7_from(uint64_t ms, uint64_t a, uint64_t b, char text[static UUID_TEXT_BYTES])
+{
+    snprintf(text, UUID_TEXT_BYTES, "%08llx-%04llx-7%03llx-%04llx-%012llx", (unsigned long long)(ms >> 16) & 0xffffffffu,
+             (unsigned long long)ms & 0xffff, (unsigned long long)(a & 0xfff),
+             (unsigned long long)(0x8000 | ((a >> 16) & 0x3fff)), (unsigned long long)b & 0xffffffffffffull);
+    return text;
+}
+
+const char *
+uuid_v7(struct rng *rng, int64_t wall_us, char text[static UUID_TEXT_BYTES])
+{
+    uint64_t a = rng_next(rng), b = rng_next(rng);
+    return uuid_v7_from((uint64_t)(wall_us / US_PER_MS), a, b, text);
+}
+
+const char *
+uuid_v7_now(char text[static UUID_TEXT_BYTES])
+{
+    uint64_t ms = (uint64_t)(clock_wall_us(clock_system()) / US_PER_MS);
+    return uuid_v7_from(ms, system_u64(), system_u64(), text);
+}
+
+static bool
+is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+bool
+uuid_is_valid(struct str text)
+{
+    if (text.len != UUID_TEXT_BYTES - 1)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? text.ptr[i] != '-' : !is_hex(text.ptr[i]))
+            return false;
+    }
+    return true;
+}
+
+int64_t
+backoff_ms(unsigned attempt, int64_t base_ms, int64_t cap_ms, struct rng *rng)
+{
+    int64_t ceiling = attempt > 30 || base_ms > (cap_ms >> attempt) ? cap_ms : base_ms << attempt;
+    return (int64_t)rng_below(rng, (uint64_t)ceiling + 1);
+}

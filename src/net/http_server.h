@@ -1,0 +1,88 @@
+/*
+ * The HTTP server (libmicrohttpd), as the doors see it.
+ *
+ * An exchange is one request and its answer. When a request has arrived whole and within the limits
+ * of base/limits.h, the server hands it to the handler on a thread of its own pool, where the handler
+ * may block (on the store, on a vendor). The handler answers with one of the http_reply functions, now
+ * or later and from any thread: until then the connection is suspended and costs no thread. Every
+ * exchange must be answered exactly once; the exchange and its arena are gone when the answer has been
+ * written or the client has left.
+ *
+ * What never reaches the handler, because the server answers it itself: 400 for what is not HTTP, 408,
+ * 413, 414, 431. Those bodies go through `refuse`, so that they speak the right dialect.
+ */
+#ifndef TIDEMARK_NET_HTTP_SERVER_H
+#define TIDEMARK_NET_HTTP_SERVER_H
+
+#include "net/http.h"
+
+struct http_server;
+
+struct http_exchange {
+    /* The request; slices live in `arena`. */
+    struct str method;            /* "GET" */
+    struct str path;              /* raw, still percent-encoded, without query: "/api/v1/sync" */
+    struct str query;             /* raw, without '?', or empty */
+    struct http_headers headers;
+    struct str body;              /* whole; empty when there is none */
+    bool has_body;                /* a length above 0 or chunked was announced */
+    struct str peer;              /* numeric address of the client */
+    struct arena *arena;          /* request arena: capped, single-threaded, hand over with the exchange */
+    void *user;                   /* the handler's own, e.g. who is asking */
+    struct http_server *server;
+};
+
+typedef void http_handler_fn(struct http_exchange *x, void *ctx);
+/* Fills a body for an answer that the server gives by itself; runs on a server thread, must not block. */
+typedef void http_refuse_fn(struct http_exchange *x, const struct err *err, void *ctx);
+/* The largest body accepted for this request (its method, path and headers are set). Must not block. */
+typedef size_t http_body_max_fn(const struct http_exchange *x, void *ctx);
+
+struct http_server_options {
+    struct str listen;            /* "127.0.0.1:3000", "[::1]:0"; port 0 picks one */
+    unsigned net_threads;         /* 0: chosen from the cores, 2..4 */
+    unsigned handler_threads_max; /* 0: 64; threads start when needed and end when idle */
+    unsigned connections_max;     /* 0: 4096; further ones wait in the backlog */
+    http_handler_fn *handler;
+    http_refuse_fn *refuse;       /* NULL: plain text */
+    http_body_max_fn *body_max;   /* NULL: LIMIT_BODY_BYTES */
+    void *ctx;
+};
+
+/* NULL with E_CONFIG (bad address) or E_UNAVAILABLE (address in use; the message says which). */
+struct http_server *http_server_new(const struct http_server_options *options, struct err *err);
+/* The port listened on. */
+int http_server_port(const struct http_server *server);
+/* No new requests; waits until every exchange is answered or `deadline_ms` has passed. */
+void http_server_drain(struct http_server *server, int64_t deadline_ms);
+/* After drain. Accepts NULL. */
+void http_server_free(struct http_server *server);
+
+/* Adds a header to the answer; before the reply. Texts are copied. */
+void http_reply_header(struct http_exchange *x, const char *name, struct str value);
+/* Answers. The body is copied unless it lies in x->arena. content_type NULL: none. */
+void http_reply(struct http_exchange *x, int status, const char *content_type, struct str body);
+
+/*
+ * Answers with a body made while it is sent. `pull` appends the next piece to `piece` on a pool thread,
+ * may block, and is asked again only when the client has taken what it gave (so nothing piles up).
+ *   STREAM_MORE   something was appended, ask again
+ *   STREAM_WAIT   nothing now: ask again after http_stream_wake(), at the latest in wait_ms
+ *   STREAM_END    that was all;   STREAM_BREAK  close the connection to show that it is incomplete
+ * `done` is called once in every case, also when the client left: release `ctx` there.
+ */
+enum http_stream_more { STREAM_MORE, STREAM_WAIT, STREAM_END, STREAM_BREAK };
+typedef enum http_stream_more http_stream_pull_fn(void *ctx, struct buf *piece, int64_t *wait_ms);
+typedef void http_stream_done_fn(void *ctx);
+struct http_stream;
+struct http_stream *http_reply_stream(struct http_exchange *x, int status, const char *content_type,
+                                      http_stream_pull_fn *pull, http_stream_done_fn *done, void *ctx);
+/* From any thread, until done was called. */
+void http_stream_wake(struct http_stream *stream);
+
+struct http_server_stats {
+    int64_t requests, refused, connections_open, exchanges_open, handler_threads;
+};
+struct http_server_stats http_server_stats(const struct http_server *server);
+
+#endif

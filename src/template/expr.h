@@ -1,0 +1,63 @@
+/*
+ * Expressions: text with {{ ... }} and {% ... %}, compiled once, evaluated often.
+ *
+ * The language is a subset of Jinja as low-code manifests use it (docs/templates.md lists it). The
+ * result of an evaluation is text that then goes through the reading of a Python literal: "1_000"
+ * becomes an integer, "{'a': 1}" a dict, "true" stays text. Callers that want the text as it is say so.
+ *
+ * Expressions come from templates, which are untrusted: evaluation counts steps, depth and bytes
+ * against base/limits.h and fails with E_LIMIT; it opens no file or socket and calls nothing outside.
+ * An expression that cannot be parsed fails when it is evaluated, not when it is compiled, so that one
+ * broken field does not take a template down (E_EXPRESSION, with the position).
+ */
+#ifndef TIDEMARK_TEMPLATE_EXPR_H
+#define TIDEMARK_TEMPLATE_EXPR_H
+
+#include "template/value.h"
+
+struct expr; /* immutable once compiled: shared by threads */
+
+/* text must live as long as the arena. NULL only when the arena is full. */
+struct expr *expr_compile(struct arena *a, struct str text);
+struct str expr_source(const struct expr *e);
+/* No braces at all: the text is the result (still coerced by expr_eval). */
+bool expr_is_plain(const struct expr *e);
+/* NULL, or why evaluation would fail: the syntax error with its byte position. */
+const char *expr_syntax_error(const struct expr *e);
+/* Does it look up this variable anywhere ("record", "stream_slice")? */
+bool expr_uses(const struct expr *e, struct str variable);
+
+#define EXPR_VARIABLES_MAX 24
+
+struct expr_scope {
+    struct arena *arena;     /* results and work live here */
+    int64_t now_us;          /* what now_utc() and today_utc() say */
+    unsigned steps_left;     /* set to LIMIT_EXPRESSION_STEPS by expr_scope_init; shared by evaluations in it */
+    size_t count;
+    struct {
+        struct str name;
+        struct value value;
+    } variables[EXPR_VARIABLES_MAX];
+};
+
+void expr_scope_init(struct expr_scope *scope, struct arena *a, int64_t now_us);
+/* Sets or replaces. `stream_interval` and `stream_partition` are aliases of `stream_slice` by themselves. */
+void expr_scope_set(struct expr_scope *scope, struct str name, struct value value);
+
+/*
+ * Evaluates and coerces. An unknown variable, a missing key in the middle of a chain, an unknown filter,
+ * wrong types: E_EXPRESSION with words that quote the expression. A missing key at the end gives
+ * VALUE_UNDEFINED for an expression that is nothing but that look-up, else empty text.
+ */
+MUST_USE bool expr_eval(const struct expr *e, struct expr_scope *scope, struct value *value_out, struct err *err);
+/* The text before coercion. */
+MUST_USE bool expr_eval_text(const struct expr *e, struct expr_scope *scope, struct str *text_out, struct err *err);
+/*
+ * For boolean fields: false for the fixed list of false results (empty, "False", "false", "0", "0.0",
+ * "{}", "[]", "()"), else true; a result of none or one blank counts as true (manifest-format, section 3).
+ */
+MUST_USE bool expr_eval_bool(const struct expr *e, struct expr_scope *scope, bool *result_out, struct err *err);
+/* The coercion alone: what a result text becomes. */
+struct value value_from_literal(struct arena *a, struct str text);
+
+#endif
