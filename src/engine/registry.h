@@ -1,0 +1,21 @@
+/*
+ * The templates in use, by name. Built-in ones are loaded at first use, so that a start costs nothing
+ * for platforms nobody connects to. Any thread.
+ */
+#ifndef TIDEMARK_ENGINE_REGISTRY_H
+#define TIDEMARK_ENGINE_REGISTRY_H
+
+#include "template/template.h"
+
+struct registry;
+
+struct registry *registry_new(struct err *err);
+void registry_free(struct registry *r);
+/* A reference the caller must unref. NULL with E_PLATFORM_NOT_SUPPORTED (the message lists the names there are) or why it does not load. */
+struct template *registry_get(struct registry *r, struct str name, struct err *err);
+/* Adds or replaces a template from its text (a user's own). */
+MUST_USE bool registry_put(struct registry *r, struct str name, struct str yaml, struct err *err);
+/* Names, sorted; in a. */
+size_t registry_names(struct registry *r, struct arena *a, struct str **names_out);
+
+#endif

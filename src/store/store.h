@@ -1,0 +1,73 @@
+/*
+ * The store: one database, many readers, and writes as closures.
+ *
+ * A write is a closure that is given a database handle inside a transaction. On SQLite one writer thread
+ * takes closures from a queue and groups those that wait into one commit, each in a savepoint of its
+ * own; on PostgreSQL the caller's thread runs it on a connection from the pool, and the whole closure is
+ * repeated after a deadlock, a serialization failure or a lost connection whose outcome page_seq decides.
+ * Hence the rules for a closure: it touches the database and its own memory only, sets its results anew
+ * each time (it may run twice), and blocks on nothing else. Its first statement is its fence, if it has
+ * one. Results may be shown to anybody only after the write has returned true: then it is on disk (I-1).
+ *
+ * The times that leases and order of observations use come from the database clock (store_now).
+ */
+#ifndef TIDEMARK_STORE_STORE_H
+#define TIDEMARK_STORE_STORE_H
+
+#include "base/clock.h"
+#include "store/db.h"
+
+struct store;
+
+struct store_options {
+    struct str url;              /* "postgres://..." or STR_NONE: SQLite in data_dir */
+    struct str data_dir;         /* folder of tidemark.db, keys, node id; made with mode 0700 when missing */
+    const struct clock *clock;
+    unsigned readers_max;        /* 0: 8 */
+    unsigned writers_max;        /* PostgreSQL pool; 0: 8 */
+    bool migrate;                /* bring the schema up to date (serve); false: E_STORE when it is older (tools) */
+    const struct db_driver *wrap;/* tests: trace or fail every Nth call of the real driver; NULL */
+};
+
+/*
+ * Opens, checks ownership (SQLite: one process), version (E_STORE_NEWER: file untouched) and integrity
+ * marks (E_STORE_CORRUPT: file untouched). NULL with err set.
+ */
+struct store *store_open(const struct store_options *options, struct err *err);
+/* Runs what is queued, then closes. Accepts NULL. */
+void store_close(struct store *st);
+
+typedef bool store_fn(struct db *db, void *ctx, struct err *err);
+typedef void store_done_fn(void *ctx, bool ok, const struct err *err);
+
+/* Blocks until committed. False: rolled back, or E_STORE_UNCERTAIN. */
+MUST_USE bool store_write(struct store *st, store_fn *fn, void *ctx, struct err *err);
+/*
+ * Returns at once; done is called once, on a store thread, and must not block. Short closures (API,
+ * webhooks) go before pages: say which.
+ */
+enum store_lane { STORE_SHORT, STORE_PAGE };
+void store_write_async(struct store *st, enum store_lane lane, store_fn *fn, void *ctx, store_done_fn *done);
+/* A read-only handle from the pool: one consistent snapshot per call. Blocks up to 5 s: E_STORE_BUSY. */
+MUST_USE bool store_read(struct store *st, store_fn *fn, void *ctx, struct err *err);
+
+/* The database clock, microseconds UTC; SQLite: the wall clock handed in. */
+int64_t store_now(struct db *db);
+/* Wakes whoever waits in store_wait_work when something was queued here (a hint only). */
+void store_poke(struct store *st);
+/* Blocks until poked, or another node has (LISTEN), or timeout. */
+void store_wait_work(struct store *st, int64_t timeout_ms);
+
+struct store_health {
+    const char *engine;          /* "sqlite 3.40.1", "postgresql 15.18" */
+    bool writable;
+    bool disk_full;
+    int64_t queue_length;
+    int64_t database_bytes;
+    int schema_version;
+};
+void store_health(struct store *st, struct store_health *health_out);
+/* This node's id: a UUID kept in the data folder. */
+struct str store_node_id(const struct store *st);
+
+#endif

@@ -1,0 +1,138 @@
+/*
+ * The page transaction, in batches.
+ *
+ * engine/page.c decides what each record becomes; these functions look up and write many rows at once,
+ * because that is what makes PostgreSQL fast (set statements over arrays) and costs SQLite nothing. All
+ * run inside one write closure, in the order of this file; the first of them is the fence.
+ *
+ * Ids inside are small integers that grow (`connection`, `stream`, `record`, `map`); UUIDs are for outside.
+ */
+#ifndef TIDEMARK_STORE_STORE_PAGE_H
+#define TIDEMARK_STORE_STORE_PAGE_H
+
+#include "store/store.h"
+
+#define FINGERPRINT_BYTES 16
+
+struct page_fence {
+    int64_t run;             /* runs.id */
+    int64_t epoch;
+    int64_t page_seq;        /* number of this page within the run, from 1; the row must stand at page_seq - 1 */
+};
+
+/*
+ * Checks run id, epoch, state running, page_seq, and that no pause or cancel was asked for; touches the
+ * run's row. E_FENCED when another worker has it; E_CANCELLED when the run may not go on (the caller looks
+ * at the run to see why). Also: extends the lease.
+ */
+MUST_USE bool store_page_fence(struct db *db, const struct page_fence *fence, int64_t lease_until_us, struct err *err);
+
+/* What is known of one external id. */
+struct map_row {
+    int64_t map;             /* entity_map.id; 0: none */
+    int64_t record;          /* records.id */
+    unsigned char fingerprint[FINGERPRINT_BYTES];
+    struct str version;      /* source_version */
+    int64_t observed_us;
+    bool deleted;            /* the map row is a tombstone */
+    bool linked;             /* other maps share its record */
+    bool erased;             /* a person had it erased: never bring it back */
+};
+/* rows_out has `count` places, in the order of ids (distinct); texts live in a. */
+MUST_USE bool store_map_lookup(struct db *db, struct arena *a, int64_t tenant, int64_t stream, const struct str *ids,
+                               size_t count, struct map_row *rows_out, struct err *err);
+
+/*
+ * Match keys: which record has this e-mail or phone. `key` is "email:ana@example.com" or
+ * "phone:+5581999990000", already normalised. record_out: the record, 0 for none, -1 for ambiguous
+ * (several records have it: links nothing).
+ */
+MUST_USE bool store_match_lookup(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, size_t count,
+                                 int64_t *records_out, struct err *err);
+/* Claims keys for records (the lock between connections): a key someone else took meanwhile becomes ambiguous. */
+MUST_USE bool store_match_claim(struct db *db, int64_t tenant, int64_t collection, const struct str *keys,
+                                const int64_t *records, size_t count, struct err *err);
+MUST_USE bool store_match_release(struct db *db, int64_t tenant, int64_t collection, const struct str *keys,
+                                  const int64_t *records, size_t count, struct err *err);
+/* Does this connection already map a record of its own to that record (any of its streams of this kind)? */
+MUST_USE bool store_record_has_map_of(struct db *db, int64_t tenant, int64_t record, int64_t connection, bool *has_out,
+                                      struct err *err);
+
+struct record_write {
+    int64_t record;          /* 0 on insert: filled with the new id */
+    char uuid[37];           /* filled by the caller on insert (UUIDv7, ordered) */
+    struct str data;         /* canonical JSON */
+    struct str title, status;
+    int64_t occurred_us;     /* 0: NULL */
+    int64_t parent;          /* records.id of the parent; 0: none */
+    bool deleted;            /* sets or clears deleted_at */
+    struct str changed;      /* on update: JSON of the changed fields' old values, for the history; empty: none */
+};
+/* Inserts; ids are taken in order. Updates raise version and set updated_at. */
+MUST_USE bool store_records_insert(struct db *db, int64_t tenant, int64_t collection, struct record_write *records,
+                                   size_t count, int64_t now_us, struct err *err);
+MUST_USE bool store_records_update(struct db *db, int64_t tenant, int64_t collection, const struct record_write *records,
+                                   size_t count, int64_t connection, int64_t run, int64_t now_us, struct err *err);
+/* The data of one record, in a. ROW_NONE when it does not exist. */
+enum row store_record_data(struct db *db, struct arena *a, int64_t tenant, int64_t record, struct str *data_out,
+                           struct err *err);
+
+struct map_write {
+    int64_t map;             /* 0: insert, filled with the new id */
+    int64_t record;
+    struct str external_id;
+    unsigned char fingerprint[FINGERPRINT_BYTES];
+    struct str version;
+    bool deleted;
+    struct str raw;          /* the vendor's record, already compressed by the caller; empty: keep what is there */
+    struct str url;
+};
+MUST_USE bool store_maps_write(struct db *db, int64_t tenant, int64_t stream, struct map_write *maps, size_t count,
+                               int64_t observed_us, int64_t now_us, struct err *err);
+/* Bases of other maps of a record that is about to change (copy on write, design section 5). */
+struct base_row {
+    int64_t map, stream;
+    struct str base;         /* JSON, or STR_NONE: the record agrees with this source */
+};
+MUST_USE bool store_bases_load(struct db *db, struct arena *a, int64_t tenant, int64_t record, struct base_row **rows_out,
+                               size_t *count_out, struct err *err);
+MUST_USE bool store_base_save(struct db *db, int64_t tenant, int64_t map, struct str base, struct err *err);
+
+struct rejected_write {
+    struct str external_id;  /* may be STR_NONE */
+    struct str reason;
+    struct str payload;      /* the vendor's record as JSON */
+};
+/* One row per (stream, external id): a newer rejection replaces the older; a success removes it. */
+MUST_USE bool store_rejected_write(struct db *db, int64_t tenant, int64_t stream, int64_t run,
+                                   const struct rejected_write *rows, size_t count, int64_t now_us, struct err *err);
+MUST_USE bool store_rejected_clear(struct db *db, int64_t tenant, int64_t stream, const struct str *ids, size_t count,
+                                   struct err *err);
+
+struct page_counts {
+    int64_t received, created, updated, skipped, deleted, errors; /* received = sum of the others (I-3) */
+    int64_t records_read;    /* before the template's filters */
+};
+
+/* What the page leaves behind besides records: its row, its mark, its log, its feed row. */
+struct page_mark {
+    struct page_fence fence;
+    int64_t tenant, connection, stream;
+    struct page_counts counts;
+    struct str position;     /* of the run in this stream: JSON */
+    uint64_t token_hash;     /* 0: none */
+    int64_t declared_total;  /* -1: not told */
+    const struct str *partitions, *states; /* watermarks to save, state_count of each */
+    size_t state_count;
+    struct str log;          /* compressed lines of this page; empty: none */
+    int64_t log_lines;
+    const int64_t *changed_records; /* for the change feed: one row per page, ids packed */
+    size_t changed_count;
+    const int64_t *seen_maps;       /* full pass: what was seen, for deletes; packed into one row */
+    size_t seen_count;
+    bool stream_done;
+    int64_t observed_us, now_us;
+};
+MUST_USE bool store_page_finish(struct db *db, const struct page_mark *mark, struct err *err);
+
+#endif
