@@ -46,6 +46,8 @@
 #define LIMIT_PAGE_ARENA_BYTES (512L * 1024 * 1024)  /* one page, parsed and mapped */
 #define LIMIT_RUN_ARENA_BYTES (256L * 1024 * 1024)
 #define LIMIT_RUN_PAGES 10000000
+#define LIMIT_RUN_BYTES (INT64_C(4) << 40)           /* of vendor answers, by one process */
+#define LIMIT_RUN_HOURS 168                          /* one process on one run */
 #define LIMIT_PAGES_WITHOUT_PROGRESS 1000            /* empty or all-seen pages in a row */
 #define LIMIT_RUN_LOG_LINES 100000
 #define LIMIT_RECORD_BYTES (4 * 1024 * 1024)         /* one mapped record */
@@ -59,10 +61,21 @@
 #define LIMIT_TEMPLATE_DEPTH 128
 #define LIMIT_EXPRESSION_BYTES (64 * 1024)
 #define LIMIT_EXPRESSION_DEPTH 64
+#define LIMIT_EXPRESSION_TREE_DEPTH 200              /* of the parsed tree: `a + b + c ...` is one level each */
 #define LIMIT_EXPRESSION_STEPS 100000
+#define LIMIT_EXPRESSION_MEMORY_BYTES (64 * 1024 * 1024) /* arena bytes one evaluation may take */
+#define LIMIT_VALUE_DEPTH 128                        /* nesting of a value that is printed, compared or read */
+#define LIMIT_DATETIME_STEPS 10000                   /* tries of one datetime_parse: formats are untrusted */
 #define LIMIT_EXPRESSION_RESULT_BYTES (8 * 1024 * 1024)
 #define LIMIT_REGEX_STEPS 1000000
 #define LIMIT_REGEX_DEPTH 1000
+#define LIMIT_SCHEMA_BYTES (1024 * 1024)             /* a schema, written compactly */
+#define LIMIT_SCHEMA_STEPS 1000000                   /* keywords tried in one validation */
+#define LIMIT_SCHEMA_DEPTH 2000                      /* of nested keywords: stops a $ref that goes in circles */
+#define LIMIT_REGEX_BYTES (64 * 1024)                /* one pattern */
+
+/* Secrets */
+#define LIMIT_SECRET_BYTES (1024 * 1024)             /* one sealed value, a whole credential object */
 
 /* Who may try a password how often */
 #define LIMIT_AUTH_FAILURES 10

@@ -72,7 +72,7 @@ MUST_USE bool seal_key_new(struct seal_master *m, struct str tenant, struct aren
  */
 MUST_USE bool seal_key_unwrap(struct seal_master *m, struct str tenant, struct str wrapped,
                               struct seal_key *key_out, struct err *err);
-/* The same data key under the present master key. wrapped_out may equal wrapped's storage no more. */
+/* The same data key under the present master key. */
 MUST_USE bool seal_key_rewrap(struct seal_master *m, struct str tenant, struct str wrapped, struct arena *a,
                               struct str *wrapped_out, struct err *err);
 /* Whether `wrapped` is under the present master key: what a rotation has left to do. False on failure too. */
