@@ -175,6 +175,22 @@ seal_key_is_current(struct seal_master *m, struct str wrapped)
     return wrapped_split(wrapped, &parts) && seal_master_id(m, id, &ignored) && str_eq_c(parts.master_id, id);
 }
 
+bool
+seal_master_knows(struct seal_master *m, struct str wrapped)
+{
+    struct wrapped parts;
+    struct err ignored = {0};
+    if (!wrapped_split(wrapped, &parts))
+        return false;
+    bool known = false;
+    for (size_t i = 0; i < seal_master_count(m) && !known; i++) {
+        struct master_keys keys;
+        known = seal_master_keys(m, i, &keys, &ignored) && str_eq_c(parts.master_id, keys.id);
+        OPENSSL_cleanse(&keys, sizeof(keys));
+    }
+    return known;
+}
+
 void
 seal_key_release(struct seal_key *key)
 {

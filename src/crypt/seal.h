@@ -77,6 +77,8 @@ MUST_USE bool seal_key_rewrap(struct seal_master *m, struct str tenant, struct s
                               struct str *wrapped_out, struct err *err);
 /* Whether `wrapped` is under the present master key: what a rotation has left to do. False on failure too. */
 bool seal_key_is_current(struct seal_master *m, struct str wrapped);
+/* Whether `wrapped` is under any of our master keys, the present or an older one. False on failure too. */
+bool seal_master_knows(struct seal_master *m, struct str wrapped);
 void seal_key_release(struct seal_key *key);
 
 /* Seals plain (any bytes, up to LIMIT_SECRET_BYTES) into ASCII text in the arena. E_TOO_LARGE, E_NO_MEMORY. */

@@ -11,7 +11,7 @@
 #ifndef TIDEMARK_ENGINE_ENGINE_H
 #define TIDEMARK_ENGINE_ENGINE_H
 
-#include "crypt/seal.h"
+#include "engine/keyring.h"
 #include "engine/registry.h"
 #include "net/http_client.h"
 #include "store/store.h"
@@ -24,7 +24,7 @@ struct engine_options {
     struct store *store;
     struct http_client *client;
     struct registry *templates;     /* name -> template */
-    const struct keyring *keys;     /* seals and opens credentials */
+    struct keyring *keys;           /* seals and opens credentials */
     const struct clock *clock;
     /* The operator's address for a template (<NAME>_BASE_URL), or STR_NONE. */
     struct str (*address_override)(void *ctx, struct str template_name);
