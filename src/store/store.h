@@ -26,7 +26,8 @@ struct store_options {
     unsigned readers_max;        /* 0: 8 */
     unsigned writers_max;        /* PostgreSQL pool; 0: 8 */
     bool migrate;                /* bring the schema up to date (serve); false: E_STORE when it is older (tools) */
-    const struct db_driver *wrap;/* tests: trace or fail every Nth call of the real driver; NULL */
+    struct db *(*wrap)(struct db *real, void *ctx); /* tests: trace or fail the Nth call (db_trace.h); NULL */
+    void *wrap_ctx;
 };
 
 /*

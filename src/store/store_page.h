@@ -14,7 +14,9 @@
 
 #define FINGERPRINT_BYTES 16
 
+/* run_fence() of store_run.h makes it from a claimed run. */
 struct page_fence {
+    int64_t tenant;
     int64_t run;             /* runs.id */
     int64_t epoch;
     int64_t page_seq;        /* number of this page within the run, from 1; the row must stand at page_seq - 1 */
@@ -35,7 +37,8 @@ struct map_row {
     struct str version;      /* source_version */
     int64_t observed_us;
     bool deleted;            /* the map row is a tombstone */
-    bool linked;             /* other maps share its record */
+    bool linked;             /* other maps that are no tombstones share its record */
+    bool has_base;           /* entity_map.base is set: the record no longer agrees with this source */
     bool erased;             /* a person had it erased: never bring it back */
 };
 /* rows_out has `count` places, in the order of ids (distinct); texts live in a. */
@@ -76,6 +79,17 @@ MUST_USE bool store_records_update(struct db *db, int64_t tenant, int64_t collec
 /* The data of one record, in a. ROW_NONE when it does not exist. */
 enum row store_record_data(struct db *db, struct arena *a, int64_t tenant, int64_t record, struct str *data_out,
                            struct err *err);
+
+/* What stands in many records, in the order asked: an update needs the old values (history, merge, match keys). */
+struct record_row {
+    bool found;
+    bool deleted;
+    struct str data, title, status;
+    int64_t occurred_us, parent;
+};
+/* records are distinct ids; rows_out has `count` places; texts live in a. */
+MUST_USE bool store_records_load(struct db *db, struct arena *a, int64_t tenant, const int64_t *records, size_t count,
+                                 struct record_row *rows_out, struct err *err);
 
 struct map_write {
     int64_t map;             /* 0: insert, filled with the new id */

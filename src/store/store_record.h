@@ -1,0 +1,90 @@
+/*
+ * Records read: what lists, the detail page and exports show. Writing them is store_page.h.
+ */
+#ifndef TIDEMARK_STORE_STORE_RECORD_H
+#define TIDEMARK_STORE_STORE_RECORD_H
+
+#include "store/db.h"
+
+struct record {
+    int64_t id, tenant, collection;
+    struct str uuid, kind;
+    struct str title, status; /* or STR_NONE */
+    int64_t occurred_us;     /* 0: none */
+    int64_t parent;          /* records.id, or 0 */
+    struct str parent_uuid;  /* or STR_NONE */
+    struct str data;         /* JSON: the mapped fields */
+    int64_t version;         /* from 1, raised by every change */
+    int64_t created_us, updated_us;
+    int64_t deleted_us;      /* 0: not deleted */
+};
+
+/* kind STR_NONE: any. Deleted ones are found too. */
+enum row store_record_get(struct db *db, struct arena *a, int64_t tenant, struct str kind, struct str uuid,
+                          struct record *record_out, struct err *err);
+enum row store_record_get_by_id(struct db *db, struct arena *a, int64_t tenant, int64_t record, struct record *record_out,
+                                struct err *err);
+/* By what the vendor calls it. */
+enum row store_record_by_external(struct db *db, struct arena *a, int64_t tenant, int64_t stream, struct str external_id,
+                                  struct record *record_out, struct err *err);
+
+enum record_order {
+    RECORD_NEWEST,           /* by id, newest first: for people */
+    RECORD_UPDATED,          /* by (updated_at, id), oldest first: for those who follow along */
+    RECORD_OLDEST,           /* by id, oldest first: for exports */
+};
+struct record_place {        /* where a page ended; zeroed: from the start */
+    int64_t updated_us, id;
+};
+struct record_filter {
+    enum record_order order;
+    int64_t updated_since_us; /* 0: any; inclusive */
+    bool include_deleted;
+    int64_t stream;          /* only what this stream maps; 0: any */
+    struct str status;       /* exact, or STR_NONE */
+    int64_t parent;          /* 0: any */
+    struct str text;         /* part of the title, ASCII case ignored; STR_NONE: any */
+    struct record_place after;
+    size_t offset, limit;
+};
+/*
+ * next_out: zeroed when there is no more. With RECORD_UPDATED rows that a transaction still in flight could
+ * overtake are left for the next call, so that nobody who follows loses a row.
+ */
+MUST_USE bool store_record_list(struct db *db, struct arena *a, int64_t tenant, int64_t collection,
+                                const struct record_filter *filter, struct record **rows_out, size_t *count_out,
+                                struct record_place *next_out, struct err *err);
+/* Counts no further than `most`; exact and cheap (a counter) for a filter that asks for nothing. */
+MUST_USE bool store_record_count(struct db *db, int64_t tenant, int64_t collection, const struct record_filter *filter,
+                                 int64_t most, int64_t *count_out, struct err *err);
+
+struct record_source {       /* one external id of a record */
+    int64_t map, connection, stream;
+    struct str connection_uuid, connection_name, template_name, stream_name, external_id, url, version;
+    int64_t observed_us, created_us, updated_us, deleted_us;
+};
+MUST_USE bool store_record_sources(struct db *db, struct arena *a, int64_t tenant, int64_t record,
+                                   struct record_source **rows_out, size_t *count_out, struct err *err);
+/* The vendor's record as kept, still compressed by the page's caller. */
+enum row store_record_raw(struct db *db, struct arena *a, int64_t tenant, int64_t map, struct str *raw_out, struct err *err);
+
+struct record_change {       /* one entry of the history */
+    int64_t id, version;     /* the version that these values were replaced at */
+    int64_t connection, run; /* who did it; 0: a local edit */
+    struct str fields;       /* JSON of the old values */
+    int64_t at_us;
+};
+/* Newest first. */
+MUST_USE bool store_record_history(struct db *db, struct arena *a, int64_t tenant, int64_t record, size_t limit,
+                                   struct record_change **rows_out, size_t *count_out, struct err *err);
+
+struct kind_count {
+    struct str kind;
+    int64_t collection;
+    int64_t live, deleted;
+};
+/* From the counters of the collections. */
+MUST_USE bool store_record_kinds(struct db *db, struct arena *a, int64_t tenant, struct kind_count **rows_out,
+                                 size_t *count_out, struct err *err);
+
+#endif
