@@ -1,0 +1,161 @@
+// Starts the program under test and talks to it, for whole-server tests. Node's built-ins only.
+//
+//   const vendor = await startSandbox({ sizes: { contacts: 1000 }, faults: ['429:after=3:count=2'] });
+//   const server = await startTidemark({ data, env: { TIDEMARK_LEASE_MS: '1000' } });
+//   const { status, body } = await server.api('POST', '/api/v1/sync/connections', {...});
+//   await server.stop();  await vendor.stop();
+//
+// Everything listens on loopback with a free port. A test ends what it started: stop(), kill().
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export const binary = process.env.TIDEMARK_BIN ?? 'build/test/src/cli/tidemark';
+const START_TIMEOUT_MS = 60_000;
+
+export const tempFolder = (name = 'test') => mkdtempSync(join(tmpdir(), `tidemark-${name}-`));
+export const removeFolder = (folder) => rmSync(folder, { recursive: true, force: true });
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Asks until the answer is there; the bound makes a hang a failure with a name.
+export async function until(what, ask, timeoutMs = START_TIMEOUT_MS, everyMs = 25) {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
+    if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
+    await pause(everyMs);
+  }
+}
+
+function launch(args, { env = {}, cwd } = {}) {
+  const child = spawn(binary, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text) => { output.stdout += text; });
+  child.stderr.setEncoding('utf8').on('data', (text) => { output.stderr += text; });
+  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
+  return { child, output, exited };
+}
+
+async function ready(process_, what, ask) {
+  return until(what, async () => {
+    if (process_.child.exitCode !== null || process_.child.signalCode !== null)
+      throw new Error(`${what}: it ended (${process_.child.exitCode ?? process_.child.signalCode})\n` +
+        `${process_.output.stdout}\n${process_.output.stderr.slice(-4000)}`);
+    return ask();
+  });
+}
+
+async function call(url, key, method, path, body, headers = {}) {
+  const init = { method, headers: { ...(key ? { Authorization: `Bearer ${key}` } : {}), ...headers } };
+  if (body !== undefined) {
+    init.body = typeof body === 'string' ? body : JSON.stringify(body);
+    init.headers['Content-Type'] ??= 'application/json';
+  }
+  const reply = await fetch(url + path, init);
+  const text = await reply.text();
+  const isJson = (reply.headers.get('content-type') ?? '').includes('json') && !text.includes('}\n{');
+  return { status: reply.status, headers: reply.headers, text, body: isJson && text ? JSON.parse(text) : text };
+}
+
+// The server with its data folder. `args` are added to `serve`; settings go as TIDEMARK_* in `env`.
+export async function startTidemark({ data = tempFolder(), args = [], env = {}, port = 0 } = {}) {
+  const file = join(data, 'server.json');
+  rmSync(file, { force: true });
+  const process_ = launch(['serve', '--port', String(port), '--data', data, ...args], { env });
+  const server = await ready(process_, 'tidemark serve', async () => {
+    if (!existsSync(file)) return null;
+    try {
+      const { url, address, key } = JSON.parse(readFileSync(file, 'utf8'));
+      const base = url ?? address;
+      const reply = await fetch(`${base}/readyz`).catch(() => null);
+      return reply?.ok ? { url: base, key } : null;
+    } catch {
+      return null; // half written
+    }
+  });
+  return {
+    ...server, data, pid: process_.child.pid, output: process_.output,
+    api: (method, path, body, headers) => call(server.url, server.key, method, path, body, headers),
+    anonymous: (method, path, body, headers) => call(server.url, null, method, path, body, headers),
+    async stop(signal = 'SIGTERM') {
+      process_.child.kill(signal);
+      return process_.exited;
+    },
+    async kill() {
+      process_.child.kill('SIGKILL');
+      return process_.exited;
+    },
+    exited: process_.exited,
+  };
+}
+
+// The simulated vendors on their own.
+export async function startSandbox({ seed = 7, sizes = {}, faults = [], args = [], port = 0 } = {}) {
+  const options = ['sandbox', '--listen', `127.0.0.1:${port}`, '--seed', String(seed), '--json'];
+  for (const [entity, count] of Object.entries(sizes)) options.push('--size', `${entity}=${count}`);
+  for (const fault of faults) options.push('--fault', fault);
+  const process_ = launch([...options, ...args]);
+  const url = await ready(process_, 'tidemark sandbox', async () => {
+    const line = process_.output.stdout.split('\n').find((l) => l.startsWith('{'));
+    return line ? JSON.parse(line).url : null;
+  });
+  const json = async (method, path, body) => (await call(url, null, method, path, body)).body;
+  return {
+    url, output: process_.output, json,
+    raw: (method, path, body, headers) => call(url, null, method, path, body, headers),
+    ledger: () => json('GET', '/_sandbox/ledger'),
+    async truth(vendor, entity) {
+      const { text } = await call(url, null, 'GET', `/_sandbox/truth/${vendor}/${entity}`);
+      return text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+    },
+    mutate: (what) => json('POST', '/_sandbox/mutate', what),
+    async stop() {
+      process_.child.kill('SIGTERM');
+      return process_.exited;
+    },
+  };
+}
+
+// One command of the command line, to its end.
+export function tidemark(args, { env = {}, input, timeout = 120_000 } = {}) {
+  const done = spawnSync(binary, args, { env: { ...process.env, ...env }, input, encoding: 'utf8', timeout });
+  return { code: done.status, stdout: done.stdout, stderr: done.stderr };
+}
+
+export const isFinished = (run) => ['success', 'error', 'cancelled'].includes(run.status);
+
+export async function finishedRun(server, runId, timeoutMs = 300_000) {
+  return until(`run ${runId} finishes`, async () => {
+    const { body } = await server.api('GET', `/api/v1/sync/runs/${runId}`);
+    return body?.data && isFinished(body.data) ? body.data : null;
+  }, timeoutMs, 50);
+}
+
+// Every page of a list, by cursor.
+export async function listAll(server, path) {
+  const rows = [];
+  let cursor = '';
+  for (let pages = 0; pages < 100_000; pages++) {
+    const mark = path.includes('?') ? '&' : '?';
+    const { status, body } = await server.api('GET', `${path}${mark}limit=500${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`);
+    if (status !== 200) throw new Error(`GET ${path}: ${status} ${JSON.stringify(body)}`);
+    rows.push(...body.data);
+    cursor = body.meta.nextCursor;
+    if (!cursor) return rows;
+  }
+  throw new Error(`GET ${path}: the cursor never ended`);
+}
+
+// A small seeded generator, so that a failing test can be run again as it was.
+export function seeded(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let z = Math.imul(state ^ (state >>> 15), state | 1);
+    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
+    return ((z ^ (z >>> 14)) >>> 0) / 4294967296;
+  };
+}
