@@ -173,6 +173,15 @@ arena_grow(struct arena *a, void *old, size_t old_bytes, size_t new_bytes)
     return grown;
 }
 
+bool
+arena_owns(const struct arena *a, const void *ptr)
+{
+    for (const struct arena_block *block = a->newest; block; block = block->older)
+        if ((uintptr_t)ptr >= (uintptr_t)block->bytes && (uintptr_t)ptr < (uintptr_t)block->bytes + block->used)
+            return true;
+    return false;
+}
+
 struct arena_mark
 arena_mark(const struct arena *a)
 {

@@ -12,6 +12,7 @@
 #ifndef TIDEMARK_BASE_ARENA_H
 #define TIDEMARK_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/str.h"
@@ -49,6 +50,9 @@ char *arena_alloc_bytes(struct arena *a, size_t bytes);
  * old_bytes. New bytes are not zeroed. NULL as above, `old` stays valid then.
  */
 void *arena_grow(struct arena *a, void *old, size_t old_bytes, size_t new_bytes);
+
+/* Do the bytes at ptr come from this arena? Costs a step per block. */
+bool arena_owns(const struct arena *a, const void *ptr);
 
 #define ARENA_NEW(a, type) ((type *)arena_alloc((a), sizeof(type)))
 #define ARENA_ARRAY(a, type, count) ((type *)arena_alloc_array((a), (count), sizeof(type)))

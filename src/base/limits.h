@@ -12,6 +12,8 @@
 #define LIMIT_BODY_LARGE_BYTES (5 * 1024 * 1024)     /* webhooks and templates */
 #define LIMIT_HEADER_DEADLINE_MS 10000               /* header block not complete by then: 408 */
 #define LIMIT_BODY_BYTES_PER_S 500                   /* slower on average after the first 10 s: 408 */
+#define LIMIT_BODY_GRACE_MS 10000
+#define LIMIT_KEEP_ALIVE_MS 75000                    /* an idle connection is closed */
 #define LIMIT_WRITE_STALL_MS 30000                   /* a reader that takes nothing for so long is closed */
 #define LIMIT_JSON_DEPTH_API 64
 #define LIMIT_LIST_MAX 500                           /* largest `limit` of a list */
@@ -71,8 +73,9 @@
 #define LIMIT_REGEX_DEPTH 1000
 #define LIMIT_SCHEMA_BYTES (1024 * 1024)             /* a schema, written compactly */
 #define LIMIT_SCHEMA_STEPS 1000000                   /* keywords tried in one validation */
-#define LIMIT_SCHEMA_DEPTH 2000                      /* of nested keywords: stops a $ref that goes in circles */
-#define LIMIT_REGEX_BYTES (64 * 1024)                /* one pattern */
+#define LIMIT_SCHEMA_DEPTH 1000                      /* of nested keywords: stops a $ref that goes in circles */
+#define LIMIT_REGEX_BYTES (16 * 1024)                /* one pattern */
+#define LIMIT_REGEX_HEAP_KIB (16 * 1024)             /* what one match may take to remember where it could go back */
 
 /* Secrets */
 #define LIMIT_SECRET_BYTES (1024 * 1024)             /* one sealed value, a whole credential object */

@@ -3,7 +3,8 @@
  *
  * A request is started and later completes; nobody needs a thread while it is on its way. Limits of
  * base/limits.h hold for each: connect, first byte, total time, slow drip, decompressed size and
- * ratio, header size. Redirects are not followed. Each address is judged by the address policy at
+ * ratio, header size. Redirects are followed only where the request allows it; a redirect that is not
+ * followed is an answer like any other. Each address is judged by the address policy at
  * connect time, after name resolution, so that rebinding cannot get around it (I-33, F27). TLS is
  * always verified. Proxies from the environment are not used.
  */
@@ -16,11 +17,20 @@
 struct http_client;
 struct http_call; /* one request on its way */
 
+/* Shorter deadlines for tests; 0: the limit of base/limits.h. The program leaves all at 0. */
+struct http_client_test {
+    int64_t connect_ms, first_byte_ms;
+    int64_t drip_ms;         /* the window in which LIMIT_DRIP_BYTES_PER_S is measured */
+    int64_t in_flight_bytes; /* of all bodies together */
+};
+
 struct http_client_options {
     const struct address_policy *policy; /* must outlive the client */
     unsigned connections_per_host_max;   /* 0: 16 */
     unsigned connections_max;            /* 0: 256 */
     struct str user_agent;               /* STR_NONE: "tidemark/<version>" */
+    struct str ca_file;                  /* PEM file of the operator's own authorities; STR_NONE: the system's */
+    struct http_client_test test;
 };
 
 /* NULL with E_NO_MEMORY or E_INTERNAL. Thread-safe from then on. */
@@ -38,23 +48,30 @@ struct http_request {
     unsigned redirects_max;       /* 0 (default) .. 3; https only, same origin keeps credentials, else dropped */
     /* The operator's own address (settings file, variable, sandbox): the policy lets it pass (D27). */
     bool operator_address;
+    /*
+     * Called once when the reply is there (http_call_poll gives it), on the client's thread: must not block
+     * nor free the call; who gives one frees the call only after it was called. NULL: nobody is told.
+     */
+    void (*on_done)(void *ctx);
+    void *on_done_ctx;
 };
 
 struct http_reply {
     int status;                   /* 0 when none arrived */
     struct http_headers headers;
-    struct str body;              /* decompressed */
+    struct str body;              /* decompressed; empty unless code is E_OK */
     int64_t sent_wall_us;         /* our clock when the request was sent */
     int64_t duration_us;
     enum err_code code;           /* E_OK, or why there is no whole answer: E_NETWORK, E_TIMEOUT, E_PAGE_TOO_LARGE,
                                      E_BAD_PAGE (broken encoding or short body), E_ADDRESS_REFUSED, E_SHUTTING_DOWN,
-                                     E_CANCELLED */
+                                     E_CANCELLED, E_NO_MEMORY, E_UNAVAILABLE (too many bodies in memory at once) */
     char message[200];            /* for a person, when code is not E_OK; never a secret */
 };
 
 /*
  * Starts a request; the texts are copied. NULL with E_ADDRESS_REFUSED (the URL is not http(s), or its
- * scheme is refused), E_NO_MEMORY or E_SHUTTING_DOWN. Finish with http_call_wait and http_call_free.
+ * scheme is refused, or it holds a password), E_VALIDATION_FAILED (a method or header that is not HTTP),
+ * E_NO_MEMORY or E_SHUTTING_DOWN. Headers that frame the message (Content-Length, ...) are left out. Finish with http_call_wait and http_call_free.
  */
 struct http_call *http_client_start(struct http_client *client, const struct http_request *request, struct err *err);
 /* Blocks until it is done. The reply lives in the call until http_call_free. */

@@ -9,7 +9,10 @@
  * written or the client has left.
  *
  * What never reaches the handler, because the server answers it itself: 400 for what is not HTTP, 408,
- * 413, 414, 431. Those bodies go through `refuse`, so that they speak the right dialect.
+ * 413, 414, 431, and 503 while draining. Those bodies go through `refuse`, so that they speak the right
+ * dialect; `refuse` answers with http_reply before it returns. Only what libmicrohttpd refuses before we
+ * see it (a head beyond 128 KiB, an unknown HTTP version, a length or chunk that is no number) has the
+ * right status with a short body of the library's.
  */
 #ifndef TIDEMARK_NET_HTTP_SERVER_H
 #define TIDEMARK_NET_HTTP_SERVER_H
@@ -33,10 +36,19 @@ struct http_exchange {
 };
 
 typedef void http_handler_fn(struct http_exchange *x, void *ctx);
-/* Fills a body for an answer that the server gives by itself; runs on a server thread, must not block. */
+/*
+ * Answers (http_reply) for the server; runs on a server thread, must not block. Method, path, headers may be
+ * empty: what has arrived is set.
+ */
 typedef void http_refuse_fn(struct http_exchange *x, const struct err *err, void *ctx);
 /* The largest body accepted for this request (its method, path and headers are set). Must not block. */
 typedef size_t http_body_max_fn(const struct http_exchange *x, void *ctx);
+
+/* Shorter deadlines for tests; 0: the limit of base/limits.h. The program leaves all at 0. */
+struct http_server_test {
+    int64_t head_ms, body_grace_ms, keep_alive_ms, write_stall_ms;
+    int64_t handler_idle_ms;
+};
 
 struct http_server_options {
     struct str listen;            /* "127.0.0.1:3000", "[::1]:0"; port 0 picks one */
@@ -47,18 +59,26 @@ struct http_server_options {
     http_refuse_fn *refuse;       /* NULL: plain text */
     http_body_max_fn *body_max;   /* NULL: LIMIT_BODY_BYTES */
     void *ctx;
+    struct http_server_test test;
 };
 
 /* NULL with E_CONFIG (bad address) or E_UNAVAILABLE (address in use; the message says which). */
 struct http_server *http_server_new(const struct http_server_options *options, struct err *err);
 /* The port listened on. */
 int http_server_port(const struct http_server *server);
-/* No new requests; waits until every exchange is answered or `deadline_ms` has passed. */
+/*
+ * No new connections; further requests on open ones get 503. Streams that wait are asked once more and
+ * broken off if they still have nothing. Waits until every exchange is answered and every stream done, or
+ * `deadline_ms` has passed.
+ */
 void http_server_drain(struct http_server *server, int64_t deadline_ms);
-/* After drain. Accepts NULL. */
+/*
+ * After drain. Accepts NULL. Waits for handlers and pulls that run. An exchange that was taken and not
+ * answered is given up: answering it later is allowed and frees it (its `server` must not be used then).
+ */
 void http_server_free(struct http_server *server);
 
-/* Adds a header to the answer; before the reply. Texts are copied. */
+/* Adds a header to the answer; before the reply. Texts are copied. One that is empty or would break its line is left out. */
 void http_reply_header(struct http_exchange *x, const char *name, struct str value);
 /* Answers. The body is copied unless it lies in x->arena. content_type NULL: none. */
 void http_reply(struct http_exchange *x, int status, const char *content_type, struct str body);
@@ -69,7 +89,13 @@ void http_reply(struct http_exchange *x, int status, const char *content_type, s
  *   STREAM_MORE   something was appended, ask again
  *   STREAM_WAIT   nothing now: ask again after http_stream_wake(), at the latest in wait_ms
  *   STREAM_END    that was all;   STREAM_BREAK  close the connection to show that it is incomplete
- * `done` is called once in every case, also when the client left: release `ctx` there.
+ * `done` is called once in every case, also when the client left: release `ctx` there. It runs on a pool
+ * thread (on another one at the server's end).
+ *
+ * Called by the handler on its own thread, nothing is pulled before the handler has returned, so it can
+ * keep the result where http_stream_wake is called from. From another thread the stream may already be
+ * done when this returns: hold a lock that `done` takes. NULL when the stream ended before it began;
+ * `done` has been or will be called.
  */
 enum http_stream_more { STREAM_MORE, STREAM_WAIT, STREAM_END, STREAM_BREAK };
 typedef enum http_stream_more http_stream_pull_fn(void *ctx, struct buf *piece, int64_t *wait_ms);

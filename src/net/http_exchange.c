@@ -1,0 +1,435 @@
+/*
+ * One request and its answer, from the request line to the last byte.
+ *
+ * libmicrohttpd calls in this order, on the net thread of the connection: on_uri (request line), on_access
+ * (head), on_access (pieces of the body), on_access (whole), on_access again after a resume, and
+ * on_completed. Between "whole" and the resume the exchange belongs to whoever answers it.
+ *
+ * The one difficulty is the end of the server while a handler still holds an exchange. The state decides
+ * who comes first: HANDED -> ANSWERED by the answer, HANDED -> ABANDONED by the server; the memory goes
+ * with the last of two references, so a late answer finds an exchange that is only its own.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "net/http_server_priv.h"
+
+#define BODY_FIRST_BYTES 4096 /* room for a chunked body at first; doubles */
+
+/* The exchange whose handler runs on this thread, and what is to be resumed when it returns. */
+static _Thread_local struct exchange *handling;
+static _Thread_local bool resume_later;
+
+struct exchange *
+exchange_new(struct http_server *server, struct http_entry *entry, struct MHD_Connection *connection)
+{
+    struct exchange *e = alloc_zeroed(1, sizeof(*e));
+    if (!e)
+        return NULL;
+    e->magic = EXCHANGE_MAGIC;
+    e->server = server;
+    e->entry = entry;
+    e->connection = connection;
+    atomic_init(&e->state, EXCHANGE_RECEIVING);
+    atomic_init(&e->refs, 1);
+    arena_init(&e->arena, LIMIT_REQUEST_ARENA_BYTES);
+    e->x = (struct http_exchange){.method = STR(""), .path = STR(""), .query = STR(""), .body = STR(""),
+                                  .arena = &e->arena, .server = server};
+    if (entry)
+        e->x.peer = str_copy(&e->arena, str_from_c(entry->peer));
+    return e;
+}
+
+void
+exchange_unref(struct exchange *e)
+{
+    CHECK(e->magic == EXCHANGE_MAGIC);
+    if (atomic_fetch_sub(&e->refs, 1) != 1)
+        return;
+    if (e->answer.stream)
+        stream_release_unsent(e->answer.stream);
+    e->magic = 0;
+    arena_release(&e->arena);
+    free(e);
+}
+
+static struct exchange *
+exchange_of(struct http_exchange *x)
+{
+    struct exchange *e = (struct exchange *)((char *)x - offsetof(struct exchange, x));
+    CHECK(e->magic == EXCHANGE_MAGIC);
+    return e;
+}
+
+/* ---- the request arrives ---- */
+
+/* RFC 9112, section 3.2.2: a server must take the absolute form too; only its path and query matter to us. */
+static struct str
+without_authority(struct str target)
+{
+    ptrdiff_t at = str_find_str(target, STR("://"));
+    if (at < 0 || (!str_starts_nocase(target, STR("http://")) && !str_starts_nocase(target, STR("https://"))))
+        return target;
+    struct str rest = str_skip(target, (size_t)at + 3);
+    for (size_t i = 0; i < rest.len; i++)
+        if (rest.ptr[i] == '/' || rest.ptr[i] == '?')
+            return str_skip(rest, i);
+    return STR("");
+}
+
+void *
+exchange_on_uri(void *ctx, const char *uri, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct http_entry *entry = info ? info->socket_context : NULL;
+    struct exchange *e = entry ? exchange_new(ctx, entry, connection) : NULL;
+    if (!e)
+        return NULL;
+    struct str target = str_copy(&e->arena, without_authority(str_from_c(uri ? uri : "")));
+    if (str_is_none(target) || str_is_none(e->x.peer)) {
+        exchange_unref(e);
+        return NULL;
+    }
+    str_cut(target, '?', &e->x.path, &e->x.query);
+    if (e->x.path.len == 0)
+        e->x.path = STR("/");
+    pthread_mutex_lock(&entry->lock);
+    entry->exchange = e;
+    pthread_mutex_unlock(&entry->lock);
+    entry_phase(entry, PHASE_HEAD);
+    return e;
+}
+
+/* A body of known length gets its room at once; pages that never arrive cost no memory. */
+static bool
+body_reserve(struct exchange *e, size_t bytes)
+{
+    if (bytes <= e->body_size)
+        return true;
+    size_t size = e->body_size ? e->body_size * 2 : BODY_FIRST_BYTES;
+    while (size < bytes)
+        size *= 2;
+    char *grown = arena_grow(&e->arena, e->body_size ? (char *)(uintptr_t)e->x.body.ptr : NULL, e->x.body.len, size);
+    if (!grown)
+        return false;
+    e->x.body.ptr = grown;
+    e->body_size = size;
+    return true;
+}
+
+static bool
+body_append(struct exchange *e, const char *bytes, size_t count)
+{
+    if (count > e->body_max - e->x.body.len)
+        return err_set(&e->refusal, E_TOO_LARGE, "The body is larger than the %zu bytes allowed here", e->body_max);
+    if (!body_reserve(e, e->x.body.len + count))
+        return err_no_memory(&e->refusal);
+    memcpy((char *)(uintptr_t)e->x.body.ptr + e->x.body.len, bytes, count);
+    e->x.body.len += count;
+    atomic_fetch_add_explicit(&e->entry->body_bytes, (long long)count, memory_order_relaxed);
+    return true;
+}
+
+/* ---- the answer leaves ---- */
+
+static bool
+response_headers(struct MHD_Response *response, const struct http_answer *answer, bool last)
+{
+    bool ok = !answer->content_type ||
+              MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->content_type) == MHD_YES;
+    for (const struct reply_header *h = answer->headers; h; h = h->next)
+        ok = MHD_add_response_header(response, h->name.ptr, h->value.ptr) == MHD_YES && ok;
+    if (last)
+        ok = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES && ok;
+    return ok;
+}
+
+static struct MHD_Response *
+response_new(struct http_answer *answer)
+{
+    if (!answer->stream)
+        return MHD_create_response_from_buffer(answer->body.len, (void *)(uintptr_t)answer->body.ptr,
+                                               MHD_RESPMEM_PERSISTENT);
+    struct http_stream *stream = answer->stream;
+    answer->stream = NULL; /* the response owns it from here */
+    return stream_response(stream);
+}
+
+static enum MHD_Result
+queue_no_memory(struct http_server *server, struct MHD_Connection *connection)
+{
+    return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, server->no_memory);
+}
+
+static enum MHD_Result
+queue_answer(struct exchange *e)
+{
+    struct http_answer *answer = &e->answer;
+    e->queued = true;
+    entry_phase(e->entry, PHASE_WRITING);
+    if (answer->failed)
+        return queue_no_memory(e->server, e->connection);
+    struct MHD_Response *response = response_new(answer);
+    if (!response)
+        return queue_no_memory(e->server, e->connection);
+    bool last = atomic_load(&e->server->draining) || atomic_load(&e->state) == EXCHANGE_REFUSING;
+    enum MHD_Result result = MHD_NO;
+    if (response_headers(response, answer, last))
+        result = MHD_queue_response(e->connection, (unsigned)answer->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result
+refuse_now(struct exchange *e, const struct err *err, bool body_unread)
+{
+    e->entry->lingers |= body_unread;
+    refuse_fill(e, err);
+    return queue_answer(e);
+}
+
+/* ---- to the handler and back ---- */
+
+static void
+job_run(struct http_job *job)
+{
+    struct exchange *e = (struct exchange *)((char *)job - offsetof(struct exchange, job));
+    struct http_server *server = e->server;
+    struct MHD_Connection *connection = e->connection;
+    handling = e;
+    resume_later = false;
+    server->options.handler(&e->x, server->options.ctx);
+    handling = NULL;
+    if (resume_later)
+        server_resume(server, connection);
+}
+
+/* The pool stops before a handler saw it. */
+static void
+job_discard(struct http_job *job)
+{
+    struct exchange *e = (struct exchange *)((char *)job - offsetof(struct exchange, job));
+    struct err err = {0};
+    err_set(&err, E_SHUTTING_DOWN, NULL);
+    if (e->server->options.refuse)
+        e->server->options.refuse(&e->x, &err, e->server->options.ctx);
+    else
+        http_reply(&e->x, err_http(E_SHUTTING_DOWN), "text/plain; charset=utf-8", STR("The server is stopping\n"));
+}
+
+static enum MHD_Result
+hand_over(struct exchange *e)
+{
+    struct http_server *server = e->server;
+    struct err err = {0};
+    if (atomic_load(&server->draining)) {
+        err_set(&err, E_SHUTTING_DOWN, NULL);
+        return refuse_now(e, &err, false);
+    }
+    e->open = true;
+    server_open_add(server);
+    atomic_fetch_add(&server->requests, 1);
+    entry_phase(e->entry, PHASE_HANDLING);
+    atomic_store(&e->refs, 2);
+    atomic_store(&e->state, EXCHANGE_HANDED);
+    e->job = (struct http_job){.run = job_run, .discard = job_discard};
+    MHD_suspend_connection(e->connection);
+    if (!http_pool_submit(&server->pool, &e->job))
+        job_discard(&e->job);
+    return MHD_YES;
+}
+
+static enum MHD_Result
+take_head(struct exchange *e, const char *method, const char *version)
+{
+    struct err err = {0};
+    e->head_done = true;
+    bool ok = request_read_head(e, method, version, &err);
+    if (!ok)
+        return refuse_now(e, &err, true);
+    if (e->x.has_body)
+        entry_phase(e->entry, PHASE_BODY);
+    return MHD_YES;
+}
+
+enum MHD_Result
+exchange_on_access(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
+                   const char *version, const char *upload, size_t *upload_bytes, void **context)
+{
+    (void)url; /* already decoded; ours is raw */
+    struct exchange *e = *context;
+    if (!e)
+        return queue_no_memory(ctx, connection);
+    CHECK(e->magic == EXCHANGE_MAGIC);
+    if (!e->head_done)
+        return take_head(e, method, version);
+    if (*upload_bytes > 0) {
+        if (!body_append(e, upload, *upload_bytes))
+            return MHD_NO; /* on_completed answers with e->refusal */
+        *upload_bytes = 0;
+        return MHD_YES;
+    }
+    int state = atomic_load(&e->state);
+    if (state == EXCHANGE_RECEIVING)
+        return hand_over(e);
+    return state == EXCHANGE_ANSWERED ? queue_answer(e) : MHD_NO;
+}
+
+/* An answer for a request that ended before libmicrohttpd would take one. False: none is due. */
+static bool
+late_refusal(const struct exchange *e, enum MHD_RequestTerminationCode code, struct err *err_out)
+{
+    if (e->queued || atomic_load(&e->state) != EXCHANGE_RECEIVING)
+        return false;
+    if (e->refusal.code != E_OK) {
+        *err_out = e->refusal;
+        return true;
+    }
+    if (atomic_load(&e->entry->reaped) == REAPED_LATE) {
+        err_set(err_out, E_REQUEST_TIMEOUT, NULL);
+        return true;
+    }
+    struct tcp_facts facts;
+    bool ours = code == MHD_REQUEST_TERMINATED_WITH_ERROR && tcp_facts_get(e->entry->fd, &facts) && facts.sent == 0 &&
+                !facts.peer_left;
+    if (ours)
+        err_set(err_out, E_VALIDATION_FAILED, "The request is not valid HTTP");
+    return ours;
+}
+
+void
+exchange_on_completed(void *ctx, struct MHD_Connection *connection, void **context,
+                      enum MHD_RequestTerminationCode code)
+{
+    (void)connection;
+    struct http_server *server = ctx;
+    struct exchange *e = *context;
+    if (!e)
+        return;
+    *context = NULL;
+    struct err err = {0};
+    if (late_refusal(e, code, &err)) {
+        e->entry->lingers = true;
+        refuse_raw(server, e->entry, e, &err);
+    }
+    struct http_entry *entry = e->entry;
+    pthread_mutex_lock(&entry->lock);
+    entry->exchange = NULL;
+    pthread_mutex_unlock(&entry->lock);
+    atomic_fetch_add(&entry->requests, 1);
+    entry_phase(entry, PHASE_IDLE);
+    bool open = e->open;
+    exchange_unref(e);
+    if (open)
+        server_open_drop(server);
+}
+
+void
+exchange_abandon(struct exchange *e)
+{
+    int handed = EXCHANGE_HANDED;
+    if (atomic_compare_exchange_strong(&e->state, &handed, EXCHANGE_ABANDONED))
+        server_resume(e->server, e->connection);
+}
+
+/* ---- what handlers call ---- */
+
+/* A header that would break out of its line is our own mistake or an attack: it is left out. */
+static bool
+header_is_sane(struct str name, struct str value)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if ((unsigned char)name.ptr[i] <= ' ' || name.ptr[i] == ':' || (unsigned char)name.ptr[i] >= 0x7f)
+            return false;
+    for (size_t i = 0; i < value.len; i++)
+        if ((unsigned char)value.ptr[i] < ' ' || value.ptr[i] == 0x7f)
+            return false;
+    return name.len > 0;
+}
+
+void
+http_reply_header(struct http_exchange *x, const char *name, struct str value)
+{
+    struct exchange *e = exchange_of(x);
+    struct http_answer *answer = &e->answer;
+    if (value.len == 0 || !header_is_sane(str_from_c(name), value))
+        return;
+    struct reply_header *header = ARENA_NEW(&e->arena, struct reply_header);
+    char *name_copy = str_cstr(&e->arena, str_from_c(name));
+    char *value_copy = str_cstr(&e->arena, value);
+    if (!header || !name_copy || !value_copy) {
+        answer->failed = true;
+        return;
+    }
+    *header = (struct reply_header){.name = str_from_c(name_copy), .value = {value_copy, value.len}};
+    if (answer->headers_last)
+        answer->headers_last->next = header;
+    else
+        answer->headers = header;
+    answer->headers_last = header;
+}
+
+/*
+ * The answer is complete: back to the net thread. The exchange may be gone when this returns. With `later`
+ * the connection goes on only when the handler that runs on this thread has returned.
+ */
+static bool
+hand_back(struct exchange *e, bool later)
+{
+    int handed = EXCHANGE_HANDED;
+    struct http_server *server = e->server;
+    struct MHD_Connection *connection = e->connection;
+    if (!atomic_compare_exchange_strong(&e->state, &handed, EXCHANGE_ANSWERED)) {
+        CHECK(handed == EXCHANGE_REFUSING || handed == EXCHANGE_ABANDONED); /* else it was answered twice */
+        if (handed == EXCHANGE_ABANDONED)
+            exchange_unref(e);
+        return handed == EXCHANGE_REFUSING;
+    }
+    atomic_fetch_sub(&e->refs, 1); /* the net thread has the other one */
+    if (later && handling == e)
+        resume_later = true;
+    else
+        server_resume(server, connection);
+    return true;
+}
+
+static void
+answer_set(struct exchange *e, int status, const char *content_type)
+{
+    CHECK(status >= 200 && status <= 599);
+    CHECK(e->answer.status == 0);
+    e->answer.status = status;
+    if (content_type && !(e->answer.content_type = str_cstr(&e->arena, str_from_c(content_type))))
+        e->answer.failed = true;
+}
+
+void
+http_reply(struct http_exchange *x, int status, const char *content_type, struct str body)
+{
+    struct exchange *e = exchange_of(x);
+    answer_set(e, status, content_type);
+    e->answer.body = body;
+    if (body.len > 0 && !arena_owns(&e->arena, body.ptr)) {
+        e->answer.body = str_copy(&e->arena, body);
+        e->answer.failed |= str_is_none(e->answer.body);
+    }
+    hand_back(e, false);
+}
+
+struct http_stream *
+http_reply_stream(struct http_exchange *x, int status, const char *content_type, http_stream_pull_fn *pull,
+                  http_stream_done_fn *done, void *ctx)
+{
+    struct exchange *e = exchange_of(x);
+    answer_set(e, status, content_type);
+    if (atomic_load(&e->state) == EXCHANGE_ABANDONED) { /* the server may be gone */
+        done(ctx);
+        hand_back(e, false);
+        return NULL;
+    }
+    struct http_stream *stream = stream_new(e->server, e->connection, e->entry->fd, pull, done, ctx);
+    e->answer.stream = stream;
+    e->answer.failed |= !stream;
+    return hand_back(e, true) ? stream : NULL;
+}
