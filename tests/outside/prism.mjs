@@ -1,0 +1,47 @@
+// Prism, the OpenAPI mock and validating proxy, around the vendors' official files.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+const modules = process.env.TIDEMARK_OUTSIDE_MODULES ?? join(import.meta.dirname ?? '.', 'node_modules');
+const START_TIMEOUT_MS = 60_000;
+
+export const prismIsInstalled = () => existsSync(join(modules, '.bin', 'prism'));
+
+const freePort = () =>
+  new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+
+async function start(args) {
+  const port = await freePort();
+  const child = spawn(join(modules, '.bin', 'prism'), [...args, '-h', '127.0.0.1', '-p', String(port)],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => { log += text; });
+  for (const end = Date.now() + START_TIMEOUT_MS; !log.includes('is listening');) {
+    if (Date.now() > end || child.exitCode !== null) throw new Error(`prism did not start: ${log.slice(-2000)}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return {
+    url: `http://127.0.0.1:${port}`,
+    log: () => log,
+    // Whatever Prism had to object to, on either side.
+    violations: () => log.split('\n').filter((line) => /violation|✖|error/i.test(line)),
+    async stop() {
+      child.kill('SIGTERM');
+      if (child.exitCode === null && child.signalCode === null) await new Promise((resolve) => child.once('exit', resolve));
+    },
+  };
+}
+
+// Answers from the file's own schemas.
+export const startMock = (file) => start(['mock', file]);
+// Stands between: an answer or a request that breaks the file becomes an error for both sides to see.
+export const startProxy = (file, upstream) => start(['proxy', file, upstream, '--errors']);
