@@ -103,14 +103,17 @@ export async function startSandbox({ seed = 7, sizes = {}, faults = [], args = [
     return line ? JSON.parse(line).url : null;
   });
   const json = async (method, path, body) => (await call(url, null, method, path, body)).body;
+  const lines = async (path) => {
+    const { text } = await call(url, null, 'GET', path);
+    return text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  };
   return {
     url, output: process_.output, json,
     raw: (method, path, body, headers) => call(url, null, method, path, body, headers),
-    ledger: () => json('GET', '/_sandbox/ledger'),
-    async truth(vendor, entity) {
-      const { text } = await call(url, null, 'GET', `/_sandbox/truth/${vendor}/${entity}`);
-      return text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
-    },
+    // Every request it took: {seq, vendor, method, target, status, ...}.
+    ledger: () => lines('/_sandbox/ledger'),
+    // What the vendor holds now, record by record.
+    truth: (vendor, entity) => lines(`/_sandbox/truth/${vendor}/${entity}`),
     mutate: (what) => json('POST', '/_sandbox/mutate', what),
     async stop() {
       process_.child.kill('SIGTERM');
