@@ -162,3 +162,14 @@ export function seeded(seed) {
     return ((z ^ (z >>> 14)) >>> 0) / 4294967296;
   };
 }
+
+// A new, empty database on the PostgreSQL server of the tests (TIDEMARK_TEST_PG: "host=... user=... dbname=...").
+let databases = 0;
+export function freshDatabase(purpose) {
+  const words = Object.fromEntries(process.env.TIDEMARK_TEST_PG.trim().split(/\s+/).map((word) => word.split('=')));
+  const name = `tidemark_${purpose}_${process.pid}_${++databases}`;
+  const made = spawnSync('psql', ['-q', process.env.TIDEMARK_TEST_PG, '-c', `CREATE DATABASE ${name}`], { encoding: 'utf8' });
+  if (made.status !== 0) throw new Error(`CREATE DATABASE ${name}: ${made.stderr}`);
+  const port = words.port ? `&port=${words.port}` : '';
+  return `postgres:///${name}?host=${encodeURIComponent(words.host)}&user=${words.user}${port}`;
+}
