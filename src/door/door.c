@@ -1,0 +1,318 @@
+/*
+ * What is common to all routes, in this order: request id, route, who, tenant, body, idempotency, handler,
+ * answer. Whoever fails stops there, and its error leaves in the dialect of the route's door.
+ */
+#include "door/door_priv.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "door/dialect_priv.h"
+#include "door/idempotency_priv.h"
+#include "door/routes_priv.h"
+
+#define DOOR_ARENA_BYTES (64 * 1024)
+#define RETRY_AFTER_OTHERWISE_MS 1000
+
+static bool
+copy_texts(struct door *door, const struct door_options *o)
+{
+    struct arena *a = &door->arena;
+    door->parts.public_url = o->public_url.len ? str_copy(a, o->public_url) : STR_NONE;
+    door->identity.local_key = o->local_key.len ? str_copy(a, o->local_key) : STR_NONE;
+    door->identity.jwt_policy.issuer = o->jwt_issuer.len ? str_copy(a, o->jwt_issuer) : STR_NONE;
+    door->identity.jwt_policy.audience = o->jwt_audience.len ? str_copy(a, o->jwt_audience) : STR_NONE;
+    return (!o->local_key.len || door->identity.local_key.ptr) && (!o->public_url.len || door->parts.public_url.ptr) &&
+           (!o->jwt_issuer.len || door->identity.jwt_policy.issuer.ptr) &&
+           (!o->jwt_audience.len || door->identity.jwt_policy.audience.ptr);
+}
+
+struct door *
+door_new(const struct door_options *o, struct err *err)
+{
+    struct door *door = alloc_zeroed(1, sizeof(*door));
+    if (!door) {
+        err_no_memory(err);
+        return NULL;
+    }
+    door->magic = DOOR_MAGIC;
+    arena_init(&door->arena, DOOR_ARENA_BYTES);
+    door->parts = (struct door_parts){.store = o->store, .engine = o->engine, .templates = o->templates,
+                                      .clock = o->clock, .sandbox = o->sandbox};
+    door->keys = o->keys;
+    door->metrics_public = o->metrics_public;
+    door->started_us = clock_wall_us(o->clock);
+    door->identity = (struct identity_options){.store = o->store, .clock = o->clock, .jwt = o->jwt,
+                                               .failures = auth_failures_new(o->clock)};
+    if (!door->identity.failures || !copy_texts(door, o)) {
+        door_free(door);
+        err_no_memory(err);
+        return NULL;
+    }
+    return door;
+}
+
+void
+door_free(struct door *door)
+{
+    if (!door)
+        return;
+    CHECK(door->magic == DOOR_MAGIC);
+    auth_failures_free(door->identity.failures);
+    arena_release(&door->arena);
+    door->magic = 0;
+    free(door);
+}
+
+void
+door_set_server(struct door *door, const struct http_server *server)
+{
+    atomic_store(&door->server, server);
+}
+
+void
+door_stopping(struct door *door)
+{
+    atomic_store(&door->stopping, true);
+}
+
+const struct door_parts *
+request_parts(const struct request *r)
+{
+    return &r->door->parts;
+}
+
+/* ---- answering ---- */
+
+static void
+common_headers(struct http_exchange *x, struct str request_id)
+{
+    http_reply_header(x, "X-Request-Id", request_id);
+    http_reply_header(x, "Cache-Control", STR("no-store"));
+    http_reply_header(x, "X-Content-Type-Options", STR("nosniff"));
+    http_reply_header(x, "X-Frame-Options", STR("DENY"));
+    http_reply_header(x, "Referrer-Policy", STR("no-referrer"));
+    http_reply_header(x, "Content-Security-Policy",
+                      STR("default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"));
+}
+
+static void
+error_headers(struct http_exchange *x, const struct err *err, const char *allow)
+{
+    char seconds[24];
+    int status = dialect_status(err);
+    if (status == 401)
+        http_reply_header(x, "WWW-Authenticate", STR("Bearer realm=\"tidemark\""));
+    if (status == 405)
+        http_reply_header(x, "Allow", str_from_c(allow));
+    if (status != 429 && status != 503 && !err->retry_after_ms)
+        return;
+    int64_t wait_ms = err->retry_after_ms > 0 ? err->retry_after_ms : RETRY_AFTER_OTHERWISE_MS;
+    snprintf(seconds, sizeof(seconds), "%lld", (long long)((wait_ms + 999) / 1000));
+    http_reply_header(x, "Retry-After", str_from_c(seconds));
+}
+
+static void
+reply_error(struct request *r, const struct err *err)
+{
+    if (dialect_status(err) >= 500 || !dialect_is_ours_to_tell(err))
+        log_err(LOG_ERROR, "a request failed", err);
+    if (r->reply.done)
+        r->reply.done(r->reply.stream);
+    r->reply.pull = NULL;
+    r->reply.done = NULL;
+    buf_clear(&r->reply.body);
+    r->reply.type = dialect_write(r->dialect, r->as_problem, err, r->id, &r->reply.body);
+    r->reply.status = dialect_status(err);
+    error_headers(r->x, err, r->match.allow);
+}
+
+static void
+count_answer(struct door *door, int status, int64_t began_us)
+{
+    int class = status / 100;
+    if (class > 0 && class < STATUS_CLASSES)
+        atomic_fetch_add_explicit(&door->answers[class], 1, memory_order_relaxed);
+    int64_t took_us = clock_monotonic_us(door->parts.clock) - began_us;
+    atomic_fetch_add_explicit(&door->answer_us, took_us, memory_order_relaxed);
+}
+
+/* The exchange, its arena and so the request are gone when this returns. */
+static void
+send_reply(struct request *r, int64_t began_us)
+{
+    struct http_exchange *x = r->x;
+    struct reply reply = r->reply;
+    CHECK(reply.status != 0);
+    common_headers(x, r->id);
+    count_answer(r->door, reply.status, began_us);
+    log_write(LOG_DEBUG, "request", LOG_S("method", x->method), LOG_S("path", x->path), LOG_I("status", reply.status),
+              LOG_S("who", r->who.subject));
+    check_context(NULL, NULL, NULL);
+    if (reply.pull)
+        http_reply_stream(x, reply.status, reply.type, reply.pull, reply.done, reply.stream);
+    else
+        http_reply(x, reply.status, reply.type, buf_str(&reply.body));
+    buf_release(&reply.body);
+}
+
+/* ---- the way in ---- */
+
+static bool
+find_route(struct request *r, struct err *err)
+{
+    switch (router_match(routes, route_count, r->arena, r->x->method, r->x->path, &r->match)) {
+    case ROUTE_FOUND:
+        r->dialect = r->match.route->dialect;
+        return true;
+    case ROUTE_NO_PATH: return err_set(err, E_NOT_FOUND, "There is nothing at this address");
+    case ROUTE_NO_METHOD:
+        return err_set(err, E_METHOD_NOT_ALLOWED, "This address takes %s, not %.*s", r->match.allow,
+                       STR_ARG(str_slice(r->x->method, 0, 20)));
+    case ROUTE_BAD_PATH: return err_set(err, E_VALIDATION_FAILED, "The address holds a broken %%-escape");
+    case ROUTE_NO_ROOM: break;
+    }
+    return err_no_memory(err);
+}
+
+static bool
+read_query(struct request *r, struct err *err)
+{
+    if (r->x->query.len == 0)
+        return true;
+    return http_query_parse(r->arena, r->x->query, &r->query, &r->query_count) ||
+           err_set(err, E_VALIDATION_FAILED, "The query holds a broken %%-escape");
+}
+
+static struct str
+named_tenant(const struct request *r)
+{
+    static const char *const headers[] = {"orgid", "X-Tenant-Id", "companyId"};
+    for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+        struct str value = http_header_get(&r->x->headers, headers[i]);
+        if (value.len)
+            return value;
+    }
+    struct str value = request_query(r, "companyId");
+    return value.len ? value : STR_NONE;
+}
+
+static bool
+is_open(const struct request *r)
+{
+    enum route_access access = r->match.route->access;
+    return access == ACCESS_ANYONE || (access == ACCESS_METRICS && r->door->metrics_public);
+}
+
+static bool
+authorize(struct request *r, struct err *err)
+{
+    const struct route *route = r->match.route;
+    if (is_open(r))
+        return true;
+    if (!identity_find(&r->door->identity, r->x, &r->who, err) || !identity_may(&r->who, route->access, err))
+        return false;
+    if (route->flags & ROUTE_NO_TENANT)
+        return true;
+    return identity_tenant(r->door->parts.store, &r->who, r->arena, named_tenant(r), &r->tenant, err);
+}
+
+static bool
+run_handler(struct request *r, struct err *err)
+{
+    struct idempotency idempotency;
+    if (!request_read_body(r, err) || !idempotency_begin(r, r->door->keys, &idempotency, err))
+        return false;
+    if (idempotency.replay)
+        return true;
+    bool ok = r->match.route->handle(r, err);
+    if (!ok)
+        reply_error(r, err);
+    idempotency_end(r, r->door->keys, &idempotency, ok ? E_OK : err->code);
+    return true;
+}
+
+static struct request *
+request_new(struct door *door, struct http_exchange *x)
+{
+    struct request *r = ARENA_NEW(x->arena, struct request);
+    if (!r)
+        return NULL;
+    r->door = door;
+    r->x = x;
+    r->arena = x->arena;
+    r->id = request_id_choose(x->arena, http_header_get(&x->headers, "X-Request-Id"));
+    r->dialect = router_dialect_of(x->path);
+    r->as_problem = request_wants_problem(http_header_get(&x->headers, "Accept"));
+    buf_init(&r->reply.body, REPLY_BYTES_MAX);
+    return r;
+}
+
+void
+door_handle(struct http_exchange *x, void *ctx)
+{
+    struct door *door = ctx;
+    CHECK(door->magic == DOOR_MAGIC);
+    int64_t began_us = clock_monotonic_us(door->parts.clock);
+    struct request *r = request_new(door, x);
+    if (!r) {
+        http_reply(x, 503, NULL, STR(""));
+        return;
+    }
+    check_context(r->id.ptr, NULL, NULL);
+    struct err err = {.items = r->items};
+    bool ok = find_route(r, &err) && read_query(r, &err) && authorize(r, &err) && run_handler(r, &err);
+    if (!ok)
+        reply_error(r, &err);
+    send_reply(r, began_us);
+}
+
+void
+door_refuse(struct http_exchange *x, const struct err *err, void *ctx)
+{
+    struct door *door = ctx;
+    struct buf body;
+    buf_init(&body, REPLY_BYTES_MAX);
+    struct str id = request_id_choose(x->arena, http_header_get(&x->headers, "X-Request-Id"));
+    bool as_problem = request_wants_problem(http_header_get(&x->headers, "Accept"));
+    const char *type = dialect_write(router_dialect_of(x->path), as_problem, err, id, &body);
+    common_headers(x, id);
+    error_headers(x, err, "");
+    count_answer(door, dialect_status(err), clock_monotonic_us(door->parts.clock));
+    http_reply(x, dialect_status(err), type, buf_str(&body));
+    buf_release(&body);
+}
+
+size_t
+door_body_max(const struct http_exchange *x, void *ctx)
+{
+    (void)ctx;
+    struct route_match match;
+    enum route_result found = router_match(routes, route_count, x->arena, x->method, x->path, &match);
+    bool large = found == ROUTE_FOUND && (match.route->flags & ROUTE_BODY_LARGE);
+    return large ? LIMIT_BODY_LARGE_BYTES : LIMIT_BODY_BYTES;
+}
+
+static const char *
+access_name(enum route_access access)
+{
+    switch (access) {
+    case ACCESS_ANYONE: return "anyone";
+    case ACCESS_READ: return "content:read";
+    case ACCESS_UPDATE: return "content:update";
+    case ACCESS_DELETE: return "content:delete";
+    case ACCESS_ADMIN: return "admin";
+    case ACCESS_METRICS: return "admin, or anyone with metrics.public";
+    }
+    return "";
+}
+
+bool
+door_routes_text(struct buf *b)
+{
+    for (size_t i = 0; i < route_count; i++)
+        buf_addf(b, "%s %s %s\n", routes[i].method, routes[i].pattern, access_name(routes[i].access));
+    return buf_ok(b);
+}

@@ -1,0 +1,26 @@
+/* The door itself, for the files that show its state (health.c) or run its requests (door.c). */
+#ifndef TIDEMARK_DOOR_DOOR_PRIV_H
+#define TIDEMARK_DOOR_DOOR_PRIV_H
+
+#include <stdatomic.h>
+
+#include "door/identity_priv.h"
+
+#define DOOR_MAGIC 0x7d00f00d
+#define STATUS_CLASSES 6
+
+struct door {
+    unsigned magic;
+    struct arena arena;             /* the copied texts; immutable after door_new */
+    struct door_parts parts;
+    struct keyring *keys;
+    struct identity_options identity;
+    bool metrics_public;
+    int64_t started_us;             /* wall */
+    _Atomic(const struct http_server *) server;
+    atomic_bool stopping;
+    atomic_int_fast64_t answers[STATUS_CLASSES]; /* by first digit of the status */
+    atomic_int_fast64_t answer_us;  /* time spent on them, together */
+};
+
+#endif

@@ -1,0 +1,16 @@
+/* What lists, one entity and exports share. */
+#ifndef TIDEMARK_DOOR_ENTITIES_PRIV_H
+#define TIDEMARK_DOOR_ENTITIES_PRIV_H
+
+#include "door/request_priv.h"
+#include "store/store_record.h"
+
+/* "contacts" of "/api/v1/contacts/:id". */
+struct str entity_kind(const struct request *r);
+/* The members of an entity: ours first, then its mapped fields. False when the arena is full. */
+MUST_USE bool entity_write(struct json_writer *w, struct arena *a, const struct record *record);
+/* Fills r->reply with a stream of the whole collection: NDJSON or CSV. */
+MUST_USE bool entity_export(struct request *r, const struct record_filter *filter, int64_t collection, bool csv,
+                            struct err *err);
+
+#endif

@@ -1,0 +1,127 @@
+#include "door/idempotency_priv.h"
+
+#include "base/log.h"
+#include "crypt/digest.h"
+#include "door/dialect_priv.h"
+
+struct step {
+    struct request *request;
+    const struct idempotency_key *key;
+    struct idempotency_answer answer;
+    struct arena *arena;
+};
+
+static bool
+begin(struct db *db, void *ctx, struct err *err)
+{
+    struct step *s = ctx;
+    s->answer = (struct idempotency_answer){0};
+    return store_idempotency_begin(db, s->arena, s->key, store_now(db), &s->answer, err);
+}
+
+static bool
+finish(struct db *db, void *ctx, struct err *err)
+{
+    struct step *s = ctx;
+    return store_idempotency_finish(db, s->key, &s->answer, store_now(db), err);
+}
+
+static bool
+forget(struct db *db, void *ctx, struct err *err)
+{
+    struct step *s = ctx;
+    return store_idempotency_forget(db, s->key, err);
+}
+
+static struct seal_place
+place_of(const struct request *r, const struct idempotency_key *key)
+{
+    return (struct seal_place){r->tenant.uuid, STR("idempotency"), key->key, STR("answer")};
+}
+
+static struct str
+route_text(struct request *r)
+{
+    return str_format(r->arena, "%.*s %.*s %.*s", STR_ARG(r->x->method), STR_ARG(r->x->path), STR_ARG(r->x->query));
+}
+
+static bool
+replay(struct request *r, struct keyring *keys, const struct idempotency *i, const struct idempotency_answer *answer,
+       struct err *err)
+{
+    struct str body = answer->body;
+    struct secret opened = {0};
+    if ((r->match.route->flags & ROUTE_SECRET) && body.len) {
+        struct seal_place place = place_of(r, &i->key);
+        if (!keyring_open(keys, r->tenant.id, &place, body, &opened, err))
+            return false;
+        body = secret_reveal(&opened);
+    }
+    r->reply.status = (int)answer->status;
+    r->reply.type = !body.len ? NULL : answer->status >= 400 && r->as_problem ? PROBLEM_TYPE : JSON_TYPE;
+    buf_clear(&r->reply.body);
+    bool ok = buf_add(&r->reply.body, body);
+    secret_release(&opened);
+    reply_header(r, "Idempotency-Replayed", STR("true"));
+    return ok || err_no_memory(err);
+}
+
+bool
+idempotency_begin(struct request *r, struct keyring *keys, struct idempotency *i, struct err *err)
+{
+    *i = (struct idempotency){0};
+    struct str text = http_header_get(&r->x->headers, "Idempotency-Key");
+    int64_t tenant = r->tenant.id ? r->tenant.id : r->who.tenant.id;
+    if (str_is_none(text) || !(r->match.route->flags & ROUTE_CREATES) || !tenant)
+        return true;
+    if (text.len == 0 || text.len > LIMIT_IDEMPOTENCY_KEY_BYTES)
+        return err_set(err, E_VALIDATION_FAILED, "The Idempotency-Key must have 1 to %d characters",
+                       LIMIT_IDEMPOTENCY_KEY_BYTES);
+    char hash[SHA256_TEXT_BYTES];
+    if (!sha256_hex(r->x->body, hash, err))
+        return false;
+    i->key = (struct idempotency_key){tenant, route_text(r), text, str_copy(r->arena, str_from_c(hash))};
+    struct step s = {.key = &i->key, .arena = r->arena};
+    if (!store_write(request_parts(r)->store, begin, &s, err))
+        return false;
+    if (s.answer.replay && !replay(r, keys, i, &s.answer, err))
+        return false;
+    i->replay = s.answer.replay;
+    i->used = !s.answer.replay;
+    return true;
+}
+
+/* What trying again can change is not kept. */
+static bool
+is_worth_keeping(const struct request *r, enum err_code code)
+{
+    return err_retry(code) == RETRY_NEVER && r->reply.status < 500 && !r->reply.pull;
+}
+
+static bool
+sealed_body(struct request *r, struct keyring *keys, const struct idempotency *i, struct str *body_out, struct err *err)
+{
+    *body_out = buf_str(&r->reply.body);
+    if (!(r->match.route->flags & ROUTE_SECRET) || body_out->len == 0)
+        return true;
+    struct seal_place place = place_of(r, &i->key);
+    return keyring_seal(keys, r->tenant.id, &place, *body_out, r->arena, body_out, err);
+}
+
+/*
+ * The effect has happened; if its answer cannot be kept, the row frees itself after a while. Giving it free
+ * now would let a second request repeat the effect at once.
+ */
+void
+idempotency_end(struct request *r, struct keyring *keys, const struct idempotency *i, enum err_code code)
+{
+    if (!i->used)
+        return;
+    struct err err = {0};
+    struct step s = {.key = &i->key, .arena = r->arena, .answer = {.status = r->reply.status}};
+    bool keep = is_worth_keeping(r, code);
+    bool ok = !keep || sealed_body(r, keys, i, &s.answer.body, &err);
+    ok = ok && store_write(request_parts(r)->store, keep ? finish : forget, &s, &err);
+    if (!ok)
+        log_err(LOG_WARN, "an answer could not be kept for its Idempotency-Key", &err);
+}

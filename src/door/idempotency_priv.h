@@ -1,0 +1,29 @@
+/*
+ * Idempotency-Key (I-28): the same key and body within 24 hours gives the first answer again.
+ *
+ * The row is begun before the handler and finished with its answer. A failure that trying again
+ * may mend (a busy connection, a vendor or a database that did not answer) gives the key free; every other
+ * answer is kept.
+ */
+#ifndef TIDEMARK_DOOR_IDEMPOTENCY_PRIV_H
+#define TIDEMARK_DOOR_IDEMPOTENCY_PRIV_H
+
+#include "door/request_priv.h"
+#include "engine/keyring.h"
+#include "store/store_idempotency.h"
+
+struct idempotency {
+    bool used;                /* a key was sent and the row is begun */
+    bool replay;              /* r->reply holds the first answer */
+    struct idempotency_key key;
+};
+
+/*
+ * Before the handler; does nothing for a route that creates nothing or without the header. E_VALIDATION_FAILED (a
+ * key that is empty or too long), E_IDEMPOTENCY_CONFLICT, E_IDEMPOTENCY_RUNNING.
+ */
+MUST_USE bool idempotency_begin(struct request *r, struct keyring *keys, struct idempotency *i, struct err *err);
+/* After r->reply is filled, with E_OK or the error it tells: keeps it, or gives the key free when trying again may help. */
+void idempotency_end(struct request *r, struct keyring *keys, const struct idempotency *i, enum err_code code);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * Who is asking, what he may do, and which tenant is meant (contract, section 2).
+ *
+ * A bearer token is an API key, a JWT, or the local key of this process. Nobody is told more than "missing
+ * or invalid"; repeated failures from one address are slowed down (LIMIT_AUTH_FAILURES in
+ * LIMIT_AUTH_WINDOW_S). A valid token always passes: behind a proxy all clients share one address, and a
+ * stranger must not be able to lock them out; keys of 256 bits need no protection by counting.
+ */
+#ifndef TIDEMARK_DOOR_IDENTITY_PRIV_H
+#define TIDEMARK_DOOR_IDENTITY_PRIV_H
+
+#include "door/request_priv.h"
+
+/* Failed tries by address. Bounded: an old entry gives way. Any thread. */
+struct auth_failures;
+struct auth_failures *auth_failures_new(const struct clock *clock);
+void auth_failures_free(struct auth_failures *f);
+/* Counts one failure. True while the address may go on trying; else *wait_ms_out says how long not. */
+bool auth_failures_add(struct auth_failures *f, struct str peer, int64_t *wait_ms_out);
+
+struct identity_options {
+    struct store *store;
+    const struct clock *clock;
+    const struct jwt_keys *jwt;
+    struct jwt_policy jwt_policy;
+    struct str local_key;
+    struct auth_failures *failures;
+};
+
+/*
+ * From the Authorization header. E_UNAUTHORIZED, E_RATE_LIMITED, E_FORBIDDEN (a token of a tenant that does
+ * not exist). Blocks on the store.
+ */
+MUST_USE bool identity_find(const struct identity_options *o, struct http_exchange *x, struct identity *identity_out,
+                            struct err *err);
+/* May he take this route? E_FORBIDDEN says what is missing. */
+MUST_USE bool identity_may(const struct identity *who, enum route_access access, struct err *err);
+/*
+ * The tenant that the request is about. named: from the header or query, or STR_NONE. E_FORBIDDEN for another
+ * tenant than one's own, the same bytes whether it exists or not (D18); for an admin E_TENANT_NOT_FOUND.
+ */
+MUST_USE bool identity_tenant(struct store *store, const struct identity *who, struct arena *a, struct str named,
+                              struct tenant *tenant_out, struct err *err);
+/* "Bearer abc" -> "abc"; STR_NONE for anything else. */
+struct str bearer_token(struct str header);
+
+#endif

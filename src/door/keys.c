@@ -1,0 +1,183 @@
+/*
+ * API keys of a tenant. A key is shown once, when it is made; only its hash is stored.
+ */
+#include "crypt/token.h"
+#include "door/audit_priv.h"
+#include "door/routes_priv.h"
+
+#define LIMIT_OTHERWISE 50
+#define SHOWN_CHARS 8 /* "tm_" and five more: enough to tell keys apart */
+
+struct keys {
+    struct request *request;
+    struct str uuid, hash;
+    int64_t after;
+    size_t limit;
+    struct api_key *rows, one;
+    size_t count;
+};
+
+static const struct {
+    unsigned bit;
+    const char *name;
+} permission_names[] = {
+    {PERMISSION_READ, "content:read"}, {PERMISSION_UPDATE, "content:update"}, {PERMISSION_DELETE, "content:delete"},
+};
+
+static void
+write_permissions(struct json_writer *w, const char *key, unsigned bits)
+{
+    json_begin_array(w, key);
+    for (size_t i = 0; i < ARRAY_LEN(permission_names); i++)
+        if (bits & permission_names[i].bit)
+            json_add_c(w, NULL, permission_names[i].name);
+    json_end_array(w);
+}
+
+/* What a key may do: its own list, else its role's. */
+static unsigned
+effective(const struct api_key *key)
+{
+    unsigned all = PERMISSION_READ | PERMISSION_UPDATE | PERMISSION_DELETE;
+    if (key->permissions)
+        return key->permissions;
+    return key->role == ROLE_ADMIN ? all : PERMISSION_READ | PERMISSION_UPDATE;
+}
+
+static void
+write_key(struct json_writer *w, const struct api_key *key)
+{
+    json_add_str(w, "id", key->uuid);
+    json_add_str(w, "name", key->name);
+    json_add_str(w, "prefix", key->shown);
+    json_add_c(w, "role", user_role_name(key->role));
+    write_permissions(w, "permissions", effective(key));
+    json_add_time(w, "createdAt", key->created_us);
+    json_add_time(w, "lastUsedAt", key->last_used_us);
+    json_add_time(w, "expiresAt", key->expires_us);
+    json_add_time(w, "revokedAt", key->revoked_us);
+}
+
+static bool
+read_list(struct db *db, void *ctx, struct err *err)
+{
+    struct keys *k = ctx;
+    return store_key_list(db, k->request->arena, k->request->tenant.id, k->after, k->limit, &k->rows, &k->count, err);
+}
+
+bool
+keys_list(struct request *r, struct err *err)
+{
+    struct paging paging;
+    if (!request_paging(r, LIMIT_OTHERWISE, &paging, err))
+        return false;
+    struct keys k = {.request = r, .after = paging.after, .limit = (size_t)paging.limit};
+    if (!store_read(request_parts(r)->store, read_list, &k, err))
+        return false;
+    struct json_writer *w = reply_begin(r, 200);
+    json_begin_array(w, NULL);
+    for (size_t i = 0; i < k.count; i++) {
+        json_begin_object(w, NULL);
+        write_key(w, &k.rows[i]);
+        json_end_object(w);
+    }
+    json_end_array(w);
+    struct str next = k.count == k.limit ? cursor_text(r->arena, k.rows[k.count - 1].id) : STR_NONE;
+    return reply_end_list(r, &paging, -1, next, err);
+}
+
+static bool
+read_permissions(struct request *r, unsigned *bits_out, struct err *err)
+{
+    yyjson_val *list, *item;
+    size_t index, max;
+    unsigned bits = 0;
+    if (!request_body_array(r, "permissions", &list, err))
+        return false;
+    yyjson_arr_foreach(list, index, max, item) {
+        unsigned bit = 0;
+        for (size_t i = 0; i < ARRAY_LEN(permission_names); i++)
+            if (str_eq_c(json_str(item), permission_names[i].name))
+                bit = permission_names[i].bit;
+        if (!bit)
+            return request_fault(r, err, "/permissions", "knows content:read, content:update and content:delete");
+        bits |= bit;
+    }
+    *bits_out = bits;
+    return true;
+}
+
+static bool
+read_expiry(struct request *r, int64_t *expires_us_out, struct err *err)
+{
+    struct str text;
+    if (!request_body_str(r, "expiresAt", LIMIT_NAME_BYTES, &text, err))
+        return false;
+    *expires_us_out = 0;
+    if (!text.len)
+        return true;
+    if (!time_parse(text, expires_us_out))
+        return request_fault(r, err, "/expiresAt", "must be a time such as 2027-01-31T00:00:00Z");
+    return *expires_us_out > clock_wall_us(request_parts(r)->clock) ||
+           request_fault(r, err, "/expiresAt", "has passed already");
+}
+
+static bool
+read_ask(struct request *r, struct api_key *key, struct err *err)
+{
+    struct str role;
+    if (!request_body_str(r, "name", LIMIT_NAME_BYTES, &key->name, err) ||
+        !request_body_str(r, "role", LIMIT_NAME_BYTES, &role, err) ||
+        !read_permissions(r, &key->permissions, err) || !read_expiry(r, &key->expires_us, err))
+        return false;
+    if (!key->name.len)
+        return request_fault(r, err, "/name", "is required: say what the key is for");
+    if (role.len && !user_role_from_name(role, &key->role))
+        return request_fault(r, err, "/role", "must be user or admin");
+    return true;
+}
+
+static bool
+create(struct db *db, void *ctx, struct err *err)
+{
+    struct keys *k = ctx;
+    struct request *r = k->request;
+    return store_key_create(db, r->arena, &k->one, k->hash, store_now(db), err) &&
+           audit_add(db, r, r->tenant.id, "key.create", k->one.uuid, err);
+}
+
+bool
+keys_create(struct request *r, struct err *err)
+{
+    struct token token;
+    struct keys k = {.request = r, .one = {.tenant = r->tenant.id, .role = ROLE_USER}};
+    if (!read_ask(r, &k.one, err) || !token_new(&token, err))
+        return false;
+    k.hash = str_from_c(token.hash);
+    k.one.shown = (struct str){token.text, SHOWN_CHARS};
+    bool ok = store_write(request_parts(r)->store, create, &k, err);
+    if (ok) {
+        struct json_writer *w = reply_object(r, 201);
+        write_key(w, &k.one);
+        json_add_c(w, "key", token.text);
+        ok = reply_object_end(r, err);
+    }
+    token_wipe(&token);
+    return ok;
+}
+
+static bool
+revoke(struct db *db, void *ctx, struct err *err)
+{
+    struct keys *k = ctx;
+    struct request *r = k->request;
+    return store_key_revoke(db, r->tenant.id, k->uuid, store_now(db), err) &&
+           audit_add(db, r, r->tenant.id, "key.revoke", k->uuid, err);
+}
+
+bool
+keys_revoke(struct request *r, struct err *err)
+{
+    struct keys k = {.request = r, .uuid = request_param(r, 0)};
+    return store_write(request_parts(r)->store, revoke, &k, err) && reply_empty(r, 204);
+}

@@ -1,0 +1,132 @@
+/*
+ * One request on its way through a door, and what handlers need to read it and to answer.
+ *
+ * The door (door.c) finds the route, who asks and for which tenant, reads the body, and calls the
+ * handler on a pool thread, where it may block. The handler fills r->reply through the functions here,
+ * or returns false with err. Everything lives in the exchange's arena but the reply's buffer, which the
+ * door releases. One thread at a time.
+ */
+#ifndef TIDEMARK_DOOR_REQUEST_PRIV_H
+#define TIDEMARK_DOOR_REQUEST_PRIV_H
+
+#include "base/limits.h"
+#include "door/door.h"
+#include "door/router_priv.h"
+#include "json/writer.h"
+#include "net/http_server.h"
+#include "store/store_key.h"
+#include "store/store_tenant.h"
+
+#define PAGE_NUMBER_MAX 1000000000
+#define REPLY_BYTES_MAX LIMIT_REQUEST_ARENA_BYTES
+
+/* Who is asking. */
+struct identity {
+    bool known;
+    bool admin;               /* the operator's role, over all tenants */
+    unsigned permissions;     /* of enum permission */
+    struct tenant tenant;     /* his own; id 0: none (the local key) */
+    struct str subject;       /* "key:<uuid>", "user:<sub>", "local" */
+};
+
+struct reply {
+    int status;               /* 0: not answered yet */
+    const char *type;
+    struct buf body;
+    http_stream_pull_fn *pull;     /* instead of a body */
+    http_stream_done_fn *done;
+    void *stream;
+};
+
+struct request {
+    struct door *door;
+    struct http_exchange *x;
+    struct arena *arena;
+    struct route_match match;
+    enum dialect dialect;
+    bool as_problem;
+    struct str id;            /* of the request; NUL-terminated in the arena */
+    struct identity who;
+    struct tenant tenant;     /* the one meant; id 0 with ROUTE_NO_TENANT */
+    struct http_pair *query;
+    size_t query_count;
+    yyjson_val *body;         /* an object, or NULL: none was sent */
+    struct err_item items[ERR_ITEMS_MAX];
+    struct reply reply;
+    struct json_writer w;
+};
+
+/* What the door was made with; handlers read it. */
+struct door_parts {
+    struct store *store;
+    struct engine *engine;
+    struct registry *templates;
+    const struct clock *clock;
+    struct str public_url;
+    bool sandbox;
+};
+const struct door_parts *request_parts(const struct request *r);
+
+/* ---- reading ---- */
+
+/* The :parameters of the route, in order. */
+struct str request_param(const struct request *r, size_t index);
+/* A parameter of the query; STR_NONE when it is missing. */
+struct str request_query(const struct request *r, const char *name);
+/* E_VALIDATION_FAILED names the parameter. A missing one gives `otherwise`; an empty one is a bad value. */
+MUST_USE bool request_query_i64(const struct request *r, const char *name, int64_t min, int64_t max, int64_t otherwise,
+                                int64_t *value_out, struct err *err);
+/* -1 when missing. "true", "false", "1", "0". */
+MUST_USE bool request_query_bool(const struct request *r, const char *name, int *value_out, struct err *err);
+/* 0 when missing. RFC 3339. */
+MUST_USE bool request_query_time(const struct request *r, const char *name, int64_t *us_out, struct err *err);
+
+struct paging {
+    int64_t page, limit;
+    size_t offset;            /* of page and limit */
+    int64_t after;            /* from the cursor; 0: none given */
+};
+MUST_USE bool request_paging(const struct request *r, int64_t limit_otherwise, struct paging *paging_out, struct err *err);
+/* An opaque cursor for the place behind `position` (> 0). */
+struct str cursor_text(struct arena *a, int64_t position);
+MUST_USE bool cursor_parse(struct arena *a, struct str text, int64_t *position_out);
+
+/*
+ * Members of the body. A missing or null one gives STR_NONE, -1, NULL; another type is
+ * E_VALIDATION_FAILED with an item at its pointer.
+ */
+MUST_USE bool request_body_str(struct request *r, const char *name, size_t len_max, struct str *value_out, struct err *err);
+MUST_USE bool request_body_bool(struct request *r, const char *name, int *value_out, struct err *err);
+MUST_USE bool request_body_i64(struct request *r, const char *name, int64_t min, int64_t max, int64_t otherwise,
+                               int64_t *value_out, struct err *err);
+MUST_USE bool request_body_object(struct request *r, const char *name, yyjson_val **value_out, struct err *err);
+MUST_USE bool request_body_array(struct request *r, const char *name, yyjson_val **value_out, struct err *err);
+/* E_VALIDATION_FAILED with one item: false. */
+bool request_fault(struct request *r, struct err *err, const char *pointer, const char *words);
+
+/* Reads the body into r->body as the route's flags want it: 400, 413, 415. */
+MUST_USE bool request_read_body(struct request *r, struct err *err);
+/* The caller's X-Request-Id when it is sane, else a new one; in the arena, NUL-terminated. */
+struct str request_id_choose(struct arena *a, struct str offered);
+/* Does an Accept header ask for RFC 9457? */
+bool request_wants_problem(struct str accept);
+
+/* RFC 7240: milliseconds to wait; 0 for respond-async, -1 when nothing is said. Capped at wait_max_ms. */
+int64_t prefer_wait_ms(struct str prefer, int64_t wait_max_ms);
+
+/* ---- answering ---- */
+
+/* {"success":true,"data": ... then add one value or container with key NULL ... reply_end */
+struct json_writer *reply_begin(struct request *r, int status);
+bool reply_end(struct request *r, struct err *err);
+/* Instead of reply_end, for lists. total -1: not counted. next: STR_NONE for none. */
+bool reply_end_list(struct request *r, const struct paging *paging, int64_t total, struct str next, struct err *err);
+/* {"success":true,"data":{...}} where the caller writes the members. */
+struct json_writer *reply_object(struct request *r, int status);
+bool reply_object_end(struct request *r, struct err *err);
+bool reply_empty(struct request *r, int status);
+/* A body of another kind: append to r->reply.body, then give its type. */
+bool reply_text(struct request *r, int status, const char *type, struct err *err);
+void reply_header(struct request *r, const char *name, struct str value);
+
+#endif

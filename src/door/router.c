@@ -1,0 +1,115 @@
+#include "door/router_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/encode.h"
+
+/* Takes the next segment off *path; false at the end. Both paths begin with '/'. */
+static bool
+next_segment(struct str *path, struct str *segment_out)
+{
+    if (path->len == 0 || path->ptr[0] != '/')
+        return false;
+    struct str rest = str_skip(*path, 1);
+    ptrdiff_t end = str_find(rest, '/');
+    size_t len = end < 0 ? rest.len : (size_t)end;
+    *segment_out = str_slice(rest, 0, len);
+    *path = str_skip(rest, len);
+    return true;
+}
+
+/* Raw segments of the path into params (not yet decoded). */
+static bool
+pattern_matches(const char *pattern, struct str path, struct str *params, size_t *count_out)
+{
+    struct str wanted = str_from_c(pattern), want, have;
+    size_t count = 0;
+    while (next_segment(&wanted, &want)) {
+        if (!next_segment(&path, &have))
+            return false;
+        bool parameter = want.len > 0 && want.ptr[0] == ':';
+        if (parameter && have.len > 0 && count < ROUTE_PARAMS_MAX)
+            params[count++] = have;
+        else if (parameter || !str_eq(want, have))
+            return false;
+    }
+    *count_out = count;
+    return path.len == 0;
+}
+
+static bool
+method_fits(const struct route *route, struct str method, bool *head_out)
+{
+    *head_out = str_eq(method, STR("HEAD")) && strcmp(route->method, "GET") == 0 && !(route->flags & ROUTE_CHANGES);
+    return *head_out || str_eq_c(method, route->method);
+}
+
+static void
+allow_add(char *allow, const char *method)
+{
+    size_t len = strlen(allow);
+    if (str_contains((struct str){allow, len}, str_from_c(method)))
+        return;
+    snprintf(allow + len, ROUTE_ALLOW_BYTES - len, "%s%s", len ? ", " : "", method);
+}
+
+static void
+allow_add_route(char *allow, const struct route *route)
+{
+    allow_add(allow, route->method);
+    if (strcmp(route->method, "GET") == 0 && !(route->flags & ROUTE_CHANGES))
+        allow_add(allow, "HEAD");
+}
+
+static enum route_result
+decode_params(struct arena *a, struct route_match *match)
+{
+    for (size_t i = 0; i < match->param_count; i++) {
+        struct str decoded;
+        if (!percent_decode(a, match->params[i], false, &decoded))
+            return ROUTE_BAD_PATH;
+        match->params[i] = decoded;
+    }
+    return ROUTE_FOUND;
+}
+
+enum route_result
+router_match(const struct route *routes, size_t count, struct arena *a, struct str method, struct str path,
+             struct route_match *match_out)
+{
+    struct route_match match = {0};
+    bool path_known = false;
+    for (size_t i = 0; i < count; i++) {
+        struct route_match try = {.route = &routes[i]};
+        if (!pattern_matches(routes[i].pattern, path, try.params, &try.param_count))
+            continue;
+        path_known = true;
+        allow_add_route(match.allow, &routes[i]);
+        if (!method_fits(&routes[i], method, &try.head))
+            continue;
+        enum route_result result = decode_params(a, &try);
+        if (result == ROUTE_FOUND)
+            *match_out = try;
+        return result;
+    }
+    *match_out = match;
+    return path_known ? ROUTE_NO_METHOD : ROUTE_NO_PATH;
+}
+
+enum dialect
+router_dialect_of(struct str path)
+{
+    static const struct {
+        const char *prefix;
+        enum dialect dialect;
+    } prefixes[] = {
+        {"/api/v1/integrations/amazon/", DIALECT_MESSAGE}, {"/api/sync/", DIALECT_MESSAGE},
+        {"/api/v1/", DIALECT_CORE},                        {"/sync/", DIALECT_STATUS},
+        {"/api/", DIALECT_STATUS},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+        if (str_starts(path, str_from_c(prefixes[i].prefix)))
+            return prefixes[i].dialect;
+    return str_eq(path, STR("/sync")) ? DIALECT_STATUS : DIALECT_CORE;
+}

@@ -1,0 +1,61 @@
+/*
+ * Every handler, by the file it stands in. The table of their addresses is routes.c.
+ */
+#ifndef TIDEMARK_DOOR_ROUTES_PRIV_H
+#define TIDEMARK_DOOR_ROUTES_PRIV_H
+
+#include "door/request_priv.h"
+
+extern const struct route routes[];
+extern const size_t route_count;
+
+/* sync_connections.c */
+bool connections_list(struct request *r, struct err *err);
+bool connections_create(struct request *r, struct err *err);
+bool connections_get(struct request *r, struct err *err);
+bool connections_change(struct request *r, struct err *err);
+bool connections_delete(struct request *r, struct err *err);
+bool connections_test(struct request *r, struct err *err);
+/* sync_state.c */
+bool state_get(struct request *r, struct err *err);
+bool state_reset(struct request *r, struct err *err);
+/* sync_run.c: starting */
+bool run_start(struct request *r, struct err *err);
+bool connection_sync(struct request *r, struct err *err);
+/* sync_runs.c: looking and steering */
+bool runs_list(struct request *r, struct err *err);
+bool runs_get(struct request *r, struct err *err);
+bool runs_cancel(struct request *r, struct err *err);
+bool runs_pause(struct request *r, struct err *err);
+bool runs_resume(struct request *r, struct err *err);
+/* sync_logs.c */
+bool runs_logs(struct request *r, struct err *err);
+/* sync_deletes.c */
+bool deletes_list(struct request *r, struct err *err);
+bool deletes_confirm(struct request *r, struct err *err);
+/* sync_rejected.c */
+bool rejected_list(struct request *r, struct err *err);
+bool rejected_replay(struct request *r, struct err *err);
+/* entities.c */
+bool entities_list(struct request *r, struct err *err);
+bool entities_get(struct request *r, struct err *err);
+/* templates.c */
+bool templates_list(struct request *r, struct err *err);
+bool templates_get(struct request *r, struct err *err);
+/* tenants.c, keys.c, users.c */
+bool tenants_list(struct request *r, struct err *err);
+bool tenants_create(struct request *r, struct err *err);
+bool tenants_get(struct request *r, struct err *err);
+bool tenants_change(struct request *r, struct err *err);
+bool keys_list(struct request *r, struct err *err);
+bool keys_create(struct request *r, struct err *err);
+bool keys_revoke(struct request *r, struct err *err);
+bool users_list(struct request *r, struct err *err);
+bool session_get(struct request *r, struct err *err);
+/* health.c, root.c */
+bool health_live(struct request *r, struct err *err);
+bool health_ready(struct request *r, struct err *err);
+bool health_metrics(struct request *r, struct err *err);
+bool root_page(struct request *r, struct err *err);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * The templates there are: public, and without any tenant's data (D32).
+ */
+#include "door/routes_priv.h"
+
+static void
+write_streams(struct json_writer *w, const struct template *t)
+{
+    json_begin_array(w, "streams");
+    for (size_t i = 0; i < template_stream_count(t); i++) {
+        const struct stream_info *s = template_stream_info(template_stream_at(t, i));
+        json_begin_object(w, NULL);
+        json_add_str(w, "name", s->name);
+        json_add_str(w, "entityType", s->kind);
+        json_add_bool(w, "synced", s->synced);
+        json_add_bool(w, "incremental", s->incremental);
+        json_add_bool(w, "deletes", s->supports_deletes);
+        json_add_str(w, "refused", s->refused.len ? s->refused : STR_NONE);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void
+write_template(struct json_writer *w, const struct template *t, bool whole)
+{
+    const struct template_info *info = template_info(t);
+    json_begin_object(w, NULL);
+    json_add_str(w, "name", info->name);
+    json_add_str(w, "displayName", info->display_name);
+    json_add_str(w, "description", info->description);
+    json_add_str(w, "category", info->category);
+    json_add_str(w, "documentationUrl", info->documentation_url);
+    json_add_str(w, "version", info->version);
+    json_add_str(w, "apiVersion", info->api_version);
+    write_streams(w, t);
+    if (whole) {
+        json_add_str(w, "instructions", info->instructions);
+        json_add_val(w, "configSchema", info->config_schema);
+    }
+    json_end_object(w);
+}
+
+bool
+templates_list(struct request *r, struct err *err)
+{
+    struct str *names;
+    struct registry *registry = request_parts(r)->templates;
+    size_t count = registry_names(registry, r->arena, &names);
+    struct json_writer *w = reply_begin(r, 200);
+    json_begin_array(w, NULL);
+    for (size_t i = 0; i < count; i++) {
+        struct template *t = registry_get(registry, names[i], err);
+        if (!t)
+            return false;
+        write_template(w, t, false);
+        template_unref(t);
+    }
+    json_end_array(w);
+    struct paging paging = {.page = 1, .limit = count ? (int64_t)count : 1};
+    return reply_end_list(r, &paging, (int64_t)count, STR_NONE, err);
+}
+
+bool
+templates_get(struct request *r, struct err *err)
+{
+    struct template *t = registry_get(request_parts(r)->templates, request_param(r, 0), err);
+    if (!t)
+        return err->code == E_PLATFORM_NOT_SUPPORTED ? err_set(err, E_NOT_FOUND, "There is no template of that name")
+                                                     : false;
+    write_template(reply_begin(r, 200), t, true);
+    template_unref(t);
+    return reply_end(r, err);
+}
