@@ -222,7 +222,7 @@ take_page(struct limit *l, const char *url)
     run(l, "BEGIN IMMEDIATE");
     size_t index, max;
     yyjson_val *record;
-    yyjson_arr_foreach(json_get_c(root, "payload"), index, max, record) {
+    yyjson_arr_foreach(json_get_c(root, "data"), index, max, record) {
         take(l, record);
     }
     run(l, "COMMIT");

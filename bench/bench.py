@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+"""Benchmarks: what the product does beside what the machine can do, on the same data in the same run.
+
+usage: script/bench [NAME ...] [--records N] [--rounds N] [--json FILE]
+
+  sync-create   100,000 new contacts of 940 bytes, pages of 100, from a local HTTP server; ratio to the bare loop
+  sync-skip     the same again, unchanged
+  sync-update   the same again, every record changed
+  sync-scale    create 20,000 with 10 thousand and with 1 million records present; ordered and random ids
+  postgres-sync create on PostgreSQL; ratio to a bare loop over arrays
+  idle          memory and processor use with 0, 1,000 and 10,000 connections; start until ready
+  memory        peak memory of a process that syncs 100,000 records
+
+Without names all run but sync-scale, which takes minutes. The figures are ratios within one run: the machine may be shared.
+"""
+import argparse
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get('TIDEMARK_BUILD', os.path.join(ROOT, 'build', 'release'))
+TIDEMARK = os.environ.get('TIDEMARK_BIN', os.path.join(BUILD, 'src', 'cli', 'tidemark'))
+PAGE = 100
+READY_SECONDS = 60
+ENVIRONMENT = dict(os.environ, TIDEMARK_NETWORK_ALLOW='127.0.0.0/8', TIDEMARK_NETWORK_ALLOW_HTTP='true',
+                   TIDEMARK_INTERVAL='7d', TIDEMARK_LOG_LEVEL='warn')
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def request(method, url, key=None, body=None):
+    headers = {'Content-Type': 'application/json'}
+    if key:
+        headers['Authorization'] = 'Bearer ' + key
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=600) as reply:
+        text = reply.read()
+    return json.loads(text) if text else None
+
+
+class Process:
+    """A program of ours on loopback, ended at the end of the block."""
+
+    def __init__(self, args):
+        self.child = subprocess.Popen([TIDEMARK, *args], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT,
+                                      text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.send_signal(signal.SIGTERM)
+        self.child.wait(timeout=60)
+        self.child.stdout.close()
+
+    def memory(self, field):
+        with open(f'/proc/{self.child.pid}/status', encoding='ascii') as status:
+            for line in status:
+                if line.startswith(field + ':'):
+                    return int(line.split()[1]) / 1024
+        raise KeyError(field)
+
+    def processor_seconds(self):
+        with open(f'/proc/{self.child.pid}/stat', encoding='ascii') as stat:
+            fields = stat.read().rpartition(')')[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+class Sandbox(Process):
+    def __init__(self, records):
+        super().__init__(['sandbox', '--listen', '127.0.0.1:0', '--json', '--size', f'plain={records}',
+                          '--size', 'contacts=10', '--size', 'conversations=0'])
+        for line in self.child.stdout:
+            if line.startswith('{'):
+                self.url = json.loads(line)['url']
+                return
+        raise RuntimeError('the sandbox did not start')
+
+
+class Server(Process):
+    def __init__(self, data, *args):
+        mark = os.path.join(data, 'server.json')
+        if os.path.exists(mark):
+            os.remove(mark)
+        os.makedirs(os.path.join(data, 'templates'), exist_ok=True)
+        shutil.copy(os.path.join(ROOT, 'bench', 'plain.yaml'), os.path.join(data, 'templates', 'plain.yaml'))
+        began = time.monotonic()
+        super().__init__(['serve', '--port', '0', '--data', data, *args])
+        while True:
+            try:
+                with open(mark, encoding='utf-8') as f:
+                    found = json.load(f)
+                self.url, self.key = found.get('url') or found['address'], found['key']
+                urllib.request.urlopen(self.url + '/readyz', timeout=5).close()
+                break
+            except (OSError, ValueError, KeyError):
+                if self.child.poll() is not None or time.monotonic() - began > READY_SECONDS:
+                    raise RuntimeError('tidemark serve did not start') from None
+                time.sleep(0.002)
+        self.ready_seconds = time.monotonic() - began
+
+    def api(self, method, path, body=None):
+        return request(method, self.url + path, self.key, body)
+
+    def connect(self, sandbox, ids='ordered', name='bench'):
+        made = self.api('POST', '/api/v1/sync/connections?test=false', {
+            'name': name, 'platform': 'plain', 'credentials': {'baseUrl': sandbox.url, 'ids': ids},
+            'schedule': {'every': '7d'}})
+        return made['data']['id']
+
+    def sync(self, connection):
+        """A full run; its own seconds, from the first claim to the last commit."""
+        run = self.api('POST', '/api/v1/sync/run', {'connectionId': connection, 'fullSync': True})['data']['runId']
+        while True:
+            state = self.api('GET', f'/api/v1/sync/runs/{run}')['data']
+            if state['status'] in ('success', 'error', 'cancelled'):
+                break
+            time.sleep(0.01)
+        if state['status'] != 'success':
+            raise RuntimeError(f'the run failed: {state}')
+        return seconds_between(state['startedAt'], state['completedAt']), state
+
+
+def seconds_between(first, last):
+    def moment(text):
+        from datetime import datetime
+        return datetime.fromisoformat(text.replace('Z', '+00:00')).timestamp()
+    return moment(last) - moment(first)
+
+
+def limit(database, sandbox, records, mode, *more, ids='ordered'):
+    url = f'{sandbox.url}/_sandbox/plain/contacts?ids={ids}&limit={PAGE}&page='
+    done = subprocess.run([os.path.join(BUILD, 'bench', 'limit'), database, url, str(records // PAGE), mode, *more],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+    found = json.loads(done.stdout)
+    assert found['records'] == records, found
+    return found['seconds']
+
+
+def empty_database(folder, name):
+    data = os.path.join(folder, name)
+    subprocess.run([TIDEMARK, 'migrate', '--data', data], check=True, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+    return os.path.join(data, 'tidemark.db')
+
+
+def change_all(sandbox, version):
+    request('POST', sandbox.url + '/_sandbox/plain', body={'version': version, 'changed': 100})
+
+
+def sync_rounds(options):
+    """create, skip and update, product and limit in turn, so that both meet the same moods of the machine."""
+    found = {mode: {'product': [], 'limit': [], 'limit_without_raw': []} for mode in ('create', 'skip', 'update')}
+    for number in range(options.rounds):
+        with tempfile.TemporaryDirectory(prefix='tidemark-bench-') as folder, Sandbox(options.records) as sandbox:
+            databases = {'limit': (empty_database(folder, 'limit'), ()),
+                         'limit_without_raw': (empty_database(folder, 'noraw'), ('noraw',))}
+            with Server(os.path.join(folder, 'product')) as server:
+                connection = server.connect(sandbox)
+                for mode in ('create', 'skip', 'update'):
+                    if mode == 'update':
+                        change_all(sandbox, number + 1)
+                    seconds, run = server.sync(connection)
+                    expected = {'create': 'recordsCreated', 'skip': 'recordsSkipped', 'update': 'recordsUpdated'}[mode]
+                    assert run[expected] == options.records, run
+                    found[mode]['product'].append(options.records / seconds)
+                    for kind, (database, more) in databases.items():
+                        found[mode][kind].append(options.records / limit(database, sandbox, options.records, mode, *more))
+        say(f'round {number + 1} of {options.rounds} done')
+    return found
+
+
+def bench_sync(options, results):
+    found = sync_rounds(options)
+    for mode, figures in found.items():
+        ratios = [p / l for p, l in zip(figures['product'], figures['limit'])]
+        bare = [p / l for p, l in zip(figures['product'], figures['limit_without_raw'])]
+        results[f'sync-{mode}'] = {
+            'records_per_second': round(statistics.median(figures['product'])),
+            'limit_records_per_second': round(statistics.median(figures['limit'])),
+            'ratio': round(statistics.median(ratios), 2),
+            'ratio_to_limit_without_raw': round(statistics.median(bare), 2), 'floor': 0.5, 'goal': 0.8}
+
+
+def bench_scale(options, results):
+    """Rows are put there by the product itself: the sandbox first has N records, then 20,000 more."""
+    added = 20_000
+    for ids in ('ordered', 'uuid'):
+        rates = {}
+        for present in options.present:
+            with tempfile.TemporaryDirectory(prefix='tidemark-bench-') as folder, Server(os.path.join(folder, 'product')) as server:
+                with Sandbox(present) as sandbox:
+                    server.sync(server.connect(sandbox, ids))
+                with Sandbox(added) as sandbox:
+                    seconds, run = server.sync(server.connect(sandbox, ids, 'second'))
+                    assert run['recordsSynced'] == added, run
+                rates[present] = round(added / seconds)
+                say(f'sync-scale {ids}: {rates}')
+        first, last = rates[min(rates)], rates[max(rates)]
+        results[f'sync-scale-{ids}'] = {'records_per_second': rates, 'slower_by': round(first / last, 2), 'floor': 2.0, 'goal': 1.3}
+
+
+def bench_postgres(options, results):
+    done = subprocess.run([os.path.join(ROOT, 'script', 'pg-temp'), 'start'], capture_output=True, text=True, check=True)
+    words = dict(word.split('=', 1) for word in done.stdout.split())
+    try:
+        rates, bare = [], []
+        for number in range(options.rounds):
+            name = f'bench{number}'
+            subprocess.run(['psql', '-q', done.stdout.strip(), '-c', f'CREATE DATABASE {name}'], check=True)
+            url = f"postgres:///{name}?host={words['host']}&user={words['user']}"
+            with tempfile.TemporaryDirectory(prefix='tidemark-bench-') as folder, Sandbox(options.records) as sandbox:
+                with Server(folder, '--database', url) as server:
+                    seconds, run = server.sync(server.connect(sandbox))
+                    assert run['recordsCreated'] == options.records, run
+                    rates.append(options.records / seconds)
+                page = f'{sandbox.url}/_sandbox/plain/contacts?ids=ordered&limit={PAGE}&page='
+                out = subprocess.run([os.path.join(BUILD, 'bench', 'limit_postgres'), url, page, str(options.records // PAGE)],
+                                     capture_output=True, text=True, check=True)
+                bare.append(options.records / json.loads(out.stdout)['seconds'])
+        results['postgres-sync'] = {'records_per_second': round(statistics.median(rates)),
+                                    'limit_records_per_second': round(statistics.median(bare)),
+                                    'ratio': round(statistics.median(p / l for p, l in zip(rates, bare)), 2),
+                                    'floor': 0.5, 'goal': 0.8}
+    finally:
+        subprocess.run([os.path.join(ROOT, 'script', 'pg-temp'), 'stop', words['host']], check=False)
+
+
+def bench_idle(options, results):
+    for count in options.connections:
+        with tempfile.TemporaryDirectory(prefix='tidemark-bench-') as folder, Sandbox(PAGE) as sandbox:
+            with Server(folder) as server:
+                for number in range(min(count, 1)):
+                    server.connect(sandbox)
+            if count > 1:
+                copy_connections(os.path.join(folder, 'tidemark.db'), count)
+            with Server(folder) as server:
+                time.sleep(3)
+                before = server.processor_seconds()
+                time.sleep(5)
+                used = server.processor_seconds() - before
+                results[f'idle-{count}'] = {'memory_mib': round(server.memory('VmRSS'), 1),
+                                            'processor_percent': round(used / 5 * 100, 2),
+                                            'ready_seconds': round(server.ready_seconds, 3)}
+
+
+def copy_connections(database, count):
+    """Many rows like the one that the API made; making each through the API would take the bench's time."""
+    db = sqlite3.connect(database)
+    names = [row[1] for row in db.execute('PRAGMA table_info(connections)') if row[1] != 'id']
+    values = ', '.join("uuid || '-' || n" if name == 'uuid' else "name || n" if name == 'name' else name for name in names)
+    db.execute(f"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {count - 1}) "
+               f"INSERT INTO connections ({', '.join(names)}) SELECT {values} FROM (SELECT * FROM connections LIMIT 1), c")
+    db.commit()
+    db.close()
+
+
+def bench_memory(options, results):
+    with tempfile.TemporaryDirectory(prefix='tidemark-bench-') as folder, Sandbox(options.records) as sandbox, Server(folder) as server:
+        server.sync(server.connect(sandbox))
+        results['memory'] = {'records': options.records, 'peak_mib': round(server.memory('VmHWM'), 1), 'floor_mib': 60, 'goal_mib': 40}
+
+
+BENCHES = {'sync-create': bench_sync, 'sync-skip': bench_sync, 'sync-update': bench_sync, 'sync-scale': bench_scale,
+           'postgres-sync': bench_postgres, 'idle': bench_idle, 'memory': bench_memory}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('names', nargs='*', metavar='NAME')
+    parser.add_argument('--records', type=int, default=100_000)
+    parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--present', type=lambda text: [int(n) for n in text.split(',')], default=[10_000, 1_000_000])
+    parser.add_argument('--connections', type=lambda text: [int(n) for n in text.split(',')], default=[0, 1000, 10_000])
+    parser.add_argument('--json', metavar='FILE')
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in BENCHES]
+    if unknown:
+        parser.error(f'no such benchmark: {unknown[0]} (there are {", ".join(BENCHES)})')
+    names = options.names or [name for name in BENCHES if name != 'sync-scale']
+    results = {}
+    for bench in dict.fromkeys(BENCHES[name] for name in names):
+        bench(options, results)
+    width = max(map(len, results))
+    for name, figures in results.items():
+        print(f'{name:{width}}  ' + '  '.join(f'{key} {value}' for key, value in figures.items()))
+    if options.json:
+        with open(options.json, 'w', encoding='utf-8') as f:
+            json.dump(results, f, indent=1)
+            f.write('\n')
+
+
+if __name__ == '__main__':
+    main()
