@@ -67,6 +67,7 @@
 #define LIMIT_EXPRESSION_STEPS 100000
 #define LIMIT_EXPRESSION_MEMORY_BYTES (64 * 1024 * 1024) /* arena bytes one evaluation may take */
 #define LIMIT_VALUE_DEPTH 128                        /* nesting of a value that is printed, compared or read */
+#define LIMIT_DATETIME_FORMAT_BYTES 512              /* of a date format, and of a date that is read by one */
 #define LIMIT_DATETIME_STEPS 10000                   /* tries of one datetime_parse: formats are untrusted */
 #define LIMIT_EXPRESSION_RESULT_BYTES (8 * 1024 * 1024)
 #define LIMIT_REGEX_STEPS 1000000

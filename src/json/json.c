@@ -3,14 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/check.h"
 
-#define JSON_SORT_STACK 64
+#define JSON_SORT_STACK 64  /* keys sorted on the stack; more of them on the heap */
+#define JSON_EQUAL_SMALL 16 /* objects up to here are compared without sorting */
 
+/* Not zeroed, unlike arena_alloc: yyjson writes what it reads, and a page's tree is megabytes. */
 static void *
 arena_malloc(void *ctx, size_t size)
 {
-    return arena_alloc_array(ctx, 1, size);
+    return arena_grow(ctx, NULL, 0, size);
 }
 
 static void *
@@ -64,56 +67,82 @@ text_depth(struct str text)
     return deepest;
 }
 
+/* By bytes; equal keys in the order of the text, where the keys of one object stand one after another. */
 static int
 compare_keys(const void *left, const void *right)
 {
     yyjson_val *const *a = left, *const *b = right;
-    return str_compare(json_str(*a), json_str(*b));
+    int order = str_compare(json_str(*a), json_str(*b));
+    return order ? order : (*a > *b) - (*a < *b);
 }
 
-/* The member keys of an object, sorted; in the arena, or NULL when it is full. */
+/* The member keys of an object, sorted. Small objects use the caller's `few`; NULL when there is no memory. */
 static yyjson_val **
-sorted_keys(struct arena *a, yyjson_val *object)
+sorted_keys(yyjson_val *object, yyjson_val *few[JSON_SORT_STACK])
 {
-    yyjson_val **keys = ARENA_ARRAY(a, yyjson_val *, yyjson_obj_size(object) + 1);
+    size_t count = yyjson_obj_size(object), index, max;
+    yyjson_val **keys = count <= JSON_SORT_STACK ? few : alloc_bytes(count * sizeof(yyjson_val *));
     if (!keys)
         return NULL;
-    size_t index, max;
     yyjson_val *key, *value;
+    bool sorted = true;
     yyjson_obj_foreach(object, index, max, key, value) {
         keys[index] = key;
+        sorted = sorted && (index == 0 || compare_keys(&keys[index - 1], &keys[index]) <= 0);
     }
-    qsort(keys, yyjson_obj_size(object), sizeof(*keys), compare_keys);
+    if (!sorted)
+        qsort(keys, count, sizeof(*keys), compare_keys);
     return keys;
 }
 
+static void
+keys_free(yyjson_val **keys, yyjson_val **few)
+{
+    if (keys != few)
+        free(keys);
+}
+
 static bool
-keys_are_unique(struct arena *a, yyjson_val *value, struct str *duplicate_out)
+same_key(yyjson_val *left, yyjson_val *right)
+{
+    return str_eq(json_str(left), json_str(right));
+}
+
+/* False with E_VALIDATION_FAILED or E_NO_MEMORY. Only this object's own members. */
+static bool
+members_are_unique(yyjson_val *object, struct err *err)
+{
+    yyjson_val *few[JSON_SORT_STACK], **keys = sorted_keys(object, few);
+    if (!keys)
+        return err_no_memory(err);
+    bool unique = true;
+    for (size_t i = 1; unique && i < yyjson_obj_size(object); i++)
+        if (same_key(keys[i - 1], keys[i]))
+            unique = err_set(err, E_VALIDATION_FAILED, "The member \"%.*s\" occurs twice in one object",
+                             STR_ARG(str_slice(json_str(keys[i]), 0, 100)));
+    keys_free(keys, few);
+    return unique;
+}
+
+static bool
+keys_are_unique(yyjson_val *value, struct err *err)
 {
     size_t index, max;
     yyjson_val *key, *item;
     if (yyjson_is_arr(value)) {
         yyjson_arr_foreach(value, index, max, item) {
-            if (yyjson_is_ctn(item) && !keys_are_unique(a, item, duplicate_out))
+            if (yyjson_is_ctn(item) && !keys_are_unique(item, err))
                 return false;
         }
-        return true;
-    }
-    if (!yyjson_is_obj(value))
-        return true;
-    struct arena_mark mark = arena_mark(a);
-    yyjson_val **keys = sorted_keys(a, value);
-    for (size_t i = 1; keys && i < yyjson_obj_size(value); i++)
-        if (str_eq(json_str(keys[i - 1]), json_str(keys[i]))) {
-            *duplicate_out = json_str(keys[i]);
+    } else if (yyjson_is_obj(value)) {
+        if (!members_are_unique(value, err))
             return false;
+        yyjson_obj_foreach(value, index, max, key, item) {
+            if (yyjson_is_ctn(item) && !keys_are_unique(item, err))
+                return false;
         }
-    arena_rewind(a, mark);
-    yyjson_obj_foreach(value, index, max, key, item) {
-        if (yyjson_is_ctn(item) && !keys_are_unique(a, item, duplicate_out))
-            return false;
     }
-    return keys != NULL;
+    return true;
 }
 
 yyjson_val *
@@ -139,12 +168,8 @@ json_parse(struct arena *a, struct str text, unsigned flags, unsigned depth_max,
             err_set(err, E_VALIDATION_FAILED, "Not valid JSON at byte %zu: %s", fault.pos, fault.msg);
         return NULL;
     }
-    struct str duplicate;
-    if ((flags & JSON_UNIQUE_KEYS) && !keys_are_unique(a, doc->root, &duplicate)) {
-        err_set(err, E_VALIDATION_FAILED, "The member \"%.*s\" occurs twice in one object",
-                (int)(duplicate.len > 100 ? 100 : duplicate.len), duplicate.ptr);
+    if ((flags & JSON_UNIQUE_KEYS) && !keys_are_unique(doc->root, err))
         return NULL;
-    }
     return doc->root;
 }
 
@@ -189,74 +214,72 @@ json_str_or(yyjson_val *value, struct str otherwise)
 }
 
 bool
-json_is_number(yyjson_val *value)
-{
-    return yyjson_is_num(value) || yyjson_is_raw(value);
-}
-
-static struct str
-raw_text(yyjson_val *value)
-{
-    return (struct str){yyjson_get_raw(value), yyjson_get_len(value)};
-}
-
-struct str
-json_number_text(struct arena *a, yyjson_val *value)
-{
-    if (yyjson_is_raw(value))
-        return raw_text(value);
-    if (yyjson_is_uint(value))
-        return str_format(a, "%llu", (unsigned long long)yyjson_get_uint(value));
-    if (yyjson_is_sint(value))
-        return str_format(a, "%lld", (long long)yyjson_get_sint(value));
-    return yyjson_is_real(value) ? json_to_text(a, value) : STR_NONE;
-}
-
-static bool
-real_to_i64(double real, int64_t *value_out)
-{
-    if (!(real >= -9007199254740992.0 && real <= 9007199254740992.0) || real != (double)(int64_t)real)
-        return false;
-    *value_out = (int64_t)real;
-    return true;
-}
-
-bool
-json_to_i64(yyjson_val *value, int64_t *value_out)
-{
-    if (yyjson_is_uint(value) && yyjson_get_uint(value) > INT64_MAX)
-        return false;
-    if (yyjson_is_int(value)) {
-        *value_out = yyjson_get_sint(value);
-        return true;
-    }
-    if (yyjson_is_real(value))
-        return real_to_i64(yyjson_get_real(value), value_out);
-    if (!yyjson_is_raw(value))
-        return false;
-    if (str_to_i64(raw_text(value), INT64_MIN, INT64_MAX, value_out))
-        return true;
-    yyjson_val number;
-    char text[64];
-    struct str raw = raw_text(value);
-    if (raw.len >= sizeof(text))
-        return false;
-    memcpy(text, raw.ptr, raw.len);
-    text[raw.len] = '\0';
-    return yyjson_read_number(text, &number, 0, NULL, NULL) && yyjson_is_real(&number) &&
-           real_to_i64(yyjson_get_real(&number), value_out);
-}
-
-bool
 json_bool_or(yyjson_val *value, bool otherwise)
 {
     return yyjson_is_bool(value) ? yyjson_get_bool(value) : otherwise;
 }
 
+/* The next character of an escaped token; -1 at its end, -2 for a broken escape. */
+static int
+token_next(struct str *token)
+{
+    if (token->len == 0)
+        return -1;
+    unsigned char c = (unsigned char)token->ptr[0];
+    *token = str_skip(*token, 1);
+    if (c != '~')
+        return c;
+    if (token->len == 0 || (token->ptr[0] != '0' && token->ptr[0] != '1'))
+        return -2;
+    c = token->ptr[0] == '0' ? '~' : '/';
+    *token = str_skip(*token, 1);
+    return c;
+}
+
+static bool
+token_is(struct str token, struct str key)
+{
+    for (size_t i = 0; i < key.len; i++)
+        if (token_next(&token) != (unsigned char)key.ptr[i])
+            return false;
+    return token_next(&token) == -1;
+}
+
+/* Not yyjson's own walker: of duplicate members that one takes the first, and ours is the last. */
+static yyjson_val *
+step_into(yyjson_val *value, struct str token)
+{
+    yyjson_val *found = NULL, *key, *item;
+    size_t index, max;
+    int64_t at;
+    if (yyjson_is_arr(value)) {
+        if ((token.len > 1 && token.ptr[0] == '0') || !str_to_i64(token, 0, UINT32_MAX, &at))
+            return NULL;
+        return yyjson_arr_get(value, (size_t)at);
+    }
+    if (!yyjson_is_obj(value))
+        return NULL;
+    yyjson_obj_foreach(value, index, max, key, item) {
+        if (token_is(token, json_str(key)))
+            found = item;
+    }
+    return found;
+}
+
 yyjson_val *
 json_pointer(yyjson_val *root, struct str pointer)
 {
-    return root ? yyjson_ptr_getn(root, pointer.ptr ? pointer.ptr : "", pointer.len) : NULL;
+    if (pointer.len == 0)
+        return root;
+    if (pointer.ptr[0] != '/')
+        return NULL;
+    struct str token, rest = str_skip(pointer, 1);
+    bool more = true;
+    while (root && more) {
+        more = str_cut(rest, '/', &token, &rest);
+        root = step_into(root, token);
+    }
+    return root;
 }
 
 bool
@@ -281,7 +304,7 @@ write_scalar(struct buf *b, yyjson_val *value)
     case YYJSON_TYPE_NULL: return buf_add(b, STR("null"));
     case YYJSON_TYPE_BOOL: return buf_add_c(b, yyjson_get_bool(value) ? "true" : "false");
     case YYJSON_TYPE_STR: return buf_add_json_str(b, json_str(value));
-    case YYJSON_TYPE_RAW: return buf_add(b, raw_text(value));
+    case YYJSON_TYPE_RAW: return buf_add(b, (struct str){yyjson_get_raw(value), yyjson_get_len(value)});
     default: break;
     }
     if (yyjson_is_uint(value))
@@ -335,29 +358,23 @@ json_to_text(struct arena *a, yyjson_val *value)
 static bool
 write_canonical_object(struct buf *b, yyjson_val *object)
 {
-    yyjson_val *few[JSON_SORT_STACK];
-    size_t count = yyjson_obj_size(object), index, max;
-    yyjson_val **keys = count <= JSON_SORT_STACK ? few : malloc(count * sizeof(*keys));
-    if (!keys)
-        return !(b->failed = true);
-    yyjson_val *key, *item;
-    bool sorted = true;
-    yyjson_obj_foreach(object, index, max, key, item) {
-        keys[index] = key;
-        sorted = sorted && (index == 0 || compare_keys(&keys[index - 1], &keys[index]) <= 0);
+    size_t count = yyjson_obj_size(object), written = 0;
+    yyjson_val *few[JSON_SORT_STACK], **keys = sorted_keys(object, few);
+    if (!keys) {
+        b->failed = true;
+        return false;
     }
-    if (!sorted)
-        qsort(keys, count, sizeof(*keys), compare_keys);
     buf_add_char(b, '{');
     for (size_t i = 0; i < count; i++) {
-        if (i)
+        if (i + 1 < count && same_key(keys[i], keys[i + 1]))
+            continue; /* the last of duplicates is the one that counts */
+        if (written++)
             buf_add_char(b, ',');
         buf_add_json_str(b, json_str(keys[i]));
         buf_add_char(b, ':');
         json_write_canonical(b, yyjson_obj_iter_get_val(keys[i]));
     }
-    if (keys != few)
-        free(keys);
+    keys_free(keys, few);
     return buf_add_char(b, '}');
 }
 
@@ -379,15 +396,60 @@ json_write_canonical(struct buf *b, yyjson_val *value)
     return buf_add_char(b, ']');
 }
 
+/* Few members: each is looked up in the other, which costs their product. */
 static bool
-numbers_equal(yyjson_val *left, yyjson_val *right)
+small_objects_equal(yyjson_val *left, yyjson_val *right)
 {
-    int64_t a, b;
-    if (json_to_i64(left, &a) && json_to_i64(right, &b))
-        return a == b;
-    if (yyjson_is_raw(left) && yyjson_is_raw(right))
-        return str_eq(raw_text(left), raw_text(right));
-    return yyjson_is_num(left) && yyjson_is_num(right) && yyjson_get_num(left) == yyjson_get_num(right);
+    size_t index, max;
+    yyjson_val *key, *item;
+    yyjson_obj_foreach(left, index, max, key, item) {
+        if (!json_equal(json_get(left, json_str(key)), json_get(right, json_str(key))))
+            return false;
+    }
+    yyjson_obj_foreach(right, index, max, key, item) {
+        if (!json_get(left, json_str(key)))
+            return false;
+    }
+    return true;
+}
+
+/* The index of the last of equal keys that begin at `at`. */
+static size_t
+last_of_equal(yyjson_val **keys, size_t count, size_t at)
+{
+    while (at + 1 < count && same_key(keys[at], keys[at + 1]))
+        at++;
+    return at;
+}
+
+static bool
+sorted_objects_equal(yyjson_val **left, size_t left_count, yyjson_val **right, size_t right_count)
+{
+    size_t i = 0, k = 0;
+    for (; i < left_count && k < right_count; i++, k++) {
+        i = last_of_equal(left, left_count, i);
+        k = last_of_equal(right, right_count, k);
+        if (!same_key(left[i], right[k]) ||
+            !json_equal(yyjson_obj_iter_get_val(left[i]), yyjson_obj_iter_get_val(right[k])))
+            return false;
+    }
+    return i == left_count && k == right_count;
+}
+
+/* Without memory for sorting the slow way gives the same answer. */
+static bool
+objects_equal(yyjson_val *left, yyjson_val *right)
+{
+    size_t left_count = yyjson_obj_size(left), right_count = yyjson_obj_size(right);
+    if (left_count <= JSON_EQUAL_SMALL && right_count <= JSON_EQUAL_SMALL)
+        return small_objects_equal(left, right);
+    yyjson_val *few_left[JSON_SORT_STACK], *few_right[JSON_SORT_STACK];
+    yyjson_val **left_keys = sorted_keys(left, few_left), **right_keys = sorted_keys(right, few_right);
+    bool equal = left_keys && right_keys ? sorted_objects_equal(left_keys, left_count, right_keys, right_count)
+                                         : small_objects_equal(left, right);
+    keys_free(left_keys, few_left);
+    keys_free(right_keys, few_right);
+    return equal;
 }
 
 bool
@@ -396,28 +458,23 @@ json_equal(yyjson_val *left, yyjson_val *right)
     if (!left || !right)
         return left == right;
     if (json_is_number(left) && json_is_number(right))
-        return numbers_equal(left, right);
+        return json_numbers_equal(left, right);
     if (yyjson_get_type(left) != yyjson_get_type(right))
         return false;
-    size_t index, max;
-    yyjson_val *key, *item;
-    if (yyjson_is_obj(left)) {
-        if (yyjson_obj_size(left) != yyjson_obj_size(right))
+    if (yyjson_is_obj(left))
+        return objects_equal(left, right);
+    if (yyjson_is_str(left))
+        return str_eq(json_str(left), json_str(right));
+    if (!yyjson_is_arr(left))
+        return yyjson_equals(left, right);
+    size_t count = yyjson_arr_size(left), index, max;
+    yyjson_val *item, *other = yyjson_arr_get_first(right);
+    if (count != yyjson_arr_size(right))
+        return false;
+    yyjson_arr_foreach(left, index, max, item) {
+        if (!json_equal(item, other))
             return false;
-        yyjson_obj_foreach(left, index, max, key, item) {
-            if (!json_equal(item, json_get(right, json_str(key))))
-                return false;
-        }
-        return true;
+        other = unsafe_yyjson_get_next(other);
     }
-    if (yyjson_is_arr(left)) {
-        if (yyjson_arr_size(left) != yyjson_arr_size(right))
-            return false;
-        yyjson_arr_foreach(left, index, max, item) {
-            if (!json_equal(item, yyjson_arr_get(right, index)))
-                return false;
-        }
-        return true;
-    }
-    return yyjson_is_str(left) ? str_eq(json_str(left), json_str(right)) : yyjson_equals(left, right);
+    return true;
 }

@@ -47,10 +47,10 @@ struct str json_str_or(yyjson_val *value, struct str otherwise);
 bool json_is_number(yyjson_val *value);
 /* The number as it was written (RAW) or as yyjson prints it; in the arena. STR_NONE when no number. */
 struct str json_number_text(struct arena *a, yyjson_val *value);
-/* Whole numbers only, also when RAW or a real without fraction. */
+/* Whole numbers only, also when RAW ("12", "1.20e1") or a real without fraction below 2^53. Exact: nothing is rounded. */
 MUST_USE bool json_to_i64(yyjson_val *value, int64_t *value_out);
 bool json_bool_or(yyjson_val *value, bool otherwise);
-/* RFC 6901; "" is the root. NULL when nothing is there. */
+/* RFC 6901; "" is the root. NULL when nothing is there; the last of duplicate members. */
 yyjson_val *json_pointer(yyjson_val *root, struct str pointer);
 /* Appends "/key" to a JSON pointer, escaped. */
 bool json_pointer_add(struct buf *pointer, struct str key);
@@ -58,9 +58,13 @@ bool json_pointer_add(struct buf *pointer, struct str key);
 /* Writers. Compact; RAW numbers as they are. False when the buffer is full. */
 bool json_write(struct buf *b, yyjson_val *value);
 struct str json_to_text(struct arena *a, yyjson_val *value); /* STR_NONE when the arena is full */
-/* Members sorted by key bytes, no white space; the same value always gives the same bytes. */
+/*
+ * Members sorted by key bytes, no white space, of duplicates the last: the same value always gives the same bytes. A number is its
+ * text, so 1.0 and 1 read raw differ here.
+ */
 bool json_write_canonical(struct buf *b, yyjson_val *value);
-/* Deep equality; numbers by value where both are finite (1 equals 1.0), members in any order. */
+/* Deep equality; numbers by value (1 equals 1.0, raw or not), members in any order, of duplicates the last. */
 bool json_equal(yyjson_val *left, yyjson_val *right);
+bool json_numbers_equal(yyjson_val *left, yyjson_val *right); /* both must be numbers */
 
 #endif

@@ -32,8 +32,8 @@ MUST_USE bool schema_validate(const struct schema *schema, yyjson_val *value, st
 
 /*
  * Gives value with every absent member that has a `default` filled in, in the arena; value itself when there is
- * nothing to fill. Only defaults of `properties` that apply to the value count. Does not say whether the
- * result is valid: validate it. NULL with E_TOO_LARGE, E_LIMIT, E_NO_MEMORY.
+ * nothing to fill. Only defaults of `properties` that apply to the value count, and `"default": null` fills nothing.
+ * Does not say whether the result is valid: validate it. NULL with E_TOO_LARGE, E_LIMIT, E_NO_MEMORY.
  */
 yyjson_val *schema_apply_defaults(const struct schema *schema, struct arena *a, yyjson_val *value, struct err *err);
 

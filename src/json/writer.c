@@ -59,7 +59,7 @@ json_end_array(struct json_writer *w)
     end_container(w, ']');
 }
 
-/* Longest prefix that is UTF-8, found in steps of one bad byte. */
+/* Each byte that belongs to no character becomes U+FFFD. */
 static void
 add_mended(struct buf *b, struct str s)
 {
@@ -73,8 +73,20 @@ add_mended(struct buf *b, struct str s)
         buf_add(&mended, good ? str_slice(s, i, i + len) : STR("\xef\xbf\xbd"));
         i += good ? len : 1;
     }
-    buf_add_json_str(b, buf_str(&mended));
+    if (buf_ok(&mended))
+        buf_add_json_str(b, buf_str(&mended));
+    else
+        b->failed = true; /* no memory: half a text must not pass for the whole */
     buf_release(&mended);
+}
+
+static void
+add_text(struct buf *b, struct str s)
+{
+    if (str_is_utf8(s))
+        buf_add_json_str(b, s);
+    else
+        add_mended(b, s);
 }
 
 void
@@ -83,10 +95,8 @@ json_add_str(struct json_writer *w, const char *key, struct str value)
     begin_value(w, key);
     if (str_is_none(value))
         buf_add(w->buf, STR("null"));
-    else if (str_is_utf8(value))
-        buf_add_json_str(w->buf, value);
     else
-        add_mended(w->buf, value);
+        add_text(w->buf, value);
 }
 
 void
@@ -145,6 +155,6 @@ json_add_key(struct json_writer *w, struct str key)
     if (w->comma)
         buf_add_char(w->buf, ',');
     w->comma = false;
-    buf_add_json_str(w->buf, key);
+    add_text(w->buf, key);
     buf_add_char(w->buf, ':');
 }
