@@ -9,50 +9,27 @@
  * usage: limit DATABASE URL-with-page=-at-its-end PAGES create|skip|update [noraw]
  * The database must have the product's schema (`tidemark migrate`). Prints records and seconds.
  */
-#include <curl/curl.h>
 #include <sqlite3.h>
 #include <stdint.h>
 #include <xxhash.h>
 #include <zstd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/rng.h"
-#include "json/json.h"
-
-#define PAGE_ARENA_BYTES (64L * 1024 * 1024)
-#define RAW_BYTES_MAX 65536
-#define TENANT 1
-#define COLLECTION 1
-#define STREAM 1
+#include "source.h"
 
 enum mode { CREATE, SKIP, UPDATE };
 
 struct limit {
     enum mode mode;
     bool raw;
-    CURL *curl;
-    struct buf body, mapped;
-    struct arena arena;
+    struct source source;
     sqlite3 *db;
     sqlite3_stmt *record_insert, *map_insert, *map_find, *record_update, *map_update, *match_insert, *raw_write;
     ZSTD_CCtx *zstd;
     struct rng rng;
     int64_t now_us, records;
 };
-
-static void
-die(const char *what, const char *why)
-{
-    fprintf(stderr, "limit: %s: %s\n", what, why);
-    exit(1);
-}
-
-static size_t
-receive(char *data, size_t size, size_t count, void *ctx)
-{
-    return buf_add(ctx, (struct str){data, size * count}) ? size * count : 0;
-}
 
 static sqlite3_stmt *
 prepare(struct limit *l, const char *sql)
@@ -102,37 +79,10 @@ bind_text(sqlite3_stmt *statement, int place, struct str text)
 }
 
 static void
-add_field(struct buf *b, const char *name, yyjson_val *value)
-{
-    buf_addf(b, "%s\"%s\":", b->len > 1 ? "," : "", name);
-    if (value)
-        json_write_canonical(b, value);
-    else
-        buf_add_c(b, "null");
-}
-
-/* The fields of bench/plain.yaml, in canonical order. */
-static void
-map_record(struct limit *l, yyjson_val *record)
-{
-    buf_clear(&l->mapped);
-    buf_add_char(&l->mapped, '{');
-    add_field(&l->mapped, "city", json_get_c(record, "city"));
-    add_field(&l->mapped, "company", json_get_c(record, "company"));
-    add_field(&l->mapped, "customFields", json_get_c(record, "custom_fields"));
-    add_field(&l->mapped, "email", json_get_c(record, "email"));
-    add_field(&l->mapped, "name", json_get_c(record, "name"));
-    add_field(&l->mapped, "phone", json_get_c(record, "phone_number"));
-    add_field(&l->mapped, "tags", json_get_c(record, "tags"));
-    add_field(&l->mapped, "version", json_get_c(record, "version"));
-    buf_add_char(&l->mapped, '}');
-}
-
-static void
 write_raw(struct limit *l, int64_t map, yyjson_val *record)
 {
-    char packed[RAW_BYTES_MAX];
-    struct str text = json_to_text(&l->arena, record);
+    char packed[SOURCE_RECORD_BYTES_MAX];
+    struct str text = json_to_text(&l->source.arena, record);
     size_t size = ZSTD_compressCCtx(l->zstd, packed, sizeof(packed), text.ptr, text.len, 1);
     if (ZSTD_isError(size))
         die("zstd", ZSTD_getErrorName(size));
@@ -149,7 +99,7 @@ create(struct limit *l, yyjson_val *record, const unsigned char *fingerprint)
     bind_text(l->record_insert, 1, str_from_c(uuid_v7(&l->rng, l->now_us, uuid)));
     bind_text(l->record_insert, 2, json_str(json_get_c(record, "name")));
     sqlite3_bind_int64(l->record_insert, 3, l->now_us);
-    bind_text(l->record_insert, 4, buf_str(&l->mapped));
+    bind_text(l->record_insert, 4, buf_str(&l->source.mapped));
     step(l, l->record_insert);
     int64_t id = sqlite3_last_insert_rowid(l->db);
     bind_text(l->map_insert, 1, json_str(json_get_c(record, "id")));
@@ -170,7 +120,7 @@ static void
 update(struct limit *l, yyjson_val *record, int64_t map, int64_t id, const unsigned char *fingerprint)
 {
     sqlite3_bind_int64(l->record_update, 1, id);
-    bind_text(l->record_update, 2, buf_str(&l->mapped));
+    bind_text(l->record_update, 2, buf_str(&l->source.mapped));
     bind_text(l->record_update, 3, json_str(json_get_c(record, "name")));
     sqlite3_bind_int64(l->record_update, 4, l->now_us);
     step(l, l->record_update);
@@ -185,9 +135,8 @@ update(struct limit *l, yyjson_val *record, int64_t map, int64_t id, const unsig
 static void
 take(struct limit *l, yyjson_val *record)
 {
-    unsigned char fingerprint[16];
-    map_record(l, record);
-    XXH128_canonicalFromHash((XXH128_canonical_t *)fingerprint, XXH3_128bits(l->mapped.ptr, l->mapped.len));
+    unsigned char fingerprint[SOURCE_HASH_BYTES];
+    source_map(&l->source, record, fingerprint);
     l->records++;
     if (l->mode == CREATE) {
         create(l, record, fingerprint);
@@ -208,21 +157,12 @@ take(struct limit *l, yyjson_val *record)
 static void
 take_page(struct limit *l, const char *url)
 {
-    struct err err = {0};
-    buf_clear(&l->body);
-    arena_clear(&l->arena);
-    curl_easy_setopt(l->curl, CURLOPT_URL, url);
-    CURLcode code = curl_easy_perform(l->curl);
-    if (code != CURLE_OK)
-        die(url, curl_easy_strerror(code));
-    yyjson_val *root = json_parse(&l->arena, buf_str(&l->body), JSON_NUMBERS_RAW, 64, &err);
-    if (!root)
-        die(url, err.message);
+    yyjson_val *records = source_page(&l->source, url);
     l->now_us = clock_wall_us(clock_system());
     run(l, "BEGIN IMMEDIATE");
     size_t index, max;
     yyjson_val *record;
-    yyjson_arr_foreach(json_get_c(root, "data"), index, max, record) {
+    yyjson_arr_foreach(records, index, max, record) {
         take(l, record);
     }
     run(l, "COMMIT");
@@ -237,14 +177,9 @@ main(int argc, char **argv)
     struct limit l = {.raw = argc < 6};
     struct str mode = str_from_c(argv[4]);
     l.mode = str_eq(mode, STR("create")) ? CREATE : str_eq(mode, STR("skip")) ? SKIP : UPDATE;
-    arena_init(&l.arena, PAGE_ARENA_BYTES);
-    buf_init(&l.body, PAGE_ARENA_BYTES);
-    buf_init(&l.mapped, RAW_BYTES_MAX);
+    source_init(&l.source);
     rng_init(&l.rng, 1);
     l.zstd = ZSTD_createCCtx();
-    l.curl = curl_easy_init();
-    curl_easy_setopt(l.curl, CURLOPT_WRITEFUNCTION, receive);
-    curl_easy_setopt(l.curl, CURLOPT_WRITEDATA, &l.body);
     open_database(&l, argv[1]);
     int64_t began = clock_monotonic_us(clock_system());
     for (int64_t page = 1; page <= pages; page++) {
