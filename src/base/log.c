@@ -36,6 +36,7 @@ struct secret_form {
     char *text;
     size_t len;
     uint64_t owner; /* hash of the raw secret: what log_secret_drop looks for */
+    unsigned users; /* how often it was added and not dropped: the same secret may be in use twice */
 };
 static pthread_rwlock_t secrets_lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct secret_form *forms;
@@ -97,7 +98,7 @@ form_add(struct str text, uint64_t owner)
     if (!copy)
         return;
     memcpy(copy, text.ptr, text.len);
-    forms[form_count++] = (struct secret_form){copy, text.len, owner};
+    forms[form_count++] = (struct secret_form){copy, text.len, owner, 1};
 }
 
 /* Base64 of a secret inside a longer text starts at one of three offsets; only whole triples are safe to match. */
@@ -122,6 +123,19 @@ forms_add(struct str secret, uint64_t owner, struct buf *scratch)
     form_add(str_slice(buf_str(scratch), 1, scratch->len - 1), owner);
 }
 
+/* Lock held. True when it is known already; then it has one user more. */
+static bool
+secret_used_again(uint64_t owner)
+{
+    bool known = false;
+    for (size_t i = 0; i < form_count; i++)
+        if (forms[i].owner == owner) {
+            forms[i].users++;
+            known = true;
+        }
+    return known;
+}
+
 void
 log_secret_add(struct str secret)
 {
@@ -130,7 +144,8 @@ log_secret_add(struct str secret)
     struct buf scratch;
     buf_init(&scratch, secret.len * 6 + 16);
     pthread_rwlock_wrlock(&secrets_lock);
-    forms_add(secret, hash_bytes(secret), &scratch);
+    if (!secret_used_again(hash_bytes(secret)))
+        forms_add(secret, hash_bytes(secret), &scratch);
     pthread_rwlock_unlock(&secrets_lock);
     explicit_bzero(scratch.ptr ? scratch.ptr : (char *)&scratch, scratch.ptr ? scratch.size : 0);
     buf_release(&scratch);
@@ -143,7 +158,8 @@ log_secret_drop(struct str secret)
     pthread_rwlock_wrlock(&secrets_lock);
     size_t kept = 0;
     for (size_t i = 0; i < form_count; i++) {
-        if (forms[i].owner != owner) {
+        if (forms[i].owner != owner || forms[i].users > 1) {
+            forms[i].users -= forms[i].owner == owner;
             forms[kept++] = forms[i];
             continue;
         }

@@ -13,7 +13,7 @@
 
 #include "engine/keyring.h"
 #include "engine/registry.h"
-#include "net/http_client.h"
+#include "engine/sender.h"
 #include "store/store.h"
 #include "store/store_connection.h"
 #include "store/store_run.h"
@@ -33,6 +33,7 @@ struct engine_options {
     int64_t lease_ms, heartbeat_ms, sweep_ms; /* 0: 30 s, 5 s, 10 s (I-15) */
     int64_t overlap_ms;             /* 0: 60 s (I-6) */
     int64_t interval_ms, full_interval_ms; /* default schedule; 0: 15 min, 24 h */
+    const struct sender *sender;    /* who answers requests; NULL: client. For tests and replays */
     bool background;                /* schedules and reconnection run (serve); false: only what is asked for (tools) */
 };
 
@@ -106,6 +107,13 @@ MUST_USE bool engine_rejected_replay(struct engine *e, int64_t tenant, struct st
                                      struct replay_counts *counts_out, struct err *err);
 
 /* For /metrics and /readyz. */
+
+/*
+ * Does a queued run on this thread, to its end, its parking or its pause: tools and tests, without
+ * engine_start. run_uuid STR_NONE: the next one. *ran_out false: nothing was ready.
+ */
+MUST_USE bool engine_run_here(struct engine *e, int64_t tenant, struct str run_uuid, bool *ran_out, struct err *err);
+
 struct engine_stats {
     int64_t runs_active, runs_queued, pages_committed, records_received, vendor_requests, vendor_errors, runs_succeeded, runs_failed;
     bool stopping;

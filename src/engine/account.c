@@ -1,0 +1,247 @@
+/*
+ * An account: a connection opened for use, by a run or a test.
+ *
+ * The configuration and the tokens are sealed in two columns, because tokens are written by refreshes and
+ * by nothing else (I-23). A reader sees them merged.
+ */
+#include "engine/account.h"
+
+#include "base/log.h"
+#include "engine/engine_priv.h"
+
+#define REFRESH_LOCK_US (60 * US_PER_S)
+
+struct account_rows {
+    struct arena *arena;
+    int64_t tenant, connection;
+    struct connection connection_row;
+    struct tenant tenant_row;
+    struct connection_tokens tokens;
+    enum row found;
+};
+
+static bool
+read_rows(struct db *db, void *ctx, struct err *err)
+{
+    struct account_rows *r = ctx;
+    r->found = ROW_NONE;
+    if (r->connection != 0) {
+        r->found = store_connection_get_by_id(db, r->arena, r->tenant, r->connection, &r->connection_row, err);
+        if (r->found != ROW_FOUND)
+            return r->found == ROW_NONE;
+        if (store_connection_tokens(db, r->arena, r->tenant, r->connection, &r->tokens, err) == ROW_FAILED)
+            return false;
+    }
+    enum row tenant = store_tenant_get(db, r->arena, r->tenant, &r->tenant_row, err);
+    if (tenant == ROW_NONE)
+        return err_set(err, E_TENANT_NOT_FOUND, NULL);
+    return tenant == ROW_FOUND;
+}
+
+static struct config_place
+place_of(const struct account *acc, struct str field)
+{
+    return (struct config_place){acc->connection.tenant, acc->tenant.uuid, acc->connection.uuid, field};
+}
+
+static bool
+merge_tokens(struct account *acc, const struct connection_tokens *tokens, struct err *err)
+{
+    yyjson_val *patch = NULL;
+    struct config_place place = place_of(acc, STR("tokens"));
+    if (!config_open(acc->engine->options.keys, &place, acc->arena, tokens->sealed, &patch, err))
+        return false;
+    acc->tokens_version = tokens->version;
+    if (patch == NULL)
+        return true;
+    acc->config = config_merge(acc->template, acc->arena, acc->config, patch);
+    return acc->config != NULL || err_no_memory(err);
+}
+
+static bool
+make_effective(struct account *acc, struct err *err)
+{
+    const struct engine_options *o = &acc->engine->options;
+    const struct template_info *info = template_info(acc->template);
+    struct str override = o->address_override == NULL ? STR_NONE : o->address_override(o->address_ctx, info->name);
+    if (!template_config_effective(acc->template, acc->arena, acc->config, override, &acc->effective,
+                                   &acc->operator_address, err))
+        return false;
+    acc->base_url = json_str(json_get(acc->effective, info->base_url_field));
+    if (acc->base_url.len == 0)
+        acc->base_url = override;
+    return true;
+}
+
+static bool
+account_template(struct account *acc, struct err *err)
+{
+    acc->template = registry_get(acc->engine->options.templates, acc->connection.template_name, err);
+    return acc->template != NULL;
+}
+
+bool
+account_open(struct engine *e, struct arena *a, int64_t tenant, int64_t connection, struct account *account_out,
+             struct err *err)
+{
+    struct account_rows rows = {.arena = a, .tenant = tenant, .connection = connection};
+    if (!store_read(e->options.store, read_rows, &rows, err))
+        return false;
+    if (rows.found == ROW_NONE)
+        return err_set(err, E_CONNECTION_NOT_FOUND, NULL);
+    struct account acc = {.engine = e, .arena = a, .connection = rows.connection_row, .tenant = rows.tenant_row,
+                          .stored = true};
+    struct config_place place = place_of(&acc, STR("config"));
+    if (!account_template(&acc, err) ||
+        !config_open(e->options.keys, &place, a, acc.connection.config, &acc.config, err) ||
+        !merge_tokens(&acc, &rows.tokens, err) || !make_effective(&acc, err)) {
+        template_unref(acc.template);
+        config_wipe(a, acc.config);
+        return false;
+    }
+    config_each_secret(acc.template, acc.config, log_secret_add);
+    *account_out = acc;
+    return true;
+}
+
+bool
+account_open_with(struct engine *e, struct arena *a, const struct connection *connection, yyjson_val *config,
+                  struct account *account_out, struct err *err)
+{
+    struct account_rows rows = {.arena = a, .tenant = connection->tenant};
+    if (!store_read(e->options.store, read_rows, &rows, err))
+        return false;
+    struct account acc = {.engine = e, .arena = a, .connection = *connection, .tenant = rows.tenant_row, .config = config};
+    if (!account_template(&acc, err) || !make_effective(&acc, err)) {
+        template_unref(acc.template);
+        return false;
+    }
+    config_each_secret(acc.template, acc.config, log_secret_add);
+    *account_out = acc;
+    return true;
+}
+
+void
+account_close(struct account *acc)
+{
+    if (acc->template == NULL)
+        return;
+    config_each_secret(acc->template, acc->config, log_secret_drop);
+    if (acc->stored) {
+        config_wipe(acc->arena, acc->config);
+        config_wipe(acc->arena, acc->effective);
+    }
+    template_unref(acc->template);
+    *acc = (struct account){0};
+}
+
+bool
+account_reload_tokens(struct account *acc, bool *changed_out, struct err *err)
+{
+    *changed_out = false;
+    if (!acc->stored)
+        return true;
+    struct account_rows rows = {.arena = acc->arena, .tenant = acc->connection.tenant, .connection = acc->connection.id};
+    if (!store_read(acc->engine->options.store, read_rows, &rows, err))
+        return false;
+    if (rows.found == ROW_NONE)
+        return err_set(err, E_CONNECTION_NOT_FOUND, NULL);
+    if (rows.tokens.version == acc->tokens_version)
+        return true;
+    config_each_secret(acc->template, acc->config, log_secret_drop);
+    bool ok = merge_tokens(acc, &rows.tokens, err) && make_effective(acc, err);
+    if (acc->config != NULL)
+        config_each_secret(acc->template, acc->config, log_secret_add);
+    *changed_out = ok;
+    return ok;
+}
+
+struct refresh {
+    struct account *account;
+    struct str owner, sealed;
+    int64_t expires_us;
+    bool taken;
+};
+
+static bool
+refresh_lock(struct db *db, void *ctx, struct err *err)
+{
+    struct refresh *r = ctx;
+    const struct connection *c = &r->account->connection;
+    int64_t now_us = store_now(db);
+    return store_connection_tokens_lock(db, c->tenant, c->id, r->account->tokens_version, r->owner, now_us,
+                                        now_us + REFRESH_LOCK_US, &r->taken, err);
+}
+
+static bool
+refresh_save(struct db *db, void *ctx, struct err *err)
+{
+    struct refresh *r = ctx;
+    const struct connection *c = &r->account->connection;
+    return store_connection_tokens_save(db, c->tenant, c->id, r->owner, r->account->tokens_version, r->sealed,
+                                        r->expires_us, err);
+}
+
+static bool
+refresh_unlock(struct db *db, void *ctx, struct err *err)
+{
+    struct refresh *r = ctx;
+    const struct connection *c = &r->account->connection;
+    return store_connection_tokens_unlock(db, c->tenant, c->id, r->owner, err);
+}
+
+/* Who refreshes: this process and this account, so that two threads of ours are two. */
+static struct str
+refresh_owner(const struct account *acc, struct arena *a)
+{
+    return str_format(a, "%.*s:%p", STR_ARG(store_node_id(acc->engine->options.store)), (const void *)acc);
+}
+
+bool
+account_refresh_begin(struct account *acc, bool *taken_out, struct err *err)
+{
+    struct refresh r = {.account = acc, .owner = refresh_owner(acc, acc->arena), .taken = true};
+    if (acc->stored && !store_write(acc->engine->options.store, refresh_lock, &r, err))
+        return false;
+    *taken_out = r.taken;
+    return true;
+}
+
+bool
+account_refresh_save(struct account *acc, yyjson_val *patch, int64_t expires_us, struct err *err)
+{
+    /* The patch lives in the page's arena: what is kept is copied. */
+    yyjson_val *config = config_merge(acc->template, acc->arena, acc->config, patch);
+    if (config == NULL)
+        return err_no_memory(err);
+    struct refresh r = {.account = acc, .owner = refresh_owner(acc, acc->arena), .expires_us = expires_us};
+    struct config_place place = place_of(acc, STR("tokens"));
+    if (acc->stored) {
+        if (!config_seal(acc->engine->options.keys, &place, acc->arena, patch, &r.sealed, err) ||
+            !store_write(acc->engine->options.store, refresh_save, &r, err))
+            return false;
+        acc->tokens_version++;
+    }
+    config_each_secret(acc->template, acc->config, log_secret_drop);
+    acc->config = config;
+    config_each_secret(acc->template, acc->config, log_secret_add);
+    return make_effective(acc, err);
+}
+
+void
+account_refresh_give_up(struct account *acc)
+{
+    struct refresh r = {.account = acc, .owner = refresh_owner(acc, acc->arena)};
+    struct err err = {0};
+    if (acc->stored && !store_write(acc->engine->options.store, refresh_unlock, &r, &err))
+        log_err(LOG_WARN, "the refresh lock could not be given back; it lapses by itself", &err);
+}
+
+bool
+account_is_operator_url(const struct account *acc, struct str url)
+{
+    struct http_url base, target;
+    if (!acc->operator_address || !http_url_parse(acc->base_url, &base) || !http_url_parse(url, &target))
+        return false;
+    return str_eq_nocase(base.scheme, target.scheme) && str_eq_nocase(base.host, target.host) && base.port == target.port;
+}

@@ -1,0 +1,49 @@
+/*
+ * An account: a connection opened for use, by a run or a test.
+ *
+ * Row, tenant, template and clear configuration in one place. While it is open its secrets are known to
+ * the log's redactor. One thread.
+ */
+#ifndef TIDEMARK_ENGINE_ACCOUNT_H
+#define TIDEMARK_ENGINE_ACCOUNT_H
+
+#include "engine/config.h"
+#include "engine/engine.h"
+#include "store/store_tenant.h"
+
+struct account {
+    struct engine *engine;
+    struct arena *arena;            /* all texts and values below live here */
+    struct connection connection;
+    struct tenant tenant;
+    struct template *template;      /* a reference */
+    yyjson_val *config;             /* as stored, tokens merged in; clear */
+    yyjson_val *effective;          /* as requests see it */
+    bool operator_address;          /* requests to the base address are the operator's own (D27) */
+    struct str base_url;            /* effective */
+    int64_t tokens_version;         /* of the pair in config; 0: none */
+    bool stored;                    /* the connection has a row: new tokens go there */
+};
+
+/* E_CONNECTION_NOT_FOUND, E_PLATFORM_NOT_SUPPORTED, E_CRYPT, E_KEY_MISSING, or the store's. Blocks on the store. */
+MUST_USE bool account_open(struct engine *e, struct arena *a, int64_t tenant, int64_t connection,
+                           struct account *account_out, struct err *err);
+/* Opens one that has no row yet, or a change of one: `connection` and the clear config are the caller's. */
+MUST_USE bool account_open_with(struct engine *e, struct arena *a, const struct connection *connection,
+                                yyjson_val *config, struct account *account_out, struct err *err);
+void account_close(struct account *account); /* wipes; accepts a zeroed struct */
+
+/* Reads the tokens again, when another worker has stored newer ones: *changed_out. */
+MUST_USE bool account_reload_tokens(struct account *account, bool *changed_out, struct err *err);
+/*
+ * One refresh at a time over all nodes (I-23). taken: we may refresh, then save or give up. Not taken: wait
+ * a moment and reload. Without a row it is always taken.
+ */
+MUST_USE bool account_refresh_begin(struct account *account, bool *taken_out, struct err *err);
+MUST_USE bool account_refresh_save(struct account *account, yyjson_val *patch, int64_t expires_us, struct err *err);
+void account_refresh_give_up(struct account *account);
+
+/* May this request go to the operator's own address without the policy's consent? Same origin as the base only. */
+bool account_is_operator_url(const struct account *account, struct str url);
+
+#endif

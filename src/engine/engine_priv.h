@@ -1,0 +1,79 @@
+/*
+ * The engine's inside, for files of this room.
+ */
+#ifndef TIDEMARK_ENGINE_ENGINE_PRIV_H
+#define TIDEMARK_ENGINE_ENGINE_PRIV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "engine/circuit.h"
+#include "engine/engine.h"
+#include "engine/fetch.h"
+#include "engine/raw.h"
+#include "queue/pool.h"
+
+#define ENGINE_INTERVAL_DEFAULT_MS (15 * 60 * 1000)
+#define ENGINE_FULL_INTERVAL_DEFAULT_MS (24 * 60 * 60 * 1000)
+#define ENGINE_OVERLAP_DEFAULT_MS (60 * 1000)
+
+/* A worker's own tools, made once per thread. */
+struct engine_worker {
+    struct raw_packer *packer;
+    struct rng rng;
+};
+
+struct engine {
+    struct engine_options options;
+    struct sender sender;
+    struct lease_keeper *keeper;
+    struct pool *pool;
+    struct circuit circuit;
+    struct engine_worker *workers;   /* owned; one per worker of the pool and one for engine_run_here */
+    struct fetch_numbers numbers;
+    _Atomic int64_t pages, records, runs_succeeded, runs_failed;
+    atomic_bool stopping;
+    bool started;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;          /* a run of this process ended or was handed back; under lock */
+    uint64_t changes;                /* under lock */
+
+    pthread_t schedule_thread, reconnect_thread;
+    bool schedule_started, reconnect_started;
+    pthread_cond_t background;       /* under lock: stop */
+    struct fetch *reconnect_fetch;   /* under lock: what the reconnect thread waits for */
+};
+
+/* Wakes engine_run_wait. */
+void engine_changed(struct engine *e);
+/* Sleeps until ms have passed or the engine stops; false: it stops. Background threads. */
+bool engine_sleep(struct engine *e, int64_t ms);
+/* A pool_run_fn; run.c. */
+void engine_do_run(void *engine, unsigned worker, struct run *run, struct lease *lease, struct arena *run_arena);
+/* Background threads; background.c. */
+void *engine_schedule_main(void *engine);
+void *engine_reconnect_main(void *engine);
+/* One round of each, for tests: how many runs were queued, connections tested. */
+MUST_USE bool engine_schedule_round(struct engine *e, int64_t *fired_out, struct err *err);
+MUST_USE bool engine_reconnect_round(struct engine *e, int64_t *tested_out, struct err *err);
+
+/* The schedule of a connection: its own, the template's, or the engine's default. 0: none. */
+struct engine_schedule {
+    int64_t interval_us, full_interval_us;
+};
+MUST_USE bool engine_schedule_of(const struct engine *e, const struct template *t, struct str schedule_json,
+                                 struct engine_schedule *schedule_out, struct err *err);
+
+/*
+ * Tests an open account at the vendor (blocks). False: E_INVALID_CREDENTIALS with the vendor's words, or
+ * E_VENDOR_UNAVAILABLE; words are redacted.
+ */
+MUST_USE bool engine_test_account(struct engine *e, struct account *account, bool background, struct err *err);
+/* Tests a stored connection and moves its status. */
+MUST_USE bool engine_test_connection(struct engine *e, struct arena *a, int64_t tenant, int64_t connection, bool background,
+                                     struct err *err);
+
+#endif

@@ -1,0 +1,175 @@
+/*
+ * What changed records become: old values, merge, history, bases (design, section 5).
+ *
+ * A record of one source is simply replaced. Where other sources, or a person here, have written to it
+ * too, the page merges by base: the fields this source said last time. A base is copied only when it is
+ * needed: an empty one means that the record still says what this source says.
+ */
+#include "engine/page.h"
+
+#include "engine/run_log.h"
+
+struct apply {
+    struct page_batch *batch;
+    struct db *db;
+};
+
+static bool
+apply_memory(struct err *err)
+{
+    return err_set(err, E_TOO_LARGE, "The page is larger than allowed");
+}
+
+static bool
+needs_old(const struct page_item *item)
+{
+    switch (item->action) {
+    case PAGE_LINK:
+    case PAGE_UPDATE:
+        return true;
+    case PAGE_TOMBSTONE:
+        return item->known->map != 0 && !item->known->deleted && !item->known->linked;
+    case PAGE_SKIP:
+    case PAGE_CREATE:
+    case PAGE_REJECT:
+        return false;
+    }
+    return false;
+}
+
+static bool
+load_old(struct page_batch *b, struct db *db, struct err *err)
+{
+    int64_t *records = ARENA_ARRAY(b->arena, int64_t, b->item_count + 1);
+    struct record_row *rows = ARENA_ARRAY(b->arena, struct record_row, b->item_count + 1);
+    if (records == NULL || rows == NULL)
+        return apply_memory(err);
+    size_t count = 0;
+    for (size_t i = 0; i < b->item_count; i++) {
+        struct page_item *item = &b->items[i];
+        if (!needs_old(item))
+            continue;
+        /* Two ids of this stream may share a record (linked by hand): the second finds the first's place. */
+        size_t k = 0;
+        if (item->known->linked || item->action == PAGE_LINK)
+            while (k < count && records[k] != item->record)
+                k++;
+        else
+            k = count;
+        if (k == count)
+            records[count++] = item->record;
+        item->old = &rows[k];
+    }
+    return count == 0 || store_records_load(db, b->arena, b->context->tenant, records, count, rows, err);
+}
+
+/* The base of this map, and room to give others theirs. */
+static bool
+find_bases(struct apply *w, const struct page_item *item, struct base_row **rows_out, size_t *count_out,
+           struct str *own_out, struct err *err)
+{
+    *own_out = STR_NONE;
+    if (!store_bases_load(w->db, w->batch->arena, w->batch->context->tenant, item->record, rows_out, count_out, err))
+        return false;
+    for (size_t i = 0; i < *count_out; i++)
+        if ((*rows_out)[i].map == item->known->map && item->known->map != 0)
+            *own_out = (*rows_out)[i].base;
+    return true;
+}
+
+/* The record is about to change: every other source that agreed with it keeps what it said. */
+static bool
+save_other_bases(struct apply *w, const struct page_item *item, const struct base_row *rows, size_t count,
+                 struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].map == item->known->map || !str_is_none(rows[i].base))
+            continue;
+        if (!store_base_save(w->db, w->batch->context->tenant, rows[i].map, item->old->data, err))
+            return false;
+    }
+    return true;
+}
+
+static void
+log_conflict(struct apply *w, const struct page_item *item, const struct merged *merged)
+{
+    struct page_batch *b = w->batch;
+    if (merged->conflicts > 0 &&
+        RUN_LOG(&b->lines, b->observed_us, LOG_WARN, STR("Both sides changed the same field"),
+                LOG_S("stream", b->context->stream.name), LOG_S("externalId", item->mapped.external_id),
+                LOG_S("fields", merged->conflict_fields)))
+        b->line_count++;
+}
+
+/* Nothing the source leaves blank takes away what a list shows. */
+static void
+keep_columns(struct page_item *item)
+{
+    if (item->title.len == 0)
+        item->title = item->old->title;
+    if (item->status.len == 0)
+        item->status = item->old->status;
+    if (item->parent == 0)
+        item->parent = item->old->parent;
+    if (item->mapped.occurred_us == 0)
+        item->mapped.occurred_us = item->old->occurred_us;
+}
+
+static bool
+merge_item(struct apply *w, struct page_item *item, struct err *err)
+{
+    struct base_row *rows = NULL;
+    size_t count = 0;
+    struct str base = STR_NONE;
+    if (!find_bases(w, item, &rows, &count, &base, err))
+        return false;
+    bool linking = item->action == PAGE_LINK;
+    if (!linking && str_is_none(base))
+        base = item->old->data; /* it agreed until now */
+    struct merged merged;
+    if (!merge_records(w->batch->arena, base, item->old->data, item->mapped.data, w->batch->context->policy, &merged, err))
+        return false;
+    log_conflict(w, item, &merged);
+    if (merged.changed && !save_other_bases(w, item, rows, count, err))
+        return false;
+    item->merged = true;
+    item->data = merged.data;
+    item->base = merged.agrees ? STR_NONE : item->mapped.data;
+    item->base_set = linking ? !merged.agrees : true;
+    keep_columns(item);
+    return true;
+}
+
+static bool
+apply_item(struct apply *w, struct page_item *item, struct err *err)
+{
+    if (item->old == NULL)
+        return true;
+    if (!item->old->found)
+        return err_set(err, E_INTERNAL, "A mapped record is missing in the store");
+    if (item->action == PAGE_TOMBSTONE) {
+        item->data = item->old->data;
+        item->title = item->old->title;
+        item->status = item->old->status;
+        item->parent = item->old->parent;
+        item->history = STR("{\"deletedAt\":null}");
+        return true;
+    }
+    if ((item->action == PAGE_LINK || item->known->linked || item->known->has_base) && !merge_item(w, item, err))
+        return false;
+    bool same = false;
+    return merge_history(w->batch->arena, item->old->data, item->data, &item->history, &same, err);
+}
+
+bool
+page_apply(struct page_batch *batch, struct db *db, struct err *err)
+{
+    struct apply w = {batch, db};
+    if (!load_old(batch, db, err))
+        return false;
+    for (size_t i = 0; i < batch->item_count; i++)
+        if (!apply_item(&w, &batch->items[i], err))
+            return false;
+    return true;
+}

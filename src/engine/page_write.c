@@ -1,0 +1,204 @@
+/*
+ * Writing what was decided, many rows at a time: records, keys, maps, bases, rejections.
+ *
+ * New records get UUIDs that grow within the page too, so that their index grows at its end. Updates go in
+ * the order of record ids: two nodes that write the same linked records never wait for each other in a circle.
+ */
+#include "engine/page.h"
+
+struct write_work {
+    struct page_batch *batch;
+    struct db *db;
+    int64_t now_us;
+};
+
+static bool
+write_memory(struct err *err)
+{
+    return err_set(err, E_TOO_LARGE, "The page is larger than allowed");
+}
+
+/* A UUIDv7 whose twelve bits after the milliseconds count within the page (RFC 9562, section 6.2, method 1). */
+static void
+ordered_uuid(struct rng *rng, int64_t now_us, size_t number, char text[37])
+{
+    static const char digits[] = "0123456789abcdef";
+    uuid_v7(rng, now_us + (int64_t)(number >> 12) * US_PER_MS, text);
+    for (int i = 0; i < 3; i++)
+        text[15 + i] = digits[(number >> (4 * (2 - i))) & 15];
+}
+
+static void
+fill_record(struct record_write *row, const struct page_item *item)
+{
+    row->record = item->record;
+    row->data = item->data;
+    row->title = item->title;
+    row->status = item->status;
+    row->occurred_us = item->mapped.occurred_us;
+    row->parent = item->parent;
+    row->deleted = item->action == PAGE_TOMBSTONE;
+    row->changed = str_is_none(item->history) ? STR("") : item->history;
+}
+
+static bool
+insert_records(struct write_work *w, struct err *err)
+{
+    struct page_batch *b = w->batch;
+    struct record_write *rows = ARENA_ARRAY(b->arena, struct record_write, b->item_count + 1);
+    if (rows == NULL)
+        return write_memory(err);
+    size_t count = 0;
+    for (size_t i = 0; i < b->item_count; i++) {
+        if (b->items[i].action != PAGE_CREATE)
+            continue;
+        fill_record(&rows[count], &b->items[i]);
+        rows[count].record = 0;
+        ordered_uuid(b->context->rng, w->now_us, count, rows[count].uuid);
+        count++;
+    }
+    if (count == 0)
+        return true;
+    if (!store_records_insert(w->db, b->context->tenant, b->context->stream.collection, rows, count, w->now_us, err))
+        return false;
+    for (size_t i = 0, k = 0; i < b->item_count; i++)
+        if (b->items[i].action == PAGE_CREATE)
+            b->items[i].record = rows[k++].record;
+    return true;
+}
+
+static int
+by_record(const void *left, const void *right)
+{
+    int64_t a = ((const struct record_write *)left)->record, b = ((const struct record_write *)right)->record;
+    return a < b ? -1 : a > b;
+}
+
+static bool
+update_records(struct write_work *w, struct err *err)
+{
+    struct page_batch *b = w->batch;
+    const struct page_context *c = b->context;
+    struct record_write *rows = ARENA_ARRAY(b->arena, struct record_write, b->item_count + 1);
+    if (rows == NULL)
+        return write_memory(err);
+    size_t count = 0;
+    for (size_t i = 0; i < b->item_count; i++)
+        if (b->items[i].old != NULL)
+            fill_record(&rows[count++], &b->items[i]);
+    if (count == 0)
+        return true;
+    qsort(rows, count, sizeof(*rows), by_record);
+    return store_records_update(w->db, c->tenant, c->stream.collection, rows, count, c->connection, b->fence.run,
+                                w->now_us, err);
+}
+
+static bool
+writes_map(const struct page_item *item)
+{
+    if (item->action == PAGE_TOMBSTONE)
+        return item->known->map != 0;
+    return item->action == PAGE_CREATE || item->action == PAGE_LINK || item->action == PAGE_UPDATE;
+}
+
+static bool
+fill_map(struct page_batch *b, struct map_write *row, struct page_item *item, struct err *err)
+{
+    bool gone = item->action == PAGE_TOMBSTONE;
+    *row = (struct map_write){.map = item->known->map, .record = item->record, .external_id = item->mapped.external_id,
+                              .version = item->mapped.version, .deleted = gone, .url = item->mapped.url};
+    if (item->parent_missing)
+        page_fingerprint_without_parent(item, row->fingerprint);
+    else
+        memcpy(row->fingerprint, gone ? item->known->fingerprint : item->fingerprint, FINGERPRINT_BYTES);
+    if (gone)
+        return true;
+    if (!page_item_raw(b, item, err))
+        return false;
+    row->raw = item->raw;
+    return true;
+}
+
+/* Gives every written item its map id back through *maps_out, in the order of items. */
+static bool
+write_maps(struct write_work *w, struct map_write **maps_out, struct err *err)
+{
+    struct page_batch *b = w->batch;
+    struct map_write *rows = ARENA_ARRAY(b->arena, struct map_write, b->item_count + 1);
+    if (rows == NULL)
+        return write_memory(err);
+    size_t count = 0;
+    for (size_t i = 0; i < b->item_count; i++)
+        if (writes_map(&b->items[i]) && !fill_map(b, &rows[count++], &b->items[i], err))
+            return false;
+    if (count > 0 && !store_maps_write(w->db, b->context->tenant, b->context->stream.id, rows, count, b->observed_us,
+                                       w->now_us, err))
+        return false;
+    *maps_out = rows;
+    return true;
+}
+
+static bool
+write_bases(struct write_work *w, const struct map_write *maps, struct err *err)
+{
+    struct page_batch *b = w->batch;
+    for (size_t i = 0, k = 0; i < b->item_count; i++) {
+        const struct page_item *item = &b->items[i];
+        if (!writes_map(item))
+            continue;
+        int64_t map = maps[k++].map;
+        if (item->base_set && !store_base_save(w->db, b->context->tenant, map, item->base, err))
+            return false;
+    }
+    return true;
+}
+
+/* What the page leaves for deletes and for the feed. */
+static bool
+collect_ids(struct page_batch *b, const struct map_write *maps, struct err *err)
+{
+    b->seen_maps = ARENA_ARRAY(b->arena, int64_t, b->item_count + 1);
+    b->changed_records = ARENA_ARRAY(b->arena, int64_t, b->item_count + 1);
+    if (b->seen_maps == NULL || b->changed_records == NULL)
+        return write_memory(err);
+    b->seen_count = b->changed_count = 0;
+    for (size_t i = 0, k = 0; i < b->item_count; i++) {
+        const struct page_item *item = &b->items[i];
+        int64_t map = writes_map(item) ? maps[k++].map : item->known->map;
+        if (b->context->full && map != 0 && item->action != PAGE_TOMBSTONE)
+            b->seen_maps[b->seen_count++] = map;
+        if (item->action == PAGE_CREATE || item->old != NULL)
+            b->changed_records[b->changed_count++] = item->record;
+    }
+    return true;
+}
+
+static bool
+write_rejected(struct write_work *w, struct err *err)
+{
+    struct page_batch *b = w->batch;
+    const struct page_context *c = b->context;
+    if (b->rejected_count > 0 && !store_rejected_write(w->db, c->tenant, c->stream.id, b->fence.run, b->rejected,
+                                                       b->rejected_count, w->now_us, err))
+        return false;
+    if (!b->clear_rejected)
+        return true;
+    struct str *ids = ARENA_ARRAY(b->arena, struct str, b->item_count + 1);
+    if (ids == NULL)
+        return write_memory(err);
+    size_t count = 0;
+    for (size_t i = 0; i < b->item_count; i++)
+        if (!b->items[i].rejected)
+            ids[count++] = b->items[i].mapped.external_id;
+    return count == 0 || store_rejected_clear(w->db, c->tenant, c->stream.id, ids, count, err);
+}
+
+bool
+page_write(struct page_batch *batch, struct db *db, int64_t now_us, struct err *err)
+{
+    struct write_work w = {batch, db, now_us};
+    struct map_write *maps = NULL;
+    return insert_records(&w, err) && page_write_keys(batch, db, err) && update_records(&w, err) &&
+           write_maps(&w, &maps, err) && write_bases(&w, maps, err) && collect_ids(batch, maps, err) &&
+           write_rejected(&w, err);
+}

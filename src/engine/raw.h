@@ -1,0 +1,22 @@
+/*
+ * The vendor's record as it came, kept small beside the mapped one.
+ *
+ * The first byte says how: 0 plain, 1 zstd. A packer belongs to one thread.
+ */
+#ifndef TIDEMARK_ENGINE_RAW_H
+#define TIDEMARK_ENGINE_RAW_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct raw_packer;
+
+struct raw_packer *raw_packer_new(struct err *err); /* NULL with E_NO_MEMORY */
+void raw_packer_free(struct raw_packer *p);         /* accepts NULL */
+/* In a; STR_NONE when it is full. */
+struct str raw_pack(struct raw_packer *p, struct arena *a, struct str text);
+/* Any thread. E_STORE_CORRUPT for bytes that raw_pack did not make, E_TOO_LARGE. */
+MUST_USE bool raw_unpack(struct arena *a, struct str packed, struct str *text_out, struct err *err);
+
+#endif
