@@ -27,13 +27,20 @@ struct http_job {
     void (*discard)(struct http_job *job); /* instead of run, when the pool stops first */
 };
 
+struct http_worker;
+
 struct http_pool {
     pthread_mutex_t lock;
-    pthread_cond_t work, ended;
+    pthread_cond_t watch, ended;
     struct http_job *head, *tail; /* under lock, as all below */
-    unsigned queued, threads, idle, threads_max;
+    struct http_worker *idle;
+    uint64_t submitted, taken;
+    unsigned threads, running;    /* running: those that are not idle */
+    unsigned threads_max, busy_wanted;
     int64_t idle_us;
-    bool stopping;
+    bool stopping, watching;
+    bool watched;                 /* the watcher exists */
+    pthread_t watcher;
 };
 
 MUST_USE bool http_pool_init(struct http_pool *pool, unsigned threads_max, int64_t idle_ms, struct err *err);
