@@ -105,7 +105,8 @@ static struct person
 agent_person(struct world *world, unsigned agent, struct arena *a)
 {
     struct person person = {0};
-    (void)(person_make(a, world->seed ^ 31, agent, 0, &person) || true);
+    if (!person_make(a, world->seed ^ 31, agent, 0, &person))
+        person = (struct person){0};
     return person;
 }
 

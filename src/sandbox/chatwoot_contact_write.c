@@ -125,7 +125,7 @@ merge_objects(struct arena *a, struct str under, yyjson_val *over)
     yyjson_val *base = json_parse(a, under, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_API, &err);
     yyjson_val *key, *value;
     size_t at, max;
-    if (!yyjson_is_obj(over))
+    if (!yyjson_is_obj(over) || !yyjson_is_obj(base))
         return under;
     buf_init(&b, LIMIT_BODY_LARGE_BYTES);
     json_writer_init(&w, &b);

@@ -443,8 +443,8 @@ conversations_create(struct sandbox_request *r, struct sandbox_reply *reply)
     yyjson_val *body = chatwoot_body(r, reply);
     if (body == NULL)
         return;
-    (void)(json_to_i64(json_get_c(body, "contact_id"), &contact_id) || true);
-    uint32_t contact = world_find(cw.contacts, contact_id);
+    bool named = json_to_i64(json_get_c(body, "contact_id"), &contact_id);
+    uint32_t contact = named ? world_find(cw.contacts, contact_id) : OBJECT_NONE;
     uint32_t index = contact == OBJECT_NONE ? OBJECT_NONE : world_add(r->world, cw.conversations, 0, now_us, contact);
     if (index == OBJECT_NONE) {
         chatwoot_not_found(reply);

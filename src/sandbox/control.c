@@ -1,17 +1,12 @@
 /*
- * The routes under /_sandbox/: what a test asks the sandbox about itself. They speak NDJSON where a list may
- * be long, and stream it in pieces, so that the truth of a million objects needs no memory.
+ * The routes under /_sandbox/: what a test asks the sandbox about itself, and orders it to do. Long lists are
+ * in control_list.c.
  */
-#include <string.h>
-
-#include "base/alloc.h"
 #include "base/check.h"
 #include "base/limits.h"
-#include "sandbox/core.h"
+#include "sandbox/control_priv.h"
 
 #define PREFIX "/_sandbox/"
-#define PIECE_BYTES (256 * 1024) /* of a streamed list; one object more may follow */
-#define PIECE_OBJECTS 2000       /* looked at under the lock at a time */
 
 struct call {
     struct sandbox_core *core;
@@ -59,146 +54,6 @@ param(const struct call *call, const char *name)
     return STR_NONE;
 }
 
-/* ---- streamed lists ---- */
-
-enum listing { LIST_LEDGER, LIST_TRUTH, LIST_JOURNAL };
-
-struct lister {
-    struct sandbox_core *core;
-    enum listing what;
-    const struct vendor *vendor;
-    int64_t account;
-    const struct vendor_entity *entity;
-    bool all, deleted;
-    int64_t position; /* seq of ledger and journal, index of the truth */
-};
-
-static void
-end_line(struct buf *piece)
-{
-    buf_add_char(piece, '\n');
-}
-
-static bool
-list_ledger(struct lister *l, struct buf *piece)
-{
-    struct json_writer w;
-    const struct ledger_entry *entry = NULL;
-    while (piece->len < PIECE_BYTES && (entry = ledger_from(&l->core->ledger, l->position)) != NULL) {
-        json_writer_init(&w, piece);
-        ledger_write(entry, &w);
-        end_line(piece);
-        l->position = entry->seq + 1;
-    }
-    return entry != NULL;
-}
-
-static void
-write_change(const struct change *change, struct json_writer *w)
-{
-    static const char *const kinds[] = {"create", "update", "delete"};
-    static const char *const by[] = {"seed", "client", "mutate", "fault"};
-    json_begin_object(w, NULL);
-    json_add_i64(w, "seq", change->seq);
-    json_add_time(w, "at", change->at_us);
-    json_add_c(w, "entity", change->collection->name);
-    json_add_i64(w, "id", change->object_id);
-    json_add_c(w, "change", kinds[change->kind]);
-    json_add_c(w, "by", by[change->by]);
-    json_end_object(w);
-}
-
-static bool
-list_journal(struct lister *l, struct buf *piece)
-{
-    struct world *world = core_world(l->core, l->vendor, l->account);
-    struct json_writer w;
-    if (world == NULL)
-        return false;
-    int64_t oldest = world->journal_count - (int64_t)world->journal_size + 1;
-    if (l->position < oldest)
-        l->position = oldest;
-    if (l->position < 1)
-        l->position = 1;
-    for (; l->position <= world->journal_count && piece->len < PIECE_BYTES; l->position++) {
-        json_writer_init(&w, piece);
-        write_change(&world->journal[(size_t)(l->position - 1) % world->journal_size], &w);
-        end_line(piece);
-    }
-    return l->position <= world->journal_count;
-}
-
-static void
-write_deleted(const struct object *object, struct json_writer *w)
-{
-    json_begin_object(w, NULL);
-    json_add_i64(w, "id", object->id);
-    json_add_time(w, "deletedAt", object->updated_us);
-    json_end_object(w);
-}
-
-static void
-list_object(struct lister *l, struct world *world, struct collection *c, uint32_t index, struct arena *scratch,
-            struct buf *piece)
-{
-    const struct object *object = world_object(c, index);
-    if (object->deleted != l->deleted)
-        return;
-    if (!l->deleted && !l->all && l->entity->visible != NULL && !l->entity->visible(world, c, index, scratch))
-        return;
-    struct json_writer w;
-    json_writer_init(&w, piece);
-    if (l->deleted)
-        write_deleted(object, &w);
-    else
-        l->entity->write(world, c, index, scratch, &w);
-    end_line(piece);
-}
-
-static bool
-list_truth(struct lister *l, struct buf *piece)
-{
-    struct world *world = core_world(l->core, l->vendor, l->account);
-    struct collection *c = world ? world_collection(world, str_from_c(l->entity->name)) : NULL;
-    if (c == NULL)
-        return false;
-    struct arena scratch;
-    arena_init(&scratch, LIMIT_REQUEST_ARENA_BYTES);
-    for (int i = 0; i < PIECE_OBJECTS && l->position < (int64_t)c->count && piece->len < PIECE_BYTES; i++) {
-        list_object(l, world, c, (uint32_t)l->position++, &scratch, piece);
-        arena_clear(&scratch);
-    }
-    arena_release(&scratch);
-    return l->position < (int64_t)c->count;
-}
-
-static enum http_stream_more
-pull(void *ctx, struct buf *piece, int64_t *wait_ms)
-{
-    static bool (*const listers[])(struct lister *, struct buf *) = {list_ledger, list_truth, list_journal};
-    struct lister *l = ctx;
-    size_t before = piece->len;
-    bool more = true;
-    (void)wait_ms;
-    pthread_mutex_lock(&l->core->lock);
-    while (more && piece->len == before) /* a piece must not be empty; the lists end */
-        more = listers[l->what](l, piece);
-    pthread_mutex_unlock(&l->core->lock);
-    return more ? STREAM_MORE : piece->len > before ? STREAM_MORE : STREAM_END;
-}
-
-static void
-reply_list(struct call *call, const struct lister *what)
-{
-    struct lister *l = alloc_bytes(sizeof(*l));
-    if (l == NULL) {
-        http_reply(call->x, 503, "text/plain", STR("out of memory"));
-        return;
-    }
-    *l = *what;
-    http_reply_stream(call->x, 200, "application/x-ndjson", pull, free, l);
-}
-
 /* ---- the routes ---- */
 
 static const struct vendor *
@@ -220,7 +75,7 @@ number_param(const struct call *call, const char *name, int64_t otherwise)
 static void
 get_ledger(struct call *call)
 {
-    reply_list(call, &(struct lister){
+    control_list(call->x, &(struct lister){
                          .core = call->core,
                          .what = LIST_LEDGER,
                          .position = number_param(call, "since", 0) + 1,
@@ -241,7 +96,7 @@ get_of_vendor(struct call *call, enum listing what)
     l.position = number_param(call, "since", -1) + 1;
     l.all = str_eq_c(param(call, "all"), "true");
     l.deleted = str_eq_c(param(call, "deleted"), "true");
-    reply_list(call, &l);
+    control_list(call->x, &l);
 }
 
 static void
@@ -355,27 +210,38 @@ post_mutate(struct call *call)
     buf_release(&b);
 }
 
+/* sizes is an object. */
 static bool
-reset(struct sandbox_core *core, yyjson_val *body, struct err *err)
+set_sizes(struct sandbox_options *options, yyjson_val *sizes, struct err *err)
 {
-    struct sandbox_options options = core->options;
-    yyjson_val *seed = json_get_c(body, "seed"), *key, *value;
+    yyjson_val *key, *value;
     size_t at, max;
-    int64_t number;
-    if (seed != NULL) {
-        if (!json_to_i64(seed, &number) || number < 0)
-            return err_set(err, E_VALIDATION_FAILED, "\"seed\" must be a whole number, 0 or more");
-        options.seed = (uint64_t)number;
-    }
-    yyjson_val *sizes = json_get_c(body, "sizes");
     yyjson_obj_foreach(sizes, at, max, key, value) {
+        int64_t number;
         if (!json_to_i64(value, &number) || number < 0 || number > SIZE_MAX_OBJECTS)
             return err_set(err, E_VALIDATION_FAILED, "A size is a whole number from 0 to %d", SIZE_MAX_OBJECTS);
         if (str_find(json_str(key), '.') >= 0) /* its text would not outlive this request */
             return err_set(err, E_VALIDATION_FAILED, "A reset sets sizes for all vendors: leave the vendor's name out");
-        if (!core_set_size(&options, json_str(key), number, err))
+        if (!core_set_size(options, json_str(key), number, err))
             return false;
     }
+    return true;
+}
+
+static bool
+reset(struct sandbox_core *core, yyjson_val *body, struct err *err)
+{
+    struct sandbox_options options = core->options;
+    yyjson_val *seed = json_get_c(body, "seed"), *sizes = json_get_c(body, "sizes");
+    int64_t number = 0;
+    if (seed != NULL && (!json_to_i64(seed, &number) || number < 0))
+        return err_set(err, E_VALIDATION_FAILED, "\"seed\" must be a whole number, 0 or more");
+    if (sizes != NULL && !yyjson_is_obj(sizes))
+        return err_set(err, E_VALIDATION_FAILED, "\"sizes\" is an object such as {\"contacts\":100}");
+    if (sizes != NULL && !set_sizes(&options, sizes, err))
+        return false;
+    if (seed != NULL)
+        options.seed = (uint64_t)number;
     core->options = options;
     core_reset(core);
     return true;
@@ -462,9 +328,16 @@ post_plain(struct call *call)
         return;
     pthread_mutex_lock(&call->core->lock);
     struct plain_settings *plain = &call->core->plain;
-    (void)(json_to_i64(json_get_c(body, "records"), &plain->records) || true);
-    (void)(json_to_i64(json_get_c(body, "version"), &plain->version) || true);
-    (void)(json_to_i64(json_get_c(body, "changed"), &plain->changed_percent) || true);
+    const struct {
+        const char *name;
+        int64_t *value;
+    } members[] = {
+        {"records", &plain->records}, {"version", &plain->version}, {"changed", &plain->changed_percent}};
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        int64_t number;
+        if (json_to_i64(json_get_c(body, members[i].name), &number) && number >= 0)
+            *members[i].value = number;
+    }
     pthread_mutex_unlock(&call->core->lock);
     http_reply(call->x, 204, NULL, STR_NONE);
 }

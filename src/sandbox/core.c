@@ -177,7 +177,7 @@ request_world(struct sandbox_request *request, int64_t account)
     for (size_t i = 0; request->hit != NULL && i < request->hit->shift_count; i++) {
         const struct vendor_entity *entity = shift_entity(request, &request->hit->shifts[i]);
         if (entity != NULL)
-            world_shift(world, entity, &request->hit->shifts[i], request->arena);
+            world_shift(request->core, world, entity, &request->hit->shifts[i], request->arena);
     }
     return world;
 }

@@ -69,6 +69,8 @@ void reply_release(struct sandbox_reply *reply);
 /* Changes made on request of a test. Appends the ids it touched to `w`. E_VALIDATION_FAILED, E_NO_MEMORY. */
 MUST_USE bool world_mutate(struct sandbox_core *core, yyjson_val *order, struct json_writer *w, struct arena *a,
                      struct err *err);
-void world_shift(struct world *world, const struct vendor_entity *entity, const struct fault *shift, struct arena *a);
+/* What a shift fault does to the world before a page is made. */
+void world_shift(struct sandbox_core *core, struct world *world, const struct vendor_entity *entity,
+                 const struct fault *shift, struct arena *a);
 
 #endif

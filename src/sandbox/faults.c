@@ -154,6 +154,10 @@ read_key(struct fault *fault, struct str key, struct str value)
         fault->handled = str_eq_c(value, "yes");
         return fault->handled || str_eq_c(value, "no");
     }
+    if (str_eq_c(key, "which")) {
+        fault->served = str_eq_c(value, "served");
+        return fault->served || str_eq_c(value, "any");
+    }
     struct str *text = str_eq_c(key, "path") ? &fault->path
         : str_eq_c(key, "method")            ? &fault->method
         : str_eq_c(key, "vendor")            ? &fault->vendor

@@ -62,6 +62,7 @@ struct fault {
     enum fault_shift shift;
     struct str entity;           /* of shift; none: the one the request lists */
     int64_t objects;             /* of shift */
+    bool served;                 /* shift takes those that were listed last, not any */
     int64_t seen, fired;
 };
 

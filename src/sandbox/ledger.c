@@ -94,6 +94,17 @@ ledger_from(const struct ledger *ledger, int64_t seq)
     return low < ledger->count ? &ledger->entries[(ledger->first + low) % ledger->size] : NULL;
 }
 
+const struct ledger_entry *
+ledger_newest(const struct ledger *ledger, const char *entity)
+{
+    for (size_t i = ledger->count; i > 0; i--) {
+        const struct ledger_entry *entry = &ledger->entries[(ledger->first + i - 1) % ledger->size];
+        if (entry->ids.len > 0 && str_eq_c(str_from_c(entry->entity), entity))
+            return entry;
+    }
+    return NULL;
+}
+
 static void
 write_ids(struct json_writer *w, struct str ids)
 {

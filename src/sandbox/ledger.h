@@ -39,6 +39,8 @@ void ledger_add(struct ledger *ledger, const struct ledger_entry *entry);
 void ledger_release(struct ledger *ledger);
 /* Entry with that seq, or the next one kept; NULL when there is none. */
 const struct ledger_entry *ledger_from(const struct ledger *ledger, int64_t seq);
+/* The newest entry that served objects of that kind; NULL when there is none. */
+const struct ledger_entry *ledger_newest(const struct ledger *ledger, const char *entity);
 /* One line of NDJSON without the line end. */
 void ledger_write(const struct ledger_entry *entry, struct json_writer *w);
 

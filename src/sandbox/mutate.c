@@ -198,20 +198,44 @@ world_mutate(struct sandbox_core *core, yyjson_val *order, struct json_writer *w
     return ok;
 }
 
+/* The first of the objects listed last: when one of them goes, the next page starts one too late. */
+static uint32_t *
+pick_served(const struct job *job, const struct ledger *ledger, int64_t wanted, size_t *count_out)
+{
+    const struct ledger_entry *entry = ledger_newest(ledger, job->entity->name);
+    uint32_t *items = ARENA_ARRAY(job->arena, uint32_t, (size_t)wanted);
+    struct str ids = entry ? entry->ids : STR_NONE, text;
+    *count_out = 0;
+    while (items != NULL && !str_is_none(ids) && (int64_t)*count_out < wanted) {
+        int64_t id;
+        str_cut(ids, ',', &text, &ids);
+        uint32_t index = str_to_i64(text, INT64_MIN, INT64_MAX, &id) ? world_find(job->collection, id) : OBJECT_NONE;
+        if (index != OBJECT_NONE)
+            items[(*count_out)++] = index;
+    }
+    return items;
+}
+
 void
-world_shift(struct world *world, const struct vendor_entity *entity, const struct fault *shift, struct arena *a)
+world_shift(struct sandbox_core *core, struct world *world, const struct vendor_entity *entity,
+            const struct fault *shift, struct arena *a)
 {
     struct job job = {world, world_collection(world, str_from_c(entity->name)), entity, a};
+    size_t count = 0;
+    uint32_t *items = NULL;
     if (job.collection == NULL)
         return;
     world->by = CHANGE_BY_FAULT;
-    size_t count = 0;
-    uint32_t *items = shift->shift == SHIFT_INSERT
-        ? NULL
-        : world_pick(world, job.collection, (size_t)shift->objects, a, &count);
+    if (shift->shift == SHIFT_INSERT) {
+        for (int64_t i = 0; entity->create != NULL && i < shift->objects; i++)
+            if (create_one(&job) == OBJECT_NONE)
+                break;
+    } else if (shift->served) {
+        items = pick_served(&job, &core->ledger, shift->objects, &count);
+    } else {
+        items = world_pick(world, job.collection, (size_t)shift->objects, a, &count);
+    }
     for (size_t i = 0; items != NULL && i < count; i++)
         change_one(&job, shift->shift == SHIFT_DELETE ? VERB_DELETE : VERB_TOUCH, items[i]);
-    for (int64_t i = 0; shift->shift == SHIFT_INSERT && entity->create != NULL && i < shift->objects; i++)
-        (void)create_one(&job);
     world->by = CHANGE_BY_CLIENT;
 }

@@ -26,7 +26,7 @@
 #define NOTE                                                                                                     \
     "Prefere contato por e-mail pela manhã. Perguntou pelo plano anual e pela nota fiscal; pediu retorno "      \
     "depois do feriado. Was moved here from the old address book together with her orders of last year. "       \
-    "Endereço conferido, entrega somente em horário comercial, portaria do bloco B. Aceitou receber novidades."
+    "Endereço conferido, entrega somente em horário comercial, portaria do bloco B. Aceitou receber novidades pelo WhatsApp e por e-mail."
 
 struct plain_query {
     int64_t page, limit, records, version, changed_percent;

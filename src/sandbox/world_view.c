@@ -12,8 +12,8 @@
 #include "sandbox/people.h"
 #include "sandbox/world_priv.h"
 
-#define VIEW_SCRATCH_BYTES (1024L * 1024 * 1024) /* keys of one sort */
-#define UNIQUE_SCRATCH_BYTES (1024 * 1024)       /* one object's text */
+#define VIEW_TEXTS_BYTES (1024L * 1024 * 1024) /* keys of one sort */
+#define OBJECT_SCRATCH_BYTES (64L * 1024 * 1024) /* reading one object */
 
 struct sort_item {
     struct view_key key;
@@ -59,8 +59,9 @@ static bool
 fill_view(struct world *world, struct collection *c, struct view *view, view_key_fn *key, const void *ctx,
           bool descending)
 {
-    struct arena scratch;
-    arena_init(&scratch, VIEW_SCRATCH_BYTES);
+    struct arena scratch, texts;
+    arena_init(&scratch, OBJECT_SCRATCH_BYTES);
+    arena_init(&texts, VIEW_TEXTS_BYTES);
     struct sort_item *items = alloc_bytes((c->live + 1) * sizeof(*items));
     uint32_t *order = items ? alloc_resized(view->items, (c->live + 1) * sizeof(*order)) : NULL;
     if (order == NULL) {
@@ -73,6 +74,8 @@ fill_view(struct world *world, struct collection *c, struct view *view, view_key
         if (c->objects[i].deleted || !key(world, c, i, &scratch, ctx, &item.key))
             continue;
         CHECK(count < c->live);
+        item.key.text = item.key.text.len ? str_copy(&texts, item.key.text) : STR_NONE;
+        arena_clear(&scratch);
         items[count++] = item;
     }
     if (count > 1)
@@ -84,6 +87,7 @@ fill_view(struct world *world, struct collection *c, struct view *view, view_key
     view->made_at_change = world->changes;
     free(items);
     arena_release(&scratch);
+    arena_release(&texts);
     return true;
 }
 
@@ -150,7 +154,7 @@ unique_fill(struct world *world, struct collection *c, struct unique *unique)
     free(unique->places);
     *unique = (struct unique){.text = unique->text, .places = places, .size = size};
     struct arena scratch;
-    arena_init(&scratch, UNIQUE_SCRATCH_BYTES);
+    arena_init(&scratch, OBJECT_SCRATCH_BYTES);
     for (uint32_t i = 0; i < c->count; i++) {
         struct str text = c->objects[i].deleted ? STR_NONE : unique->text(world, c, i, &scratch);
         if (!str_is_none(text))
@@ -165,7 +169,7 @@ void
 unique_added(struct world *world, struct collection *c, uint32_t index)
 {
     struct arena scratch;
-    arena_init(&scratch, UNIQUE_SCRATCH_BYTES);
+    arena_init(&scratch, OBJECT_SCRATCH_BYTES);
     for (unsigned i = 0; i < UNIQUES_MAX; i++) {
         struct unique *unique = c->uniques[i];
         if (unique == NULL)
@@ -211,7 +215,7 @@ world_find_unique(struct world *world, struct collection *c, unsigned slot, uniq
     if (unique == NULL)
         return OBJECT_NONE;
     struct arena scratch;
-    arena_init(&scratch, UNIQUE_SCRATCH_BYTES);
+    arena_init(&scratch, OBJECT_SCRATCH_BYTES);
     uint32_t found = OBJECT_NONE;
     size_t place = (size_t)hash_nocase(wanted) & (unique->size - 1);
     for (; found == OBJECT_NONE && unique->places[place] != OBJECT_NONE; place = (place + 1) & (unique->size - 1)) {
