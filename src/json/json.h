@@ -59,8 +59,8 @@ bool json_pointer_add(struct buf *pointer, struct str key);
 bool json_write(struct buf *b, yyjson_val *value);
 struct str json_to_text(struct arena *a, yyjson_val *value); /* STR_NONE when the arena is full */
 /*
- * Members sorted by key bytes, no white space, of duplicates the last: the same value always gives the same bytes. A number is its
- * text, so 1.0 and 1 read raw differ here.
+ * Members sorted by key bytes, no white space, of duplicates the last: the same value always gives the
+ * same bytes. A number is its text, so 1.0 and 1 read raw differ here.
  */
 bool json_write_canonical(struct buf *b, yyjson_val *value);
 /* Deep equality; numbers by value (1 equals 1.0, raw or not), members in any order, of duplicates the last. */
