@@ -437,10 +437,20 @@ fail_with_result(struct http_call *call, CURLcode result)
         call_fail(call, E_NETWORK, words);
 }
 
+static void
+take_status(struct http_call *call)
+{
+    long status = 0;
+    if (call->easy)
+        curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    call->reply.status = (int)status;
+}
+
 void
 call_fail(struct http_call *call, enum err_code code, const char *words)
 {
     struct http_reply *reply = &call->reply;
+    take_status(call);
     reply->code = call->failure.code != E_OK ? call->failure.code : code;
     const char *text = call->failure.code != E_OK ? call->failure.message : words;
     snprintf(reply->message, sizeof(reply->message), "%s", text);
@@ -460,9 +470,7 @@ succeed(struct http_call *call)
 bool
 call_conclude(struct http_call *call, CURLcode result)
 {
-    long status = 0;
-    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    call->reply.status = (int)status;
+    take_status(call);
     if (call->failure.code != E_OK) {
         call_fail(call, call->failure.code, NULL);
         return false;

@@ -1,0 +1,118 @@
+#include "base/test.h"
+
+#include <semaphore.h>
+#include <unistd.h>
+
+#include "net/http_server_priv.h"
+
+static struct http_pool pool;
+static sem_t gate;
+static atomic_int ran, discarded, inside;
+
+
+static void
+run_counting(struct http_job *job)
+{
+    (void)job;
+    atomic_fetch_add(&ran, 1);
+}
+
+static void
+run_waiting(struct http_job *job)
+{
+    (void)job;
+    atomic_fetch_add(&inside, 1);
+    while (sem_wait(&gate) != 0)
+        ;
+    atomic_fetch_add(&ran, 1);
+}
+
+static void
+discard(struct http_job *job)
+{
+    (void)job;
+    atomic_fetch_add(&discarded, 1);
+}
+
+static int
+setup(void **state)
+{
+    (void)state;
+    sem_init(&gate, 0, 0);
+    atomic_store(&ran, 0);
+    atomic_store(&discarded, 0);
+    atomic_store(&inside, 0);
+    return 0;
+}
+
+static void
+until(atomic_int *counter, int value)
+{
+    for (int i = 0; i < 5000 && atomic_load(counter) != value; i++)
+        usleep(1000);
+    assert_int_equal(atomic_load(counter), value);
+}
+
+static void
+test_jobs_that_block_get_a_thread_each_up_to_the_maximum(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct http_job jobs[40] = {0};
+    assert_ok(http_pool_init(&pool, 16, 1000, &err), err);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++) {
+        jobs[i] = (struct http_job){.run = run_waiting, .discard = discard};
+        assert_true(http_pool_submit(&pool, &jobs[i]));
+    }
+    until(&inside, 16);
+    assert_int_equal(http_pool_threads(&pool), 16);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+        sem_post(&gate);
+    until(&ran, ARRAY_LEN(jobs));
+    http_pool_stop(&pool);
+    assert_int_equal(atomic_load(&discarded), 0);
+}
+
+static void
+test_idle_threads_end_but_one(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct http_job jobs[8] = {0};
+    assert_ok(http_pool_init(&pool, 8, 20, &err), err);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++) {
+        jobs[i] = (struct http_job){.run = run_waiting, .discard = discard};
+        assert_true(http_pool_submit(&pool, &jobs[i]));
+    }
+    until(&inside, 8);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+        sem_post(&gate);
+    for (int i = 0; i < 5000 && http_pool_threads(&pool) > 1; i++)
+        usleep(1000);
+    assert_int_equal(http_pool_threads(&pool), 1);
+    jobs[0].run = run_counting;
+    assert_true(http_pool_submit(&pool, &jobs[0])); /* and it still works */
+    until(&ran, 9);
+    http_pool_stop(&pool);
+}
+
+static void
+test_stopping_waits_for_what_runs_and_discards_the_rest(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct http_job jobs[5] = {0};
+    assert_ok(http_pool_init(&pool, 1, 1000, &err), err);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+        jobs[i] = (struct http_job){.run = i ? run_counting : run_waiting, .discard = discard};
+    assert_true(http_pool_submit(&pool, &jobs[0]));
+    until(&inside, 1);
+    for (size_t i = 1; i < ARRAY_LEN(jobs); i++)
+        assert_true(http_pool_submit(&pool, &jobs[i]));
+    sem_post(&gate);
+    http_pool_stop(&pool);
+    assert_int_equal(atomic_load(&ran) + atomic_load(&discarded), 5);
+    assert_true(atomic_load(&ran) >= 1);
+    struct http_job late = {.run = run_counting, .discard = discard};
+    assert_false(http_pool_submit(&pool, &late));
+}

@@ -1,0 +1,6 @@
+#include "base/test.h"
+static void
+test_placeholder(void **state)
+{
+    (void)state;
+}
