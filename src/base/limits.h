@@ -72,7 +72,6 @@
 #define LIMIT_EXPRESSION_RESULT_BYTES (8 * 1024 * 1024)
 #define LIMIT_REGEX_STEPS 1000000
 #define LIMIT_REGEX_DEPTH 1000
-#define LIMIT_REGEX_HEAP_KIB (16 * 1024)             /* of one match */
 #define LIMIT_SCHEMA_BYTES (1024 * 1024)             /* a schema, written compactly */
 #define LIMIT_SCHEMA_STEPS 200000                    /* keywords tried in one validation */
 #define LIMIT_SCHEMA_DEPTH 1000                      /* of nested keywords: stops a $ref that goes in circles */

@@ -29,10 +29,22 @@ bool expr_uses(const struct expr *e, struct str variable);
 
 #define EXPR_VARIABLES_MAX 24
 
+/* Why the last evaluation failed: callers treat some kinds gently (a map's entry is dropped, a condition is false). */
+enum expr_failure {
+    EXPR_FAILED_NOT,
+    EXPR_FAILED_SYNTAX,
+    EXPR_FAILED_UNKNOWN,   /* a variable that the scope does not have, or an unknown filter, function, test */
+    EXPR_FAILED_UNDEFINED, /* a missing key was looked into, called or calculated with */
+    EXPR_FAILED_TYPE,      /* an operation that these types do not have */
+    EXPR_FAILED_VALUE,     /* right types, impossible values: a date that is none, division by zero */
+    EXPR_FAILED_LIMIT,
+};
+
 struct expr_scope {
     struct arena *arena;     /* results and work live here */
     int64_t now_us;          /* what now_utc() and today_utc() say */
     unsigned steps_left;     /* set to LIMIT_EXPRESSION_STEPS by expr_scope_init; shared by evaluations in it */
+    enum expr_failure failure; /* of the last evaluation that failed in it */
     size_t count;
     struct {
         struct str name;

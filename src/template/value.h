@@ -60,6 +60,8 @@ struct value_entry {
 struct value_dict {      /* keeps insertion order */
     struct value_entry *entries;
     size_t count, size;
+    uint32_t *slots;     /* hash index of places + 1 in `entries`, once there are many; else NULL */
+    size_t slot_count;
 };
 
 struct value value_undefined(void);
