@@ -1,0 +1,30 @@
+-- One event. PostgreSQL's row carries its transaction, because sequence numbers commit out of order.
+-- @name event_add
+-- @sqlite
+INSERT INTO changes (tenant, transaction_id, type, collection, connection, run, records, data, created_at)
+VALUES ($1, 0, $2, (SELECT id FROM collections WHERE tenant = $1 AND kind = $3), $4, $5, $6, $7, $8)
+-- @postgres
+INSERT INTO changes (tenant, transaction_id, type, collection, connection, run, records, data, created_at)
+VALUES ($1, pg_current_xact_id()::text::bigint, $2, (SELECT id FROM collections WHERE tenant = $1 AND kind = $3), $4, $5, $6,
+$7, $8)
+
+-- Events after a place, in commit order; on PostgreSQL only below the oldest transaction in flight.
+-- @name event_read
+-- @sqlite
+SELECT c.transaction_id, c.id, c.tenant, c.connection, c.run, c.type, k.kind, c.data, c.records, c.created_at
+FROM changes c LEFT JOIN collections k ON k.id = c.collection
+WHERE (c.tenant = $1 OR $1 = 0) AND $2 = $2 AND c.id > $3 ORDER BY c.id LIMIT $4
+-- @postgres
+SELECT c.transaction_id, c.id, c.tenant, c.connection, c.run, c.type, k.kind, c.data, c.records, c.created_at
+FROM changes c LEFT JOIN collections k ON k.tenant = c.tenant AND k.id = c.collection
+WHERE (c.tenant = $1 OR $1 = 0) AND (c.transaction_id, c.id) > ($2, $3)
+AND c.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+ORDER BY c.transaction_id, c.id LIMIT $4
+
+-- The newest place of a tenant, or of all.
+-- @name event_newest
+-- @sqlite
+SELECT transaction_id, id FROM changes WHERE tenant = $1 OR $1 = 0 ORDER BY id DESC LIMIT 1
+-- @postgres
+SELECT transaction_id, id FROM changes WHERE (tenant = $1 OR $1 = 0)
+AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint ORDER BY transaction_id DESC, id DESC LIMIT 1

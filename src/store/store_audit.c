@@ -1,0 +1,38 @@
+#include "store/store_audit.h"
+
+#include "store/store_priv.h"
+
+bool
+store_audit_add(struct db *db, const struct audit *audit, int64_t now_us, struct err *err)
+{
+    return db_exec(db, SQL_AUDIT_ADD, DB_ARGS(DB_I(audit->tenant), DB_T(audit->actor), DB_T(audit->action),
+                   DB_T(audit->subject), DB_T(audit->detail), DB_T(audit->request_id), DB_T(audit->address), DB_I(now_us)),
+                   NULL, err);
+}
+
+static void
+audit_read(struct row_reader *r, void *item)
+{
+    struct audit *audit = item;
+    audit->id = read_i64(r);
+    audit->tenant = read_i64(r);
+    audit->actor = read_text(r);
+    audit->action = read_text(r);
+    audit->subject = read_text(r);
+    audit->detail = read_text(r);
+    audit->request_id = read_text(r);
+    audit->address = read_text(r);
+    audit->at_us = read_i64(r);
+}
+
+bool
+store_audit_list(struct db *db, struct arena *a, int64_t tenant, int64_t before, size_t limit, struct audit **rows_out,
+                 size_t *count_out, struct err *err)
+{
+    struct list list = LIST_OF(a, struct audit);
+    if (!store_rows(db, SQL_AUDIT_LIST, DB_ARGS(DB_I(tenant), DB_I(before), DB_I(limit)), &list, audit_read, err))
+        return false;
+    *rows_out = list.items;
+    *count_out = list.count;
+    return true;
+}

@@ -1,0 +1,68 @@
+#include "store/store_idempotency.h"
+
+#include "store/store_priv.h"
+
+struct taken {
+    struct str body_hash;
+    struct idempotency_answer answer;
+};
+
+static void
+taken_read(struct row_reader *r, void *item)
+{
+    struct taken *taken = item;
+    taken->body_hash = read_text(r);
+    taken->answer.status = read_i64(r);
+    taken->answer.headers = read_text(r);
+    taken->answer.body = read_text(r);
+}
+
+/* Somebody had the key before: the same request again, its twin, or a misuse. */
+static bool
+answer_of(const struct taken *taken, const struct idempotency_key *key, struct idempotency_answer *answer_out, struct err *err)
+{
+    if (!str_eq(taken->body_hash, key->body_hash))
+        return err_set(err, E_IDEMPOTENCY_CONFLICT, NULL);
+    if (taken->answer.status == 0)
+        return err_set(err, E_IDEMPOTENCY_RUNNING, NULL);
+    *answer_out = taken->answer;
+    answer_out->replay = true;
+    return true;
+}
+
+bool
+store_idempotency_begin(struct db *db, struct arena *a, const struct idempotency_key *key, int64_t now_us,
+                        struct idempotency_answer *answer_out, struct err *err)
+{
+    int64_t inserted;
+    if (!db_exec(db, SQL_IDEMPOTENCY_EXPIRE, DB_ARGS(DB_I(key->tenant), DB_T(key->route), DB_T(key->key),
+                 DB_I(now_us - IDEMPOTENCY_KEEP_US), DB_I(now_us - IDEMPOTENCY_RUNNING_US)), NULL, err) ||
+        !db_exec(db, SQL_IDEMPOTENCY_TAKE, DB_ARGS(DB_I(key->tenant), DB_T(key->route), DB_T(key->key),
+                 DB_T(key->body_hash), DB_I(now_us)), &inserted, err))
+        return false;
+    if (inserted == 1) {
+        *answer_out = (struct idempotency_answer){0};
+        return true;
+    }
+    struct taken taken;
+    enum row row = store_row(db, SQL_IDEMPOTENCY_GET, DB_ARGS(DB_I(key->tenant), DB_T(key->route), DB_T(key->key)), a,
+                             &taken, sizeof(taken), taken_read, err);
+    return store_row_must(row, E_IDEMPOTENCY_RUNNING, err) && answer_of(&taken, key, answer_out, err);
+}
+
+bool
+store_idempotency_finish(struct db *db, const struct idempotency_key *key, const struct idempotency_answer *answer,
+                         int64_t now_us, struct err *err)
+{
+    (void)now_us; /* the key's day runs from its first use */
+    return db_exec_one(db, SQL_IDEMPOTENCY_FINISH, DB_ARGS(DB_I(key->tenant), DB_T(key->route), DB_T(key->key),
+                       DB_T(key->body_hash), DB_I(answer->status), DB_T(answer->headers), DB_T(answer->body)),
+                       E_CONFLICT, err);
+}
+
+bool
+store_idempotency_forget(struct db *db, const struct idempotency_key *key, struct err *err)
+{
+    return db_exec(db, SQL_IDEMPOTENCY_FORGET, DB_ARGS(DB_I(key->tenant), DB_T(key->route), DB_T(key->key),
+                   DB_T(key->body_hash)), NULL, err);
+}
