@@ -149,8 +149,8 @@ accept_run(void *ctx)
         uint64_t events;
         if (polls[0].revents)
             (void)!read(server->accept_event, &events, sizeof(events));
-        /* One at a time: a connection counts only when its net thread has taken it up. */
-        if (!full && polls[1].revents)
+        /* Asked again: a connection counts only when its net thread has taken it up. */
+        if (!full && polls[1].revents && !is_full(server))
             (void)accept_one(server);
     }
     return NULL;
