@@ -17,18 +17,23 @@ DELETE FROM run_logs WHERE id IN (SELECT l.id FROM run_logs l WHERE NOT EXISTS
 SELECT tenant, id FROM runs WHERE state IN ('succeeded', 'failed', 'cancelled') AND finished_at < $1 AND NOT EXISTS
 (SELECT 1 FROM delete_holds h WHERE h.tenant = runs.tenant AND h.run = runs.id) ORDER BY id LIMIT 1
 
+-- What hangs on an old run: its pages,
 -- @name retention_run_pages
 DELETE FROM run_pages WHERE tenant = $1 AND run = $2
 
+-- its progress,
 -- @name retention_run_streams
 DELETE FROM run_streams WHERE tenant = $1 AND run = $2
 
+-- what its full pass saw,
 -- @name retention_pass_pages
 DELETE FROM pass_pages WHERE tenant = $1 AND run = $2
 
+-- its log,
 -- @name retention_logs_of_run
 DELETE FROM run_logs WHERE tenant = $1 AND run = $2
 
+-- and the run itself.
 -- @name retention_run
 DELETE FROM runs WHERE tenant = $1 AND id = $2
 
@@ -37,15 +42,19 @@ DELETE FROM runs WHERE tenant = $1 AND id = $2
 DELETE FROM jobs WHERE id IN (SELECT j.id FROM jobs j WHERE j.state NOT IN ('queued', 'active', 'paused') AND j.finished_at < $1
 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.tenant = j.tenant AND r.job = j.id) ORDER BY j.id LIMIT $2)
 
+-- Old events.
 -- @name retention_events
 DELETE FROM changes WHERE id IN (SELECT c.id FROM changes c WHERE c.created_at < $1 ORDER BY c.id LIMIT $2)
 
+-- Old history.
 -- @name retention_history
 DELETE FROM record_history WHERE id IN (SELECT h.id FROM record_history h WHERE h.created_at < $1 ORDER BY h.id LIMIT $2)
 
+-- Raw records that were not seen for long.
 -- @name retention_raw
 DELETE FROM raw WHERE map IN (SELECT w.map FROM raw w WHERE w.updated_at < $1 LIMIT $2)
 
+-- Old audit lines.
 -- @name retention_audit
 DELETE FROM audit WHERE id IN (SELECT u.id FROM audit u WHERE u.created_at < $1 ORDER BY u.id LIMIT $2)
 
