@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Runs the built tests and adds up their counts; script/test calls it after the build.
+
+usage: run-tests.py [--quick] [--outside] [NAME ...]
+
+Three kinds: programs with cmocka (their closing lines are the counts; meson knows them), whole-server tests for Node's own runner
+under tests/scenario, and those under tests/outside, which need servers from npm. A program that crashed, ran too long or
+printed no counts is one failure, under its name. Only what failed is shown, then the slowest, then the sum.
+"""
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / 'build' / 'test'
+CACHE = pathlib.Path(os.environ.get('TIDEMARK_CACHE', pathlib.Path.home() / '.cache' / 'tidemark'))
+WORKERS = 2
+PROGRAM_SECONDS = 300
+SCENARIO_SECONDS = 1200
+OUTPUT_LINES = 60
+NODE_MIN = 20
+
+ENVIRONMENT = dict(
+    os.environ,
+    ASAN_OPTIONS=os.environ.get('ASAN_OPTIONS', 'detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=0'),
+    UBSAN_OPTIONS=os.environ.get('UBSAN_OPTIONS', 'halt_on_error=1:print_stacktrace=1'),
+    TIDEMARK_BIN=os.environ.get('TIDEMARK_BIN', str(BUILD / 'src' / 'cli' / 'tidemark')),
+    CMOCKA_MESSAGE_OUTPUT='stdout',
+)
+
+
+class Result:
+    def __init__(self, name, passed=0, failed=0, skipped=(), output='', seconds=0.0):
+        self.name, self.passed, self.failed, self.skipped = name, passed, failed, list(skipped)
+        self.output, self.seconds = output, seconds
+
+
+def run(command, seconds, cwd=ROOT):
+    """(exit status or None after the time limit, output). The process group is ended with it."""
+    process = subprocess.Popen(command, cwd=cwd, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               errors='replace', start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=seconds)
+        return process.returncode, output
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        output, _ = process.communicate()
+        return None, output + f'\n(ended after {seconds} s)'
+
+
+def count(pattern, output):
+    return sum(int(n) for n in re.findall(pattern, output, re.M))
+
+
+def run_program(test):
+    begin = time.monotonic()
+    status, output = run(test['cmd'], PROGRAM_SECONDS)
+    passed = count(r'^\[  PASSED  \] (\d+) test', output)
+    failed = count(r'^\[  FAILED  \] (\d+) test', output)
+    skipped = re.findall(r'^\[  SKIPPED \] (?!\d+ test)(\S+)', output, re.M)
+    counted = re.search(r'^\[  PASSED  \] \d+ test', output, re.M) is not None
+    if not counted or (status != 0 and failed == 0):
+        failed += 1
+        how = 'ran too long' if status is None else f'ended with status {status}'
+        output += f'\n({how}' + ('' if counted else ', printed no counts') + ')'
+    return Result(test['name'], passed, failed, [f"{test['name']}: {name}" for name in skipped], output, time.monotonic() - begin)
+
+
+def run_scenario(node, path):
+    begin = time.monotonic()
+    status, output = run([node, '--test', '--test-reporter=tap', str(path)], SCENARIO_SECONDS)
+    counts = {what: count(rf'^# {what} (\d+)$', output) for what in ('pass', 'fail', 'cancelled', 'skipped')}
+    name = str(path.relative_to(ROOT))
+    failed = counts['fail'] + counts['cancelled']
+    if failed == 0 and (status != 0 or not re.search(r'^# pass \d+$', output, re.M)):
+        failed = 1
+        output += f'\n(ended with status {status})'
+    skipped = [f'{name}: {title} ({reason})' for title, reason in
+               re.findall(r'^\s*ok \d+ - (.*?) # SKIP ?(.*)$', output, re.M)]
+    passed = counts['pass']
+    if counts['skipped'] and not skipped:
+        skipped = [name] * counts['skipped']
+    return Result(name, passed, failed, skipped, output, time.monotonic() - begin)
+
+
+def programs():
+    listed = subprocess.run(['meson', 'introspect', '--tests', str(BUILD)], capture_output=True, text=True, check=True)
+    return json.loads(listed.stdout)
+
+
+def find_node():
+    for candidate in ('node', str(CACHE / 'node' / 'node_modules' / 'node' / 'bin' / 'node')):
+        path = shutil.which(candidate)
+        if path:
+            version = re.match(r'v(\d+)', subprocess.run([path, '--version'], capture_output=True, text=True).stdout)
+            if version and int(version.group(1)) >= NODE_MIN:
+                return path
+    return None
+
+
+def outside_files(wanted):
+    folder = ROOT / 'tests' / 'outside'
+    files = sorted(folder.glob('*.test.mjs'))
+    if not files:
+        return [], []
+    if wanted and not (folder / 'node_modules').exists():
+        print('test: npm fetches the outside servers into tests/outside', file=sys.stderr)
+        subprocess.run(['npm', 'install', '--silent', '--no-fund', '--no-audit'], cwd=folder, check=False)
+    if wanted and (folder / 'node_modules').exists():
+        return files, []
+    return [], [f'{f.relative_to(ROOT)} (script/test --outside runs it)' for f in files]
+
+
+def matches(name, words):
+    return not words or any(word in name for word in words)
+
+
+def plan(options, words):
+    """(jobs, names skipped). A job is called without arguments and gives a Result."""
+    jobs = [lambda t=t: run_program(t) for t in programs() if matches(t['name'], words)]
+    if '--quick' in options:
+        return jobs, []
+    node = find_node()
+    files = sorted((ROOT / 'tests' / 'scenario').glob('*.test.mjs'))
+    more, skipped = outside_files('--outside' in options)
+    files = [f for f in files + more if matches(str(f), words)]
+    skipped = [s for s in skipped if matches(s, words)]
+    if files and not node:
+        return jobs, skipped + [f'{f.relative_to(ROOT)} (no Node.js {NODE_MIN} or newer)' for f in files]
+    return [lambda f=f: run_scenario(node, f) for f in files] + jobs, skipped    # the long ones first
+
+
+def show_failure(result):
+    lines = [line for line in result.output.rstrip().split('\n')
+             if not re.match(r'^\[( RUN|       OK|=====)', line) and not re.match(r'^\s*ok \d+', line)]
+    print(f'\n--- FAILED: {result.name}')
+    print('\n'.join(lines[-OUTPUT_LINES:]))
+    sys.stdout.flush()
+
+
+def main(arguments):
+    options = {a for a in arguments if a.startswith('--')}
+    unknown = options - {'--quick', '--outside'}
+    if unknown:
+        sys.exit(f'run-tests: unknown option {unknown.pop()}')
+    jobs, skipped = plan(options, [a for a in arguments if not a.startswith('--')])
+    results = []
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(job) for job in jobs]):
+            result = done.result()
+            results.append(result)
+            if result.failed:
+                show_failure(result)
+    for result in results:
+        skipped += result.skipped
+    print('\nslowest:')
+    for result in sorted(results, key=lambda r: -r.seconds)[:8]:
+        print(f'  {result.seconds:7.1f} s  {result.name}')
+    for name in sorted(skipped):
+        print(f'skipped: {name}')
+    for result in results:
+        if result.failed:
+            print(f'failed: {result.name}')
+    passed, failed = sum(r.passed for r in results), sum(r.failed for r in results)
+    print(f'{passed} passed, {failed} failed' + (f', {len(skipped)} skipped' if skipped else ''))
+    return 1 if failed or not passed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
