@@ -1,5 +1,6 @@
 #include "base/test.h"
 
+#include "base/alloc.h"
 #include "sandbox/world.h"
 
 #define ARENA_BYTES (64 * 1024 * 1024)
@@ -148,4 +149,33 @@ test_the_journal_has_every_change_but_those_of_the_seed(void **state)
     assert_int_equal(world->journal[0].object_id, 10);
     assert_int_equal(world->journal[1].kind, CHANGE_DELETE);
     assert_int_equal(world->journal[1].by, CHANGE_BY_FAULT);
+}
+
+/* Adds, writes, sorts and looks up; false as soon as something finds no memory. */
+static bool
+do_everything(struct world *w)
+{
+    struct collection *c = world_add_collection(w, "things", NULL);
+    w->by = CHANGE_BY_CLIENT;
+    for (int i = 0; i < 200; i++)
+        if (world_add(w, c, 0, i, OBJECT_NONE) == OBJECT_NONE ||
+            world_add_written(w, c, i, OBJECT_NONE, STR("text")) == OBJECT_NONE || !world_write(w, c, 0, STR("more")))
+            return false;
+    return world_view(w, c, STR("view"), by_created, NULL, true) != NULL &&
+        world_find_unique(w, c, 0, written_of, STR("more")) == 0;
+}
+
+static void
+test_every_allocation_may_fail(void **state) /* I-37 */
+{
+    (void)state;
+    bool ok = false;
+    for (int64_t nth = 1; !ok && nth < 1000; nth++) {
+        alloc_fail_at(nth, 1);
+        struct world *w = world_new(NULL, 1, 5, &manual.clock);
+        ok = w != NULL && do_everything(w);
+        alloc_fail_at(0, 0);
+        world_free(w);
+    }
+    assert_true(ok);
 }
