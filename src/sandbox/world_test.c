@@ -151,7 +151,7 @@ test_the_journal_has_every_change_but_those_of_the_seed(void **state)
     assert_int_equal(world->journal[1].by, CHANGE_BY_FAULT);
 }
 
-/* Adds, writes, sorts and looks up; false as soon as something finds no memory. */
+/* I-37. Adds, writes, sorts and looks up; false as soon as something finds no memory. */
 static bool
 do_everything(struct world *w)
 {
@@ -166,7 +166,7 @@ do_everything(struct world *w)
 }
 
 static void
-test_every_allocation_may_fail(void **state) /* I-37 */
+test_every_allocation_may_fail(void **state)
 {
     (void)state;
     bool ok = false;
