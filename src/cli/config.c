@@ -211,6 +211,8 @@ check_together(const struct config *c, struct err *err)
         known = known || str_eq_c(config_text(c, SETTING_LOG_LEVEL), levels[i]);
     if (!known)
         return err_set(err, E_CONFIG, "log.level must be debug, info, warn or error");
+    if (!config_is_set(c, SETTING_HEARTBEAT_MS))
+        return true;
     if (config_number(c, SETTING_HEARTBEAT_MS) * 3 > config_number(c, SETTING_LEASE_MS))
         return err_set(err, E_CONFIG, "heartbeat_ms must be at most a third of lease_ms");
     return true;

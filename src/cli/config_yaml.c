@@ -7,7 +7,10 @@
 
 #include <libfyaml.h>
 
+#include "cli/secret_file.h"
+
 #define DEPTH_MAX 8
+#define FILE_BYTES_MAX (1024 * 1024)
 #define NAME_BYTES_MAX 256
 #define LIST_BYTES_MAX (64 * 1024)
 #define BASE_URLS "base_urls"
@@ -105,7 +108,7 @@ set_parse_error(struct walk *w, struct fy_diag *diag)
     void *at = NULL;
     struct fy_diag_error *fault = fy_diag_errors_iterate(diag, &at);
     if (!fault)
-        return err_set(w->err, E_CONFIG, "%.*s cannot be read: does it exist and is it YAML?", STR_ARG(w->file));
+        return true; /* no document at all: an empty file */
     return err_set(w->err, E_CONFIG, "%.*s line %d, column %d: %s", STR_ARG(w->file), fault->line, fault->column,
                    fault->msg);
 }
@@ -121,19 +124,28 @@ walk_document(struct walk *w, struct fy_document *document)
     return walk_mapping(w, root, STR_NONE, 0);
 }
 
+/* The library would print its errors besides collecting them. */
+static void
+print_nothing(struct fy_diag *diag, void *user, const char *text, size_t len)
+{
+    (void)diag, (void)user, (void)text, (void)len;
+}
+
 bool
 config_read_yaml(struct config *c, struct arena *a, struct str path, struct err *err)
 {
-    char *name = str_cstr(a, path);
-    if (!name)
-        return err_no_memory(err);
+    struct str text = file_read(a, path, FILE_BYTES_MAX, err);
+    if (str_is_none(text))
+        return err_set(err, E_CONFIG, "%.*s cannot be read: does it exist?", STR_ARG(path));
     struct walk w = {.c = c, .arena = a, .file = path, .err = err};
     struct fy_diag_cfg diag_cfg;
     fy_diag_cfg_default(&diag_cfg);
+    diag_cfg.fp = NULL;
+    diag_cfg.output_fn = print_nothing;
     struct fy_diag *diag = fy_diag_create(&diag_cfg);
     fy_diag_set_collect_errors(diag, true);
     struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DEFAULT_PARSE, .diag = diag};
-    struct fy_document *document = fy_document_build_from_file(&cfg, name);
+    struct fy_document *document = fy_document_build_from_string(&cfg, text.ptr, text.len);
     bool ok = document ? walk_document(&w, document) : set_parse_error(&w, diag);
     fy_document_destroy(document);
     fy_diag_destroy(diag);

@@ -1,0 +1,109 @@
+/*
+ * `tidemark sync`: starts a run, and watches it to its end.
+ */
+#include <stdio.h>
+
+#include "cli/commands_priv.h"
+#include "cli/progress.h"
+#include "json/writer.h"
+
+#define BODY_BYTES_MAX 4096
+
+static struct str
+body_of(struct cli *cli, struct str connection_id)
+{
+    struct buf b;
+    struct json_writer w;
+    struct str stream = cli_value(cli, "stream");
+    buf_init(&b, BODY_BYTES_MAX);
+    json_writer_init(&w, &b);
+    json_begin_object(&w, NULL);
+    json_add_str(&w, "connectionId", connection_id);
+    json_add_bool(&w, "fullSync", cli_has(cli, "full"));
+    if (stream.len)
+        json_add_str(&w, "entityType", stream);
+    json_end_object(&w);
+    struct str text = buf_ok(&b) ? str_copy(cli->arena, buf_str(&b)) : STR_NONE;
+    buf_release(&b);
+    return text;
+}
+
+/* Starts one; a run that is under way already is watched instead. */
+static bool
+start(struct cli *cli, struct client *c, yyjson_val *connection, struct str *run_out, struct err *err)
+{
+    struct client_reply reply;
+    struct str id = json_str(json_get_c(connection, "id"));
+    if (client_call(c, cli->arena, "POST", STR("/api/v1/sync/run"), body_of(cli, id), &reply, err)) {
+        *run_out = json_str(json_get_c(reply.data, "runId"));
+        return true;
+    }
+    if (err->code != E_SYNC_IN_PROGRESS)
+        return false;
+    struct str path = str_format(cli->arena, "/api/v1/sync/runs?connectionId=%.*s&limit=1", STR_ARG(id));
+    if (!client_call(c, cli->arena, "GET", path, STR_NONE, &reply, err))
+        return false;
+    *run_out = json_str(json_get_c(yyjson_arr_get_first(reply.data), "id"));
+    if (!cli->json)
+        printf("A run is under way already; watching it.\n");
+    return run_out->len || err_set(err, E_SYNC_IN_PROGRESS, NULL);
+}
+
+static bool
+sync_one(struct cli *cli, struct client *c, yyjson_val *connection, enum exit_code *code_out, struct err *err)
+{
+    struct str run;
+    struct client_reply reply;
+    if (!start(cli, c, connection, &run, err))
+        return false;
+    if (cli_has(cli, "no-wait")) {
+        printf(cli->json ? "{\"runId\":\"%.*s\"}\n" : "Started run %.*s\n", STR_ARG(run));
+        return true;
+    }
+    if (!cli->json)
+        printf("Syncing %.*s (run %.*s)\n", STR_ARG(json_str(json_get_c(connection, "name"))), STR_ARG(run));
+    if (!progress_watch(c, cli, cli->arena, run, &reply, err))
+        return false;
+    if (cli->json)
+        out_json(&reply);
+    else
+        progress_sentence(reply.data);
+    enum exit_code code = progress_exit_code(reply.data);
+    *code_out = code == EXIT_CODE_FAILED || *code_out == EXIT_CODE_OK ? code : *code_out;
+    return true;
+}
+
+static bool
+sync_all(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *err)
+{
+    struct client_reply reply;
+    size_t index, max;
+    yyjson_val *connection;
+    if (!client_call(c, cli->arena, "GET", STR("/api/v1/sync/connections?limit=500&enabled=true"), STR_NONE, &reply, err))
+        return false;
+    if (yyjson_arr_size(reply.data) == 0)
+        return err_set(err, E_CONNECTION_NOT_FOUND, "There is no connection that is switched on: make one with tidemark connect");
+    yyjson_arr_foreach(reply.data, index, max, connection) {
+        if (!sync_one(cli, c, connection, code_out, err))
+            return false;
+    }
+    return true;
+}
+
+static bool
+sync(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *err)
+{
+    yyjson_val *connection;
+    if (cli_has(cli, "no-wait") && client_is_inside(c))
+        return err_set(err, E_USAGE, "--no-wait needs a running server: start one with tidemark serve");
+    if (cli_has(cli, "all"))
+        return sync_all(cli, c, code_out, err);
+    return client_find_connection(c, cli->arena, cli_positional(cli, 0), &connection, err) &&
+           sync_one(cli, c, connection, code_out, err);
+}
+
+enum exit_code
+cmd_sync(struct cli *cli)
+{
+    return with_client(cli, sync);
+}

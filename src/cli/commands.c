@@ -1,0 +1,146 @@
+/*
+ * Every command: its words, its options, its function. The help and docs/cli.md are made from this table.
+ */
+#include "cli/commands_priv.h"
+
+#define PAGE_OPTIONS                                        \
+    {"limit", "N", "how many, 1 to 500 (20)"},              \
+    {                                                       \
+        "page", "N", "which page, from 1"                   \
+    }
+
+#ifdef TIDEMARK_SANDBOX
+#define SANDBOX_OPTIONS                                                                              \
+    {"seed", "N", "seed of the simulated data: the same seed gives the same records"},               \
+    {"size", "ENTITY=N", "how many records, e.g. contacts=100000 or chatwoot.contacts=50; repeatable"}, \
+    {"fault", "FAULT", "a fault of docs/sandbox.md, e.g. 429:after=3:count=2; repeatable"},          \
+    {"rate", "N", "requests a minute that a vendor allows; 0: all"},                                 \
+    {"expired-after", "N", "requests that the token \"expired\" survives"},                          \
+    {                                                                                                \
+        "off-spec", NULL, "also answers that differ from the vendor's own specification"             \
+    }
+
+static const struct cli_option serve_options[] = {SANDBOX_OPTIONS, {0}};
+static const struct cli_option sandbox_options[] = {SANDBOX_OPTIONS, {0}};
+#else
+static const struct cli_option serve_options[] = {{0}};
+#endif
+
+static const struct cli_option connect_options[] = {
+    {"name", "NAME", "what to call it (else the platform's name)"},
+    {"streams", "A,B", "sync only these streams"},
+    {"every", "TIME", "sync this often, e.g. 15m"},
+    {"no-test", NULL, "do not try the credential now"},
+    {0},
+};
+static const struct cli_option connections_options[] = {
+    PAGE_OPTIONS,
+    {"purge", NULL, "with delete: its records go too"},
+    {0},
+};
+static const struct cli_option sync_options[] = {
+    {"full", NULL, "read everything, not only what changed; finds deleted records"},
+    {"stream", "NAME", "only this stream"},
+    {"all", NULL, "every connection that is switched on, one after another"},
+    {"no-wait", NULL, "start it and leave (needs a running server)"},
+    {0},
+};
+static const struct cli_option runs_options[] = {
+    PAGE_OPTIONS,
+    {"status", "STATUS", "pending, in_progress, paused, success, error or cancelled"},
+    {"connection", "NAME", "only of this connection"},
+    {0},
+};
+static const struct cli_option logs_options[] = {
+    {"follow", NULL, "go on until the run has ended"},
+    {0},
+};
+static const struct cli_option state_options[] = {
+    {"stream", "NAME", "with reset: only this stream"},
+    {0},
+};
+static const struct cli_option page_options[] = {PAGE_OPTIONS, {0}};
+static const struct cli_option entity_options[] = {
+    PAGE_OPTIONS,
+    {"search", "TEXT", "part of the title"},
+    {"status", "STATUS", "only with this status"},
+    {"updated-since", "TIME", "only what changed since, e.g. 2026-01-31T10:00:00Z; deleted ones too"},
+    {"deleted", NULL, "deleted ones too"},
+    {"format", "FORMAT", "with export: jsonl (default) or csv"},
+    {"no-header", NULL, "with export --format csv: without the line of names"},
+    {0},
+};
+static const struct cli_option tenants_options[] = {
+    PAGE_OPTIONS,
+    {"name", "NAME", "with create: its name for people"},
+    {"region", "BR", "with create: the country of phone numbers without a prefix"},
+    {0},
+};
+static const struct cli_option keys_options[] = {
+    PAGE_OPTIONS,
+    {"role", "ROLE", "with create: user (default) or admin"},
+    {"permissions", "A,B", "with create: of content:read, content:update, content:delete"},
+    {"expires", "TIME", "with create: e.g. 2027-01-31T00:00:00Z"},
+    {0},
+};
+
+const struct cli_command cli_commands[] = {
+    {"serve", "[--sandbox] [--port N] [--data FOLDER]", "Run the server",
+     "  tidemark serve --sandbox          simulated vendors: data is moving within seconds, no account needed\n"
+     "  tidemark serve --data /var/lib/tidemark --listen 127.0.0.1:3000\n"
+     "  tidemark serve --database postgres://tidemark@db/tidemark\n"
+     "Ends on SIGTERM or Ctrl-C: the page under way is committed, leases are released. A second signal ends it at once.\n",
+     serve_options, 0, cmd_serve},
+#ifdef TIDEMARK_SANDBOX
+    {"sandbox", "[--listen ADDRESS] [--size ENTITY=N] [--fault FAULT]", "Run the simulated vendors alone",
+     "  tidemark sandbox --listen 127.0.0.1:4010 --size contacts=100000\n"
+     "  tidemark sandbox --fault 429:after=3:count=2:retry-after=1\n",
+     sandbox_options, 0, cmd_sandbox},
+#endif
+    {"connect", "PLATFORM NAME=VALUE...", "Connect a platform",
+     "  tidemark connect chatwoot accountId=1 accessToken=- --name Support\n"
+     "A value of \"-\" is asked for (or read from standard input), so that a secret stands in no history.\n"
+     "What a platform asks for: tidemark templates PLATFORM\n",
+     connect_options, 16, cmd_connect},
+    {"connections", "[list | show|test|enable|disable|delete CONNECTION]", "List connections and look after them",
+     "  tidemark connections\n  tidemark connections test Support\n  tidemark connections delete Support --purge\n",
+     connections_options, 2, cmd_connections},
+    {"sync", "[CONNECTION] [--full] [--stream NAME] [--all]", "Sync a connection and watch it",
+     "  tidemark sync Support\n  tidemark sync chatwoot --full\n  tidemark sync --all\n"
+     "CONNECTION is a name, an id, or a platform that only one connection has; it may be left out when there is one.\n"
+     "Exit code 0: complete, 1: failed, 4: partial (some records were rejected, or deletes wait for a person).\n",
+     sync_options, 1, cmd_sync},
+    {"runs", "[list | show|cancel|pause|resume RUN]", "List runs, look at one, steer one",
+     "  tidemark runs --status error\n  tidemark runs show 0193b2f0-...\n  tidemark runs cancel 0193b2f0-...\n",
+     runs_options, 2, cmd_runs},
+    {"logs", "RUN|CONNECTION [--follow]", "Print the log of a run, or of a connection's newest",
+     "  tidemark logs Support --follow\n", logs_options, 1, cmd_logs},
+    {"state", "[CONNECTION] [reset] [--stream NAME]", "Show how far each stream was read, or start over",
+     "  tidemark state Support\n  tidemark state reset Support --stream contacts\n", state_options, 2, cmd_state},
+    {"rejected", "[CONNECTION] [replay]", "List records that could not be taken, or try them again",
+     "  tidemark rejected Support\n  tidemark rejected replay Support\n", page_options, 2, cmd_rejected},
+    {"deletes", "RUN [confirm]", "List the deletes that wait for a person, or confirm them",
+     "  tidemark deletes 0193b2f0-...\n  tidemark deletes confirm 0193b2f0-...\n", page_options, 2, cmd_deletes},
+    {"contacts", "[list | show ID | export]", "List, show and export contacts",
+     "  tidemark contacts --search ana\n  tidemark contacts export --format csv > contacts.csv\n", entity_options, 2,
+     cmd_entities},
+    {"conversations", "[list | show ID | export]", "List, show and export conversations",
+     "  tidemark conversations --status active\n", entity_options, 2, cmd_entities},
+    {"messages", "[list | show ID | export]", "List, show and export messages",
+     "  tidemark messages export > messages.jsonl\n", entity_options, 2, cmd_entities},
+    {"templates", "[PLATFORM]", "List the platforms, or what one of them syncs and asks for",
+     "  tidemark templates\n  tidemark templates chatwoot\n", NULL, 1, cmd_templates},
+    {"tenants", "[list | create KEY]", "List or create tenants",
+     "  tidemark tenants create org123 --name \"Acme\" --region BR\n", tenants_options, 2, cmd_tenants},
+    {"keys", "[list | create [NAME] | revoke ID]", "List, create and revoke API keys",
+     "  tidemark keys create dashboard --permissions content:read\n  tidemark keys create chief --role admin\n"
+     "A key is shown once. With several tenants, name one with --tenant.\n",
+     keys_options, 2, cmd_keys},
+    {"users", "", "List users", NULL, page_options, 0, cmd_users},
+    {"config", "[show | reference [settings|errors|commands]]", "Show the settings and where each came from",
+     "  tidemark config show\n  TIDEMARK_WORKERS=4 tidemark config show --json\n", NULL, 2, cmd_config},
+    {"migrate", "", "Bring the database up to date (serve does it too)", NULL, NULL, 0, cmd_migrate},
+    {"doctor", "", "Look for what is wrong and say what to do", NULL, NULL, 0, cmd_doctor},
+    {"version", "", "Print the version", NULL, NULL, 0, cmd_version},
+    {0},
+};
