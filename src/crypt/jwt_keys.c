@@ -25,6 +25,7 @@
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192 /* verifying with larger ones is a way to burn our time */
 #define ED25519_BYTES 32
+#define P256_BYTES 32
 #define JWKS_DEPTH_MAX 16
 #define JWK_BYTES_MAX (16 * 1024)
 
@@ -147,19 +148,53 @@ is_for_verifying(yyjson_val *jwk, enum jwt_algorithm algorithm)
            (!operations || list_holds(operations, STR("verify")));
 }
 
+/* Whether a member is base64url of between bytes_min and bytes_max bytes. */
+static bool
+member_decodes(struct arena *a, yyjson_val *jwk, const char *member, size_t bytes_min, size_t bytes_max)
+{
+    struct str bytes;
+    return base64_decode(a, json_str(json_get_c(jwk, member)), BASE64_URL, &bytes) && bytes.len >= bytes_min &&
+           bytes.len <= bytes_max;
+}
+
+/* cjose asserts where it should refuse (an empty exponent ends the process), so it sees checked members only. */
+static bool
+members_are_sane(struct arena *a, yyjson_val *jwk, enum jwt_algorithm algorithm)
+{
+    if (algorithm == JWT_RS256)
+        return member_decodes(a, jwk, "n", RSA_BITS_MIN / 8, RSA_BITS_MAX / 8) && member_decodes(a, jwk, "e", 1, 8);
+    return member_decodes(a, jwk, "x", P256_BYTES, P256_BYTES) && member_decodes(a, jwk, "y", P256_BYTES, P256_BYTES);
+}
+
+/* The member in the one form of base64url that everybody reads alike. */
+static void
+add_number(struct arena *a, struct json_writer *w, yyjson_val *jwk, const char *member)
+{
+    struct str bytes;
+    if (!base64_decode(a, json_str(json_get_c(jwk, member)), BASE64_URL, &bytes))
+        return;
+    struct buf text;
+    buf_init(&text, JWK_BYTES_MAX);
+    base64_encode(&text, bytes, BASE64_URL);
+    json_add_str(w, member, buf_str(&text));
+    buf_release(&text);
+}
+
 /* cjose gets the public members alone, so that nothing else in the document can mean anything. */
 static cjose_jwk_t *
-import_public(yyjson_val *jwk)
+import_public(struct arena *a, yyjson_val *jwk)
 {
-    static const char *const members[] = {"kty", "crv", "n", "e", "x", "y"};
+    static const char *const names[] = {"kty", "crv"}, *const numbers[] = {"n", "e", "x", "y"};
     struct buf text;
     struct json_writer w;
     buf_init(&text, JWK_BYTES_MAX);
     json_writer_init(&w, &text);
     json_begin_object(&w, NULL);
-    for (size_t i = 0; i < ARRAY_LEN(members); i++)
-        if (json_get_c(jwk, members[i]))
-            json_add_str(&w, members[i], json_str(json_get_c(jwk, members[i])));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (json_get_c(jwk, names[i]))
+            json_add_str(&w, names[i], json_str(json_get_c(jwk, names[i])));
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        add_number(a, &w, jwk, numbers[i]);
     json_end_object(&w);
     cjose_err fault;
     cjose_jwk_t *imported = buf_ok(&text) ? cjose_jwk_import(text.ptr, text.len, &fault) : NULL;
@@ -189,8 +224,8 @@ key_import(struct arena *a, yyjson_val *jwk, struct jwt_key *key, struct err *er
 {
     if (key->algorithm == JWT_EDDSA)
         key->okp = import_ed25519(a, jwk);
-    else
-        key->jwk = import_public(jwk);
+    else if (members_are_sane(a, jwk, key->algorithm))
+        key->jwk = import_public(a, jwk);
     if (!key->okp && !key->jwk)
         return err_set(err, E_CONFIG, "A key of the JWKS document cannot be read");
     if (key->algorithm == JWT_RS256 && !rsa_size_is_sane(key->jwk))
