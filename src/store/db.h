@@ -111,12 +111,29 @@ struct db_driver {
     int64_t (*now_us)(struct db *db);
 };
 
+/* Opens. NULL with err. `clock` must outlive the connection. */
+enum db_sqlite_role {
+    DB_SQLITE_WRITER,            /* the one connection that writes and checkpoints */
+    DB_SQLITE_READER,
+    DB_SQLITE_PROBE,             /* looks at a file without changing it, not even its log */
+};
+struct db *db_sqlite_open(const char *path, enum db_sqlite_role role, const struct clock *clock, struct err *err);
+struct db_postgres_options {
+    const char *conninfo;        /* URL or keywords; `tidemark_prepare=off` in front of it: see db_postgres.c */
+    bool prepare;                /* false: a pooler without prepared statements stands between */
+    const struct clock *clock;
+};
+struct db *db_postgres_open(const struct db_postgres_options *options, struct err *err);
+
 struct db {
     const struct db_driver *driver;
     const struct clock *clock;   /* of the store */
     bool in_transaction;
-    bool lost;                   /* the connection is gone: close it and open another */
-    struct db_rows *open_rows;   /* at most one result is being read at a time per statement */
+    bool lost;                   /* the connection is gone or not to be trusted: close it and open another */
+    bool try_again;              /* the last failure was a deadlock or the like: the whole closure may be repeated */
+    unsigned number;             /* of this connection among those that write: shards counters */
+    uint64_t match_secret;       /* of this database: keys the hash of match keys */
+    int64_t first_new_record;    /* smallest records.id inserted by this closure; INT64_MAX: none */
 };
 
 /* A result being read. On the caller's stack; always ended by db_finish (db_next does it at the last row). */
@@ -124,7 +141,8 @@ struct db_rows {
     struct db *db;
     unsigned statement;
     void *handle;                /* the driver's */
-    int64_t row;                 /* rows given so far */
+    bool own_handle;             /* not from the cache: finalized at the end */
+    int64_t row;                 /* index of the present row, -1 before the first */
     int64_t count;               /* PostgreSQL: rows there are */
     int64_t changed;
 };
@@ -148,7 +166,7 @@ MUST_USE bool db_exec(struct db *db, unsigned statement, const struct db_value *
 /* The same, and exactly one row must change: else `code` with the table's words. */
 MUST_USE bool db_exec_one(struct db *db, unsigned statement, const struct db_value *values, size_t count,
                           enum err_code code, struct err *err);
-/* Begins reading. Values need not outlive the call. After true: db_next until it is not ROW_FOUND, or db_finish. */
+/* Begins reading. Values must live until db_finish. After true: db_next until it is not ROW_FOUND, or db_finish. */
 MUST_USE bool db_query(struct db *db, unsigned statement, const struct db_value *values, size_t count,
                        struct db_rows *rows, struct err *err);
 enum row db_next(struct db_rows *rows, struct err *err);

@@ -104,8 +104,9 @@ MUST_USE bool store_connection_template_version(struct db *db, int64_t tenant, i
 /*
  * Deletes the connection, its runs, state, streams and maps. Synced records stay, unless purge: then
  * records that no other connection maps go too. Works in batches: true with done_out false means call
- * again in another write (the first call already hides it from get and list). E_SYNC_IN_PROGRESS while a
- * run of it is leased: cancel is asked for, call again later.
+ * again in another write. The first call marks it: from then on get and list do not see it, and its
+ * unfinished run is cancelled under a higher epoch (a worker that has it gets E_FENCED). `purge` of later
+ * calls is not looked at. E_CONNECTION_NOT_FOUND.
  */
 MUST_USE bool store_connection_delete(struct db *db, int64_t tenant, int64_t connection, bool purge, int64_t now_us,
                                       bool *done_out, struct err *err);

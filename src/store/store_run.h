@@ -131,8 +131,10 @@ MUST_USE bool store_run_raise_epochs(struct db *db, int64_t now_us, struct err *
 
 /* The calls below carry the fence: E_FENCED when another worker has the run. page_seq of the fence is not looked at. */
 
-/* E_CANCELLED when a pause or cancel was asked for (the lease is extended all the same). */
+/* A heartbeat. */
 MUST_USE bool store_run_renew(struct db *db, const struct page_fence *fence, int64_t lease_until_us, struct err *err);
+/* Was a pause or a cancel asked for? Then finish the page, or drop it, and call store_run_stop. */
+MUST_USE bool store_run_asked(struct db *db, const struct page_fence *fence, bool *asked_out, struct err *err);
 /* Between pages: others may have their turn, this run comes again after them. State stays running. */
 MUST_USE bool store_run_yield(struct db *db, const struct page_fence *fence, int64_t now_us, struct err *err);
 /* Orderly stop of the process: ready at once for any node, and first in turn. */

@@ -1,0 +1,226 @@
+#include "store/db.h"
+
+#include "base/check.h"
+
+struct db_value
+db_text_value(struct str text)
+{
+    if (str_is_none(text))
+        return DB_NULL;
+    return (struct db_value){.type = DB_VALUE_TEXT, .text = text};
+}
+
+struct db_value
+db_blob_value(struct str bytes)
+{
+    if (str_is_none(bytes))
+        return DB_NULL;
+    return (struct db_value){.type = DB_VALUE_BLOB, .text = bytes};
+}
+
+struct db_value
+db_optional_value(int64_t number)
+{
+    return number ? DB_I(number) : DB_NULL;
+}
+
+void
+db_close(struct db *db)
+{
+    if (db)
+        db->driver->close(db);
+}
+
+bool
+db_can(const struct db *db, enum db_capability capability)
+{
+    return (db->driver->capabilities & capability) != 0;
+}
+
+static bool
+db_begin(struct db *db, bool write, struct err *err)
+{
+    CHECK(!db->in_transaction);
+    db->try_again = false;
+    db->first_new_record = INT64_MAX;
+    if (!db->driver->begin(db, write, err))
+        return false;
+    db->in_transaction = true;
+    return true;
+}
+
+bool
+db_begin_write(struct db *db, struct err *err)
+{
+    return db_begin(db, true, err);
+}
+
+bool
+db_begin_read(struct db *db, struct err *err)
+{
+    return db_begin(db, false, err);
+}
+
+bool
+db_commit(struct db *db, struct err *err)
+{
+    CHECK(db->in_transaction);
+    bool ok = db->driver->commit(db, err);
+    if (!ok && err->code != E_STORE_UNCERTAIN)
+        db->driver->rollback(db);
+    db->in_transaction = false;
+    return ok;
+}
+
+void
+db_rollback(struct db *db)
+{
+    if (db->in_transaction)
+        db->driver->rollback(db);
+    db->in_transaction = false;
+}
+
+bool
+db_savepoint(struct db *db, struct err *err)
+{
+    CHECK(db->in_transaction);
+    db->first_new_record = INT64_MAX;
+    return db->driver->savepoint(db, err);
+}
+
+bool
+db_savepoint_keep(struct db *db, struct err *err)
+{
+    return db->driver->savepoint_keep(db, err);
+}
+
+bool
+db_savepoint_undo(struct db *db, struct err *err)
+{
+    return db->driver->savepoint_undo(db, err);
+}
+
+bool
+db_query(struct db *db, unsigned statement, const struct db_value *values, size_t count, struct db_rows *rows,
+         struct err *err)
+{
+    *rows = (struct db_rows){.db = db, .statement = statement, .row = -1};
+    return db->driver->query(db, statement, values, count, rows, err);
+}
+
+enum row
+db_next(struct db_rows *rows, struct err *err)
+{
+    enum row row = rows->db->driver->next(rows, err);
+    if (row != ROW_FOUND)
+        db_finish(rows);
+    return row;
+}
+
+void
+db_finish(struct db_rows *rows)
+{
+    if (rows->handle)
+        rows->db->driver->finish(rows);
+    rows->handle = NULL;
+}
+
+bool
+db_exec(struct db *db, unsigned statement, const struct db_value *values, size_t count, int64_t *changed_out, struct err *err)
+{
+    struct db_rows rows;
+    if (!db_query(db, statement, values, count, &rows, err))
+        return false;
+    enum row row = ROW_FOUND;
+    while (row == ROW_FOUND)
+        row = rows.db->driver->next(&rows, err);
+    if (row == ROW_NONE && changed_out)
+        *changed_out = rows.db->driver->changed(&rows);
+    db_finish(&rows);
+    return row == ROW_NONE;
+}
+
+bool
+db_exec_one(struct db *db, unsigned statement, const struct db_value *values, size_t count, enum err_code code,
+            struct err *err)
+{
+    int64_t changed = 0;
+    if (!db_exec(db, statement, values, count, &changed, err))
+        return false;
+    return changed == 1 || err_set(err, code, NULL);
+}
+
+enum row
+db_query_row(struct db *db, unsigned statement, const struct db_value *values, size_t count, struct db_rows *rows,
+             struct err *err)
+{
+    if (!db_query(db, statement, values, count, rows, err))
+        return ROW_FAILED;
+    return db_next(rows, err);
+}
+
+enum row
+db_query_i64(struct db *db, unsigned statement, const struct db_value *values, size_t count, int64_t *value_out,
+             struct err *err)
+{
+    struct db_rows rows;
+    enum row row = db_query_row(db, statement, values, count, &rows, err);
+    if (row != ROW_FOUND)
+        return row;
+    if (db_column_is_null(&rows, 0))
+        row = ROW_NONE;
+    else
+        *value_out = db_column_i64(&rows, 0);
+    db_finish(&rows);
+    return row;
+}
+
+bool
+db_column_is_null(const struct db_rows *rows, unsigned column)
+{
+    return rows->db->driver->is_null(rows, column);
+}
+
+int64_t
+db_column_i64(const struct db_rows *rows, unsigned column)
+{
+    return rows->db->driver->i64(rows, column);
+}
+
+bool
+db_column_bool(const struct db_rows *rows, unsigned column)
+{
+    return db_column_i64(rows, column) != 0;
+}
+
+struct str
+db_column_text(const struct db_rows *rows, unsigned column)
+{
+    return rows->db->driver->text(rows, column);
+}
+
+struct str
+db_column_blob(const struct db_rows *rows, unsigned column)
+{
+    return rows->db->driver->blob(rows, column);
+}
+
+struct str
+db_column_text_copy(const struct db_rows *rows, unsigned column, struct arena *a)
+{
+    struct str text = db_column_text(rows, column);
+    return str_is_none(text) ? STR_NONE : str_copy(a, text);
+}
+
+struct str
+db_column_blob_copy(const struct db_rows *rows, unsigned column, struct arena *a)
+{
+    struct str bytes = db_column_blob(rows, column);
+    return str_is_none(bytes) ? STR_NONE : str_copy(a, bytes);
+}
+
+bool
+db_script(struct db *db, const char *text, struct err *err)
+{
+    return db->driver->script(db, text, err);
+}

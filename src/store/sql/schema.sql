@@ -1,0 +1,48 @@
+-- Is there a schema at all?
+-- @name schema_exists
+-- @sqlite
+SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'
+-- @postgres
+SELECT count(*) FROM pg_catalog.pg_class c WHERE c.oid = to_regclass('schema_migrations')
+
+-- The newest migration that was applied.
+-- @name schema_version
+SELECT COALESCE(max(number), 0) FROM schema_migrations
+
+-- Notes a migration as applied, in its own transaction.
+-- @name schema_applied
+INSERT INTO schema_migrations (number, name, applied_at) VALUES ($1, $2, $3)
+
+-- One node at a time: held until the transaction ends, whatever pooler stands between.
+-- @name schema_lock
+-- @only postgres
+SELECT pg_advisory_xact_lock(7308604759847923054)
+
+-- A value of the database's own.
+-- @name meta_get
+SELECT value FROM meta WHERE name = $1
+
+-- Sets a value of the database's own.
+-- @name meta_set
+INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- Sets a value that is made once, and may be made by two nodes at the same time.
+-- @name meta_init
+INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING
+
+-- Takes ids of a table that grows by pages; returns the last.
+-- @name sequence_take
+-- @only sqlite
+UPDATE sequences SET last = last + $2 WHERE name = $1 RETURNING last
+
+-- The database clock.
+-- @name clock
+-- @only postgres
+SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+
+-- Bytes of the database, for health.
+-- @name database_bytes
+-- @sqlite
+SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()
+-- @postgres
+SELECT pg_database_size(current_database())

@@ -1,0 +1,36 @@
+/*
+ * The page's batches, once per way of writing them: store_page_loop.c steps through cached statements
+ * (SQLite: a call is a function call), store_page_set.c binds whole arrays (PostgreSQL: a call is a round
+ * trip). store_page.c chooses, and does what is the same for both.
+ */
+#ifndef TIDEMARK_STORE_STORE_PAGE_PRIV_H
+#define TIDEMARK_STORE_STORE_PAGE_PRIV_H
+
+#include "store/store_page.h"
+
+/* How counters move. */
+struct moved {
+    int64_t live, deleted;
+};
+
+struct page_batches {
+    bool (*map_lookup)(struct db *db, struct arena *a, int64_t tenant, int64_t stream, const struct str *ids, size_t count,
+                       struct map_row *rows_out, struct err *err);
+    bool (*match_lookup)(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, size_t count,
+                         int64_t *records_out, struct err *err);
+    bool (*match_claim)(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, const int64_t *records,
+                        size_t count, struct err *err);
+    bool (*match_release)(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, const int64_t *records,
+                          size_t count, struct err *err);
+    bool (*records_insert)(struct db *db, int64_t tenant, int64_t collection, struct record_write *records, size_t count,
+                           int64_t now_us, struct err *err);
+    bool (*records_update)(struct db *db, int64_t tenant, const struct record_write *records, size_t count,
+                           int64_t connection, int64_t run, int64_t now_us, struct moved *moved, struct err *err);
+    bool (*records_load)(struct db *db, struct arena *a, int64_t tenant, const int64_t *records, size_t count,
+                         struct record_row *rows_out, struct err *err);
+    bool (*maps_write)(struct db *db, int64_t tenant, int64_t stream, struct map_write *maps, size_t count,
+                       int64_t observed_us, int64_t now_us, struct moved *moved, struct err *err);
+};
+extern const struct page_batches page_batches_loop, page_batches_set;
+
+#endif

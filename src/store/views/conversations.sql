@@ -1,0 +1,29 @@
+-- Conversations: contact_id is contacts.id.
+-- @sqlite
+CREATE VIEW conversations AS
+SELECT r.uuid AS id,
+       t.uuid AS tenant_id,
+       p.uuid AS contact_id,
+       r.status AS status,
+       json_extract(r.data, '$.metadata') AS metadata,
+       strftime('%Y-%m-%dT%H:%M:%fZ', r.created_at / 1000000.0, 'unixepoch') AS created_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', r.updated_at / 1000000.0, 'unixepoch') AS updated_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', r.deleted_at / 1000000.0, 'unixepoch') AS deleted_at
+FROM records r
+JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection AND c.kind = 'conversations'
+JOIN tenants t ON t.id = r.tenant
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent;
+-- @postgres
+CREATE OR REPLACE VIEW conversations AS
+SELECT r.uuid AS id,
+       t.uuid AS tenant_id,
+       p.uuid AS contact_id,
+       r.status AS status,
+       r.data -> 'metadata' AS metadata,
+       to_timestamp(r.created_at / 1000000.0) AS created_at,
+       to_timestamp(r.updated_at / 1000000.0) AS updated_at,
+       to_timestamp(r.deleted_at / 1000000.0) AS deleted_at
+FROM records r
+JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection AND c.kind = 'conversations'
+JOIN tenants t ON t.id = r.tenant
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent;
