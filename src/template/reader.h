@@ -37,6 +37,7 @@ struct reader_options {
     int64_t overlap_us;              /* the watermark is read again by this much (I-6); 0 in `manifest replay` */
     unsigned concurrency;            /* requests in flight where paging allows; 0 is 1 */
     bool first_request_only;         /* `manifest requests` */
+    bool as_reference;               /* `manifest requests|replay`: no token refresh on 401, no cautious watermark, no loop check */
 };
 
 enum reader_step {

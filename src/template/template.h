@@ -34,7 +34,7 @@ struct template_info {
     struct str source;        /* the YAML as it came */
     uint64_t source_hash;
     yyjson_val *config_schema;          /* spec.connection_specification */
-    struct json_schema *schema;         /* the same, compiled */
+    struct schema *schema;              /* the same, compiled */
     struct str base_url_field;          /* the config member with the address, or STR_NONE */
     struct str base_url_default;        /* may contain "[subdomain]"-like parts named after config members */
     struct str primary_secret;          /* the member that a request's `apiKey` fills */

@@ -1,0 +1,156 @@
+/*
+ * Inside a reader. It owns three memories of its own beside the caller's page arena: `keep` for what lasts
+ * as long as the reader, `partition_arena` and `slice_arena` for what lasts as long as those.
+ */
+#ifndef TIDEMARK_TEMPLATE_READER_PRIV_H
+#define TIDEMARK_TEMPLATE_READER_PRIV_H
+
+#include "base/map.h"
+#include "template/plan_priv.h"
+#include "template/reader.h"
+
+enum phase {
+    PHASE_START,   /* nothing evaluated yet */
+    PHASE_NEXT,    /* the next slice is wanted */
+    PHASE_SEND,    /* a slice is open: its next request is wanted */
+    PHASE_ASKED,   /* a request is out */
+    PHASE_LOGIN,   /* a token request is out */
+    PHASE_LOOP,    /* the page before gave a token that was seen: fails now */
+    PHASE_DONE,
+    PHASE_FAILED,
+};
+
+struct seen {                     /* hashes of the page tokens of one slice */
+    uint64_t *slots;              /* malloc'd; 0 is empty */
+    size_t count, size;
+};
+
+/* Walks over the partitions of a router. */
+struct walk {
+    const struct router *router;
+    struct reader *owner;
+    struct arena arena;           /* the partitions of one parent page, or all of a list */
+    struct arena page;            /* the parent's page while it is looked at */
+    yyjson_val *list;             /* JSON array of [partition, extra fields]; in arena */
+    size_t index;                 /* next in list */
+    bool list_ready;
+    /* substream */
+    size_t parent_index;
+    struct reader *parent;        /* owned; NULL between parents */
+    struct buf parent_position;   /* where the parent goes on after the present list */
+    bool parent_done;             /* no page after the present list */
+    struct buf parent_pending;    /* JSON: the parent's state once the present list is done; empty: none */
+    /* product */
+    struct walk *parts;           /* owned array; 0 streams, the others are drained into their list first */
+    size_t part_count;
+    bool parts_ready;
+    bool has_head;                /* head is the present partition of part 0; in arena */
+    yyjson_val *head;
+    size_t combination;
+    yyjson_val **lists;           /* per part but the first: what it gave, whole; in arena */
+    size_t draining;              /* the part that is being drained */
+    yyjson_mut_doc *drain_doc;
+    yyjson_mut_val *drained;
+};
+
+enum walk_step { WALK_PARTITION, WALK_EVENT, WALK_END };
+
+struct reader {
+    struct reader_options options;
+    const struct template_stream *stream;
+    struct reader *root;          /* holds configuration and tokens for those below */
+    struct arena keep, partition_arena, slice_arena;
+    enum phase phase;
+
+    /* root only */
+    yyjson_val *config;
+    int64_t wall_us;              /* our clock at the last answer */
+    int64_t first_wall_us;
+    struct reader *asked;         /* who waits for an answer */
+    struct token_slot {
+        uint64_t key;
+        struct auth_session session;
+    } *slots;
+    size_t slot_count;
+    struct reader **check;        /* connection test: one reader per stream, owned */
+    size_t check_count, check_index;
+    bool single, test;            /* reads one record; is the test request */
+
+    struct cursor cursor;
+    bool has_cursor;
+    struct map states;            /* partition -> state JSON (struct str *), as given */
+    yyjson_val *global;           /* row "" of a partitioned stream, or NULL */
+    int64_t global_us;            /* its cursor, or INT64_MIN */
+    int64_t global_new_us;        /* greatest seen in this read, or INT64_MIN */
+    bool saw_records;
+    struct map parent_states;     /* parent stream -> blob text (struct str *), as far as read */
+    bool parent_states_changed;
+
+    struct walk walk;
+    bool has_walk, single_partition_done;
+    yyjson_val *partition, *extra;  /* in partition_arena; objects */
+    struct str partition_text;
+    int64_t state_us;             /* the partition's state when it was opened, or INT64_MIN */
+    int64_t recent_us;            /* greatest cursor value of its finished slices, or INT64_MIN */
+    bool partition_open;
+
+    yyjson_val *slice;            /* in slice_arena: partition, bounds, extra_fields */
+    struct cursor_slice span;
+    int64_t lower_us;
+    int64_t slice_recent_us;
+    struct buf token;             /* JSON of the page token; empty: none */
+    uint64_t pages;               /* read in this slice */
+    unsigned empty_pages;         /* in a row */
+    struct seen seen;
+    size_t slices_done;
+
+    unsigned attempt, parse_attempt;
+    bool refreshed;               /* a 401 was answered by a new token once for this request */
+    const struct http_reply *reply;
+};
+
+/* ---- reader.c */
+void reader_scene(const struct reader *r, struct arena *a, struct value token, struct scene *scene_out);
+enum reader_step reader_fail(struct reader *r);
+struct reader *reader_new_for(const struct reader_options *options, const struct template_stream *stream,
+                              struct reader *root, struct err *err);
+bool reader_open_slice(struct reader *r, int64_t lower_us, struct err *err);
+bool reader_open_partition(struct reader *r, yyjson_val *partition, yyjson_val *extra, struct err *err);
+
+/* ---- page.c */
+/* Makes of the answer a page, a wait, or a failure. GO_ON: send again at once (a new token is wanted). */
+enum page_step { PAGE_READY, PAGE_WAIT, PAGE_AGAIN, PAGE_FAILED };
+enum page_step page_take(struct reader *r, struct arena *page, struct reader_event *event, struct err *err);
+/* The wait before try again after a failure of this kind, or false when tries are used up. */
+bool retry_plan(struct reader *r, struct expr_scope *scope, const struct error_handler *h, const struct http_reply *reply,
+                bool rate_limited, const char *reason, struct arena *page, struct reader_event *event, struct err *err);
+bool seen_add(struct seen *seen, uint64_t hash); /* false: it was there */
+void seen_release(struct seen *seen);
+
+/* ---- walk.c */
+bool walk_init(struct walk *w, const struct router *router, struct reader *owner, struct err *err);
+void walk_release(struct walk *w);
+enum walk_step walk_next(struct walk *w, struct arena *page, yyjson_val **entry_out, enum reader_step *step_out,
+                         struct reader_event *event, struct err *err);
+/* The present partition was the last of its parent page: the parent's state may move. */
+bool walk_partition_done(struct walk *w, struct err *err);
+bool walk_write(const struct walk *w, struct buf *b);
+bool walk_restore(struct walk *w, yyjson_val *json, struct err *err);
+size_t walk_total(const struct walk *w); /* 0: unknown */
+
+/* ---- position.c */
+bool position_write(const struct reader *r, struct buf *b);
+bool position_restore(struct reader *r, struct str text, struct err *err);
+bool position_restore_json(struct reader *r, yyjson_val *json, struct err *err);
+
+/* ---- state.c */
+/* The states that may be saved with a page: rows in `page`. `final` adds what only the end of a read allows. */
+bool state_rows(struct reader *r, struct arena *page, bool partition_changed, bool final, struct reader_event *event, struct err *err);
+/* Rows as one JSON value, as the field's readers save it, and back. `partitioned`: the stream has a router. */
+yyjson_val *state_blob(struct arena *a, const struct reader_state *rows, size_t count, bool partitioned);
+yyjson_val *state_unblob(struct arena *a, yyjson_val *blob, bool partitioned);
+/* Reads options.state into the reader. */
+bool state_take(struct reader *r, struct err *err);
+int64_t state_of_partition(struct reader *r, struct str partition);
+
+#endif

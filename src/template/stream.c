@@ -1,0 +1,162 @@
+/*
+ * DeclarativeStream: one stream's declaration becomes its plan.
+ *
+ * Also the two streams that the extension block derives from it: one that reads a single record by its
+ * id, one for the connection test. They are the stream's own requester with some fields replaced.
+ */
+#include "template/stream_priv.h"
+
+static bool
+compile_decoder(struct compiler *c, const struct node *n)
+{
+    if (!n || n->type == NODE_NULL || node_type_is(n, "JsonDecoder"))
+        return true;
+    return refuse_component(c, n);
+}
+
+static bool
+compile_schema(struct compiler *c, const struct node *n, struct stream_info *info)
+{
+    if (n && n->type == NODE_LIST) {
+        for (size_t i = 0; i < n->count; i++)
+            if (!compile_schema(c, n->items[i], info))
+                return false;
+        return true;
+    }
+    if (!n || n->type == NODE_NULL || node_type_is(n, "JsonFileSchemaLoader"))
+        return true;
+    if (!node_type_is(n, "InlineSchemaLoader"))
+        return refuse_component(c, n);
+    const struct node *schema = node_get_c(n, "schema");
+    if (schema && !info->schema && !(info->schema = node_to_json(c->arena, schema)))
+        return compile_full(c);
+    return true;
+}
+
+static bool
+refuse_extras(struct compiler *c, const struct node *n)
+{
+    const struct node *migrations = node_get_c(n, "state_migrations");
+    for (size_t i = 0; migrations && migrations->type == NODE_LIST && i < migrations->count; i++)
+        if (!node_type_is(migrations->items[i], "LegacyToPerPartitionStateMigration"))
+            return refuse_component(c, migrations->items[i]);
+    if (node_is_true_at(n, "file_uploader"))
+        return refuse(c, "needs FileUploader, which is not supported");
+    return true;
+}
+
+static bool
+compile_cursor(struct compiler *c, const struct node *n, struct template_stream *s)
+{
+    if (!n || n->type == NODE_NULL)
+        return true;
+    s->cursor = ARENA_NEW(c->arena, struct cursor_plan);
+    s->info.incremental = true;
+    return s->cursor ? cursor_compile(c, n, s->cursor) : compile_full(c);
+}
+
+bool
+stream_set_total(struct compiler *c, struct template_stream *s, struct str text)
+{
+    if (!text.len)
+        return true;
+    if (str_find_str(text, STR("{{")) < 0) /* a dotted path into the answer */
+        text = str_format(c->arena, "{{ response.%.*s }}", STR_ARG(text));
+    struct node made = {.type = NODE_STR, .text = text};
+    s->total_given = true;
+    return text.ptr ? text_compile(c, s->node, &made, &s->total) : compile_full(c);
+}
+
+static bool
+compile_retriever(struct compiler *c, const struct node *stream, const struct node *n, struct template_stream *s)
+{
+    if (!node_type_is(n, "SimpleRetriever"))
+        return refuse_component(c, n);
+    if (node_is_true_at(n, "pagination_reset"))
+        return refuse(c, "needs PaginationReset, which is not supported");
+    s->ignore_slice_on_pages = node_is_true_at(n, "ignore_stream_slicer_parameters_on_paginated_requests");
+    return requester_compile(c, node_get_c(n, "requester"), &s->requester) && compile_decoder(c, node_get_c(n, "decoder")) &&
+           selector_compile(c, node_get_c(n, "record_selector"), node_get_c(stream, "transformations"), &s->selector) &&
+           pager_compile(c, node_get_c(n, "paginator"), &s->pager) &&
+           router_compile(c, node_get_c(n, "partition_router"), &s->router);
+}
+
+bool
+stream_compile(struct compiler *c, const struct node *n, struct template_stream *stream_out)
+{
+    struct template_stream *s = stream_out;
+    const struct node *synced = node_get_c(n, "x-tidemark-synced"), *key = node_get_c(n, "primary_key");
+    s->owner = c->owner;
+    s->node = n;
+    s->info.name = node_text_at(n, "name");
+    s->info.synced = !(synced && synced->type == NODE_BOOL && !synced->flag);
+    s->records_required = node_is_true_at(n, "x-tidemark-records-required");
+    s->info.supports_deletes = node_is_true_at(n, "x-tidemark-full-lists-all");
+    if (key && node_is_true(key) && !(s->info.primary_key = node_to_json(c->arena, key)))
+        return compile_full(c);
+    if (!node_type_is(n, "DeclarativeStream"))
+        return refuse_component(c, n);
+    if (!s->info.name.len)
+        return err_set(c->err, E_TEMPLATE_INVALID, "line %u: a stream needs a name", n->line);
+    return compile_schema(c, node_get_c(n, "schema_loader"), &s->info) && refuse_extras(c, n) &&
+           compile_retriever(c, n, node_get_c(n, "retriever"), s) && compile_cursor(c, node_get_c(n, "incremental_sync"), s) &&
+           stream_set_total(c, s, node_text_at(n, "x-tidemark-total"));
+}
+
+/* The map with the entries of `over` laid over it, those named in `drop` left out. */
+static struct node *
+overlay(struct compiler *c, const struct node *base, const struct node *over, const char *const *drop)
+{
+    struct node *made = node_map_new(c->arena, base->count + (over ? over->count : 0) + 1, base);
+    for (size_t i = 0; made && i < base->count; i++) {
+        bool dropped = false;
+        for (const char *const *name = drop; *name; name++)
+            dropped = dropped || str_eq_c(base->keys[i], *name);
+        if (!dropped)
+            node_map_put(made, base->keys[i], base->items[i]);
+    }
+    for (size_t i = 0; made && over && i < over->count; i++)
+        node_map_put(made, over->keys[i], over->items[i]);
+    if (!made)
+        compile_full(c);
+    return made;
+}
+
+static struct node *
+derived_extractor(struct compiler *c, const struct node *selector, const struct node *spec)
+{
+    static const char *const drop_path[] = {"field_path", NULL}, *const drop_filter[] = {"record_filter", NULL};
+    struct node *path = node_get_c(spec, "field_path"), *empty = node_map_new(c->arena, 0, spec);
+    struct node *extractor = overlay(c, node_get_c(selector, "extractor"), NULL, drop_path);
+    struct node *made = extractor ? overlay(c, selector, NULL, drop_filter) : NULL;
+    if (!made || !empty)
+        return NULL;
+    empty->type = NODE_LIST;
+    node_map_put(extractor, STR("field_path"), path ? path : empty);
+    node_map_put(made, STR("extractor"), extractor);
+    return made;
+}
+
+bool
+stream_derive(struct compiler *c, const struct node *stream, const struct node *spec, struct template_stream *stream_out)
+{
+    static const char *const drop_retriever[] = {"paginator", "partition_router", "decoder", NULL};
+    static const char *const drop_stream[] = {"incremental_sync", "state_migrations", NULL};
+    static const char *const drop_inputs[] = {"request_parameters", "request_body_json", "request_body_data", "request_body", NULL};
+    static const char *const drop_none[] = {NULL}, *const drop_path[] = {"field_path", "accept", "message", "stream", NULL};
+    const struct node *retriever = node_get_c(stream, "retriever"), *requester = node_get_c(retriever, "requester");
+    if (!requester || !node_get_c(node_get_c(retriever, "record_selector"), "extractor"))
+        return refuse(c, "has no requester to derive from");
+    struct node *own = overlay(c, spec, NULL, drop_path);
+    struct node *bare = own ? overlay(c, requester, own, drop_inputs) : NULL;
+    struct node *with = bare ? overlay(c, bare, own, drop_none) : NULL;
+    struct node *selector = with ? derived_extractor(c, node_get_c(retriever, "record_selector"), spec) : NULL;
+    struct node *made_retriever = selector ? overlay(c, retriever, NULL, drop_retriever) : NULL;
+    struct node *made = made_retriever ? overlay(c, stream, NULL, drop_stream) : NULL;
+    if (!made)
+        return false;
+    node_map_put(made_retriever, STR("requester"), with);
+    node_map_put(made_retriever, STR("record_selector"), selector);
+    node_map_put(made, STR("retriever"), made_retriever);
+    return stream_compile(c, made, stream_out);
+}
