@@ -6,6 +6,8 @@
  */
 #include "engine/account.h"
 
+#include <xxhash.h>
+
 #include "base/log.h"
 #include "engine/engine_priv.h"
 
@@ -44,17 +46,39 @@ place_of(const struct account *acc, struct str field)
     return (struct config_place){acc->connection.tenant, acc->tenant.uuid, acc->connection.uuid, field};
 }
 
+/*
+ * Tokens belong to the credential they were obtained with: a person who enters a new one must not be
+ * overruled by tokens of the old. So they are stored with a hash of it.
+ */
+static bool
+credential_hash(struct account *acc, struct str *hash_out, struct err *err)
+{
+    struct buf b;
+    buf_init(&b, LIMIT_SECRET_BYTES);
+    bool ok = json_write_canonical(&b, acc->own_config);
+    if (ok) {
+        *hash_out = str_format(acc->arena, "%016llx", (unsigned long long)XXH3_64bits(b.ptr, b.len));
+        explicit_bzero(b.ptr, b.len);
+    }
+    buf_release(&b);
+    return (ok && !str_is_none(*hash_out)) || err_no_memory(err);
+}
+
 static bool
 merge_tokens(struct account *acc, const struct connection_tokens *tokens, struct err *err)
 {
-    yyjson_val *patch = NULL;
+    yyjson_val *stored = NULL;
+    struct str hash = STR_NONE;
     struct config_place place = place_of(acc, STR("tokens"));
-    if (!config_open(acc->engine->options.keys, &place, acc->arena, tokens->sealed, &patch, err))
+    if (!config_open(acc->engine->options.keys, &place, acc->arena, tokens->sealed, &stored, err) ||
+        !credential_hash(acc, &hash, err))
         return false;
     acc->tokens_version = tokens->version;
-    if (patch == NULL)
+    acc->tokens = str_eq(json_str(json_get_c(stored, "for")), hash) ? json_get_c(stored, "tokens") : NULL;
+    acc->config = acc->own_config;
+    if (acc->tokens == NULL)
         return true;
-    acc->config = config_merge(acc->template, acc->arena, acc->config, patch);
+    acc->config = config_merge(acc->template, acc->arena, acc->own_config, acc->tokens);
     return acc->config != NULL || err_no_memory(err);
 }
 
@@ -93,10 +117,10 @@ account_open(struct engine *e, struct arena *a, int64_t tenant, int64_t connecti
                           .stored = true};
     struct config_place place = place_of(&acc, STR("config"));
     if (!account_template(&acc, err) ||
-        !config_open(e->options.keys, &place, a, acc.connection.config, &acc.config, err) ||
+        !config_open(e->options.keys, &place, a, acc.connection.config, &acc.own_config, err) ||
         !merge_tokens(&acc, &rows.tokens, err) || !make_effective(&acc, err)) {
         template_unref(acc.template);
-        config_wipe(a, acc.config);
+        config_wipe(a, acc.own_config);
         return false;
     }
     config_each_secret(acc.template, acc.config, log_secret_add);
@@ -111,7 +135,8 @@ account_open_with(struct engine *e, struct arena *a, const struct connection *co
     struct account_rows rows = {.arena = a, .tenant = connection->tenant};
     if (!store_read(e->options.store, read_rows, &rows, err))
         return false;
-    struct account acc = {.engine = e, .arena = a, .connection = *connection, .tenant = rows.tenant_row, .config = config};
+    struct account acc = {.engine = e, .arena = a, .connection = *connection, .tenant = rows.tenant_row,
+                          .own_config = config, .config = config};
     if (!account_template(&acc, err) || !make_effective(&acc, err)) {
         template_unref(acc.template);
         return false;
@@ -129,6 +154,8 @@ account_close(struct account *acc)
     config_each_secret(acc->template, acc->config, log_secret_drop);
     if (acc->stored) {
         config_wipe(acc->arena, acc->config);
+        config_wipe(acc->arena, acc->own_config);
+        config_wipe(acc->arena, acc->tokens);
         config_wipe(acc->arena, acc->effective);
     }
     template_unref(acc->template);
@@ -207,22 +234,49 @@ account_refresh_begin(struct account *acc, bool *taken_out, struct err *err)
     return true;
 }
 
+/* {"for":hash,"tokens":{...}}: what is stored of all refreshes so far. */
+static yyjson_val *
+tokens_document(struct account *acc, struct str hash, yyjson_val *tokens)
+{
+    yyjson_mut_doc *doc = json_mut_doc(acc->arena);
+    yyjson_mut_val *root = doc == NULL ? NULL : yyjson_mut_obj(doc);
+    if (root == NULL)
+        return NULL;
+    yyjson_mut_obj_add(root, yyjson_mut_str(doc, "for"), yyjson_mut_strn(doc, hash.ptr, hash.len));
+    yyjson_mut_obj_add(root, yyjson_mut_str(doc, "tokens"), yyjson_val_mut_copy(doc, tokens));
+    return json_freeze(acc->arena, root);
+}
+
+static bool
+store_tokens(struct account *acc, yyjson_val *tokens, int64_t expires_us, struct err *err)
+{
+    struct refresh r = {.account = acc, .owner = refresh_owner(acc, acc->arena), .expires_us = expires_us};
+    struct config_place place = place_of(acc, STR("tokens"));
+    struct str hash = STR_NONE;
+    if (!credential_hash(acc, &hash, err))
+        return false;
+    yyjson_val *document = tokens_document(acc, hash, tokens);
+    if (document == NULL)
+        return err_no_memory(err);
+    if (!config_seal(acc->engine->options.keys, &place, acc->arena, document, &r.sealed, err) ||
+        !store_write(acc->engine->options.store, refresh_save, &r, err))
+        return false;
+    acc->tokens_version++;
+    return true;
+}
+
 bool
 account_refresh_save(struct account *acc, yyjson_val *patch, int64_t expires_us, struct err *err)
 {
-    /* The patch lives in the page's arena: what is kept is copied. */
-    yyjson_val *config = config_merge(acc->template, acc->arena, acc->config, patch);
+    /* The patch lives in the page's arena: merging copies what is kept. */
+    yyjson_val *tokens = config_merge(acc->template, acc->arena, acc->tokens, patch);
+    yyjson_val *config = tokens == NULL ? NULL : config_merge(acc->template, acc->arena, acc->own_config, tokens);
     if (config == NULL)
         return err_no_memory(err);
-    struct refresh r = {.account = acc, .owner = refresh_owner(acc, acc->arena), .expires_us = expires_us};
-    struct config_place place = place_of(acc, STR("tokens"));
-    if (acc->stored) {
-        if (!config_seal(acc->engine->options.keys, &place, acc->arena, patch, &r.sealed, err) ||
-            !store_write(acc->engine->options.store, refresh_save, &r, err))
-            return false;
-        acc->tokens_version++;
-    }
+    if (acc->stored && !store_tokens(acc, tokens, expires_us, err))
+        return false;
     config_each_secret(acc->template, acc->config, log_secret_drop);
+    acc->tokens = tokens;
     acc->config = config;
     config_each_secret(acc->template, acc->config, log_secret_add);
     return make_effective(acc, err);

@@ -17,10 +17,12 @@ struct account {
     struct connection connection;
     struct tenant tenant;
     struct template *template;      /* a reference */
-    yyjson_val *config;             /* as stored, tokens merged in; clear */
+    yyjson_val *config;             /* own_config with tokens merged in; clear */
     yyjson_val *effective;          /* as requests see it */
     bool operator_address;          /* requests to the base address are the operator's own (D27) */
     struct str base_url;            /* effective */
+    yyjson_val *own_config;         /* as the person gave it, without tokens; clear */
+    yyjson_val *tokens;             /* what refreshes brought, or NULL */
     int64_t tokens_version;         /* of the pair in config; 0: none */
     bool stored;                    /* the connection has a row: new tokens go there */
 };

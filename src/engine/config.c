@@ -163,6 +163,19 @@ config_each_secret(const struct template *t, yyjson_val *config, void (*fn)(stru
 }
 
 static void
+wipe_secret(struct str secret)
+{
+    if (secret.len > 0)
+        explicit_bzero((void *)(uintptr_t)secret.ptr, secret.len);
+}
+
+void
+config_wipe_secrets(const struct template *t, yyjson_val *config)
+{
+    config_each_secret(t, config, wipe_secret);
+}
+
+static void
 wipe_text(const struct arena *a, yyjson_val *value)
 {
     if (!yyjson_is_str(value) || yyjson_get_len(value) == 0 || !arena_owns(a, yyjson_get_str(value)))

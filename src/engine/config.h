@@ -32,6 +32,8 @@ MUST_USE bool config_open(struct keyring *k, const struct config_place *place, s
 
 /* Calls fn for each secret text of a configuration. */
 void config_each_secret(const struct template *t, yyjson_val *config, void (*fn)(struct str secret));
+/* Overwrites the secrets of a configuration that config_open gave; the rest stays readable. */
+void config_wipe_secrets(const struct template *t, yyjson_val *config);
 /* Overwrites every text of a value that lives in this arena (others belong to a template). Accepts NULL. */
 void config_wipe(const struct arena *a, yyjson_val *config);
 /* XXH3 over the canonical form without secrets: a change of it makes the next run full. */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 
 #define RUN_LOG_PAGE_BYTES (1024 * 1024) /* lines of one page; more are left out */
+#define RUN_LOG_LINE_BYTES (16 * 1024)   /* one line outside a page */
 
 /* Appends {"time":...,"level":...,"message":..., fields} and a line break. False when there is no room: then nothing is added. */
 bool run_log_line(struct buf *lines, int64_t now_us, enum log_level level, struct str message,

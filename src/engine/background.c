@@ -1,0 +1,236 @@
+/*
+ * What happens without being asked: schedules fire, broken connections are tested again.
+ *
+ * Two threads, because a test blocks on a vendor and a firing must not wait for that. All nodes look; the
+ * row's own time is moved in the closure that creates the run, so each due time fires once (I-26).
+ */
+#include "engine/engine_priv.h"
+
+#include "queue/schedule.h"
+
+#define LOOK_MS 1000
+#define DUE_ROWS 100
+#define BUSY_AGAIN_US (10 * US_PER_S)   /* a firing that finds its connection busy waits; later ones join it */
+#define ROUND_ARENA_BYTES (64L * 1024 * 1024)
+
+struct due_read {
+    struct arena *arena;
+    struct connection_due *rows;
+    size_t count;
+    bool reconnect;
+};
+
+static bool
+read_due(struct db *db, void *ctx, struct err *err)
+{
+    struct due_read *d = ctx;
+    int64_t now_us = store_now(db);
+    arena_clear(d->arena);
+    return d->reconnect ? store_connection_reconnects(db, d->arena, now_us, DUE_ROWS, &d->rows, &d->count, err)
+                        : store_connection_due(db, d->arena, now_us, DUE_ROWS, &d->rows, &d->count, err);
+}
+
+/* ---- schedules ---- */
+
+static bool
+read_text(yyjson_val *json, const char *member, int64_t *us_out, struct err *err)
+{
+    struct str text = json_str(json_get_c(json, member));
+    if (str_is_none(text) || duration_parse(text, us_out))
+        return true;
+    err_add_item(err, STR("/schedule"), "`%s` is a duration such as 15m, 2h or 1d", member);
+    return err_set(err, E_VALIDATION_FAILED, "schedule.%s is not a duration such as 15m, 2h or 1d", member);
+}
+
+bool
+engine_schedule_of(const struct engine *e, const struct template *t, struct str schedule_json,
+                   struct engine_schedule *schedule_out, struct err *err)
+{
+    const struct template_info *info = template_info(t);
+    struct engine_schedule s = {
+        info->interval_us > 0 ? info->interval_us : e->options.interval_ms * US_PER_MS,
+        info->full_interval_us > 0 ? info->full_interval_us : e->options.full_interval_ms * US_PER_MS,
+    };
+    if (schedule_json.len > 0) {
+        struct arena scratch;
+        arena_init(&scratch, LIMIT_BODY_BYTES * 4);
+        yyjson_val *json = json_parse(&scratch, schedule_json, JSON_PLAIN, LIMIT_JSON_DEPTH_API, err);
+        bool ok = json != NULL && read_text(json, "every", &s.interval_us, err) && read_text(json, "fullEvery", &s.full_interval_us, err);
+        if (ok && yyjson_is_false(json)) /* `schedule: false`: only when asked */
+            s = (struct engine_schedule){0};
+        arena_release(&scratch);
+        if (!ok)
+            return false;
+    }
+    if (s.interval_us != 0 && (s.interval_us < SCHEDULE_INTERVAL_MIN_US || s.interval_us > SCHEDULE_INTERVAL_MAX_US))
+        return err_set(err, E_VALIDATION_FAILED, "schedule.every must lie between 10s and 366d");
+    *schedule_out = s;
+    return true;
+}
+
+struct fire {
+    struct engine *engine;
+    struct arena *arena;
+    const struct connection_due *due;
+    struct connection connection;
+    struct engine_schedule schedule;
+    bool busy, fired;
+    struct rng rng;
+};
+
+static bool
+read_connection(struct db *db, void *ctx, struct err *err)
+{
+    struct fire *f = ctx;
+    return store_connection_get_by_id(db, f->arena, f->due->tenant, f->due->connection, &f->connection, err) == ROW_FOUND ||
+           err_set(err, E_CONNECTION_NOT_FOUND, NULL);
+}
+
+static bool
+fire(struct db *db, void *ctx, struct err *err)
+{
+    struct fire *f = ctx;
+    int64_t now_us = store_now(db);
+    int64_t interval_us = f->due->full ? f->schedule.full_interval_us : f->schedule.interval_us;
+    int64_t next_us = f->busy ? now_us + BUSY_AGAIN_US
+                      : interval_us > 0 ? schedule_next_us(f->due->due_us, interval_us, now_us) : 0;
+    f->fired = false;
+    if (!store_connection_fire(db, f->due, next_us, &f->fired, err))
+        return false;
+    if (!f->fired || f->busy)
+        return true;
+    struct run run;
+    struct run_new ask = {.tenant = f->due->tenant, .connection = f->due->connection, .full = f->due->full,
+                          .direction = f->connection.direction, .trigger = STR("schedule"), .priority = PRIORITY_NORMAL};
+    return store_run_create(db, f->arena, &ask, now_us, &run, err);
+}
+
+static bool
+fire_one(struct engine *e, const struct connection_due *due, struct arena *a, bool *fired_out, struct err *err)
+{
+    struct fire f = {.engine = e, .arena = a, .due = due};
+    *fired_out = false;
+    if (!store_read(e->options.store, read_connection, &f, err))
+        return false;
+    struct template *t = registry_get(e->options.templates, f.connection.template_name, err);
+    if (t == NULL || !engine_schedule_of(e, t, f.connection.schedule, &f.schedule, err)) {
+        template_unref(t);
+        f.busy = true; /* it cannot run now: look again later */
+        return store_write(e->options.store, fire, &f, err);
+    }
+    template_unref(t);
+    bool ok = store_write(e->options.store, fire, &f, err);
+    if (!ok && err->code == E_SYNC_IN_PROGRESS) {
+        f.busy = true;
+        return store_write(e->options.store, fire, &f, err);
+    }
+    *fired_out = ok && f.fired;
+    return ok;
+}
+
+bool
+engine_schedule_round(struct engine *e, int64_t *fired_out, struct err *err)
+{
+    struct arena due_arena, scratch;
+    arena_init(&due_arena, ROUND_ARENA_BYTES);
+    arena_init(&scratch, ROUND_ARENA_BYTES);
+    struct due_read d = {.arena = &due_arena};
+    bool ok = store_read(e->options.store, read_due, &d, err);
+    int64_t fired = 0;
+    for (size_t i = 0; ok && i < d.count; i++) {
+        bool one = false;
+        struct err why = {0};
+        if (!fire_one(e, &d.rows[i], &scratch, &one, &why))
+            log_err(LOG_WARN, "a schedule could not fire", &why);
+        fired += one;
+        arena_clear(&scratch);
+    }
+    if (fired > 0)
+        store_poke(e->options.store);
+    arena_release(&due_arena);
+    arena_release(&scratch);
+    if (ok)
+        *fired_out = fired;
+    return ok;
+}
+
+void *
+engine_schedule_main(void *ctx)
+{
+    struct engine *e = ctx;
+    do {
+        struct err err = {0};
+        int64_t fired = 0;
+        if (!engine_schedule_round(e, &fired, &err))
+            log_err(LOG_WARN, "schedules could not be looked at", &err);
+    } while (engine_sleep(e, LOOK_MS));
+    return NULL;
+}
+
+/* ---- reconnection ---- */
+
+struct take {
+    const struct connection_due *due;
+    int64_t next_us;
+    bool taken;
+};
+
+static bool
+take_reconnect(struct db *db, void *ctx, struct err *err)
+{
+    struct take *t = ctx;
+    return store_connection_reconnect_take(db, t->due, t->next_us, &t->taken, err);
+}
+
+static bool
+reconnect_one(struct engine *e, const struct connection_due *due, struct arena *a, bool *tested_out, struct err *err)
+{
+    /* The time is moved first, so that no other node tests it too; the result then sets the real one. */
+    struct take t = {.due = due, .next_us = due->due_us + RECONNECT_CAP_US};
+    *tested_out = false;
+    if (!store_write(e->options.store, take_reconnect, &t, err) || !t.taken)
+        return t.taken;
+    *tested_out = true;
+    struct err why = {0};
+    if (!engine_test_connection(e, a, due->tenant, due->connection, true, &why))
+        log_write(LOG_INFO, "a broken connection still does not work", LOG_I("connection", due->connection),
+                  LOG_C("code", err_name(why.code)));
+    return true;
+}
+
+bool
+engine_reconnect_round(struct engine *e, int64_t *tested_out, struct err *err)
+{
+    struct arena due_arena, scratch;
+    arena_init(&due_arena, ROUND_ARENA_BYTES);
+    arena_init(&scratch, ROUND_ARENA_BYTES);
+    struct due_read d = {.arena = &due_arena, .reconnect = true};
+    bool ok = store_read(e->options.store, read_due, &d, err);
+    int64_t tested = 0;
+    for (size_t i = 0; ok && i < d.count && !atomic_load(&e->stopping); i++) {
+        bool one = false;
+        struct err why = {0};
+        if (!reconnect_one(e, &d.rows[i], &scratch, &one, &why) && why.code != E_OK)
+            log_err(LOG_WARN, "a broken connection could not be tested", &why);
+        tested += one;
+        arena_clear(&scratch);
+    }
+    arena_release(&due_arena);
+    arena_release(&scratch);
+    if (ok)
+        *tested_out = tested;
+    return ok;
+}
+
+void *
+engine_reconnect_main(void *ctx)
+{
+    struct engine *e = ctx;
+    do {
+        struct err err = {0};
+        int64_t tested = 0;
+        if (!engine_reconnect_round(e, &tested, &err))
+            log_err(LOG_WARN, "broken connections could not be looked at", &err);
+    } while (engine_sleep(e, LOOK_MS));
+    return NULL;
+}

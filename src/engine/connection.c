@@ -1,0 +1,339 @@
+/*
+ * Connections: made, changed, tested, shown, deleted.
+ *
+ * A credential is tested before it is stored, with the vendor and without a row; what the test refreshed
+ * (a rotated token) goes into the row with the rest. Between reading a row and writing it somebody else may
+ * have changed it: the configuration is compared inside the writing closure.
+ */
+#include "engine/connection_change.h"
+#include "queue/schedule.h"
+
+#define DELETE_PAUSE_MS 100
+#define DELETE_TRIES 200       /* of a run that is asked to end */
+
+struct creation {
+    struct arena *arena;
+    struct connection connection;
+    struct connection_result result;
+    bool has_result;
+};
+
+static bool
+create_row(struct db *db, void *ctx, struct err *err)
+{
+    struct creation *c = ctx;
+    int64_t now_us = store_now(db);
+    c->connection.id = 0;
+    if (!store_connection_create(db, c->arena, &c->connection, now_us, err))
+        return false;
+    if (c->has_result &&
+        !store_connection_result(db, c->connection.tenant, c->connection.id, &c->result, now_us, err))
+        return false;
+    return store_connection_get_by_id(db, c->arena, c->connection.tenant, c->connection.id, &c->connection, err) == ROW_FOUND;
+}
+
+/* Active when the vendor took it; pending, and tested again soon, when the vendor was not reached. */
+static bool
+judge_test(struct engine *e, bool tested, const struct err *why, struct connection_result *result, struct err *err)
+{
+    struct rng rng;
+    rng_init_system(&rng);
+    *result = (struct connection_result){.tested = true, .status = CONNECTION_ACTIVE};
+    if (tested)
+        return true;
+    if (why->code != E_VENDOR_UNAVAILABLE && why->code != E_VENDOR_RATE_LIMITED)
+        return err_set(err, why->code, "%s", why->message);
+    result->tested = false;
+    result->status = CONNECTION_PENDING;
+    result->error_code = str_from_c(err_name(why->code));
+    result->error_message = str_from_c(why->message);
+    result->reconnect_us = schedule_reconnect_us(1, clock_wall_us(e->options.clock), &rng);
+    return true;
+}
+
+/* Seals what the account holds now; a test may have refreshed it. */
+static bool
+seal_config(struct engine *e, struct arena *a, const struct account *account, struct str *text_out, struct err *err)
+{
+    struct config_place place = {account->connection.tenant, account->tenant.uuid, account->connection.uuid, STR("config")};
+    return config_seal(e->options.keys, &place, a, account->config, text_out, err);
+}
+
+/* Which account at the vendor this is, for routing webhooks: the member that the template names. */
+static struct str
+account_of(const struct template *t, yyjson_val *config)
+{
+    yyjson_val *tidemark = template_info(t)->tidemark;
+    return json_str(json_get(config, json_str(json_get_c(tidemark, "account"))));
+}
+
+static bool
+create_with(struct engine *e, struct arena *a, const struct template *t, struct creation *c, yyjson_val *config, bool test,
+            struct err *err)
+{
+    struct account account = {0};
+    struct err why = {0};
+    if (!account_open_with(e, a, &c->connection, config, &account, err))
+        return false;
+    bool ok = true;
+    if (test) {
+        bool tested = engine_test_account(e, &account, false, &why);
+        c->has_result = true;
+        ok = judge_test(e, tested, &why, &c->result, err);
+    }
+    c->connection.account = account_of(t, account.config);
+    ok = ok && seal_config(e, a, &account, &c->connection.config, err);
+    account_close(&account);
+    return ok && store_write(e->options.store, create_row, c, err);
+}
+
+bool
+engine_connection_create(struct engine *e, struct arena *a, int64_t tenant, const struct connection_change *change,
+                         bool test, struct connection *connection_out, struct err *err)
+{
+    struct template *t = registry_get(e->options.templates, change->provider, err);
+    if (t == NULL)
+        return false;
+    struct err why = {0};
+    char uuid[UUID_TEXT_BYTES];
+    struct creation c = {.arena = a, .connection = {.tenant = tenant, .enabled = true, .status = CONNECTION_PENDING}};
+    c.connection.template_name = str_copy(a, template_info(t)->name);
+    c.connection.name = str_copy(a, template_info(t)->display_name);
+    c.connection.uuid = str_copy(a, str_from_c(uuid_v7_now(uuid)));
+    yyjson_val *given = change_config(a, t, change, &why), *config = NULL;
+    bool ok = why.code == E_OK || err_no_memory(err);
+    if (ok && given == NULL)
+        given = json_parse(a, STR("{}"), JSON_PLAIN, 2, err);
+    ok = ok && change_check(e, a, t, change, err) &&
+         template_config_accept(t, a, given, change->pointer_prefix, &config, err) &&
+         change_apply(e, a, t, change, &c.connection, err) && create_with(e, a, t, &c, config, test, err);
+    template_unref(t);
+    if (ok)
+        *connection_out = c.connection;
+    return ok;
+}
+
+/* ---- change ---- */
+
+struct update {
+    struct engine *engine;
+    struct arena *arena;
+    struct template *template;
+    const struct connection_change *change;
+    struct connection connection;
+    struct str config_before, config_after; /* sealed; after STR_NONE: not changed */
+    struct str account;
+    struct connection_result result;
+    bool has_result;
+};
+
+static bool
+update_row(struct db *db, void *ctx, struct err *err)
+{
+    struct update *u = ctx;
+    int64_t now_us = store_now(db);
+    struct connection row;
+    int64_t tenant = u->connection.tenant, id = u->connection.id;
+    if (store_connection_get_by_id(db, u->arena, tenant, id, &row, err) != ROW_FOUND)
+        return err_set(err, E_CONNECTION_NOT_FOUND, NULL);
+    if (!str_is_none(u->config_after)) {
+        if (!str_eq(row.config, u->config_before))
+            return err_set(err, E_CONFLICT, "Somebody else changed this connection at the same time: look at it again");
+        row.config = u->config_after;
+        row.account = u->account;
+    }
+    if (!change_apply(u->engine, u->arena, u->template, u->change, &row, err) ||
+        !store_connection_update(db, &row, now_us, err))
+        return false;
+    if (u->has_result && row.enabled && !store_connection_result(db, tenant, id, &u->result, now_us, err))
+        return false;
+    return store_connection_get_by_id(db, u->arena, tenant, id, &u->connection, err) == ROW_FOUND;
+}
+
+/* Another address would be sent the stored credential: whoever changes it must know that (D27). */
+static bool
+check_address(const struct template *t, const struct connection_change *change, yyjson_val *before, yyjson_val *after,
+              struct err *err)
+{
+    struct str field = template_info(t)->base_url_field;
+    if (field.len == 0 || json_equal(json_get(before, field), json_get(after, field)) || change_has_secret(t, change))
+        return true;
+    char pointer[ERR_POINTER_BYTES];
+    snprintf(pointer, sizeof(pointer), "%.*s/%.*s", STR_ARG(change->pointer_prefix), STR_ARG(field));
+    err_set(err, E_VALIDATION_FAILED, "Changing the address needs the credential again");
+    err_add_item(err, str_from_c(pointer), "Send the credential together with the new address");
+    return false;
+}
+
+static bool
+change_stored_config(struct engine *e, struct update *u, struct account *old, bool test, struct err *err)
+{
+    struct err why = {0};
+    struct arena *a = u->arena;
+    yyjson_val *patch = change_config(a, u->template, u->change, &why), *config = NULL;
+    if (patch == NULL)
+        return why.code == E_OK || err_no_memory(err);
+    yyjson_val *merged = config_merge(u->template, a, old->own_config, patch);
+    if (merged == NULL)
+        return err_no_memory(err);
+    if (!template_config_accept(u->template, a, merged, u->change->pointer_prefix, &config, err) ||
+        !check_address(u->template, u->change, old->own_config, config, err))
+        return false;
+    struct account fresh = {0};
+    if (!account_open_with(e, a, &u->connection, config, &fresh, err))
+        return false;
+    bool ok = true;
+    if (test) {
+        bool tested = engine_test_account(e, &fresh, false, &why);
+        u->has_result = true;
+        ok = judge_test(e, tested, &why, &u->result, err);
+    }
+    u->account = account_of(u->template, fresh.config);
+    ok = ok && seal_config(e, a, &fresh, &u->config_after, err);
+    account_close(&fresh);
+    return ok;
+}
+
+struct find {
+    struct arena *arena;
+    int64_t tenant;
+    struct str id;
+    struct connection connection;
+};
+
+static bool
+find_row(struct db *db, void *ctx, struct err *err)
+{
+    struct find *f = ctx;
+    enum row row = store_connection_get(db, f->arena, f->tenant, f->id, &f->connection, err);
+    return row == ROW_FOUND || (row == ROW_NONE && err_set(err, E_CONNECTION_NOT_FOUND, NULL));
+}
+
+bool
+engine_connection_change(struct engine *e, struct arena *a, int64_t tenant, struct str id,
+                         const struct connection_change *change, bool test, struct connection *connection_out,
+                         struct err *err)
+{
+    struct find f = {.arena = a, .tenant = tenant, .id = id};
+    struct account old = {0};
+    if (!store_read(e->options.store, find_row, &f, err) ||
+        !account_open(e, a, tenant, f.connection.id, &old, err))
+        return false;
+    struct update u = {.engine = e, .arena = a, .template = old.template, .change = change, .connection = old.connection,
+                       .config_before = old.connection.config};
+    bool ok = change_check(e, a, old.template, change, err) && change_stored_config(e, &u, &old, test, err) &&
+              store_write(e->options.store, update_row, &u, err);
+    account_close(&old);
+    if (ok)
+        *connection_out = u.connection;
+    return ok;
+}
+
+/* ---- delete ---- */
+
+struct deletion {
+    struct find find;
+    struct run run;
+    enum row unfinished;
+    bool purge, done;
+};
+
+static bool
+find_unfinished(struct db *db, void *ctx, struct err *err)
+{
+    struct deletion *d = ctx;
+    d->unfinished = store_run_unfinished(db, d->find.arena, d->find.tenant, d->find.connection.id, &d->run, err);
+    return d->unfinished != ROW_FAILED;
+}
+
+static bool
+delete_batch(struct db *db, void *ctx, struct err *err)
+{
+    struct deletion *d = ctx;
+    return store_connection_delete(db, d->find.tenant, d->find.connection.id, d->purge, store_now(db), &d->done, err);
+}
+
+/* A run at work is asked to end; its worker leaves it between two pages. */
+static bool
+end_run_of(struct engine *e, struct deletion *d, struct err *err)
+{
+    struct run ended;
+    if (!store_read(e->options.store, find_unfinished, d, err))
+        return false;
+    if (d->unfinished == ROW_NONE)
+        return true;
+    struct err why = {0};
+    if (!engine_run_cancel(e, d->find.arena, d->find.tenant, d->run.uuid, &ended, &why))
+        log_err(LOG_DEBUG, "the run of a deleted connection had ended already", &why);
+    return true;
+}
+
+bool
+engine_connection_delete(struct engine *e, int64_t tenant, struct str id, bool purge, struct err *err)
+{
+    struct arena scratch;
+    arena_init(&scratch, LIMIT_REQUEST_ARENA_BYTES);
+    struct deletion d = {.find = {.arena = &scratch, .tenant = tenant, .id = id}, .purge = purge};
+    bool ok = store_read(e->options.store, find_row, &d.find, err) && end_run_of(e, &d, err);
+    for (int tries = 0; ok && !d.done;) {
+        ok = store_write(e->options.store, delete_batch, &d, err);
+        if (!ok && err->code == E_SYNC_IN_PROGRESS && tries++ < DELETE_TRIES) {
+            ok = true;
+            d.done = false;
+            struct timespec wait = {0, DELETE_PAUSE_MS * 1000000};
+            nanosleep(&wait, NULL);
+        }
+    }
+    arena_release(&scratch);
+    return ok;
+}
+
+/* ---- test, show ---- */
+
+bool
+engine_connection_test(struct engine *e, struct arena *a, int64_t tenant, struct str id, struct connection *connection_out,
+                       struct err *err)
+{
+    struct find f = {.arena = a, .tenant = tenant, .id = id};
+    if (!store_read(e->options.store, find_row, &f, err))
+        return false;
+    bool ok = engine_test_connection(e, a, tenant, f.connection.id, false, err);
+    struct err why = {0};
+    if (store_read(e->options.store, find_row, &f, &why))
+        *connection_out = f.connection;
+    return ok;
+}
+
+struct tenant_read {
+    struct arena *arena;
+    int64_t id;
+    struct tenant tenant;
+};
+
+static bool
+read_tenant(struct db *db, void *ctx, struct err *err)
+{
+    struct tenant_read *r = ctx;
+    return store_tenant_get(db, r->arena, r->id, &r->tenant, err) == ROW_FOUND || err_set(err, E_TENANT_NOT_FOUND, NULL);
+}
+
+yyjson_val *
+engine_connection_config(struct engine *e, struct arena *a, const struct connection *c, struct err *err)
+{
+    struct tenant_read r = {.arena = a, .id = c->tenant};
+    yyjson_val *config = NULL, *masked = NULL;
+    struct template *t = registry_get(e->options.templates, c->template_name, err);
+    if (t == NULL)
+        return NULL;
+    if (store_read(e->options.store, read_tenant, &r, err)) {
+        struct config_place place = {c->tenant, r.tenant.uuid, c->uuid, STR("config")};
+        if (config_open(e->options.keys, &place, a, c->config, &config, err) && config != NULL) {
+            masked = template_config_masked(t, a, config);
+            config_wipe_secrets(t, config);
+            if (masked == NULL)
+                err_no_memory(err);
+        }
+    }
+    template_unref(t);
+    return masked;
+}

@@ -1,0 +1,183 @@
+/*
+ * What a person may set on a connection: checked, and laid over a row.
+ */
+#include "engine/connection_change.h"
+
+#include "engine/page_merge.h"
+#include "queue/schedule.h"
+#include "template/mapping.h"
+
+#define MASK_START STR("\xe2\x80\xa2")
+
+static bool
+refuse(struct err *err, struct str pointer, const char *words)
+{
+    err_set(err, E_VALIDATION_FAILED, "%s", words);
+    err_add_item(err, pointer, "%s", words);
+    return false;
+}
+
+static bool
+is_one_of(struct str word, const char *const *words)
+{
+    for (; *words != NULL; words++)
+        if (str_eq_c(word, *words))
+            return true;
+    return word.len == 0;
+}
+
+static bool
+check_words(const struct connection_change *c, struct err *err)
+{
+    static const char *const directions[] = {"pull", "push", "both", NULL};
+    static const char *const matches[] = {"none", "email", "phone", "auto", NULL};
+    static const char *const trusts[] = {"payload", "hint", NULL};
+    if (!is_one_of(c->direction, directions))
+        return refuse(err, STR("/direction"), "direction is pull, push or both");
+    if (!is_one_of(c->match, matches))
+        return refuse(err, STR("/match"), "match is none or auto");
+    if (!is_one_of(c->webhook_trust, trusts))
+        return refuse(err, STR("/webhookTrust"), "webhookTrust is hint or payload");
+    if (c->conflict_policy.len > 0 && !conflict_policy_is_known(c->conflict_policy))
+        return refuse(err, STR("/conflictPolicy"), "conflictPolicy is last_write_wins, source_wins, local_wins or manual");
+    if (c->name.len > LIMIT_NAME_BYTES)
+        return refuse(err, STR("/name"), "name is longer than 200 bytes");
+    return true;
+}
+
+static bool
+check_streams(const struct template *t, const struct connection_change *c, struct err *err)
+{
+    if (c->streams == NULL || yyjson_is_null(c->streams))
+        return true;
+    if (!yyjson_is_arr(c->streams))
+        return refuse(err, STR("/streams"), "streams is a list of names");
+    size_t i, count;
+    yyjson_val *item;
+    yyjson_arr_foreach(c->streams, i, count, item) {
+        const struct template_stream *s = template_stream_find(t, json_str(item));
+        if (s != NULL && template_stream_info(s)->refused.len == 0)
+            continue;
+        err_set(err, E_VALIDATION_FAILED, "This platform has no stream \"%.*s\"", STR_ARG(json_str(item)));
+        err_add_item(err, STR("/streams"), "No such stream: %.*s", STR_ARG(json_str(item)));
+        return false;
+    }
+    return true;
+}
+
+static bool
+check_mapping(struct arena *a, const struct template *t, const struct connection_change *c, struct err *err)
+{
+    if (c->mapping == NULL || yyjson_is_null(c->mapping))
+        return true;
+    if (!yyjson_is_obj(c->mapping))
+        return refuse(err, STR("/mapping"), "mapping is an object of streams");
+    size_t i, count;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(c->mapping, i, count, key, value) {
+        struct mapping_options options = {0};
+        struct err why = {0};
+        if (template_stream_find(t, json_str(key)) == NULL)
+            return refuse(err, STR("/mapping"), "mapping names a stream that this platform does not have");
+        if (mapping_compile(a, t, json_str(key), value, &options, &why) == NULL)
+            return refuse(err, STR("/mapping"), why.message);
+    }
+    return true;
+}
+
+/* JSON of a member for its column; STR_NONE for null. */
+static bool
+to_column(struct arena *a, yyjson_val *value, struct str *column, struct err *err)
+{
+    if (value == NULL)
+        return true;
+    *column = STR_NONE;
+    if (yyjson_is_null(value))
+        return true;
+    *column = json_to_text(a, value);
+    return !str_is_none(*column) || err_no_memory(err);
+}
+
+bool
+change_check(struct engine *e, struct arena *a, const struct template *t, const struct connection_change *c,
+             struct err *err)
+{
+    struct str schedule = STR_NONE;
+    struct engine_schedule ignored;
+    if (!check_words(c, err) || !check_streams(t, c, err) || !check_mapping(a, t, c, err))
+        return false;
+    if (c->rules != NULL && !yyjson_is_null(c->rules) && !yyjson_is_obj(c->rules))
+        return refuse(err, STR("/rules"), "rules is an object");
+    return to_column(a, c->schedule, &schedule, err) && engine_schedule_of(e, t, schedule, &ignored, err);
+}
+
+static void
+set_text(struct str *field, struct str given)
+{
+    if (!str_is_none(given))
+        *field = given;
+}
+
+/* The first firing comes one interval from now, so that create-then-sync never meets a 409. */
+static bool
+set_times(struct engine *e, const struct template *t, struct connection *c, struct err *err)
+{
+    struct engine_schedule s;
+    struct rng rng;
+    rng_init_system(&rng);
+    if (!engine_schedule_of(e, t, c->schedule, &s, err))
+        return false;
+    int64_t now_us = clock_wall_us(e->options.clock);
+    c->next_run_us = c->enabled && s.interval_us > 0 ? schedule_first_us(s.interval_us, now_us) : 0;
+    c->next_full_us = c->enabled && s.full_interval_us > 0 ? schedule_first_full_us(s.full_interval_us, now_us, &rng) : 0;
+    return true;
+}
+
+bool
+change_apply(struct engine *e, struct arena *a, const struct template *t, const struct connection_change *change,
+             struct connection *c, struct err *err)
+{
+    bool was_enabled = c->enabled;
+    set_text(&c->name, change->name);
+    set_text(&c->direction, change->direction);
+    set_text(&c->match, change->match);
+    set_text(&c->conflict_policy, change->conflict_policy);
+    set_text(&c->webhook_trust, change->webhook_trust);
+    if (change->enabled >= 0)
+        c->enabled = change->enabled != 0;
+    if (!to_column(a, change->streams, &c->streams, err) || !to_column(a, change->rules, &c->rules, err) ||
+        !to_column(a, change->mapping, &c->mapping, err) || !to_column(a, change->schedule, &c->schedule, err))
+        return false;
+    bool new_times = c->id == 0 || change->schedule != NULL || c->enabled != was_enabled;
+    return !new_times || set_times(e, t, c, err);
+}
+
+yyjson_val *
+change_config(struct arena *a, const struct template *t, const struct connection_change *c, struct err *err)
+{
+    if (c->api_key.len == 0)
+        return c->config;
+    struct str member = template_info(t)->primary_secret;
+    yyjson_mut_doc *doc = json_mut_doc(a);
+    yyjson_mut_val *object = NULL;
+    if (doc != NULL)
+        object = yyjson_is_obj(c->config) ? yyjson_val_mut_copy(doc, c->config) : yyjson_mut_obj(doc);
+    if (object != NULL && member.len > 0)
+        yyjson_mut_obj_put(object, yyjson_mut_strncpy(doc, member.ptr, member.len),
+                           yyjson_mut_strncpy(doc, c->api_key.ptr, c->api_key.len));
+    yyjson_val *frozen = object == NULL ? NULL : json_freeze(a, object);
+    if (frozen == NULL)
+        err_no_memory(err);
+    return frozen;
+}
+
+bool
+change_has_secret(const struct template *t, const struct connection_change *c)
+{
+    struct str given = json_str(json_get(c->config, template_info(t)->primary_secret));
+    if (c->api_key.len > 0)
+        return true;
+    if (given.len == 0)
+        given = json_str(json_get_c(c->config, "apiKey"));
+    return given.len > 0 && !str_starts(given, MASK_START);
+}

@@ -1,0 +1,258 @@
+/*
+ * The first step of a run on this worker: the account opened, streams chosen, mappings compiled, positions read.
+ *
+ * Everything here can be done again after a restart: rows that exist are found, not made twice. A run keeps
+ * the versions it began with as long as they are the same; where template, mapping or configuration changed
+ * meanwhile, the streams that are not done begin anew, in full.
+ */
+#include "engine/work.h"
+
+#include <xxhash.h>
+
+#include "store/store_delete.h"
+#include "store/store_state.h"
+
+struct prepare {
+    struct work *work;
+    struct arena *arena;
+    struct arena_mark mark;
+    struct stream *rows;           /* one per work stream */
+    struct run_stream *progress;
+    size_t progress_count;
+    int64_t now_us;
+};
+
+static yyjson_val *
+parse_option(struct work *w, struct str text)
+{
+    struct err ignored = {0};
+    return text.len == 0 ? NULL : json_parse(w->arena, text, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_API, &ignored);
+}
+
+static bool
+names_contain(yyjson_val *names, struct str name)
+{
+    size_t i, count;
+    yyjson_val *item;
+    yyjson_arr_foreach(names, i, count, item) {
+        if (str_eq(json_str(item), name))
+            return true;
+    }
+    return false;
+}
+
+/* Does this run read that stream? */
+static bool
+is_chosen(struct work *w, const struct stream_info *info, yyjson_val *streams)
+{
+    if (info->refused.len > 0)
+        return false;
+    if (!str_is_none(w->run->entity))
+        return str_eq(info->name, w->run->entity) || str_eq(info->kind, w->run->entity);
+    return yyjson_arr_size(streams) > 0 ? names_contain(streams, info->name) : info->synced;
+}
+
+static bool
+choose_streams(struct work *w, struct err *err)
+{
+    const struct template *t = w->account.template;
+    size_t count = template_stream_count(t);
+    yyjson_val *streams = parse_option(w, w->account.connection.streams);
+    w->streams = ARENA_ARRAY(w->arena, struct work_stream, count + 1);
+    if (w->streams == NULL)
+        return err_no_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        const struct template_stream *plan = template_stream_at(t, i);
+        const struct stream_info *info = template_stream_info(plan);
+        if (is_chosen(w, info, streams))
+            w->streams[w->stream_count++] =
+                (struct work_stream){.plan = plan, .info = *info, .declared = DECLARED_INIT, .delete_total = -1};
+    }
+    if (w->stream_count == 0)
+        return err_set(err, E_VALIDATION_FAILED, "There is no stream to read: check `streams` of the connection or `entityType`");
+    return true;
+}
+
+/* Of everything that decides what a record becomes: another one makes the next run full. */
+static bool
+stream_version(struct work *w, struct str *version_out, struct err *err)
+{
+    const struct connection *c = &w->account.connection;
+    const struct template_info *info = template_info(w->account.template);
+    uint64_t config = 0;
+    if (!config_hash(w->account.template, w->arena, w->account.effective, &config, err))
+        return false;
+    const uint64_t parts[] = {info->source_hash, config, XXH3_64bits(c->mapping.ptr, c->mapping.len),
+                              XXH3_64bits(c->rules.ptr, c->rules.len),
+                              XXH3_64bits(w->account.tenant.region.ptr, w->account.tenant.region.len)};
+    struct str version = str_format(w->arena, "%.*s-%016llx", STR_ARG(info->version),
+                                    (unsigned long long)XXH3_64bits(parts, sizeof(parts)));
+    if (str_is_none(version))
+        return err_no_memory(err);
+    *version_out = version;
+    return true;
+}
+
+static bool
+compile_mapping(struct work *w, struct work_stream *s, struct err *err)
+{
+    yyjson_val *rules = parse_option(w, w->account.connection.rules);
+    yyjson_val *mapping = parse_option(w, w->account.connection.mapping);
+    struct mapping_options options = {
+        .require_email = json_bool_or(json_get_c(rules, "requireEmail"), false),
+        .reject_bad_phone = json_bool_or(json_get_c(rules, "rejectBadPhone"), false),
+        .region = w->account.tenant.region,
+    };
+    s->context.mapping = mapping_compile(w->arena, w->account.template, s->info.name, json_get(mapping, s->info.name),
+                                         &options, err);
+    return s->context.mapping != NULL;
+}
+
+static void
+fill_context(struct work *w, struct work_stream *s, const struct stream *row)
+{
+    const struct connection *c = &w->account.connection;
+    s->context.tenant = w->run->tenant;
+    s->context.connection = c->id;
+    s->context.connection_uuid = c->uuid;
+    s->context.stream = *row;
+    s->context.config = w->account.effective;
+    s->context.now_us = w->run->started_us != 0 ? w->run->started_us : w->run->created_us;
+    s->context.clock_offset_us = w->clock_offset_us;
+    s->context.region = w->account.tenant.region;
+    s->context.match = str_eq_c(s->info.kind, "contacts") && !str_eq_c(c->match, "none");
+    s->context.policy = conflict_policy_from_name(c->conflict_policy);
+    s->context.parents = w->parents;
+    s->context.parent_count = w->parent_count;
+    s->context.packer = w->worker->packer;
+    s->context.rng = &w->worker->rng;
+    s->context.lease_ms = w->engine->options.lease_ms;
+}
+
+/* Rows of streams, and the run's progress in them. */
+static bool
+make_rows(struct db *db, void *ctx, struct err *err)
+{
+    struct prepare *p = ctx;
+    struct work *w = p->work;
+    arena_rewind(p->arena, p->mark);
+    p->now_us = store_now(db);
+    p->rows = ARENA_ARRAY(p->arena, struct stream, w->stream_count);
+    int64_t *ids = ARENA_ARRAY(p->arena, int64_t, w->stream_count);
+    if (p->rows == NULL || ids == NULL)
+        return err_no_memory(err);
+    struct page_fence fence = run_fence(w->run);
+    if (!store_run_renew(db, &fence, p->now_us + w->engine->options.lease_ms * US_PER_MS, err))
+        return false;
+    for (size_t i = 0; i < w->stream_count; i++) {
+        const struct stream_info *info = &w->streams[i].info;
+        if (!store_stream_ensure(db, p->arena, w->run->tenant, w->run->connection, info->name, info->kind, &p->rows[i], err))
+            return false;
+        ids[i] = p->rows[i].id;
+    }
+    return store_run_streams_init(db, &fence, ids, w->stream_count, p->now_us, err) &&
+           store_run_streams(db, p->arena, w->run->tenant, w->run->id, &p->progress, &p->progress_count, err) &&
+           store_connection_template_version(db, w->run->tenant, w->run->connection,
+                                             template_info(w->account.template)->version, err) &&
+           store_run_set_template_version(db, &fence, template_info(w->account.template)->version, err);
+}
+
+struct parent_rows {
+    struct work *work;
+    struct stream *rows;
+    size_t count;
+};
+
+static bool
+read_parents(struct db *db, void *ctx, struct err *err)
+{
+    struct parent_rows *p = ctx;
+    return store_stream_list(db, p->work->arena, p->work->run->tenant, p->work->run->connection, &p->rows, &p->count, err);
+}
+
+static bool
+find_parents(struct work *w, struct err *err)
+{
+    struct parent_rows p = {.work = w};
+    if (!store_read(w->engine->options.store, read_parents, &p, err))
+        return false;
+    w->parents = ARENA_ARRAY(w->arena, struct page_parent, p.count + 1);
+    if (w->parents == NULL)
+        return err_no_memory(err);
+    for (size_t i = 0; i < p.count; i++)
+        w->parents[w->parent_count++] = (struct page_parent){p.rows[i].name, p.rows[i].id};
+    return true;
+}
+
+static const struct run_stream *
+progress_of(const struct prepare *p, int64_t stream)
+{
+    for (size_t i = 0; i < p->progress_count; i++)
+        if (p->progress[i].stream == stream)
+            return &p->progress[i];
+    return NULL;
+}
+
+static bool
+read_progress(struct work *w, struct work_stream *s, const struct run_stream *progress, struct err *err)
+{
+    if (progress == NULL)
+        return true;
+    s->counts = progress->counts;
+    s->done = progress->done;
+    if (progress->error_code.len > 0) {
+        s->failed = err_from_name(progress->error_code);
+        s->failed_message = progress->error_message;
+    }
+    if (s->done || progress->position.len == 0)
+        return true;
+    return work_position_read(s, w->arena, progress->position, err);
+}
+
+static bool
+prepare_stream(struct work *w, struct prepare *p, size_t i, struct str version, struct err *err)
+{
+    struct work_stream *s = &w->streams[i];
+    s->version = version;
+    s->filtered = str_is_none(w->run->options) ? false : json_get_c(parse_option(w, w->run->options), "filters") != NULL;
+    fill_context(w, s, &p->rows[i]);
+    return compile_mapping(w, s, err) && read_progress(w, s, progress_of(p, p->rows[i].id), err);
+}
+
+static bool
+prepare_all(struct work *w, struct err *err)
+{
+    struct str version = STR_NONE;
+    if (!account_open(w->engine, w->arena, w->run->tenant, w->run->connection, &w->account, err))
+        return false;
+    fetch_init(&w->fetch, &w->account, &w->engine->sender, NULL);
+    w->fetch.circuit = &w->engine->circuit;
+    w->fetch.numbers = &w->engine->numbers;
+    w->fetch.lease = w->lease;
+    w->fetch.keeper = w->engine->keeper;
+    lease_on_stop(w->engine->keeper, w->lease, fetch_stop, &w->fetch);
+    if (!choose_streams(w, err) || !stream_version(w, &version, err))
+        return false;
+    struct arena *rows = w->arena;
+    struct prepare p = {.work = w, .arena = rows, .mark = arena_mark(rows)};
+    int64_t wall_us = clock_wall_us(w->engine->options.clock);
+    if (!work_write(w, make_rows, &p, err) || !find_parents(w, err))
+        return false;
+    w->clock_offset_us = p.now_us - wall_us;
+    for (size_t i = 0; i < w->stream_count; i++)
+        if (!prepare_stream(w, &p, i, version, err))
+            return false;
+    return true;
+}
+
+enum step_result
+work_prepare(struct work *w)
+{
+    struct err err = {0};
+    if (!prepare_all(w, &err))
+        return work_store_failed(w, &err);
+    w->committed_seq = w->run->page_seq;
+    if (w->run->page_seq == 0)
+        work_log(w, LOG_INFO, "run started", STR_NONE, w->run->full ? STR("full") : STR("incremental"));
+    return STEP_DONE;
+}
