@@ -75,11 +75,8 @@ number_param(const struct call *call, const char *name, int64_t otherwise)
 static void
 get_ledger(struct call *call)
 {
-    control_list(call->x, &(struct lister){
-                         .core = call->core,
-                         .what = LIST_LEDGER,
-                         .position = number_param(call, "since", 0) + 1,
-                     });
+    struct lister l = {.core = call->core, .what = LIST_LEDGER, .position = number_param(call, "since", 0) + 1};
+    control_list(call->x, &l);
 }
 
 static void
