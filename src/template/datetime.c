@@ -79,12 +79,6 @@ datetime_parse(struct str text, struct str format, int64_t *us_out)
     return true;
 }
 
-static int64_t
-floor_divide(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
-}
-
 /* int() of Python cuts toward zero. */
 static struct str
 format_epoch(struct arena *a, int64_t us, struct str format)
@@ -98,9 +92,7 @@ format_epoch(struct arena *a, int64_t us, struct str format)
     if (!str_eq(format, STR("%s_as_float")))
         return STR_NONE;
     char text[FLOAT_TEXT_BYTES];
-    int64_t seconds = floor_divide(us, US_PER_S);
-    double value = (double)seconds + (double)(us - seconds * US_PER_S) / 1e6;
-    return str_copy(a, (struct str){text, float_to_python(value, text)});
+    return str_copy(a, (struct str){text, float_to_python((double)us / 1e6, text)});
 }
 
 struct str
@@ -218,6 +210,7 @@ iso_duration_parse(struct str text, struct duration *duration_out)
         text = str_skip(text, 1);
         if (!take_parts(&text, hours, ARRAY_LEN(hours), &d, &parts) || text.len)
             return false;
+        parts++; /* "PT" alone is a duration to the reference, "P" is none */
     }
     if (parts == 0 || d.us > INT64_MAX / 4 || d.months > INT32_MAX)
         return false;

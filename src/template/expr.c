@@ -17,20 +17,11 @@
 
 /* ---- compiling ---- */
 
-/* Every line break is one \n, and the last one does not count. */
+/* The last line break of a text does not count. */
 static struct str
 normalize_lines(struct arena *a, struct str text)
 {
-    if (str_find(text, '\r') >= 0) {
-        char *copy = arena_alloc_bytes(a, text.len);
-        size_t len = 0;
-        for (size_t i = 0; copy && i < text.len; i++) {
-            if (text.ptr[i] == '\r' && i + 1 < text.len && text.ptr[i + 1] == '\n')
-                continue;
-            copy[len++] = text.ptr[i] == '\r' ? '\n' : text.ptr[i];
-        }
-        text = copy ? (struct str){copy, len} : STR_NONE;
-    }
+    text = pytext_lines(a, text);
     return str_ends(text, STR("\n")) ? str_slice(text, 0, text.len - 1) : text;
 }
 

@@ -223,12 +223,6 @@ slice_bounds(struct eval *ev, const struct value *parts, size_t count, struct sl
 {
     struct slice s = {.step = 1};
     int64_t length = (int64_t)count;
-    for (size_t i = 0; i < 3; i++)
-        if (parts[i].type != VALUE_NONE && !value_is_integer(parts[i])) {
-            if (parts[i].type == VALUE_UNDEFINED)
-                return eval_fail_undefined(ev, parts[i]);
-            return eval_fail(ev, EXPR_FAILED_TYPE, "a %s cannot bound a slice", value_type_name(parts[i]));
-        }
     if (parts[2].type != VALUE_NONE)
         s.step = value_to_integer(parts[2]);
     if (s.step == 0 || s.step == INT64_MIN)
@@ -300,8 +294,11 @@ eval_slice(struct eval *ev, const struct node *node, struct value *value_out)
             return false;
     if (object.type == VALUE_UNDEFINED)
         return eval_fail_undefined(ev, object);
-    if (object.type != VALUE_STR && !value_is_sequence(object)) {
-        *value_out = eval_missing(STR("slice"));
+    bool bounds = true;
+    for (size_t i = 0; i < 3; i++)
+        bounds = bounds && (parts[i].type == VALUE_NONE || value_is_integer(parts[i]));
+    if (!bounds || (object.type != VALUE_STR && !value_is_sequence(object))) {
+        *value_out = eval_missing(STR("slice")); /* Python's TypeError becomes undefined in Jinja */
         return true;
     }
     if (!slice_bounds(ev, parts, value_count(object), &s))

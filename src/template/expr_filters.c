@@ -73,12 +73,19 @@ filter_float(struct call *c, struct value *value_out)
     return true;
 }
 
+/* Python's abs() and round() refuse a missing value by its type: it is not the look-up that fails. */
+static bool
+fail_no_number(struct call *c)
+{
+    return eval_fail(c->ev, EXPR_FAILED_TYPE, "%s wants a number, not a %s", c->what, value_type_name(c->subject));
+}
+
 static bool
 filter_abs(struct call *c, struct value *value_out)
 {
     struct value zero = value_int(0);
     if (!value_is_number(c->subject))
-        return call_fail_type(c, c->subject, "a number");
+        return fail_no_number(c);
     *value_out = c->subject.type == VALUE_BOOL ? value_int(c->subject.flag) : c->subject;
     return value_compare_numbers(c->subject, zero) != -1 || eval_negative(c->ev, c->subject, value_out);
 }
@@ -111,7 +118,7 @@ filter_round(struct call *c, struct value *value_out)
     if (call_given(c, 1) && !call_str(c, c->args[1], &method))
         return false;
     if (!value_is_number(c->subject))
-        return call_fail_type(c, c->subject, "a number");
+        return fail_no_number(c);
     if (digits > 300 || digits < -300)
         return eval_fail(c->ev, EXPR_FAILED_VALUE, "that many digits cannot be rounded to");
     bool ceil_it = str_eq(method, STR("ceil")), floor_it = str_eq(method, STR("floor"));

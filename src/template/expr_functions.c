@@ -107,13 +107,6 @@ function_str_to_datetime(struct call *c, struct value *value_out)
     return parse_time(c, c->args[0], value_out);
 }
 
-static double
-seconds_of(int64_t us)
-{
-    int64_t seconds = us / US_PER_S - (us % US_PER_S < 0);
-    return (double)seconds + (double)(us - seconds * US_PER_S) / 1e6;
-}
-
 /* A number becomes whole, a text the float of its epoch second. */
 static bool
 function_timestamp(struct call *c, struct value *value_out)
@@ -131,7 +124,7 @@ function_timestamp(struct call *c, struct value *value_out)
     }
     if (!parse_time(c, v, &time))
         return false;
-    *value_out = value_float(seconds_of(time.integer));
+    *value_out = value_float((double)time.integer / 1e6);
     return true;
 }
 

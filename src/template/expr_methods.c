@@ -641,8 +641,7 @@ method_isoformat(struct call *c, struct value *value_out)
 static bool
 method_timestamp(struct call *c, struct value *value_out)
 {
-    int64_t us = c->subject.integer, seconds = us / US_PER_S - (us % US_PER_S < 0);
-    *value_out = value_float((double)seconds + (double)(us - seconds * US_PER_S) / 1e6);
+    *value_out = value_float((double)c->subject.integer / 1e6);
     return true;
 }
 

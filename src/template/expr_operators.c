@@ -378,8 +378,8 @@ eval_contains(struct eval *ev, struct value container, struct value item, bool *
     struct value candidate;
     *contains_out = false;
     if (container.type == VALUE_STR) {
-        if (item.type != VALUE_STR)
-            return fail_types(ev, OPERATOR_IN, item, container);
+        if (item.type != VALUE_STR) /* also where it is missing: text can only hold text */
+            return eval_fail(ev, EXPR_FAILED_TYPE, "only text can be \"in\" text, not a %s", value_type_name(item));
         *contains_out = str_contains(container.text, item.text);
         return eval_charge(ev, container.text.len / BYTES_PER_STEP);
     }

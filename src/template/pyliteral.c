@@ -13,6 +13,7 @@
 struct reader {
     struct arena *arena;
     struct str rest;
+    const char *begin;
     unsigned open_brackets; /* inside them newlines are blanks */
     unsigned steps_left;
 };
@@ -39,10 +40,9 @@ skip_blanks(struct reader *r)
 {
     for (;;) {
         char c = peek(r, 0);
-        bool newline = c == '\n' || (c == '\r' && r->open_brackets);
         if (r->rest.len == 0)
             return;
-        if (c == ' ' || c == '\t' || c == '\f' || (newline && r->open_brackets))
+        if (c == ' ' || c == '\t' || c == '\f' || (c == '\n' && r->open_brackets))
             r->rest = str_skip(r->rest, 1);
         else if (c == '\\' && peek(r, 1) == '\n')
             r->rest = str_skip(r->rest, 2);
@@ -342,14 +342,30 @@ read_value(struct reader *r, unsigned depth, struct value *value_out)
     }
 }
 
-/* After the value only blanks, empty lines and comments may come. */
+static size_t
+count_blanks(struct str s)
+{
+    size_t blanks = 0;
+    while (blanks < s.len && (s.ptr[blanks] == ' ' || s.ptr[blanks] == '\t' || s.ptr[blanks] == '\f'))
+        blanks++;
+    return blanks;
+}
+
+/* After the value only blanks, empty lines and comments may come; a last line of blanks is an indent to Python. */
 static bool
 at_end(struct reader *r)
 {
-    r->open_brackets++;
-    skip_blanks(r);
-    r->open_brackets--;
-    return r->rest.len == 0;
+    bool joined = r->rest.ptr > r->begin && r->rest.ptr[-1] == '\n'; /* a backslash before the end joins nothing */
+    for (bool first = true;; first = false) {
+        size_t blanks = count_blanks(r->rest);
+        if (blanks == r->rest.len)
+            return (first || blanks == 0) && !(joined && first);
+        r->rest = str_skip(r->rest, blanks);
+        if (r->rest.ptr[0] != '#' && r->rest.ptr[0] != '\n')
+            return false;
+        skip_comment(r);
+        r->rest = str_skip(r->rest, 1);
+    }
 }
 
 /* A comma outside brackets makes a tuple of the whole text. */
@@ -377,9 +393,7 @@ skip_first_lines(struct reader *r)
     while (r->rest.len && (r->rest.ptr[0] == ' ' || r->rest.ptr[0] == '\t'))
         r->rest = str_skip(r->rest, 1);
     for (bool moved = true; moved;) {
-        size_t blanks = 0;
-        while (blanks < r->rest.len && (r->rest.ptr[blanks] == ' ' || r->rest.ptr[blanks] == '\t' || r->rest.ptr[blanks] == '\f'))
-            blanks++;
+        size_t blanks = count_blanks(r->rest);
         moved = blanks < r->rest.len && (r->rest.ptr[blanks] == '\n' || r->rest.ptr[blanks] == '#');
         if (!moved)
             return blanks == 0 || r->rest.ptr[0] == '\f';
@@ -414,11 +428,12 @@ pyliteral_may_begin(struct str text)
 struct value
 value_from_literal(struct arena *a, struct str text)
 {
-    struct reader r = {.arena = a, .rest = text, .steps_left = LIMIT_EXPRESSION_STEPS * 10};
     struct value v;
     struct arena_mark mark = arena_mark(a);
     if (!pyliteral_may_begin(text) || str_find(text, '\0') >= 0)
         return value_str(text);
+    struct str lines = pytext_lines(a, text);
+    struct reader r = {.arena = a, .rest = lines, .begin = lines.ptr, .steps_left = LIMIT_EXPRESSION_STEPS * 10};
     bool ok = skip_first_lines(&r) && read_value(&r, 0, &v);
     if (ok && (skip_blanks(&r), peek(&r, 0) == ','))
         ok = read_bare_tuple(&r, v, &v);

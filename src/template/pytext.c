@@ -133,6 +133,21 @@ pytext_strip(struct str s, bool left, bool right)
     return s;
 }
 
+struct str
+pytext_lines(struct arena *a, struct str text)
+{
+    if (str_find(text, '\r') < 0)
+        return text;
+    char *copy = arena_alloc_bytes(a, text.len);
+    size_t len = 0;
+    for (size_t i = 0; copy && i < text.len; i++) {
+        if (text.ptr[i] == '\r' && i + 1 < text.len && text.ptr[i + 1] == '\n')
+            continue;
+        copy[len++] = text.ptr[i] == '\r' ? '\n' : text.ptr[i];
+    }
+    return copy ? (struct str){copy, len} : STR_NONE;
+}
+
 /* ---- escapes ---- */
 
 static int

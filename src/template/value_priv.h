@@ -87,6 +87,8 @@ size_t pytext_offset(struct str s, size_t characters);     /* byte offset of tha
 bool pytext_is_printable(uint32_t character);
 bool pytext_is_blank(uint32_t character);
 struct str pytext_strip(struct str s, bool left, bool right);
+/* Every line break as one \n; the text itself where it has no \r. STR_NONE when the arena is full. */
+struct str pytext_lines(struct arena *a, struct str text);
 /* The inside of a string literal with its escapes undone. False where Python refuses (or \N{...}, lone surrogates). */
 bool pytext_unescape(struct arena *a, struct str raw, bool is_raw, struct str *text_out);
 struct str pytext_lower(struct arena *a, struct str s);
