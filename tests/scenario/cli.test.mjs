@@ -1,0 +1,148 @@
+// The command line: against a running server, against a bare data folder, and its words, exit codes and --json.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { finishedRun, removeFolder, startTidemark, tempFolder, tidemark } from './lib/tidemark.mjs';
+
+const data = tempFolder('cli');
+let server;
+const cli = (...args) => tidemark([...args, '--data', data]);
+const json = (...args) => {
+  const { code, stdout, stderr } = cli(...args, '--json');
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout);
+};
+
+before(async () => {
+  server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=40', '--size', 'conversations=3'] });
+  for (const run of (await server.api('GET', '/api/v1/sync/runs')).body.data) await finishedRun(server, run.id);
+});
+
+after(async () => {
+  await server?.stop();
+  removeFolder(data);
+});
+
+test('every command explains itself, and only what exists is listed', () => {
+  const { code, stdout } = tidemark(['--help']);
+  assert.equal(code, 0);
+  const commands = [...stdout.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map((m) => m[1]);
+  assert.ok(commands.length > 15, commands.join(' '));
+  for (const command of commands) {
+    const help = tidemark([command, '--help']);
+    assert.equal(help.code, 0, command);
+    assert.match(help.stdout, new RegExp(`^Usage: tidemark ${command}`));
+  }
+});
+
+test('mistakes are usage errors that say what is wrong', () => {
+  for (const [args, words] of [[['nothing'], /no command nothing/], [['runs', '--nothing'], /Unknown option --nothing/],
+    [['runs', '--limit', '0'], /--limit must be/], [['sync', 'a', 'b'], /Too many words/], [['runs', '--set', 'x=1'], /no setting x/],
+    [['serve', '--port', '99999'], /port must be a whole number/], [['logs', '--follow=yes'], /takes no value/]]) {
+    const { code, stderr } = tidemark([...args, '--data', data]);
+    assert.equal(code, 2, `${args.join(' ')}: ${stderr}`);
+    assert.match(stderr, words);
+  }
+  assert.equal(tidemark([]).code, 2);
+  assert.match(tidemark(['version']).stdout, /^tidemark \d+\.\d+\.\d+/);
+});
+
+test('without server and data folder the exit code is 3 and the way out is named', () => {
+  const { code, stderr } = tidemark(['runs', '--data', join(data, 'nowhere')]);
+  assert.equal(code, 3);
+  assert.match(stderr, /tidemark serve/);
+  assert.equal(tidemark(['runs', '--url', 'http://127.0.0.1:1', '--key', 'tm_x']).code, 3);
+});
+
+test('lists are tables for people and JSON for programs', () => {
+  assert.match(cli('connections').stdout, /^NAME +PLATFORM +STATUS/);
+  assert.equal(json('connections').data[0].platform, 'chatwoot');
+  assert.match(cli('runs').stdout, /success/);
+  const contacts = cli('contacts', '--limit', '5');
+  assert.equal(contacts.stdout.trim().split('\n').length, 7, contacts.stdout); // head, five, and "5 of 40"
+  assert.equal(json('contacts', '--limit', '5').data.length, 5);
+  assert.match(cli('templates').stdout, /chatwoot/);
+  assert.match(cli('templates', 'chatwoot').stdout, /accessToken/);
+});
+
+test('sync watches the run and ends with one honest sentence', () => {
+  const { code, stdout } = cli('sync', 'chatwoot', '--full');
+  assert.ok([0, 4].includes(code), stdout);
+  assert.match(stdout, /\d+ records in .*: 0 created, 0 updated, \d+ unchanged, \d+ rejected\. (Complete: it adds up\.|Partial: .+)/);
+  const run = json('runs').data[0];
+  assert.equal(run.fullSync, true);
+  assert.match(cli('runs', 'show', run.id).stdout, /Verdict/);
+  assert.ok(cli('logs', run.id).stdout.length > 0);
+  assert.ok(cli('logs', 'chatwoot', '--follow').stdout.length > 0);
+  assert.match(cli('state').stdout, /contacts/);
+});
+
+test('connect makes a connection, refuses a wrong credential, and never prints the secret', () => {
+  const made = tidemark(['connect', 'chatwoot', 'accountId=1', 'accessToken=-', '--name', 'By hand', '--data', data], { input: 'a-secret-token\n' });
+  assert.equal(made.code, 0, made.stderr);
+  assert.match(made.stdout, /Connected "By hand"/);
+  const refused = cli('connect', 'chatwoot', 'accountId=1', 'accessToken=invalid');
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /Connection test failed/);
+  assert.match(cli('connections', 'show', 'By hand').stdout, /••••/);
+  assert.equal(cli('connect', 'fax').code, 1);
+  const two = cli('sync', 'chatwoot');
+  assert.equal(two.code, 1);
+  assert.match(two.stderr, /name one by its id/);
+  assert.equal(cli('connections', 'disable', 'by HAND').code, 0);
+  assert.equal(cli('connections', 'delete', 'By hand').code, 0);
+});
+
+test('contacts are exported as JSON lines and CSV', () => {
+  const total = json('contacts').meta.total;
+  assert.equal(cli('contacts', 'export').stdout.trim().split('\n').map((line) => JSON.parse(line)).length, total);
+  assert.match(cli('contacts', 'export', '--format', 'csv').stdout, /^id,name,email/);
+  const [{ id }] = json('contacts', '--limit', '1').data;
+  assert.match(cli('contacts', 'show', id).stdout, new RegExp(id));
+});
+
+test('keys and tenants', () => {
+  const made = cli('keys', 'create', 'dashboard', '--permissions', 'content:read');
+  assert.match(made.stdout, /Key \(shown this once\) +tm_/);
+  const { data: rows } = json('keys');
+  const key = rows.find((k) => k.name === 'dashboard');
+  assert.deepEqual(key.permissions, ['content:read']);
+  assert.equal(cli('keys', 'revoke', key.id).code, 0);
+  assert.match(cli('tenants').stdout, /default/);
+});
+
+test('config show tells where each value came from, and masks secrets', () => {
+  const { stdout } = tidemark(['config', 'show', '--data', data], { env: { TIDEMARK_JWT_SECRET: 'x'.repeat(40), TIDEMARK_WORKERS: '3' } });
+  assert.match(stdout, /^workers +3 +TIDEMARK_WORKERS$/m);
+  assert.match(stdout, /^data_dir .+ --data$/m);
+  assert.match(stdout, /^auth\.jwt_secret +••••xxxx/m);
+});
+
+test('doctor finds a running server well', () => {
+  const { code, stdout } = cli('doctor');
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /^ok +server/m);
+});
+
+test('without a server the same commands work on the data folder', async () => {
+  const bare = tempFolder('bare');
+  const first = await startTidemark({ data: bare, args: ['--sandbox', '--size', 'contacts=10'] });
+  for (const run of (await first.api('GET', '/api/v1/sync/runs')).body.data) await finishedRun(first, run.id);
+  await first.stop();
+  const contacts = tidemark(['contacts', '--json', '--data', bare]);
+  assert.equal(contacts.code, 0, contacts.stderr);
+  assert.ok(JSON.parse(contacts.stdout).meta.total > 0);
+  assert.match(tidemark(['keys', 'create', 'offline', '--data', bare]).stdout, /tm_/);
+  assert.equal(tidemark(['migrate', '--data', bare]).code, 0);
+  removeFolder(bare);
+});
+
+// The reference pages are made from the tables of the program.
+for (const [page, words] of [['configuration', 'settings'], ['errors', 'errors'], ['cli', 'commands']])
+  test(`docs/${page}.md is what the program says`, () => {
+    const { stdout } = tidemark(['config', 'reference', words]);
+    assert.equal(readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8'), stdout,
+      `run: tidemark config reference ${words} > docs/${page}.md`);
+  });

@@ -1,0 +1,112 @@
+// The process: first start, restart, orderly stop, and refusals to start (I-1, I-38, F42).
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+
+import { finishedRun, removeFolder, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
+
+const folders = [];
+const folder = (name) => folders[folders.push(tempFolder(name)) - 1];
+after(() => folders.forEach(removeFolder));
+
+const mode = (path) => (statSync(path).mode & 0o777).toString(8);
+const adminKey = (output) => /Admin key \(shown this once\):\s+(tm_\w+)/.exec(output)?.[1];
+
+test('first start prints an admin key once, what is synced, and what to try next', async () => {
+  const data = folder('first');
+  const first = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=20'] });
+  await until('the greeting', () => first.output.stdout.includes('Try next'));
+  const key = adminKey(first.output.stdout);
+  assert.ok(key, first.output.stdout);
+  assert.match(first.output.stdout, /is ready at http:\/\/127\.0\.0\.1:\d+ {3}\(sandbox/);
+  assert.match(first.output.stdout, /Syncing now: .*contacts/);
+  assert.equal((await first.anonymous('GET', '/api/v1/tenants', undefined, { Authorization: `Bearer ${key}` })).status, 200);
+  assert.equal(mode(join(data, 'server.json')), '600');
+  assert.equal(mode(join(data, 'secret.key')), '600');
+  assert.deepEqual(await first.stop(), { code: 0, signal: null });
+  assert.ok(!existsSync(join(data, 'server.json')), 'the address goes with the server');
+
+  const second = await startTidemark({ data, args: ['--sandbox'] });
+  await until('the greeting', () => second.output.stdout.includes('Try next'));
+  assert.equal(adminKey(second.output.stdout), undefined);
+  assert.equal((await second.anonymous('GET', '/api/v1/session', undefined, { Authorization: `Bearer ${key}` })).status, 200);
+  assert.equal((await second.api('GET', '/api/v1/sync/connections')).body.meta.total, 1, 'no second connection');
+  await second.stop();
+});
+
+test('a restart keeps connections, runs, records and secrets', async () => {
+  const data = folder('restart');
+  const first = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=20'] });
+  const [{ id }] = (await first.api('GET', '/api/v1/sync/connections')).body.data;
+  const [run] = (await first.api('GET', '/api/v1/sync/runs')).body.data;
+  const before = await finishedRun(first, run.id);
+  const total = (await first.api('GET', '/api/v1/contacts')).body.meta.total;
+  await first.stop();
+  const second = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=20'] });
+  assert.deepEqual((await second.api('GET', `/api/v1/sync/runs/${run.id}`)).body.data, before);
+  assert.equal((await second.api('GET', '/api/v1/contacts')).body.meta.total, total);
+  assert.equal((await second.api('POST', `/api/v1/sync/connections/${id}/test`)).status, 200, 'the credential still opens');
+  await second.stop();
+});
+
+test('SIGTERM in the middle of a run exits 0 in time, and the run goes on after the start', async () => {
+  const data = folder('term');
+  const args = ['--sandbox', '--size', 'contacts=3000'];
+  const first = await startTidemark({ data, args });
+  const [run] = (await first.api('GET', '/api/v1/sync/runs')).body.data;
+  await until('some pages', async () => (await first.api('GET', `/api/v1/sync/runs/${run.id}`)).body.data.pages > 2, 30_000, 5);
+  const began = Date.now();
+  assert.deepEqual(await first.stop(), { code: 0, signal: null });
+  assert.ok(Date.now() - began < 15_000, `${Date.now() - began} ms`);
+  const second = await startTidemark({ data, args });
+  const ended = await finishedRun(second, run.id);
+  assert.equal(ended.status, 'success', JSON.stringify(ended));
+  assert.equal(ended.recordsUpdated, 0, 'nothing was read twice');
+  await second.stop();
+});
+
+test('a request that waits does not hold up the stop', async () => {
+  const data = folder('waiting');
+  const server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=5', '--fault', '429:after=0:retry-after=600:path=/contacts'] });
+  const [{ id }] = (await server.api('GET', '/api/v1/sync/connections?limit=1')).body.data ?? [{}];
+  const waiting = id && server.api('POST', `/api/v1/sync/connections/${id}/sync`).catch(() => null);
+  const began = Date.now();
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  assert.ok(Date.now() - began < 15_000);
+  await waiting;
+});
+
+test('a second process on the same data folder is refused with what to do', async () => {
+  const data = folder('twice');
+  const server = await startTidemark({ data });
+  const { code, stderr } = tidemark(['serve', '--port', '0', '--data', data]);
+  assert.notEqual(code, 0);
+  assert.match(stderr, /[Aa]nother process/);
+  await server.stop();
+});
+
+test('F42: a lost or wrong secret key is refused clearly, and nothing is overwritten', async () => {
+  const data = folder('key');
+  const first = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=3'] });
+  await first.stop();
+  const file = join(data, 'secret.key'), kept = readFileSync(file, 'utf8');
+  renameSync(file, `${file}.away`);
+  const lost = tidemark(['serve', '--port', '0', '--data', data]);
+  assert.notEqual(lost.code, 0);
+  assert.match(lost.stderr, /API_KEY_ENCRYPTION_SECRET|secret\.key/);
+  assert.ok(!existsSync(file), 'no new key hides that the old one is gone');
+  const wrong = tidemark(['serve', '--port', '0', '--data', data], { env: { API_KEY_ENCRYPTION_SECRET: 'another-key-altogether' } });
+  assert.notEqual(wrong.code, 0);
+  writeFileSync(file, kept, { mode: 0o600 });
+  const again = await startTidemark({ data });
+  assert.equal((await again.stop()).code, 0);
+});
+
+test('a key file that others can read is refused', () => {
+  const data = folder('open');
+  writeFileSync(join(data, 'secret.key'), 'x'.repeat(43), { mode: 0o644 });
+  const { code, stderr } = tidemark(['serve', '--port', '0', '--data', data]);
+  assert.notEqual(code, 0);
+  assert.match(stderr, /chmod 600/);
+});
