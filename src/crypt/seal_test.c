@@ -4,6 +4,7 @@
  */
 #include "base/test.h"
 
+#include "base/alloc.h"
 #include "base/encode.h"
 #include "base/limits.h"
 #include "crypt/seal.h"
@@ -339,4 +340,30 @@ test_the_older_form_with_a_wrong_secret_is_refused(void **state)
         assert_fails_with(seal_legacy_open(wrong, str_from_c(node_vectors[i].sealed), &f->plain, &f->err), f->err,
                           E_CRYPT);
     seal_master_free(wrong);
+}
+
+/* I-37: whichever allocation fails, the answer is an error, nothing is half written and nothing leaks. */
+static void
+test_any_failing_allocation_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    struct str legacy = str_from_c(node_vectors[3].sealed);
+    int nth = 1;
+    for (bool done = false; !done; nth++) {
+        struct arena a;
+        struct seal_key key = {0};
+        struct secret plain = {0};
+        struct str wrapped = STR_NONE, sealed = STR_NONE;
+        arena_init(&a, 1024 * 1024);
+        alloc_fail_at(nth, 1);
+        done = seal_key_new(f->m, place.tenant, &a, &key, &wrapped, &f->err) &&
+               seal(&key, &place, STR("secret"), &a, &sealed, &f->err) &&
+               seal_open(&key, &place, sealed, &plain, &f->err) && seal_legacy_open(f->m, legacy, &plain, &f->err);
+        alloc_fail_at(0, 0);
+        assert_true(done || f->err.code == E_NO_MEMORY || f->err.code == E_TOO_LARGE || f->err.code == E_CRYPT);
+        secret_release(&plain);
+        arena_release(&a);
+        assert_true(nth < 200);
+    }
+    assert_true(nth > 10);
 }
