@@ -1,0 +1,100 @@
+-- One record by its UUID.
+-- @name record_get
+SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
+    r.created_at, r.updated_at, r.deleted_at
+FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
+WHERE r.tenant = $1 AND r.uuid = $2
+    AND r.collection IN (SELECT k.id FROM collections k WHERE k.tenant = $1 AND (CAST($3 AS text) IS NULL OR k.kind = $3))
+
+-- One record by its id.
+-- @name record_by_id
+SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
+    r.created_at, r.updated_at, r.deleted_at
+FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
+WHERE r.tenant = $1 AND r.id = $2
+
+-- One record by what the vendor calls it.
+-- @name record_by_external
+SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
+    r.created_at, r.updated_at, r.deleted_at
+FROM entity_map m JOIN records r ON r.tenant = m.tenant AND r.id = m.record
+JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
+WHERE m.tenant = $1 AND m.stream = $2 AND m.external_id = $3
+
+-- A list, newest first. UUIDs grow with time, so their index is the order; the place is an id, turned into its UUID.
+-- @name record_newest
+SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
+    r.created_at, r.updated_at, r.deleted_at
+FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
+WHERE r.tenant = $1 AND r.collection = $2 AND ($3 = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
+    AND ($5 = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND ($7 = 0 OR r.parent = $7)
+    AND (CAST($8 AS text) IS NULL OR lower(r.title) LIKE $8 ESCAPE '\')
+    AND ($9 = 0 OR r.uuid < (SELECT b.uuid FROM records b WHERE b.tenant = $1 AND b.id = $9))
+ORDER BY r.uuid DESC LIMIT $10 OFFSET $11
+
+-- The same, oldest first.
+-- @name record_oldest
+SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
+    r.created_at, r.updated_at, r.deleted_at
+FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
+WHERE r.tenant = $1 AND r.collection = $2 AND ($3 = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
+    AND ($5 = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND ($7 = 0 OR r.parent = $7)
+    AND (CAST($8 AS text) IS NULL OR lower(r.title) LIKE $8 ESCAPE '\')
+    AND ($9 = 0 OR r.uuid > (SELECT b.uuid FROM records b WHERE b.tenant = $1 AND b.id = $9))
+ORDER BY r.uuid LIMIT $10 OFFSET $11
+
+-- The same by last change, for those who follow along: nothing younger than $13, which a page in flight could overtake.
+-- @name record_updated
+SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
+    r.created_at, r.updated_at, r.deleted_at
+FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
+WHERE r.tenant = $1 AND r.collection = $2 AND ($3 = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
+    AND ($5 = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND ($7 = 0 OR r.parent = $7)
+    AND (CAST($8 AS text) IS NULL OR lower(r.title) LIKE $8 ESCAPE '\')
+    AND r.updated_at >= $12 AND (r.updated_at > $12 OR r.id > $9) AND r.updated_at < $13
+ORDER BY r.updated_at, r.id LIMIT $10 OFFSET $11
+
+-- How many match, counted no further than $9.
+-- @name record_count
+SELECT count(*) FROM (SELECT 1 FROM records r
+WHERE r.tenant = $1 AND r.collection = $2 AND ($3 = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
+    AND ($5 = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND ($7 = 0 OR r.parent = $7)
+    AND (CAST($8 AS text) IS NULL OR lower(r.title) LIKE $8 ESCAPE '\') LIMIT $9) AS some
+
+-- How many there are, from the counters.
+-- @name record_total
+SELECT CAST(COALESCE(sum(live), 0) + CASE WHEN $3 = 1 THEN COALESCE(sum(deleted), 0) ELSE 0 END AS bigint)
+FROM collection_counts WHERE tenant = $1 AND collection = $2
+
+-- The external ids of a record.
+-- @name record_sources
+SELECT m.id, s.connection, m.stream, n.uuid, n.name, n.template_name, s.name, m.external_id, m.url, m.source_version, m.observed_at,
+    m.created_at, m.updated_at, m.deleted_at
+FROM entity_map m JOIN streams s ON s.tenant = m.tenant AND s.id = m.stream
+JOIN connections n ON n.tenant = s.tenant AND n.id = s.connection
+WHERE m.tenant = $1 AND m.record = $2 ORDER BY m.id
+
+-- The vendor's record as it was kept.
+-- @name record_raw
+SELECT data FROM raw WHERE tenant = $1 AND map = $2
+
+-- What a record was before, newest first.
+-- @name record_changes
+SELECT id, version, connection, run, fields, created_at FROM record_history WHERE tenant = $1 AND record = $2
+ORDER BY id DESC LIMIT $3
+
+-- The kinds of a tenant with their counts.
+-- @name record_kinds
+SELECT c.kind, c.id, CAST(COALESCE(sum(n.live), 0) AS bigint), CAST(COALESCE(sum(n.deleted), 0) AS bigint)
+FROM collections c LEFT JOIN collection_counts n ON n.tenant = c.tenant AND n.collection = c.id
+WHERE c.tenant = $1 GROUP BY c.kind, c.id ORDER BY c.kind

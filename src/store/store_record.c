@@ -1,0 +1,227 @@
+#include "store/store_record.h"
+
+#include "base/buf.h"
+#include "store/store.h"
+#include "store/store_priv.h"
+
+#define LIKE_BYTES_MAX 4096
+/*
+ * A row's updated_at is taken inside its transaction, which may commit a little later. Whoever follows by
+ * updated_at must not pass such a row: with several writers the last seconds are left for the next call.
+ */
+#define FOLLOW_HORIZON_US (10 * US_PER_S)
+
+static void
+record_read(struct row_reader *r, void *item)
+{
+    struct record *record = item;
+    record->id = read_i64(r);
+    record->tenant = read_i64(r);
+    record->collection = read_i64(r);
+    record->uuid = read_text(r);
+    record->kind = read_text(r);
+    record->title = read_text(r);
+    record->status = read_text(r);
+    record->occurred_us = read_i64(r);
+    record->parent = read_i64(r);
+    record->parent_uuid = read_text(r);
+    record->data = read_text(r);
+    record->version = read_i64(r);
+    record->created_us = read_i64(r);
+    record->updated_us = read_i64(r);
+    record->deleted_us = read_i64(r);
+}
+
+enum row
+store_record_get(struct db *db, struct arena *a, int64_t tenant, struct str kind, struct str uuid, struct record *record_out,
+                 struct err *err)
+{
+    return store_row(db, SQL_RECORD_GET, DB_ARGS(DB_I(tenant), DB_T(uuid), DB_T(kind)), a, record_out, sizeof(*record_out),
+                     record_read, err);
+}
+
+enum row
+store_record_get_by_id(struct db *db, struct arena *a, int64_t tenant, int64_t record, struct record *record_out,
+                       struct err *err)
+{
+    return store_row(db, SQL_RECORD_BY_ID, DB_ARGS(DB_I(tenant), DB_I(record)), a, record_out, sizeof(*record_out),
+                     record_read, err);
+}
+
+enum row
+store_record_by_external(struct db *db, struct arena *a, int64_t tenant, int64_t stream, struct str external_id,
+                         struct record *record_out, struct err *err)
+{
+    return store_row(db, SQL_RECORD_BY_EXTERNAL, DB_ARGS(DB_I(tenant), DB_I(stream), DB_T(external_id)), a, record_out,
+                     sizeof(*record_out), record_read, err);
+}
+
+/* "%text%" in lower case with LIKE's own signs escaped; STR_NONE stays so. */
+static struct str
+like_pattern(struct arena *a, struct str text)
+{
+    if (str_is_none(text))
+        return STR_NONE;
+    struct buf b;
+    buf_init(&b, LIKE_BYTES_MAX);
+    buf_add_char(&b, '%');
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '%' || text.ptr[i] == '_' || text.ptr[i] == '\\')
+            buf_add_char(&b, '\\');
+        buf_add_char(&b, text.ptr[i]);
+    }
+    buf_add_char(&b, '%');
+    struct str pattern = buf_ok(&b) ? str_lower(a, buf_str(&b)) : STR("%");
+    buf_release(&b);
+    return pattern;
+}
+
+static unsigned
+list_statement(enum record_order order)
+{
+    return order == RECORD_NEWEST ? SQL_RECORD_NEWEST : order == RECORD_OLDEST ? SQL_RECORD_OLDEST : SQL_RECORD_UPDATED;
+}
+
+/* One more than asked for tells whether there is a next page. */
+static bool
+query_list(struct db *db, int64_t tenant, int64_t collection, const struct record_filter *filter, struct list *list,
+           struct err *err)
+{
+    int64_t horizon_us = db_can(db, DB_ONE_WRITER) ? INT64_MAX : store_now(db) - FOLLOW_HORIZON_US;
+    struct db_value values[] = {
+        DB_I(tenant), DB_I(collection), DB_I(filter->updated_since_us), DB_BOOL(filter->include_deleted), DB_I(filter->stream),
+        DB_T(filter->status), DB_I(filter->parent), DB_T(like_pattern(list->a, filter->text)), DB_I(filter->after.id),
+        DB_I(filter->limit + 1), DB_I(filter->offset), DB_I(filter->after.updated_us), DB_I(horizon_us)};
+    size_t count = filter->order == RECORD_UPDATED ? ARRAY_LEN(values) : ARRAY_LEN(values) - 2;
+    return store_rows(db, list_statement(filter->order), values, count, list, record_read, err);
+}
+
+bool
+store_record_list(struct db *db, struct arena *a, int64_t tenant, int64_t collection, const struct record_filter *filter,
+                  struct record **rows_out, size_t *count_out, struct record_place *next_out, struct err *err)
+{
+    struct list list = LIST_OF(a, struct record);
+    if (!query_list(db, tenant, collection, filter, &list, err))
+        return false;
+    struct record *rows = list.items;
+    bool more = list.count > filter->limit;
+    size_t count = more ? filter->limit : list.count;
+    *next_out = more && count ? (struct record_place){rows[count - 1].updated_us, rows[count - 1].id}
+                              : (struct record_place){0};
+    *rows_out = rows;
+    *count_out = count;
+    return true;
+}
+
+static bool
+asks_for_nothing(const struct record_filter *filter)
+{
+    return !filter->updated_since_us && !filter->stream && str_is_none(filter->status) && !filter->parent &&
+           str_is_none(filter->text);
+}
+
+bool
+store_record_count(struct db *db, int64_t tenant, int64_t collection, const struct record_filter *filter, int64_t most,
+                   int64_t *count_out, struct err *err)
+{
+    if (asks_for_nothing(filter))
+        return db_query_i64(db, SQL_RECORD_TOTAL, DB_ARGS(DB_I(tenant), DB_I(collection), DB_BOOL(filter->include_deleted)),
+                            count_out, err) == ROW_FOUND;
+    struct arena scratch;
+    arena_init(&scratch, 4 * LIKE_BYTES_MAX);
+    enum row row = db_query_i64(db, SQL_RECORD_COUNT, DB_ARGS(DB_I(tenant), DB_I(collection), DB_I(filter->updated_since_us),
+                                DB_BOOL(filter->include_deleted), DB_I(filter->stream), DB_T(filter->status),
+                                DB_I(filter->parent), DB_T(like_pattern(&scratch, filter->text)), DB_I(most)), count_out, err);
+    arena_release(&scratch);
+    return row == ROW_FOUND;
+}
+
+static void
+source_read(struct row_reader *r, void *item)
+{
+    struct record_source *source = item;
+    source->map = read_i64(r);
+    source->connection = read_i64(r);
+    source->stream = read_i64(r);
+    source->connection_uuid = read_text(r);
+    source->connection_name = read_text(r);
+    source->template_name = read_text(r);
+    source->stream_name = read_text(r);
+    source->external_id = read_text(r);
+    source->url = read_text(r);
+    source->version = read_text(r);
+    source->observed_us = read_i64(r);
+    source->created_us = read_i64(r);
+    source->updated_us = read_i64(r);
+    source->deleted_us = read_i64(r);
+}
+
+bool
+store_record_sources(struct db *db, struct arena *a, int64_t tenant, int64_t record, struct record_source **rows_out,
+                     size_t *count_out, struct err *err)
+{
+    struct list list = LIST_OF(a, struct record_source);
+    if (!store_rows(db, SQL_RECORD_SOURCES, DB_ARGS(DB_I(tenant), DB_I(record)), &list, source_read, err))
+        return false;
+    *rows_out = list.items;
+    *count_out = list.count;
+    return true;
+}
+
+static void
+raw_read(struct row_reader *r, void *item)
+{
+    *(struct str *)item = read_blob(r);
+}
+
+enum row
+store_record_raw(struct db *db, struct arena *a, int64_t tenant, int64_t map, struct str *raw_out, struct err *err)
+{
+    return store_row(db, SQL_RECORD_RAW, DB_ARGS(DB_I(tenant), DB_I(map)), a, raw_out, sizeof(*raw_out), raw_read, err);
+}
+
+static void
+change_read(struct row_reader *r, void *item)
+{
+    struct record_change *change = item;
+    change->id = read_i64(r);
+    change->version = read_i64(r);
+    change->connection = read_i64(r);
+    change->run = read_i64(r);
+    change->fields = read_text(r);
+    change->at_us = read_i64(r);
+}
+
+bool
+store_record_history(struct db *db, struct arena *a, int64_t tenant, int64_t record, size_t limit,
+                     struct record_change **rows_out, size_t *count_out, struct err *err)
+{
+    struct list list = LIST_OF(a, struct record_change);
+    if (!store_rows(db, SQL_RECORD_CHANGES, DB_ARGS(DB_I(tenant), DB_I(record), DB_I(limit)), &list, change_read, err))
+        return false;
+    *rows_out = list.items;
+    *count_out = list.count;
+    return true;
+}
+
+static void
+kind_read(struct row_reader *r, void *item)
+{
+    struct kind_count *kind = item;
+    kind->kind = read_text(r);
+    kind->collection = read_i64(r);
+    kind->live = read_i64(r);
+    kind->deleted = read_i64(r);
+}
+
+bool
+store_record_kinds(struct db *db, struct arena *a, int64_t tenant, struct kind_count **rows_out, size_t *count_out,
+                   struct err *err)
+{
+    struct list list = LIST_OF(a, struct kind_count);
+    if (!store_rows(db, SQL_RECORD_KINDS, DB_ARGS(DB_I(tenant)), &list, kind_read, err))
+        return false;
+    *rows_out = list.items;
+    *count_out = list.count;
+    return true;
+}
