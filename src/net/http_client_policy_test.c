@@ -142,9 +142,9 @@ test_a_redirect_to_the_same_origin_keeps_credentials(void **state)
     snprintf(location, sizeof(location), "../y?z=1");
     vendor_start(&vendor, talk_redirect);
     expect((struct http_request){.redirects_max = 3, .headers = {credentials, 3}}, E_OK, 200, "then");
-    assert_non_null(strstr(vendor.request, "GET /y?z=1 "));
-    assert_non_null(strstr(vendor.request, "Bearer s3cret"));
-    assert_non_null(strstr(vendor.request, "X-Api-Key: s3cret"));
+    assert_true(was_sent(&vendor, "GET /y?z=1 "));
+    assert_true(was_sent(&vendor, "Bearer s3cret"));
+    assert_true(was_sent(&vendor, "X-Api-Key: s3cret"));
 }
 
 static void
@@ -155,8 +155,8 @@ test_i33_credentials_never_follow_to_another_origin(void **state)
     vendor_start(&other, talk_other);
     snprintf(location, sizeof(location), "http://127.0.0.1:%d/y", other.port);
     expect((struct http_request){.redirects_max = 3, .headers = {credentials, 3}}, E_OK, 200, "other");
-    assert_null(strstr(other.request, "s3cret"));
-    assert_non_null(strstr(other.request, "Accept: application/json"));
+    assert_false(was_sent(&other, "s3cret"));
+    assert_true(was_sent(&other, "Accept: application/json"));
     /* A body would be a credential too: it stays, and the caller sees the redirect. */
     redirect_status = 307;
     struct http_call *call = start((struct http_request){.redirects_max = 3, .method = STR("POST"), .body = STR("s3cret")});
@@ -203,11 +203,11 @@ test_a_post_becomes_get_as_the_status_says(void **state)
     struct http_request post = {.redirects_max = 1, .method = STR("POST"), .body = STR("{}"), .headers = {type, 1}};
     redirect_status = 303;
     expect(post, E_OK, 200, "then");
-    assert_non_null(strstr(vendor.request, "GET /y "));
-    assert_null(strstr(vendor.request, "Content-"));
+    assert_true(was_sent(&vendor, "GET /y "));
+    assert_false(was_sent(&vendor, "Content-"));
     redirect_status = 308;
     expect(post, E_OK, 200, "then");
-    assert_non_null(strstr(vendor.request, "POST /y "));
-    assert_non_null(strstr(vendor.request, "Content-Length: 2"));
+    assert_true(was_sent(&vendor, "POST /y "));
+    assert_true(was_sent(&vendor, "Content-Length: 2"));
     redirect_status = 302;
 }

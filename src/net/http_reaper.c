@@ -71,16 +71,17 @@ reaper_kick(struct http_server *server)
 
 /* ---- looking at one connection; under entries_lock ---- */
 
+/* The first reason stands, but for a stall; shutting down again does no harm and is an event again. */
 static void
 reap(struct http_entry *entry, enum http_reaped reason)
 {
-    if (atomic_load(&entry->reaped) != REAPED_NOT)
-        return;
-    atomic_store(&entry->reaped, reason);
+    int none = REAPED_NOT;
     if (reason != REAPED_STALL) {
+        atomic_compare_exchange_strong(&entry->reaped, &none, reason);
         shutdown(entry->fd, SHUT_RD);
         return;
     }
+    atomic_store(&entry->reaped, REAPED_STALL);
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
     setsockopt(entry->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     shutdown(entry->fd, SHUT_RDWR);
@@ -155,9 +156,15 @@ look_at(struct http_entry *entry, const struct http_deadlines *deadlines, int64_
         entry->seen.requests = requests;
         entry->seen.known = false;
     }
-    if ((phase == PHASE_IDLE || phase == PHASE_WRITING) && !tcp_facts_get(entry->fd, &facts))
+    if (phase == PHASE_HANDLING || !tcp_facts_get(entry->fd, &facts))
         return;
-    if (phase == PHASE_IDLE)
+    /*
+     * libmicrohttpd reads once per event, so it misses an end that comes together with the last bytes; the
+     * shutdown makes another event of it.
+     */
+    if (facts.peer_left && phase != PHASE_WRITING)
+        reap(entry, REAPED_SILENT);
+    else if (phase == PHASE_IDLE)
         look_idle(entry, deadlines, facts.received, now_us);
     else if (phase == PHASE_HEAD)
         look_head(entry, deadlines, now_us);
@@ -249,7 +256,7 @@ entries_look(struct http_server *server, int64_t now_us)
     pthread_mutex_lock(&server->entries_lock);
     bool any = server->entries != NULL;
     for (struct http_entry *entry = server->entries; entry; entry = entry->next)
-        if (atomic_load(&entry->reaped) == REAPED_NOT)
+        if (atomic_load(&entry->reaped) != REAPED_STALL)
             look_at(entry, &server->deadlines, now_us);
     pthread_mutex_unlock(&server->entries_lock);
     return any;
@@ -309,12 +316,17 @@ reaper_start(struct http_server *server, struct err *err)
 void
 reaper_stop(struct http_server *server)
 {
-    if (server->reaping) {
-        atomic_store(&server->reaper_stop, true);
-        reaper_kick(server);
-        pthread_join(server->reaper_thread, NULL);
-        server->reaping = false;
-    }
+    if (!server->reaping)
+        return;
+    atomic_store(&server->reaper_stop, true);
+    reaper_kick(server);
+    pthread_join(server->reaper_thread, NULL);
+    server->reaping = false;
+}
+
+void
+reaper_release(struct http_server *server)
+{
     for (size_t i = 0; i < server->linger_count; i++)
         close(server->lingering[i].fd);
     server->linger_count = 0;

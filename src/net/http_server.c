@@ -358,10 +358,12 @@ http_server_free(struct http_server *server)
             sched_yield();
         reaper_stop(server); /* before the daemon, which closes what it looks at */
         MHD_stop_daemon(server->daemon);
+        reaper_release(server);
     } else {
         if (server->pool.threads_max)
             http_pool_stop(&server->pool);
         reaper_stop(server);
+        reaper_release(server);
         accept_stop(server);
     }
     if (server->no_memory)

@@ -178,7 +178,10 @@ bool tcp_facts_get(int fd, struct tcp_facts *facts_out);
 int64_t server_now_us(void);
 
 MUST_USE bool reaper_start(struct http_server *server, struct err *err);
+/* Ends the thread; net threads may go on. */
 void reaper_stop(struct http_server *server);
+/* After the net threads have ended. */
+void reaper_release(struct http_server *server);
 /* Makes the reaper look now. Any thread. */
 void reaper_kick(struct http_server *server);
 /* Takes over a duplicate of fd and swallows what the client still sends, so that it can read our answer. */

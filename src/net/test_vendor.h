@@ -23,6 +23,10 @@
 
 /* ---- the scripted vendor ---- */
 
+#define REQUEST_BYTES 16384
+
+static pthread_mutex_t request_lock = PTHREAD_MUTEX_INITIALIZER;
+
 typedef void talk_fn(int fd, int number);
 
 static struct vendor {
@@ -31,28 +35,39 @@ static struct vendor {
     talk_fn *talk;
     atomic_bool stop;
     atomic_int connections;
-    char request[65536]; /* of the last request that was read */
-    size_t request_len;
+    char request[REQUEST_BYTES]; /* the last head that was read; under request_lock */
 } vendor, other;
 
 static struct address_policy policy;
 static struct http_client *client;
 static char url[200];
 
+/* Reads up to the end of a head (and what came along), for was_sent. */
 static inline bool
 read_request(struct vendor *v, int fd)
 {
-    v->request_len = 0;
-    while (v->request_len < sizeof(v->request) - 1) {
-        ssize_t count = recv(fd, v->request + v->request_len, sizeof(v->request) - 1 - v->request_len, 0);
-        if (count <= 0)
+    char text[REQUEST_BYTES] = "";
+    size_t len = 0;
+    while (!strstr(text, "\r\n\r\n")) {
+        ssize_t count = recv(fd, text + len, sizeof(text) - 1 - len, 0);
+        if (count <= 0 || len + (size_t)count == sizeof(text) - 1)
             return false;
-        v->request_len += (size_t)count;
-        v->request[v->request_len] = '\0';
-        if (strstr(v->request, "\r\n\r\n"))
-            return true;
+        len += (size_t)count;
+        text[len] = '\0';
     }
-    return false;
+    pthread_mutex_lock(&request_lock);
+    memcpy(v->request, text, len + 1);
+    pthread_mutex_unlock(&request_lock);
+    return true;
+}
+
+static inline bool
+was_sent(struct vendor *v, const char *part)
+{
+    pthread_mutex_lock(&request_lock);
+    bool found = strstr(v->request, part) != NULL;
+    pthread_mutex_unlock(&request_lock);
+    return found;
 }
 
 static inline void
