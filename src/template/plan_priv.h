@@ -355,7 +355,11 @@ struct template {
     size_t stream_count;
     struct template_stream *test;    /* metadata.tidemark.test, or NULL */
     struct text test_accept;         /* must hold for its answer */
-    const char *check_names_missing; /* CheckStream names no stream: all are tested */
+    struct template_fault {          /* expressions that will fail when they are evaluated */
+        struct template_fault *next;
+        unsigned line;
+        struct str words;
+    } *faults;
 };
 
 #endif

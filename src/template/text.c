@@ -55,6 +55,17 @@ scalar_text(const struct node *n, struct str *text_out)
     return false;
 }
 
+/* A broken expression does not take the template down: it fails where it is used (manifest-format, section 3). */
+static void
+note_fault(struct compiler *c, const struct node *at, const char *words)
+{
+    struct template_fault *f = words && c->owner ? ARENA_NEW(c->arena, struct template_fault) : NULL;
+    if (!f)
+        return;
+    *f = (struct template_fault){.next = c->owner->faults, .line = at->line, .words = str_copy(c->arena, str_from_c(words))};
+    c->owner->faults = f;
+}
+
 bool
 text_compile(struct compiler *c, const struct node *component, const struct node *value, struct text *text_out)
 {
@@ -64,6 +75,7 @@ text_compile(struct compiler *c, const struct node *component, const struct node
     *text_out = (struct text){.expr = expr_compile(c->arena, source)};
     if (!text_out->expr)
         return compile_full(c);
+    note_fault(c, value, expr_syntax_error(text_out->expr));
     const struct node *parameters = node_get_c(component, "$parameters");
     if (parameters && !expr_is_plain(text_out->expr) && !(text_out->parameters = node_to_json(c->arena, parameters)))
         return compile_full(c);

@@ -1,0 +1,25 @@
+/*
+ * Recorded exchanges, and requests as JSON lines show them. For manifest_lines.c and tests.
+ */
+#ifndef TIDEMARK_TEMPLATE_EXCHANGE_H
+#define TIDEMARK_TEMPLATE_EXCHANGE_H
+
+#include "json/json.h"
+#include "net/http_client.h"
+
+/* {"method","url","query","headers","body"} in a; NULL when memory is out. */
+yyjson_val *exchange_request_json(struct arena *a, const struct http_request *request);
+
+struct exchanges {
+    struct arena *arena;   /* the caller's */
+    yyjson_val *list;      /* array of {match, reply}, or NULL */
+    bool *used;
+    struct str *tokens;    /* what token request each exchange answered, or STR_NONE: it may be repeated */
+    struct http_reply reply;
+};
+
+MUST_USE bool exchanges_init(struct exchanges *x, struct arena *a, yyjson_val *list, struct err *err);
+/* The answer to a request, or NULL: there is none. Valid until the next call. */
+const struct http_reply *exchanges_answer(struct exchanges *x, yyjson_val *request, bool is_token, int64_t now_us);
+
+#endif

@@ -1,0 +1,537 @@
+#include "template/manifest_lines.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "json/writer.h"
+#include "template/exchange.h"
+#include "template/mapping.h"
+#include "template/reader_priv.h"
+
+#define LINE_BYTES_MAX (1024L * 1024 * 1024)
+#define STEPS_MAX 10000000 /* requests of one stream of a replay; its exchanges are fewer */
+
+/* One stream's run: what it sent, gave and remembers. */
+struct line {
+    struct arena arena;      /* of this stream */
+    struct arena page;
+    struct buf requests, records;
+    size_t request_count, record_count;
+    struct map states;       /* partition -> struct str * */
+    struct str error;
+};
+
+struct lines {
+    struct arena arena;
+    struct template *template;
+    yyjson_val *config, *replies, *state;
+    int64_t now_us;
+    bool replay;
+};
+
+/* ---- input */
+
+static yyjson_val *
+read_json(struct arena *a, struct str text, const char *what, struct err *err)
+{
+    struct err inner = {0};
+    yyjson_val *json = json_parse(a, text, JSON_NUMBERS_RAW | JSON_ALLOW_BOM, LIMIT_JSON_DEPTH_VENDOR, &inner);
+    if (!yyjson_is_obj(json)) {
+        err_set(err, E_USAGE, "The %s is no JSON object%s%s", what, inner.message[0] ? ": " : "", inner.message);
+        return NULL;
+    }
+    return json;
+}
+
+static bool
+refuse_all(FILE *out, const struct err *err)
+{
+    struct buf b;
+    struct json_writer w;
+    buf_init(&b, 1 << 16);
+    json_writer_init(&w, &b);
+    json_begin_object(&w, NULL);
+    json_add_null(&w, "stream");
+    json_add_c(&w, "refused", err->message);
+    json_end_object(&w);
+    fprintf(out, "%.*s\n", STR_ARG(buf_str(&b)));
+    buf_release(&b);
+    return false;
+}
+
+/* The configuration as it is given, plain numbers understood, completed only where the template names a base URL. */
+static bool
+take_config(struct lines *l, struct str text, struct err *err)
+{
+    bool operator_address;
+    yyjson_val *config = read_json(&l->arena, text.ptr ? text : STR("{}"), "configuration", err);
+    return config && template_config_effective(l->template, &l->arena, config, STR_NONE, &l->config, &operator_address, err);
+}
+
+static bool
+lines_init(struct lines *l, const struct manifest_input *in, FILE *out, struct err *err)
+{
+    arena_init(&l->arena, LIMIT_TEMPLATE_ARENA_BYTES);
+    if (!time_parse(in->now, &l->now_us))
+        return err_set(err, E_USAGE, "--now must be a time such as 2026-06-15T12:34:56Z");
+    if (in->replies.ptr && !(l->replies = read_json(&l->arena, in->replies, "file of replies", err)))
+        return false;
+    if (in->state.ptr && !(l->state = read_json(&l->arena, in->state, "file of states", err)))
+        return false;
+    if (!(l->template = template_load(in->yaml, in->name, err)))
+        return refuse_all(out, err);
+    return take_config(l, in->config, err) || (err->code != E_USAGE && refuse_all(out, err));
+}
+
+static void
+lines_release(struct lines *l)
+{
+    template_unref(l->template);
+    arena_release(&l->arena);
+}
+
+/* ---- one stream */
+
+static void
+line_init(struct line *line)
+{
+    *line = (struct line){0};
+    arena_init(&line->arena, LIMIT_RUN_ARENA_BYTES);
+    arena_init(&line->page, LIMIT_PAGE_ARENA_BYTES);
+    buf_init(&line->requests, LINE_BYTES_MAX);
+    buf_init(&line->records, LINE_BYTES_MAX);
+    map_init(&line->states, &line->arena);
+}
+
+static void
+line_release(struct line *line)
+{
+    buf_release(&line->requests);
+    buf_release(&line->records);
+    arena_release(&line->page);
+    arena_release(&line->arena);
+}
+
+static bool
+keep_states(struct line *line, const struct reader_event *event)
+{
+    for (size_t i = 0; i < event->state_count; i++) {
+        struct str *text = ARENA_NEW(&line->arena, struct str);
+        struct str key = str_copy(&line->arena, event->states[i].partition);
+        if (text)
+            *text = str_copy(&line->arena, event->states[i].state);
+        if (!text || !text->ptr || !map_put(&line->states, key.ptr ? key : STR(""), text))
+            return false;
+    }
+    return true;
+}
+
+static bool
+keep_page(struct line *line, const struct reader_event *event)
+{
+    for (size_t i = 0; i < event->record_count; i++) {
+        const struct reader_record *r = &event->records[i];
+        if (!str_is_none(r->rejected)) {
+            line->error = str_copy(&line->arena, r->rejected);
+            continue;
+        }
+        if (line->record_count++)
+            buf_add_char(&line->records, ',');
+        json_write(&line->records, r->value);
+    }
+    return keep_states(line, event) && buf_ok(&line->records);
+}
+
+static yyjson_val *
+keep_request(struct line *line, const struct reader_event *event)
+{
+    yyjson_val *json = exchange_request_json(&line->arena, &event->request);
+    if (!json)
+        return NULL;
+    if (line->request_count++)
+        buf_add_char(&line->requests, ',');
+    return json_write(&line->requests, json) ? json : NULL;
+}
+
+static struct str
+words_of(struct line *line, const struct err *err)
+{
+    return str_copy(&line->arena, str_from_c(err->message[0] ? err->message : err_name(err->code)));
+}
+
+/* Drives the reader to its end, or to where no answer is left. */
+static void
+drive(struct lines *l, struct reader *r, struct exchanges *x, struct line *line)
+{
+    struct reader_event event;
+    struct err err = {0};
+    for (unsigned step = 0; step < STEPS_MAX; step++) {
+        enum reader_step s = reader_next(r, &line->page, &event, &err);
+        if (s == READER_FAILED) {
+            line->error = words_of(line, &err);
+            return;
+        }
+        if (s == READER_DONE) {
+            keep_states(line, &event);
+            return;
+        }
+        if (s == READER_PAGE) {
+            if (!keep_page(line, &event))
+                line->error = STR("out of memory");
+            arena_clear(&line->page);
+        }
+        if (s != READER_REQUEST)
+            continue;
+        yyjson_val *request = keep_request(line, &event);
+        if (!l->replay && event.purpose == READER_FOR_PAGE)
+            return;
+        const struct http_reply *reply =
+            request ? exchanges_answer(x, request, event.purpose == READER_FOR_TOKEN, l->now_us) : NULL;
+        if (!reply)
+            return;
+        reader_reply(r, reply);
+    }
+}
+
+static yyjson_val *
+final_state(struct line *line, const struct template_stream *s)
+{
+    size_t count = 0;
+    struct reader_state *rows = ARENA_ARRAY(&line->arena, struct reader_state, line->states.count + 1);
+    for (size_t i = 0; rows && i < line->states.size; i++)
+        if (line->states.entries[i].key.ptr)
+            rows[count++] = (struct reader_state){line->states.entries[i].key, *(struct str *)line->states.entries[i].value};
+    return rows && s->info.incremental && count ? state_blob(&line->arena, rows, count, s->router != NULL) : NULL;
+}
+
+static void
+write_line(struct lines *l, const struct template_stream *s, struct line *line, struct str refused, FILE *out)
+{
+    struct buf b;
+    struct json_writer w;
+    buf_init(&b, LINE_BYTES_MAX);
+    json_writer_init(&w, &b);
+    json_begin_object(&w, NULL);
+    json_add_str(&w, "stream", s->info.name.ptr ? s->info.name : STR(""));
+    struct str requests = str_format(&line->arena, "[%.*s]", STR_ARG(buf_str(&line->requests)));
+    json_add_raw(&w, "requests", requests);
+    if (!str_is_none(refused)) {
+        json_add_str(&w, "refused", refused);
+    } else if (l->replay) {
+        buf_add_c(&b, ",\"records\":[");
+        buf_add(&b, buf_str(&line->records));
+        buf_add_char(&b, ']');
+        json_add_val(&w, "state", final_state(line, s));
+    }
+    if (line->error.ptr)
+        json_add_str(&w, "error", line->error);
+    json_end_object(&w);
+    if (buf_ok(&b)) {
+        fwrite(b.ptr, 1, b.len, out);
+        fputc('\n', out);
+    }
+    buf_release(&b);
+}
+
+static yyjson_val *
+state_for(struct lines *l, struct line *line, const struct template_stream *s)
+{
+    yyjson_val *blob = json_get(l->state, s->info.name);
+    return blob ? state_unblob(&line->arena, blob, s->router != NULL) : NULL;
+}
+
+static void
+run_stream(struct lines *l, const struct template_stream *s, FILE *out)
+{
+    struct line line;
+    struct exchanges x;
+    struct err err = {0};
+    line_init(&line);
+    struct str refused = s->info.refused;
+    struct reader_options options = {.template = l->template, .stream = s->info.name, .config = l->config, .position = STR_NONE,
+                                     .state = state_for(l, &line, s), .updated_since = STR_NONE, .now_us = l->now_us,
+                                     .first_request_only = !l->replay, .as_reference = true};
+    yyjson_val *list = json_get(json_get_c(l->replies, "streams"), s->info.name);
+    struct reader *r = str_is_none(refused) && exchanges_init(&x, &line.arena, list, &err) ? reader_new(&options, &err) : NULL;
+    if (r)
+        drive(l, r, &x, &line);
+    else if (str_is_none(refused))
+        line.error = words_of(&line, &err);
+    write_line(l, s, &line, refused, out);
+    reader_free(r);
+    line_release(&line);
+}
+
+static bool
+wanted(const struct lines *l, const struct template_stream *s)
+{
+    if (l->replay)
+        return json_get(json_get_c(l->replies, "streams"), s->info.name) != NULL;
+    return !l->state || json_get(l->state, s->info.name) != NULL;
+}
+
+static bool
+print_all(const struct manifest_input *in, bool replay, FILE *out, struct err *err)
+{
+    struct lines l = {.replay = replay};
+    bool ok = lines_init(&l, in, out, err);
+    for (size_t i = 0; ok && i < template_stream_count(l.template); i++)
+        if (wanted(&l, template_stream_at(l.template, i)))
+            run_stream(&l, template_stream_at(l.template, i), out);
+    lines_release(&l);
+    return ok;
+}
+
+bool
+manifest_requests(const struct manifest_input *in, FILE *out, struct err *err)
+{
+    return print_all(in, false, out, err);
+}
+
+bool
+manifest_replay(const struct manifest_input *in, FILE *out, struct err *err)
+{
+    return print_all(in, true, out, err);
+}
+
+/* ---- check */
+
+static void
+check_json(const struct stream_info *info, FILE *out)
+{
+    struct buf b;
+    struct json_writer w;
+    buf_init(&b, 1 << 20);
+    json_writer_init(&w, &b);
+    json_begin_object(&w, NULL);
+    json_add_str(&w, "stream", info->name.ptr ? info->name : STR(""));
+    if (!str_is_none(info->refused))
+        json_add_str(&w, "refused", info->refused);
+    json_add_str(&w, "kind", info->kind);
+    json_add_bool(&w, "mapped", info->mapped);
+    json_add_bool(&w, "synced", info->synced);
+    json_add_bool(&w, "incremental", info->incremental);
+    json_add_bool(&w, "supportsDeletes", info->supports_deletes);
+    json_add_bool(&w, "hasReads", info->has_reads);
+    json_add_val(&w, "primaryKey", info->primary_key);
+    json_end_object(&w);
+    fprintf(out, "%.*s\n", STR_ARG(buf_str(&b)));
+    buf_release(&b);
+}
+
+static void
+check_text(const struct stream_info *info, FILE *out)
+{
+    if (!str_is_none(info->refused)) {
+        fprintf(out, "  refused  %-28.*s %.*s\n", STR_ARG(info->name), STR_ARG(info->refused));
+        return;
+    }
+    fprintf(out, "  ok       %-28.*s %s%s%s%s\n", STR_ARG(info->name), info->incremental ? "incremental" : "full",
+            info->mapped ? ", mapped" : "", info->supports_deletes ? ", finds deletes" : "",
+            info->has_reads ? ", reads single records" : "");
+}
+
+static void
+check_expressions(const struct template *t, FILE *out)
+{
+    for (const struct template_fault *f = t->faults; f; f = f->next)
+        fprintf(out, "  warning  expression at line %u fails when it is used: %.*s\n", f->line, STR_ARG(f->words));
+}
+
+bool
+manifest_check(const struct manifest_input *in, bool as_json, FILE *out, struct err *err)
+{
+    size_t readable = 0;
+    struct template *t = template_load(in->yaml, in->name, err);
+    if (!t)
+        return as_json ? refuse_all(out, err) : false;
+    const struct template_info *info = template_info(t);
+    for (size_t i = 0; i < t->stream_count; i++)
+        readable += str_is_none(t->streams[i].info.refused);
+    if (!as_json)
+        fprintf(out, "%.*s (version %.*s): %zu of %zu streams can be read\n", STR_ARG(info->display_name), STR_ARG(info->version),
+                readable, t->stream_count);
+    for (size_t i = 0; i < t->stream_count; i++)
+        (as_json ? check_json : check_text)(&t->streams[i].info, out);
+    if (!as_json)
+        check_expressions(t, out);
+    template_unref(t);
+    return true;
+}
+
+/* ---- read */
+
+struct reading {
+    struct lines l;
+    const struct template_stream *stream;
+    enum manifest_read_form form;
+    struct mapping *mapping;
+    size_t written, record_max;
+    FILE *out;
+    struct arena page;
+};
+
+static void
+put_line(struct reading *rd, const struct buf *b)
+{
+    if (!buf_ok(b))
+        return;
+    fwrite(b->ptr, 1, b->len, rd->out);
+    fputc('\n', rd->out);
+}
+
+static void
+write_message(struct reading *rd, const char *type, yyjson_val *data, struct str json)
+{
+    struct buf b;
+    struct json_writer w;
+    buf_init(&b, LINE_BYTES_MAX);
+    json_writer_init(&w, &b);
+    json_begin_object(&w, NULL);
+    json_add_c(&w, "type", type);
+    bool record = data != NULL;
+    json_begin_object(&w, record ? "record" : "state");
+    if (record) {
+        json_add_str(&w, "stream", rd->stream->info.name);
+        json_add_val(&w, "data", data);
+        json_add_i64(&w, "emitted_at", rd->l.now_us / US_PER_MS);
+    } else {
+        json_add_c(&w, "type", "STREAM");
+        json_begin_object(&w, "stream");
+        json_begin_object(&w, "stream_descriptor");
+        json_add_str(&w, "name", rd->stream->info.name);
+        json_end_object(&w);
+        json_add_raw(&w, "stream_state", json);
+        json_end_object(&w);
+    }
+    json_end_object(&w);
+    json_end_object(&w);
+    put_line(rd, &b);
+    buf_release(&b);
+}
+
+static bool
+write_mapped(struct reading *rd, yyjson_val *record, struct err *err)
+{
+    struct mapped row;
+    struct buf b;
+    struct json_writer w;
+    if (!mapping_apply(rd->mapping, &rd->page, record, NULL, rd->l.config, rd->l.now_us, &row, err))
+        return false;
+    buf_init(&b, LINE_BYTES_MAX);
+    json_writer_init(&w, &b);
+    json_begin_object(&w, NULL);
+    json_add_str(&w, "externalId", row.external_id);
+    json_add_raw(&w, "data", row.data);
+    if (!str_is_none(row.rejected))
+        json_add_str(&w, "rejected", row.rejected);
+    if (!str_is_none(row.warning))
+        json_add_str(&w, "warning", row.warning);
+    if (row.deleted)
+        json_add_bool(&w, "deleted", true);
+    json_end_object(&w);
+    put_line(rd, &b);
+    buf_release(&b);
+    return true;
+}
+
+static bool
+write_record(struct reading *rd, const struct reader_record *r, struct err *err)
+{
+    struct buf b;
+    if (rd->form == MANIFEST_READ_MAPPED)
+        return write_mapped(rd, r->value, err);
+    if (rd->form == MANIFEST_READ_AIRBYTE) {
+        write_message(rd, "RECORD", r->value, STR_NONE);
+        return true;
+    }
+    buf_init(&b, LINE_BYTES_MAX);
+    json_write(&b, r->value);
+    put_line(rd, &b);
+    buf_release(&b);
+    return true;
+}
+
+/* True: go on. */
+static bool
+write_page(struct reading *rd, const struct reader_event *event, struct err *err)
+{
+    for (size_t i = 0; i < event->record_count; i++) {
+        if (rd->record_max && rd->written == rd->record_max)
+            return false;
+        if (str_is_none(event->records[i].rejected) && !write_record(rd, &event->records[i], err))
+            return false;
+        rd->written++;
+    }
+    for (size_t i = 0; i < event->state_count && rd->form == MANIFEST_READ_AIRBYTE && !rd->stream->router; i++)
+        write_message(rd, "STATE", NULL, event->states[i].state);
+    return true;
+}
+
+static bool
+read_all(struct reading *rd, struct reader *r, const struct manifest_fetcher *fetcher, struct err *err)
+{
+    struct reader_event event;
+    for (;;) {
+        const struct http_reply *reply;
+        switch (reader_next(r, &rd->page, &event, err)) {
+        case READER_REQUEST:
+            if (!(reply = fetcher->fetch(fetcher->ctx, &event.request, err)))
+                return false;
+            reader_reply(r, reply);
+            break;
+        case READER_PAGE:
+            if (!write_page(rd, &event, err))
+                return err->code == E_OK;
+            arena_clear(&rd->page);
+            break;
+        case READER_WAIT:
+            if (!fetcher->wait(fetcher->ctx, event.wait_ms, event.wait_reason))
+                return err_set(err, E_CANCELLED, NULL);
+            break;
+        case READER_TOKEN: break;
+        case READER_DONE: return write_page(rd, &event, err);
+        case READER_FAILED: return false;
+        }
+    }
+}
+
+static bool
+read_stream(struct reading *rd, const struct manifest_input *in, struct str stream, struct str address,
+            const struct manifest_fetcher *fetcher, struct err *err)
+{
+    struct lines *l = &rd->l;
+    bool operator_address;
+    yyjson_val *given, *config;
+    arena_init(&l->arena, LIMIT_TEMPLATE_ARENA_BYTES);
+    if (!time_parse(in->now, &l->now_us))
+        return err_set(err, E_USAGE, "The time must be like 2026-06-15T12:34:56Z");
+    if (!(l->template = template_load(in->yaml, in->name, err)) || !(given = read_json(&l->arena, in->config, "configuration", err)) ||
+        !template_config_accept(l->template, &l->arena, given, STR(""), &config, err) ||
+        !template_config_effective(l->template, &l->arena, config, address, &l->config, &operator_address, err))
+        return false;
+    struct reader_options options = {.template = l->template, .stream = stream, .config = l->config, .position = STR_NONE,
+                                     .updated_since = STR_NONE, .now_us = l->now_us};
+    struct reader *r = reader_new(&options, err);
+    if (!r)
+        return false;
+    rd->stream = template_stream_find(l->template, stream);
+    rd->mapping = mapping_compile(&l->arena, l->template, stream, NULL, NULL, err);
+    bool ok = rd->mapping && read_all(rd, r, fetcher, err);
+    reader_free(r);
+    return ok;
+}
+
+bool
+manifest_read(const struct manifest_input *in, struct str stream, struct str address, enum manifest_read_form form,
+              size_t record_max, const struct manifest_fetcher *fetcher, FILE *out, struct err *err)
+{
+    struct reading rd = {.form = form, .record_max = record_max, .out = out};
+    arena_init(&rd.page, LIMIT_PAGE_ARENA_BYTES);
+    bool ok = read_stream(&rd, in, stream, address, fetcher, err);
+    arena_release(&rd.page);
+    lines_release(&rd.l);
+    return ok;
+}
