@@ -4,19 +4,31 @@
 
 #define PACKED_ARENA_BYTES (8 * 1024 * 1024)
 
-bool
-store_event_add(struct db *db, const struct event *event, struct err *err)
+/* `naming` is a statement whose third value names the collection: by kind, or by stream. */
+static bool
+add(struct db *db, unsigned statement, const struct event *event, struct db_value naming, struct err *err)
 {
     struct arena scratch;
     arena_init(&scratch, PACKED_ARENA_BYTES);
     struct str packed = event->record_count ? ids_pack(&scratch, event->records, event->record_count) : STR_NONE;
     bool ok = event->record_count && str_is_none(packed)
                   ? STORE_ARENA_FULL(err)
-                  : db_exec(db, SQL_EVENT_ADD, DB_ARGS(DB_I(event->tenant), DB_T(event->type), DB_T(event->kind),
-                            DB_I0(event->connection), DB_I0(event->run), DB_B(packed), DB_T(event->data),
-                            DB_I(event->at_us)), NULL, err);
+                  : db_exec(db, statement, DB_ARGS(DB_I(event->tenant), DB_T(event->type), naming, DB_I0(event->connection),
+                            DB_I0(event->run), DB_B(packed), DB_T(event->data), DB_I(event->at_us)), NULL, err);
     arena_release(&scratch);
     return ok;
+}
+
+bool
+store_event_add(struct db *db, const struct event *event, struct err *err)
+{
+    return add(db, SQL_EVENT_ADD, event, DB_T(event->kind), err);
+}
+
+bool
+store_event_add_of_stream(struct db *db, const struct event *event, int64_t stream, struct err *err)
+{
+    return add(db, SQL_EVENT_ADD_OF_STREAM, event, DB_I(stream), err);
 }
 
 /* A row as it is stored: its ids still packed. */

@@ -26,6 +26,8 @@ struct event {
 
 /* place is given by the store. records is packed into one blob. */
 MUST_USE bool store_event_add(struct db *db, const struct event *event, struct err *err);
+/* The same, its kind being that of a stream. */
+MUST_USE bool store_event_add_of_stream(struct db *db, const struct event *event, int64_t stream, struct err *err);
 /* After a place, in order, at most limit. tenant 0: of all tenants (for delivery). */
 MUST_USE bool store_event_read(struct db *db, struct arena *a, int64_t tenant, struct event_place after, size_t limit,
                                struct event **rows_out, size_t *count_out, struct err *err);

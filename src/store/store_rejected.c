@@ -77,11 +77,21 @@ store_rejected_replays(struct db *db, struct arena *a, int64_t tenant, int64_t s
                      count_out, err);
 }
 
+/* The row goes, and the stream has one less. */
+static bool
+accept(struct db *db, int64_t tenant, int64_t rejected, struct err *err)
+{
+    int64_t stream;
+    enum row row = db_query_i64(db, SQL_REJECTED_ACCEPTED, DB_ARGS(DB_I(tenant), DB_I(rejected)), &stream, err);
+    return row == ROW_NONE || (row == ROW_FOUND && db_exec_one(db, SQL_STREAM_COUNT, DB_ARGS(DB_I(tenant), DB_I(stream),
+                               DB_I(0), DB_I(0), DB_I(-1)), E_NOT_FOUND, err));
+}
+
 bool
 store_rejected_replayed(struct db *db, int64_t tenant, int64_t rejected, bool accepted, struct str reason, int64_t now_us,
                         struct err *err)
 {
     if (accepted)
-        return db_exec(db, SQL_REJECTED_ACCEPTED, DB_ARGS(DB_I(tenant), DB_I(rejected)), NULL, err);
+        return accept(db, tenant, rejected, err);
     return db_exec(db, SQL_REJECTED_AGAIN, DB_ARGS(DB_I(tenant), DB_I(rejected), DB_T(reason), DB_I(now_us)), NULL, err);
 }

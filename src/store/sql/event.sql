@@ -8,6 +8,16 @@ INSERT INTO changes (tenant, transaction_id, type, collection, connection, run, 
 VALUES ($1, pg_current_xact_id()::text::bigint, $2, (SELECT id FROM collections WHERE tenant = $1 AND kind = $3), $4, $5, $6,
 $7, $8)
 
+-- The same with the kind of a stream.
+-- @name event_add_of_stream
+-- @sqlite
+INSERT INTO changes (tenant, transaction_id, type, collection, connection, run, records, data, created_at)
+VALUES ($1, 0, $2, (SELECT collection FROM streams WHERE tenant = $1 AND id = $3), $4, $5, $6, $7, $8)
+-- @postgres
+INSERT INTO changes (tenant, transaction_id, type, collection, connection, run, records, data, created_at)
+VALUES ($1, pg_current_xact_id()::text::bigint, $2, (SELECT collection FROM streams WHERE tenant = $1 AND id = $3), $4, $5, $6,
+$7, $8)
+
 -- Events after a place, in commit order; on PostgreSQL only below the oldest transaction in flight.
 -- @name event_read
 -- @sqlite

@@ -41,7 +41,7 @@ WHERE r.tenant = $1 AND r.stream = $2 AND r.id > $3 AND r.replay_at IS NOT NULL 
 
 -- Replayed and accepted.
 -- @name rejected_accepted
-DELETE FROM rejected_records WHERE tenant = $1 AND id = $2
+DELETE FROM rejected_records WHERE tenant = $1 AND id = $2 RETURNING stream
 
 -- Replayed and rejected again.
 -- @name rejected_again
