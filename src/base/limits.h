@@ -16,6 +16,7 @@
 #define LIMIT_KEEP_ALIVE_MS 75000                    /* an idle connection is closed */
 #define LIMIT_WRITE_STALL_MS 30000                   /* a reader that takes nothing for so long is closed */
 #define LIMIT_JSON_DEPTH_API 64
+#define LIMIT_STORE_WAIT_MS 5000                     /* for a busy database or a free connection: then 503 */
 #define LIMIT_LIST_MAX 500                           /* largest `limit` of a list */
 #define LIMIT_COUNT_EXACT 10000                      /* a filtered total is counted no further */
 #define LIMIT_REQUEST_ID_BYTES 128

@@ -28,6 +28,8 @@ struct store_options {
     bool migrate;                /* bring the schema up to date (serve); false: E_STORE when it is older (tools) */
     struct db *(*wrap)(struct db *real, void *ctx); /* tests: trace or fail the Nth call (db_trace.h); NULL */
     void *wrap_ctx;
+    void (*fatal)(void *ctx);    /* the database file failed twice in a row (F4); NULL: the process ends, non-zero */
+    void *fatal_ctx;
 };
 
 /*

@@ -46,3 +46,18 @@ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
 SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()
 -- @postgres
 SELECT pg_database_size(current_database())
+
+-- Tables of a file: one that has some but not ours is somebody else's.
+-- @name schema_tables
+-- @only sqlite
+SELECT count(*) FROM sqlite_master WHERE type = 'table'
+
+-- A quick look at the whole file: "ok", or what is damaged.
+-- @name quick_check
+-- @only sqlite
+SELECT quick_check FROM pragma_quick_check(1)
+
+-- Which server it is.
+-- @name server_version
+-- @only postgres
+SELECT current_setting('server_version')

@@ -1,0 +1,427 @@
+/*
+ * SQLite's writer: one thread, which takes closures from two queues and groups those that wait into one
+ * commit, so that many small writes share one sync of the disk.
+ *
+ * Each closure but the first of a group is a savepoint: one that fails undoes itself alone. What makes it
+ * hard is a failure that takes the whole transaction with it (disk full, a failed savepoint): then the
+ * closures that had run are put back in front and run again, which their rules allow (store.h), and only
+ * the one that failed gets the error. A commit that fails for a known reason is repeated closure by
+ * closure, so that a small one is not lost with a large one. One whose outcome is unknown tells all
+ * E_STORE_UNCERTAIN and opens the file anew; the second time in a row the process must end, because a
+ * disk that fails twice is no place to write to (F4).
+ *
+ * Nobody learns a result before the commit has returned.
+ */
+#include <pthread.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "store/store_impl.h"
+
+#define GROUP_CLOSURES_MAX 512       /* in one commit */
+#define GROUP_SHORT_MAX 128          /* short ones before a page that waits has its turn */
+#define GROUP_US_MAX (10 * US_PER_MS) /* of running closures: the first one waits for the last */
+#define REOPEN_PAUSE_US 200000       /* between tries to open the file again */
+#define REOPEN_TRIES 25
+#define IO_FAILURES_MAX 2            /* in a row: then the process ends */
+
+struct entry {
+    struct entry *next;
+    store_fn *fn;
+    void *ctx;
+    store_done_fn *done;
+    enum store_lane lane;
+    bool on_heap;
+};
+
+struct queue {
+    struct entry *first, *last;
+    int64_t count;
+};
+
+struct writer {
+    struct store_connect connect;
+    const struct clock *clock;
+    struct db *db;                   /* writer thread only; NULL while it cannot be opened */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct queue lanes[2];           /* under lock */
+    bool stopping;                   /* under lock */
+    bool disk_full, broken;          /* under lock */
+    /* Writer thread only. */
+    struct queue group;
+    unsigned solo;                   /* so many groups of one follow */
+    unsigned io_failures;
+    void (*fatal)(void *ctx);
+    void *fatal_ctx;
+};
+
+static void
+queue_add(struct queue *q, struct entry *e)
+{
+    e->next = NULL;
+    if (q->last)
+        q->last->next = e;
+    else
+        q->first = e;
+    q->last = e;
+    q->count++;
+}
+
+static void
+queue_add_front(struct queue *q, struct entry *e)
+{
+    e->next = q->first;
+    q->first = e;
+    if (!q->last)
+        q->last = e;
+    q->count++;
+}
+
+static struct entry *
+queue_take(struct queue *q)
+{
+    struct entry *e = q->first;
+    if (!e)
+        return NULL;
+    q->first = e->next;
+    if (!q->first)
+        q->last = NULL;
+    q->count--;
+    return e;
+}
+
+static void
+finish(struct entry *e, bool ok, const struct err *err)
+{
+    void *heap = e->on_heap ? e : NULL; /* an entry of a waiting thread is gone when done returns */
+    e->done(e->ctx, ok, err);
+    free(heap);
+}
+
+static void
+finish_group(struct writer *w, bool ok, const struct err *err)
+{
+    struct entry *e;
+    while ((e = queue_take(&w->group)))
+        finish(e, ok, err);
+}
+
+/* Short ones first, but a page is not kept waiting for ever. */
+static struct entry *
+next_entry(struct writer *w, unsigned shorts)
+{
+    pthread_mutex_lock(&w->lock);
+    struct queue *q = &w->lanes[STORE_SHORT];
+    if (q->count == 0 || (shorts >= GROUP_SHORT_MAX && w->lanes[STORE_PAGE].count > 0))
+        q = &w->lanes[STORE_PAGE];
+    struct entry *e = queue_take(q);
+    pthread_mutex_unlock(&w->lock);
+    return e;
+}
+
+/* The group runs again: its closures go back in front, in their order. */
+static void
+put_back(struct writer *w)
+{
+    struct queue reversed = {0};
+    struct entry *e;
+    while ((e = queue_take(&w->group)))
+        queue_add_front(&reversed, e);
+    pthread_mutex_lock(&w->lock);
+    while ((e = queue_take(&reversed)))
+        queue_add_front(&w->lanes[e->lane], e);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void
+note_full(struct writer *w, bool full)
+{
+    pthread_mutex_lock(&w->lock);
+    bool changed = w->disk_full != full;
+    w->disk_full = full;
+    pthread_mutex_unlock(&w->lock);
+    if (changed)
+        log_write(full ? LOG_ERROR : LOG_INFO, full ? "the disk is full: nothing can be written" : "the disk has room again");
+}
+
+/* ---- the connection ---- */
+
+static void
+note_lost(struct writer *w)
+{
+    db_close(w->db);
+    w->db = NULL;
+    if (++w->io_failures < IO_FAILURES_MAX)
+        return;
+    log_write(LOG_ERROR, "the database file failed again: the process ends, look at the disk");
+    pthread_mutex_lock(&w->lock);
+    w->broken = true;
+    pthread_mutex_unlock(&w->lock);
+    if (!w->fatal)
+        _exit(EXIT_FAILURE);
+    w->fatal(w->fatal_ctx);
+}
+
+static bool
+have_connection(struct writer *w, struct err *err)
+{
+    for (unsigned i = 0; !w->db && i < REOPEN_TRIES; i++) {
+        if (i)
+            usleep(REOPEN_PAUSE_US);
+        w->db = w->connect.connect(w->connect.ctx, true, err);
+    }
+    return w->db != NULL;
+}
+
+/* ---- one group ---- */
+
+enum outcome {
+    KEPT,        /* in the transaction */
+    UNDONE,      /* failed alone; the transaction goes on */
+    ALL_UNDONE,  /* failed, and the transaction with it */
+};
+
+/* The first closure needs no savepoint: undoing it is undoing all. */
+static enum outcome
+run_closure(struct writer *w, struct entry *e, bool first, struct err *err)
+{
+    if (!first && !db_savepoint(w->db, err))
+        return ALL_UNDONE;
+    if (e->fn(w->db, e->ctx, err))
+        return first || db_savepoint_keep(w->db, err) ? KEPT : ALL_UNDONE;
+    struct err undo;
+    bool whole = first || w->db->lost || err->code == E_STORE_FULL || !db_savepoint_undo(w->db, &undo);
+    return whole ? ALL_UNDONE : UNDONE;
+}
+
+static void
+drop_transaction(struct writer *w)
+{
+    db_rollback(w->db);
+    if (w->db->lost)
+        note_lost(w);
+}
+
+static void
+commit_group(struct writer *w)
+{
+    struct err err = {0};
+    if (db_commit(w->db, &err)) {
+        w->io_failures = 0;
+        note_full(w, false);
+        finish_group(w, true, NULL);
+        return;
+    }
+    if (err.code == E_STORE_FULL)
+        note_full(w, true);
+    if (w->db->lost)
+        note_lost(w);
+    if (err.code != E_STORE_UNCERTAIN && w->group.count > 1) {
+        w->solo = (unsigned)w->group.count;
+        put_back(w);
+        return;
+    }
+    finish_group(w, false, &err);
+}
+
+/* Returns true when the transaction goes on. */
+static bool
+add_to_group(struct writer *w, struct entry *e)
+{
+    struct err err = {0};
+    switch (run_closure(w, e, w->group.count == 0, &err)) {
+    case KEPT:
+        queue_add(&w->group, e);
+        return true;
+    case UNDONE:
+        finish(e, false, &err);
+        return true;
+    case ALL_UNDONE:
+        break;
+    }
+    if (err.code == E_STORE_FULL)
+        note_full(w, true);
+    drop_transaction(w);
+    put_back(w);
+    finish(e, false, &err);
+    return false;
+}
+
+static void
+run_group(struct writer *w, struct entry *e)
+{
+    struct err err = {0};
+    if (!have_connection(w, &err) || !db_begin_write(w->db, &err)) {
+        if (w->db && w->db->lost)
+            note_lost(w);
+        finish(e, false, &err);
+        return;
+    }
+    unsigned closures_max = w->solo ? 1 : GROUP_CLOSURES_MAX, shorts = 0;
+    w->solo -= w->solo > 0;
+    int64_t until_us = clock_monotonic_us(w->clock) + GROUP_US_MAX;
+    for (unsigned n = 1; e; n++) {
+        shorts += e->lane == STORE_SHORT;
+        if (!add_to_group(w, e))
+            return;
+        bool full = n >= closures_max || clock_monotonic_us(w->clock) >= until_us;
+        e = full ? NULL : next_entry(w, shorts);
+    }
+    if (w->group.count > 0)
+        commit_group(w);
+    else
+        drop_transaction(w);
+}
+
+static void *
+writer_main(void *arg)
+{
+    struct writer *w = arg;
+    for (;;) {
+        pthread_mutex_lock(&w->lock);
+        while (w->lanes[0].count + w->lanes[1].count == 0 && !w->stopping)
+            pthread_cond_wait(&w->wake, &w->lock);
+        bool idle = w->lanes[0].count + w->lanes[1].count == 0;
+        pthread_mutex_unlock(&w->lock);
+        if (idle)
+            return NULL;
+        struct entry *e = next_entry(w, 0);
+        if (e)
+            run_group(w, e);
+    }
+}
+
+/* ---- for everybody ---- */
+
+static void
+submit(struct writer *w, struct entry *e)
+{
+    pthread_mutex_lock(&w->lock);
+    queue_add(&w->lanes[e->lane], e);
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void
+writer_submit(struct writer *w, enum store_lane lane, store_fn *fn, void *ctx, store_done_fn *done)
+{
+    struct entry *e = alloc_zeroed(1, sizeof(*e));
+    if (!e) {
+        struct err err;
+        err_no_memory(&err);
+        done(ctx, false, &err);
+        return;
+    }
+    *e = (struct entry){.fn = fn, .ctx = ctx, .done = done, .lane = lane, .on_heap = true};
+    submit(w, e);
+}
+
+/* A thread that waits: its entry lives on its stack. fn and done share one ctx, so both go through this. */
+struct waiter {
+    store_fn *fn;
+    void *ctx;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool finished, ok;
+    struct err *err;
+};
+
+/* Copies an error; `items` belong to whoever made the err and stay there. */
+static void
+copy_err(struct err *to, const struct err *from)
+{
+    struct err_item *items = to->items;
+    *to = *from;
+    to->items = items;
+}
+
+static bool
+waiter_run(struct db *db, void *ctx, struct err *err)
+{
+    struct waiter *waiter = ctx;
+    if (waiter->fn(db, waiter->ctx, waiter->err)) /* its own err, so that items find their room */
+        return true;
+    copy_err(err, waiter->err);
+    return false;
+}
+
+static void
+waiter_done(void *ctx, bool ok, const struct err *err)
+{
+    struct waiter *waiter = ctx;
+    pthread_mutex_lock(&waiter->lock);
+    if (!ok)
+        copy_err(waiter->err, err);
+    waiter->ok = ok;
+    waiter->finished = true;
+    pthread_cond_signal(&waiter->wake);
+    pthread_mutex_unlock(&waiter->lock);
+}
+
+bool
+writer_run(struct writer *w, store_fn *fn, void *ctx, struct err *err)
+{
+    CHECK(!pthread_equal(pthread_self(), w->thread)); /* a closure that writes through the store would wait for itself */
+    struct waiter waiter = {.fn = fn, .ctx = ctx, .err = err};
+    pthread_mutex_init(&waiter.lock, NULL);
+    pthread_cond_init(&waiter.wake, NULL);
+    struct entry e = {.fn = waiter_run, .ctx = &waiter, .done = waiter_done, .lane = STORE_SHORT};
+    submit(w, &e);
+    pthread_mutex_lock(&waiter.lock);
+    while (!waiter.finished)
+        pthread_cond_wait(&waiter.wake, &waiter.lock);
+    pthread_mutex_unlock(&waiter.lock);
+    pthread_cond_destroy(&waiter.wake);
+    pthread_mutex_destroy(&waiter.lock);
+    return waiter.ok;
+}
+
+void
+writer_state(struct writer *w, struct writer_state *state_out)
+{
+    pthread_mutex_lock(&w->lock);
+    *state_out = (struct writer_state){w->lanes[0].count + w->lanes[1].count, w->disk_full, w->broken};
+    pthread_mutex_unlock(&w->lock);
+}
+
+struct writer *
+writer_new(const struct writer_options *options, struct db *first, struct err *err)
+{
+    struct writer *w = alloc_zeroed(1, sizeof(*w));
+    if (!w) {
+        err_no_memory(err);
+        return NULL;
+    }
+    w->connect = options->connect;
+    w->clock = options->clock;
+    w->fatal = options->fatal;
+    w->fatal_ctx = options->fatal_ctx;
+    w->db = first;
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->wake, NULL);
+    if (pthread_create(&w->thread, NULL, writer_main, w) == 0)
+        return w;
+    free(w);
+    err_set(err, E_NO_MEMORY, "The writer's thread could not be started");
+    return NULL;
+}
+
+void
+writer_free(struct writer *w)
+{
+    if (!w)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->stopping = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    db_close(w->db);
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
