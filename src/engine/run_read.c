@@ -13,6 +13,7 @@
 #include "store/store_state.h"
 
 #define STATE_ROWS 500
+#define RATE_LIMIT_PAUSE_MS 60000
 
 struct state_read {
     struct work *work;
@@ -334,6 +335,20 @@ take_wait(struct work *w, const struct reader_event *event)
     return work_park(w, wait_ms, "RETRY", event->wait_reason, true);
 }
 
+/* A vendor that only ever says "slow down" is obeyed for as long as it takes (F12). */
+static enum step_result
+take_failure(struct work *w, const struct err *why)
+{
+    struct err err = {0};
+    if (why->code != E_VENDOR_RATE_LIMITED)
+        return stream_failed(w, why);
+    if (!work_commit_wait(w, &err))
+        return work_store_failed(w, &err);
+    int64_t wait_ms = why->retry_after_ms > RATE_LIMIT_PAUSE_MS ? why->retry_after_ms : RATE_LIMIT_PAUSE_MS;
+    return work_park(w, wait_ms < LIMIT_RETRY_AFTER_MS ? wait_ms : LIMIT_RETRY_AFTER_MS, "RATE_LIMITED",
+                     str_from_c(why->message), false);
+}
+
 struct final_states {
     struct work *work;
     const struct reader_event *event;
@@ -379,7 +394,7 @@ work_stream_read(struct work *w)
     case FETCH_PAGE: return take_page(w, a, &event);
     case FETCH_WAIT: return take_wait(w, &event);
     case FETCH_DONE: return take_done(w, &event);
-    case FETCH_FAILED: return stream_failed(w, &err);
+    case FETCH_FAILED: return take_failure(w, &err);
     case FETCH_STOPPED: break;
     }
     return work_commit_wait(w, &err) ? work_stop(w) : work_store_failed(w, &err);

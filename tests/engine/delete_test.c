@@ -1,0 +1,119 @@
+/*
+ * What a full pass did not show (I-9).
+ */
+#include "rig.h"
+
+#include "store/store_delete.h"
+
+static int
+setup(void **state)
+{
+    *state = rig_new();
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    rig_free(*state);
+    return 0;
+}
+
+static void
+test_a_full_pass_marks_what_is_gone(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 100);
+    rig_run(rig, false);
+    rig_contact(rig, 5)->gone = rig_contact(rig, 77)->gone = true;
+    struct run run = rig_run(rig, true);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_int_equal(run.missing, 2);
+    assert_counts(run, 0, 0, 98, 0, 0);
+    assert_int_equal(rig_count(rig, "contacts", false), 98);
+    assert_int_equal(rig_count(rig, "contacts", true), 100);
+    rig_contact(rig, 5)->gone = false;
+    run = rig_run(rig, true);
+    assert_counts(run, 0, 1, 98, 0, 0);
+    assert_int_equal(rig_count(rig, "contacts", false), 99);
+}
+
+static void
+test_an_incremental_run_deletes_nothing(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 20);
+    rig_run(rig, false);
+    rig_contact(rig, 5)->gone = true;
+    struct run run = rig_run(rig, false);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_int_equal(run.missing, 0);
+    assert_int_equal(rig_count(rig, "contacts", false), 20);
+}
+
+static void
+test_more_than_is_believable_waits_for_a_person(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    int64_t deleted = 0;
+    rig_fill(rig, 50);
+    rig_run(rig, false);
+    for (int64_t id = 1; id <= 15; id++)
+        rig_contact(rig, id)->gone = true;
+    struct run run = rig_run(rig, true);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_int_equal(run.verdict, VERDICT_PARTIAL);
+    assert_int_equal(rig_count(rig, "contacts", false), 50);
+    /* The connection goes on meanwhile. */
+    rig_contact(rig, 15)->gone = false;
+    rig_contact(rig, 15)->updated_s += 5000;
+    snprintf(rig_contact(rig, 15)->name, 48, "Back again");
+    assert_state(rig_run(rig, false), RUN_SUCCEEDED);
+    assert_ok(engine_deletes_confirm(rig->engine, rig->tenant, run.uuid, &deleted, &err), err);
+    assert_int_equal(deleted, 14);
+    assert_int_equal(rig_count(rig, "contacts", false), 36);
+}
+
+static void
+test_an_empty_source_deletes_nothing(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 8);
+    rig_run(rig, false);
+    for (int64_t id = 1; id <= 8; id++)
+        rig_contact(rig, id)->gone = true;
+    struct run run = rig_run(rig, true);
+    assert_int_equal(run.missing, 0);
+    assert_int_equal(rig_count(rig, "contacts", false), 8);
+}
+
+static void
+test_a_pass_that_did_not_add_up_deletes_nothing(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 30);
+    rig_run(rig, false);
+    rig_contact(rig, 3)->gone = true;
+    rig->vendor.declared_extra = 5;
+    struct run run = rig_run(rig, true);
+    assert_state(run, RUN_FAILED);
+    assert_int_equal(rig_count(rig, "contacts", false), 30);
+}
+
+/* A record that cannot be mapped any more still exists. */
+static void
+test_a_rejected_record_is_not_gone(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 30);
+    rig_run(rig, false);
+    rig_contact(rig, 9)->email[0] = '\0';
+    rig_contact(rig, 9)->updated_s += 5000;
+    rig_contact(rig, 3)->gone = true;
+    struct run run = rig_run(rig, true);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_int_equal(run.missing, 1);
+    assert_counts(run, 0, 0, 28, 0, 1);
+    assert_int_equal(rig_count(rig, "contacts", false), 29);
+}

@@ -1,0 +1,231 @@
+/*
+ * Vendors that misbehave, and people who interfere.
+ */
+#include "rig.h"
+
+static int
+setup(void **state)
+{
+    struct rig *rig = rig_new();
+    rig_fill(rig, 35);
+    *state = rig;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    rig_free(*state);
+    return 0;
+}
+
+static void
+fault(struct rig *rig, enum rig_fault kind, int64_t from, int64_t count)
+{
+    rig->vendor.fault = kind;
+    rig->vendor.fault_from = from;
+    rig->vendor.fault_count = count;
+}
+
+/* Does the run until it is finished, making it due whenever it is parked. Returns how often it was. */
+static int
+finish(struct rig *rig, struct run *run, int parks_max)
+{
+    int parks = 0;
+    for (;;) {
+        while (rig_step(rig))
+            ;
+        *run = rig_look(rig, run->uuid);
+        if (run->state != RUN_WAITING || parks == parks_max)
+            return parks;
+        parks++;
+        rig_make_due(rig, run);
+    }
+}
+
+/* F12 */
+static void
+test_429_with_retry_after_parks_the_run_and_is_no_failure(void **state)
+{
+    struct rig *rig = *state;
+    fault(rig, RIG_STATUS, 2, 1);
+    rig->vendor.fault_status = 429;
+    rig->vendor.fault_retry_after = "60";
+    struct run run = rig_start(rig, &rig->connection, true);
+    assert_true(rig_step(rig));
+    run = rig_look(rig, run.uuid);
+    assert_state(run, RUN_WAITING);
+    assert_str(run.wait_code, "RATE_LIMITED");
+    int64_t wait_us = run.not_before_us - clock_wall_us(clock_system());
+    assert_true(wait_us > 50 * US_PER_S && wait_us <= 60 * US_PER_S);
+    assert_int_equal(run.retries, 0);
+    assert_false(rig_step(rig)); /* not due yet, and no thread waits */
+    assert_int_equal(finish(rig, &run, 3), 1);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_counts(run, 35, 0, 0, 0, 0);
+    assert_int_equal(rig->vendor.page_requests[0], 1); /* page 1 was not fetched again */
+}
+
+/* F16 */
+static void
+test_a_burst_of_500_is_tried_again(void **state)
+{
+    struct rig *rig = *state;
+    fault(rig, RIG_STATUS, 3, 3);
+    rig->vendor.fault_status = 500;
+    struct run run = rig_start(rig, &rig->connection, true);
+    finish(rig, &run, 10);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_counts(run, 35, 0, 0, 0, 0);
+}
+
+static void
+test_500_for_ever_ends_the_run_after_bounded_tries_and_keeps_its_pages(void **state)
+{
+    struct rig *rig = *state;
+    fault(rig, RIG_STATUS, 3, 1000000);
+    rig->vendor.fault_status = 503;
+    struct run run = rig_start(rig, &rig->connection, true);
+    finish(rig, &run, 50);
+    assert_state(run, RUN_FAILED);
+    assert_str(run.error_code, "VENDOR_UNAVAILABLE");
+    assert_true(rig->vendor.requests < 60);
+    assert_int_equal(rig_count(rig, "contacts", true), 20);
+    /* The connection is in error and will be tested again. */
+    struct err err = {0};
+    struct connection c;
+    fault(rig, RIG_FINE, 0, 0);
+    assert_ok(engine_connection_test(rig->engine, &rig->arena, rig->tenant, rig->connection.uuid, &c, &err), err);
+    assert_int_equal(c.status, CONNECTION_ACTIVE);
+}
+
+/* F21 */
+static void
+test_a_web_page_with_200_is_a_bad_page_not_an_empty_one(void **state)
+{
+    struct rig *rig = *state;
+    rig_run(rig, false);
+    fault(rig, RIG_HTML, rig->vendor.requests + 1, 1000000);
+    struct run run = rig_start(rig, &rig->connection, true);
+    finish(rig, &run, 50);
+    assert_state(run, RUN_FAILED);
+    assert_int_equal(rig_count(rig, "contacts", false), 35);
+}
+
+/* F19 */
+static void
+test_a_truncated_page_is_never_applied_in_part(void **state)
+{
+    struct rig *rig = *state;
+    fault(rig, RIG_TRUNCATED, 2, 1);
+    struct run run = rig_start(rig, &rig->connection, true);
+    finish(rig, &run, 10);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_counts(run, 35, 0, 0, 0, 0);
+}
+
+/* F17 */
+static void
+test_a_broken_connection_is_tried_again(void **state)
+{
+    struct rig *rig = *state;
+    fault(rig, RIG_NETWORK, 2, 2);
+    struct run run = rig_start(rig, &rig->connection, true);
+    finish(rig, &run, 10);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_counts(run, 35, 0, 0, 0, 0);
+}
+
+/* F14 */
+static void
+test_401_ends_the_run_at_once_and_the_connection_is_in_error(void **state)
+{
+    struct rig *rig = *state;
+    fault(rig, RIG_STATUS, 3, 1000000);
+    rig->vendor.fault_status = 401;
+    rig->vendor.fault_body = "{\"error\":\"token a-long-secret-token expired\"}";
+    struct run run = rig_start(rig, &rig->connection, true);
+    finish(rig, &run, 10);
+    assert_state(run, RUN_FAILED);
+    assert_str(run.error_code, "AUTH_EXPIRED");
+    assert_false(str_contains(run.error_message, STR("a-long-secret-token"))); /* I-29 */
+    assert_true(rig->vendor.requests < 10);
+    assert_int_equal(rig_count(rig, "contacts", true), 20);
+    /* I-5: the watermark did not move past what was committed. */
+    fault(rig, RIG_FINE, 0, 0);
+    run = rig_run(rig, false);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_int_equal(rig_count(rig, "contacts", true), 35);
+}
+
+/* ---- people ---- */
+
+struct meddle {
+    struct rig *rig;
+    struct str uuid;
+    int64_t at;
+    int what;
+};
+
+static void
+on_request(void *ctx, int64_t number, struct str url)
+{
+    struct meddle *m = ctx;
+    struct arena a;
+    struct err err = {0};
+    struct run run;
+    (void)url;
+    if (number != m->at)
+        return;
+    arena_init(&a, 1 << 20);
+    if (m->what == RUN_ASK_CANCEL)
+        assert_ok(engine_run_cancel(m->rig->engine, &a, m->rig->tenant, m->uuid, &run, &err), err);
+    else
+        assert_ok(engine_run_pause(m->rig->engine, &a, m->rig->tenant, m->uuid, &run, &err), err);
+    arena_release(&a);
+}
+
+/* I-24 */
+static void
+test_a_cancel_takes_effect_at_the_next_page_and_nothing_is_written_after_it(void **state)
+{
+    struct rig *rig = *state;
+    struct run run = rig_start(rig, &rig->connection, true);
+    struct meddle m = {rig, run.uuid, 3, RUN_ASK_CANCEL};
+    rig->vendor.on_request = on_request;
+    rig->vendor.on_request_ctx = &m;
+    while (rig_step(rig))
+        ;
+    run = rig_look(rig, run.uuid);
+    assert_state(run, RUN_CANCELLED);
+    assert_true(rig->vendor.requests <= 4);
+    assert_int_equal(rig_count(rig, "contacts", true), run.counts.created);
+    assert_true(run.counts.created <= 20);
+    struct err err = {0};
+    struct run again;
+    assert_ok(engine_run_cancel(rig->engine, &rig->arena, rig->tenant, run.uuid, &again, &err), err);
+}
+
+static void
+test_a_paused_run_goes_on_where_it_stopped(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    struct run run = rig_start(rig, &rig->connection, true), resumed;
+    struct meddle m = {rig, run.uuid, 3, RUN_ASK_PAUSE};
+    rig->vendor.on_request = on_request;
+    rig->vendor.on_request_ctx = &m;
+    while (rig_step(rig))
+        ;
+    run = rig_look(rig, run.uuid);
+    assert_state(run, RUN_PAUSED);
+    int64_t done = run.counts.created;
+    assert_true(done > 0 && done <= 20);
+    assert_ok(engine_run_resume(rig->engine, &rig->arena, rig->tenant, run.uuid, &resumed, &err), err);
+    while (rig_step(rig))
+        ;
+    run = rig_look(rig, run.uuid);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_counts(run, 35, 0, 0, 0, 0);
+    assert_int_equal(rig->vendor.page_requests[0], 1);
+}

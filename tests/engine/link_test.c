@@ -1,0 +1,133 @@
+/*
+ * Linking: one person of several connections (contract, section 3).
+ */
+#include "rig.h"
+
+static int
+setup(void **state)
+{
+    *state = rig_new();
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    rig_free(*state);
+    return 0;
+}
+
+static void
+test_the_same_email_of_another_connection_is_linked_and_counted_as_updated(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 20);
+    rig_run(rig, false);
+    snprintf(rig_contact(rig, 3)->email, 64, " Person3@EXAMPLE.com");
+    snprintf(rig_contact(rig, 3)->phone, 24, "+5581999990000");
+    struct connection second = rig_connect(rig, "second");
+    struct run run = rig_run_of(rig, &second, false);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_counts(run, 0, 20, 0, 0, 0);
+    assert_int_equal(rig_count(rig, "contacts", true), 20);
+    assert_true(str_contains(rig_data(rig, &rig->connection, "contacts", 3), STR("+5581999990000")));
+    /* Both see the same afterwards: nothing changes any more. */
+    struct str before = rig_content(rig, "contacts");
+    run = rig_run_of(rig, &second, true);
+    assert_counts(run, 0, 0, 20, 0, 0);
+    assert_true(str_eq(before, rig_content(rig, "contacts")));
+}
+
+static void
+test_fields_changed_on_one_side_only_merge(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 3);
+    rig_run(rig, false);
+    struct connection second = rig_connect(rig, "second");
+    rig_run_of(rig, &second, false);
+    /* The second connection learns a phone; then the first renames, still without that phone. */
+    snprintf(rig_contact(rig, 2)->phone, 24, "+5581988887777");
+    rig_contact(rig, 2)->updated_s += 1000;
+    struct run run = rig_run_of(rig, &second, true);
+    assert_counts(run, 0, 1, 2, 0, 0);
+    rig_contact(rig, 2)->phone[0] = '\0';
+    snprintf(rig_contact(rig, 2)->name, 48, "Renamed");
+    rig_contact(rig, 2)->updated_s += 1000;
+    run = rig_run(rig, true);
+    assert_counts(run, 0, 1, 2, 0, 0);
+    struct str data = rig_data(rig, &rig->connection, "contacts", 2);
+    assert_true(str_contains(data, STR("Renamed")));
+    assert_true(str_contains(data, STR("+5581988887777")));
+}
+
+static void
+test_match_none_keeps_them_apart(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 4);
+    rig_run(rig, false);
+    struct connection_change change = {.enabled = -1, .match = STR("none")};
+    struct connection second = rig_connect_with(rig, "second", &change);
+    assert_counts(rig_run_of(rig, &second, false), 4, 0, 0, 0, 0);
+    assert_int_equal(rig_count(rig, "contacts", true), 8);
+}
+
+static void
+test_two_of_the_same_connection_with_one_email_stay_two_and_link_nothing_more(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 2);
+    snprintf(rig_contact(rig, 2)->email, 64, "person1@example.com");
+    assert_counts(rig_run(rig, false), 2, 0, 0, 0, 0);
+    rig_contact(rig, 2)->gone = true;
+    struct connection second = rig_connect(rig, "second");
+    assert_counts(rig_run_of(rig, &second, false), 1, 0, 0, 0, 0);
+    assert_int_equal(rig_count(rig, "contacts", true), 3);
+}
+
+static void
+test_a_phone_links_where_no_email_says_otherwise(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 2);
+    rig_contact(rig, 1)->email[0] = '\0';
+    snprintf(rig_contact(rig, 1)->phone, 24, "+55 81 99999-0000");
+    snprintf(rig_contact(rig, 2)->phone, 24, "+5581911112222");
+    rig_run(rig, false);
+    struct connection second = rig_connect(rig, "second");
+    snprintf(rig_contact(rig, 1)->email, 64, "ana@example.com");
+    snprintf(rig_contact(rig, 2)->email, 64, "somebody-else@example.com");
+    struct run run = rig_run_of(rig, &second, false);
+    assert_counts(run, 1, 1, 0, 0, 0); /* the first is linked, the second has another e-mail */
+}
+
+static void
+test_a_deleted_contact_is_not_linked_to(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 3);
+    rig_run(rig, false);
+    rig_contact(rig, 2)->gone = true;
+    rig_run(rig, true);
+    rig_contact(rig, 2)->gone = false;
+    struct connection second = rig_connect(rig, "second");
+    struct run run = rig_run_of(rig, &second, false);
+    assert_counts(run, 1, 2, 0, 0, 0);
+}
+
+static void
+test_a_changed_email_gives_its_old_key_back(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 2);
+    rig_run(rig, false);
+    snprintf(rig_contact(rig, 1)->email, 64, "new@example.com");
+    rig_contact(rig, 1)->updated_s += 1000;
+    rig_run(rig, true);
+    /* Somebody else has the old address now. */
+    rig->vendor.contact_count = 0;
+    rig_fill(rig, 1);
+    struct connection second = rig_connect(rig, "second");
+    assert_counts(rig_run_of(rig, &second, false), 1, 0, 0, 0, 0);
+}
