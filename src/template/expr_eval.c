@@ -156,7 +156,7 @@ eval_item(struct eval *ev, struct value object, struct value key, struct value *
     else if (key.type == VALUE_STR)
         return eval_attribute(ev, object, key.text, value_out);
     if (found.type == VALUE_UNDEFINED && str_is_none(found.text)) {
-        struct str what;
+        struct str what = STR_NONE;
         if (!eval_text(ev, key, &what))
             return false;
         found = eval_missing(what);
@@ -285,8 +285,8 @@ slice_items(struct eval *ev, struct value list, struct slice s, bool as_text, st
 static bool
 eval_slice(struct eval *ev, const struct node *node, struct value *value_out)
 {
-    struct value object, parts[3], list;
-    struct slice s;
+    struct value object, parts[3], list = value_none();
+    struct slice s = {0};
     if (!eval_node(ev, node->left, &object))
         return false;
     for (size_t i = 0; i < 3; i++)
@@ -294,13 +294,11 @@ eval_slice(struct eval *ev, const struct node *node, struct value *value_out)
             return false;
     if (object.type == VALUE_UNDEFINED)
         return eval_fail_undefined(ev, object);
-    bool bounds = true;
+    if (object.type != VALUE_STR && !value_is_sequence(object))
+        return eval_fail(ev, EXPR_FAILED_TYPE, "a %s cannot be sliced", value_type_name(object));
     for (size_t i = 0; i < 3; i++)
-        bounds = bounds && (parts[i].type == VALUE_NONE || value_is_integer(parts[i]));
-    if (!bounds || (object.type != VALUE_STR && !value_is_sequence(object))) {
-        *value_out = eval_missing(STR("slice")); /* Python's TypeError becomes undefined in Jinja */
-        return true;
-    }
+        if (parts[i].type != VALUE_NONE && !value_is_integer(parts[i]))
+            return eval_fail(ev, EXPR_FAILED_TYPE, "a %s cannot bound a slice", value_type_name(parts[i]));
     if (!slice_bounds(ev, parts, value_count(object), &s))
         return false;
     if (object.type == VALUE_STR && s.step == 1) { /* the usual case: bytes are shared */

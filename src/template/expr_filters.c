@@ -129,8 +129,10 @@ filter_round(struct call *c, struct value *value_out)
         *value_out = value_float((ceil_it ? ceil(number * scale) : floor(number * scale)) / scale);
     else if (c->subject.type == VALUE_FLOAT)
         *value_out = value_float(round_decimal(number, (int)digits));
+    else if (digits >= 0)
+        *value_out = c->subject.type == VALUE_BOOL ? value_int(c->subject.flag) : c->subject;
     else
-        *value_out = digits >= 0 ? c->subject : value_int((int64_t)round_decimal(number, (int)digits));
+        *value_out = value_int((int64_t)round_decimal(number, (int)digits));
     return true;
 }
 

@@ -358,7 +358,8 @@ eval_order(struct eval *ev, struct value left, struct value right, int *order_ou
         return true;
     }
     if (left.type == VALUE_STR && right.type == VALUE_STR) {
-        *order_out = str_compare(left.text, right.text);
+        int order = str_compare(left.text, right.text);
+        *order_out = (order > 0) - (order < 0);
         return true;
     }
     if (value_is_sequence(left) && value_is_sequence(right) && is_tuple(left) == is_tuple(right))

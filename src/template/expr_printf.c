@@ -238,7 +238,8 @@ eval_printf(struct eval *ev, struct str format, const struct value *args, size_t
         format = str_skip(format, 1);
         ok = eval_charge(ev, 1) && expand_percent(ev, &b, &format, args, count, &used);
     }
-    bool left_over = ok && used < count && !(count == 1 && value_is_mapping(args[0]));
+    bool may_be_unused = count == 1 && (value_is_mapping(args[0]) || value_is_sequence(args[0]) || args[0].type == VALUE_UNDEFINED);
+    bool left_over = ok && used < count && !may_be_unused;
     if (left_over)
         ok = eval_fail(ev, EXPR_FAILED_TYPE, "there are more values than places in the format");
     if (ok)

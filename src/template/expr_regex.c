@@ -56,6 +56,16 @@ regex_prepare(struct arena *a, struct str pattern)
     return pcre2_compile((PCRE2_SPTR)translated.ptr, translated.len, PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &offset, context);
 }
 
+/* Python's re refuses a missing value by its type, so it counts as a wrong type here too. */
+static bool
+get_subject(struct call *c, struct str *text_out)
+{
+    if (c->subject.type != VALUE_STR)
+        return eval_fail(c->ev, EXPR_FAILED_TYPE, "%s wants text, not a %s", c->what, value_type_name(c->subject));
+    *text_out = c->subject.text;
+    return true;
+}
+
 static bool
 get_pattern(struct call *c, pcre2_code **regex_out)
 {
@@ -118,7 +128,7 @@ filter_regex_search(struct call *c, struct value *value_out)
     pcre2_match_data *data;
     pcre2_match_context *context;
     int groups;
-    if (!call_str(c, c->subject, &text) || !get_pattern(c, &regex) || !prepare(c, regex, &data, &context) ||
+    if (!get_subject(c, &text) || !get_pattern(c, &regex) || !prepare(c, regex, &data, &context) ||
         !run(c, regex, text, 0, 0, data, context, &groups))
         return false;
     *value_out = value_str(STR(""));
@@ -212,7 +222,7 @@ filter_regex_replace(struct call *c, struct value *value_out)
     struct str text, replacement;
     pcre2_code *regex;
     struct buf b;
-    if (!call_str(c, c->subject, &text) || !call_str(c, c->args[1], &replacement) || !get_pattern(c, &regex))
+    if (!get_subject(c, &text) || !call_str(c, c->args[1], &replacement) || !get_pattern(c, &regex))
         return false;
     buf_init(&b, LIMIT_EXPRESSION_RESULT_BYTES);
     if (replace_all(c, &b, regex, text, replacement))

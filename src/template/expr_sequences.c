@@ -17,6 +17,16 @@ begin(struct call *c, struct value_iter *it)
     return true;
 }
 
+/* map, select and their kin take anything that is false for an empty list. */
+static bool
+begin_or_empty(struct call *c, struct value_iter *it)
+{
+    if (value_is_true(c->subject))
+        return begin(c, it);
+    value_iter_init(it, value_undefined());
+    return true;
+}
+
 static bool
 next(struct call *c, struct value_iter *it, struct value *item_out, bool *ok)
 {
@@ -188,7 +198,7 @@ filter_map(struct call *c, struct value *value_out)
     }
     if (++c->ev->depth > LIMIT_VALUE_DEPTH)
         return eval_full(c->ev);
-    bool ok = begin(c, &it) && new_list(c, value_out);
+    bool ok = begin_or_empty(c, &it) && new_list(c, value_out);
     while (ok && (ok = next(c, &it, &item, &more)) && more)
         ok = map_item(c, filter, attribute, item, &mapped) && add(c, *value_out, mapped);
     c->ev->depth--;
@@ -212,7 +222,7 @@ select_items(struct call *c, bool wanted, bool by_attribute, struct value *value
         if (!(test = find_test(name)))
             return eval_fail(c->ev, EXPR_FAILED_UNKNOWN, "there is no test \"%.*s\"", STR_ARG(name));
     }
-    bool ok = begin(c, &it) && new_list(c, value_out);
+    bool ok = begin_or_empty(c, &it) && new_list(c, value_out);
     while (ok && (ok = next(c, &it, &item, &more)) && more) {
         subject = item;
         ok = !by_attribute || get_attribute(c, item, c->args[0], &subject);

@@ -119,6 +119,8 @@ read_number(struct reader *r, struct value *value_out)
     struct str extent = number_extent(r->rest);
     double number;
     r->rest = str_skip(r->rest, extent.len);
+    if (r->rest.len && str_find(STR(" \t\f\n,#\\)]}:"), r->rest.ptr[0]) < 0)
+        return false; /* the usual case: a date */
     if (is_prefixed(extent))
         return !str_contains(extent, STR(".")) && pytext_to_int(r->arena, extent, 0, value_out);
     if (is_decimal_integer(extent))
