@@ -1,7 +1,7 @@
 /*
  * Expressions: text with {{ ... }} and {% ... %}, compiled once, evaluated often.
  *
- * The language is a subset of Jinja as low-code manifests use it (docs/templates.md lists it). The
+ * The language is a subset of Jinja as low-code manifests use it (docs/expressions.md lists it). The
  * result of an evaluation is text that then goes through the reading of a Python literal: "1_000"
  * becomes an integer, "{'a': 1}" a dict, "true" stays text. Callers that want the text as it is say so.
  *
@@ -67,9 +67,14 @@ MUST_USE bool expr_eval_text(const struct expr *e, struct expr_scope *scope, str
 /*
  * For boolean fields: false for the fixed list of false results (empty, "False", "false", "0", "0.0",
  * "{}", "[]", "()"), else true; a result of none or one blank counts as true (manifest-format, section 3).
+ * Looking into something missing (EXPR_FAILED_UNDEFINED) counts as false, which is the reference's default of
+ * a condition. Wrong types fail here; the reference takes the text of the template instead, which is true.
  */
 MUST_USE bool expr_eval_bool(const struct expr *e, struct expr_scope *scope, bool *result_out, struct err *err);
-/* The coercion alone: what a result text becomes. */
+/*
+ * The coercion alone: what a result text becomes. Strings in the result may point into `text`, which must
+ * live as long as they do. Text that is no literal, or too large a one, comes back as it is.
+ */
 struct value value_from_literal(struct arena *a, struct str text);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * Reading an expression: from tokens to a tree, by recursive descent along Jinja's precedence.
+ * Reading an expression: from tokens to a tree. Primaries, look-ups, calls, filters and tests are here,
+ * the operators in expr_parse_operators.c.
  *
  * The text is untrusted: the parser's recursion is counted, and each node carries the depth of its tree,
  * because `a + a + a ...` recurses nowhere here but would when it is evaluated. The first error is kept
@@ -105,8 +106,8 @@ parser_note_assigned(struct parser *p, struct str name)
 
 /* ---- nodes ---- */
 
-static bool
-deepen(struct parser *p, struct node *parent, const struct node *child)
+bool
+parser_deepen(struct parser *p, struct node *parent, const struct node *child)
 {
     if (child && child->depth >= parent->depth)
         parent->depth = child->depth + 1;
@@ -122,12 +123,11 @@ parser_new_node(struct parser *p, enum node_type type, struct node *left, struct
     if (!node)
         return parser_fail(p, "the expression does not fit into memory");
     *node = (struct node){.type = type, .left = left, .right = right, .depth = 1};
-    return deepen(p, node, left) && deepen(p, node, right) ? node : NULL;
+    return parser_deepen(p, node, left) && parser_deepen(p, node, right) ? node : NULL;
 }
 
-/* Arrays grow when their count is a power of two: no size needs to be kept. */
-static void *
-grow_array(struct parser *p, void *items, size_t count, size_t item_bytes)
+void *
+parser_grow(struct parser *p, void *items, size_t count, size_t item_bytes)
 {
     if (count > 0 && (count < 4 || (count & (count - 1)) != 0))
         return items;
@@ -139,8 +139,8 @@ grow_array(struct parser *p, void *items, size_t count, size_t item_bytes)
 bool
 parser_append(struct parser *p, struct node *parent, struct node *item)
 {
-    struct node **items = item ? grow_array(p, parent->items, parent->count, sizeof(*items)) : NULL;
-    if (!items || !deepen(p, parent, item))
+    struct node **items = item ? parser_grow(p, parent->items, parent->count, sizeof(*items)) : NULL;
+    if (!items || !parser_deepen(p, parent, item))
         return false;
     parent->items = items;
     parent->items[parent->count++] = item;
@@ -271,7 +271,7 @@ parse_tuple(struct parser *p, bool in_brackets)
     return tuple;
 }
 
-static struct node *
+struct node *
 parse_primary(struct parser *p)
 {
     switch (p->token.type) {
@@ -302,8 +302,8 @@ parse_keyword(struct parser *p, struct node *call)
     parser_advance(p);
     parser_advance(p);
     struct node *value = parse_condition(p, true);
-    struct named_node *named = value ? grow_array(p, call->named, call->named_count, sizeof(*named)) : NULL;
-    if (!named || !deepen(p, call, value))
+    struct named_node *named = value ? parser_grow(p, call->named, call->named_count, sizeof(*named)) : NULL;
+    if (!named || !parser_deepen(p, call, value))
         return false;
     call->named = named;
     call->named[call->named_count++] = (struct named_node){name, value};
@@ -410,7 +410,7 @@ parse_attribute(struct parser *p, struct node *object)
     return node;
 }
 
-static struct node *
+struct node *
 parse_postfix(struct parser *p, struct node *node)
 {
     while (node && !p->error) {
@@ -507,205 +507,6 @@ parse_filter_chain(struct parser *p, struct node *node, bool first_is_named)
             return node;
     }
     return NULL;
-}
-
-/* ---- operators, from the tightest to the loosest ---- */
-
-static struct node *
-parse_unary(struct parser *p, bool with_filter)
-{
-    struct node *node;
-    if (++p->depth > LIMIT_EXPRESSION_DEPTH)
-        return parser_fail(p, "the expression is nested too deeply");
-    bool negative = parser_at(p, "-");
-    if (negative || parser_at(p, "+")) {
-        parser_advance(p);
-        struct node *operand = parse_unary(p, false);
-        node = operand ? parser_new_node(p, negative ? NODE_NEGATIVE : NODE_POSITIVE, operand, NULL) : NULL;
-    } else {
-        node = parse_primary(p);
-    }
-    node = parse_postfix(p, node);
-    if (node && with_filter)
-        node = parse_filter_chain(p, node, false);
-    p->depth--;
-    return node;
-}
-
-struct level {
-    const char *text;
-    enum operator operator;
-};
-
-/* One level of left-associative operators above `next`. */
-static struct node *
-parse_level(struct parser *p, const struct level *level, size_t count, struct node *(*next)(struct parser *))
-{
-    struct node *left = next(p);
-    while (left && !p->error) {
-        size_t i = 0;
-        while (i < count && !parser_at(p, level[i].text))
-            i++;
-        if (i == count)
-            return left;
-        parser_advance(p);
-        struct node *right = next(p);
-        left = right ? parser_new_node(p, NODE_ARITHMETIC, left, right) : NULL;
-        if (left)
-            left->operator = level[i].operator;
-    }
-    return NULL;
-}
-
-static struct node *
-parse_filtered_unary(struct parser *p)
-{
-    return parse_unary(p, true);
-}
-
-static struct node *
-parse_power(struct parser *p)
-{
-    static const struct level level[] = {{"**", OPERATOR_POWER}};
-    return parse_level(p, level, ARRAY_LEN(level), parse_filtered_unary);
-}
-
-static struct node *
-parse_product(struct parser *p)
-{
-    static const struct level level[] = {{"*", OPERATOR_MULTIPLY}, {"/", OPERATOR_DIVIDE},
-                                         {"//", OPERATOR_FLOOR_DIVIDE}, {"%", OPERATOR_MODULO}};
-    return parse_level(p, level, ARRAY_LEN(level), parse_power);
-}
-
-static struct node *
-parse_concat(struct parser *p)
-{
-    struct node *first = parse_product(p);
-    if (!first || !parser_at(p, "~"))
-        return first;
-    struct node *concat = parser_new_node(p, NODE_CONCAT, NULL, NULL);
-    if (!concat || !parser_append(p, concat, first))
-        return NULL;
-    while (parser_skip(p, "~"))
-        if (!parser_append(p, concat, parse_product(p)))
-            return NULL;
-    return concat;
-}
-
-static struct node *
-parse_sum(struct parser *p)
-{
-    static const struct level level[] = {{"+", OPERATOR_ADD}, {"-", OPERATOR_SUBTRACT}};
-    return parse_level(p, level, ARRAY_LEN(level), parse_concat);
-}
-
-/* Takes a comparison operator; false when there is none. */
-static bool
-take_comparison(struct parser *p, enum operator *operator_out)
-{
-    static const struct level level[] = {{"==", OPERATOR_EQUAL}, {"!=", OPERATOR_NOT_EQUAL},
-                                         {"<", OPERATOR_LESS}, {"<=", OPERATOR_LESS_EQUAL},
-                                         {">", OPERATOR_GREATER}, {">=", OPERATOR_GREATER_EQUAL}};
-    for (size_t i = 0; i < ARRAY_LEN(level); i++)
-        if (parser_skip(p, level[i].text)) {
-            *operator_out = level[i].operator;
-            return true;
-        }
-    *operator_out = parser_at_name(p, "in") ? OPERATOR_IN : OPERATOR_NOT_IN;
-    if (parser_at_name(p, "not")) {
-        struct token next = parser_peek(p);
-        if (next.type != TOKEN_NAME || !str_eq_c(next.text, "in"))
-            return false;
-        parser_advance(p);
-    }
-    if (!parser_at_name(p, "in"))
-        return false;
-    parser_advance(p);
-    return true;
-}
-
-static struct node *
-parse_compare(struct parser *p)
-{
-    struct node *left = parse_sum(p), *compare = NULL;
-    enum operator operator;
-    while (left && !p->error && take_comparison(p, &operator)) {
-        if (!compare)
-            compare = parser_new_node(p, NODE_COMPARE, left, NULL);
-        enum operator *operators =
-            compare ? grow_array(p, compare->operators, compare->count, sizeof(*operators)) : NULL;
-        if (!operators)
-            return NULL;
-        compare->operators = operators;
-        compare->operators[compare->count] = operator;
-        if (!parser_append(p, compare, parse_sum(p)))
-            return NULL;
-    }
-    return compare && left ? compare : left;
-}
-
-static struct node *
-parse_not(struct parser *p)
-{
-    if (!parser_at_name(p, "not"))
-        return parse_compare(p);
-    if (++p->depth > LIMIT_EXPRESSION_DEPTH)
-        return parser_fail(p, "the expression is nested too deeply");
-    parser_advance(p);
-    struct node *operand = parse_not(p);
-    p->depth--;
-    return operand ? parser_new_node(p, NODE_NOT, operand, NULL) : NULL;
-}
-
-static struct node *
-parse_words(struct parser *p, const char *word, enum node_type type, struct node *(*next)(struct parser *))
-{
-    struct node *left = next(p);
-    while (left && !p->error && parser_at_name(p, word)) {
-        parser_advance(p);
-        struct node *right = next(p);
-        left = right ? parser_new_node(p, type, left, right) : NULL;
-    }
-    return p->error ? NULL : left;
-}
-
-static struct node *
-parse_and(struct parser *p)
-{
-    return parse_words(p, "and", NODE_AND, parse_not);
-}
-
-static struct node *
-parse_or(struct parser *p)
-{
-    return parse_words(p, "or", NODE_OR, parse_and);
-}
-
-struct node *
-parse_condition(struct parser *p, bool with_inline_if)
-{
-    if (++p->depth > LIMIT_EXPRESSION_DEPTH)
-        return parser_fail(p, "the expression is nested too deeply");
-    struct node *value = parse_or(p);
-    while (value && with_inline_if && parser_at_name(p, "if")) {
-        parser_advance(p);
-        struct node *test = parse_or(p), *otherwise = NULL;
-        if (!test)
-            return NULL;
-        bool has_else = parser_at_name(p, "else");
-        if (has_else) {
-            parser_advance(p);
-            otherwise = parse_condition(p, true);
-        }
-        value = has_else && !otherwise ? NULL : parser_new_node(p, NODE_CONDITION, value, test);
-        if (value && !deepen(p, value, otherwise))
-            return NULL;
-        if (value)
-            value->third = otherwise;
-    }
-    p->depth--;
-    return p->error ? NULL : value;
 }
 
 struct node *

@@ -174,6 +174,12 @@ bool parser_note_name(struct parser *p, struct str name);
 bool parser_note_assigned(struct parser *p, struct str name);
 struct node *parser_new_node(struct parser *p, enum node_type type, struct node *left, struct node *right);
 bool parser_append(struct parser *p, struct node *parent, struct node *item);
+/* The parent is deeper than its child; false past the limit. */
+bool parser_deepen(struct parser *p, struct node *parent, const struct node *child);
+/* Room for one more of `count` items: an array grows when its count is a power of two, so no size is kept. */
+void *parser_grow(struct parser *p, void *items, size_t count, size_t item_bytes);
+struct node *parse_primary(struct parser *p);
+struct node *parse_postfix(struct parser *p, struct node *node);
 struct node *parse_expression(struct parser *p);              /* may be a bare tuple */
 struct node *parse_condition(struct parser *p, bool with_inline_if);
 struct node *parse_filter_chain(struct parser *p, struct node *subject, bool first_is_named);
@@ -312,6 +318,9 @@ bool filter_regex_replace(struct call *c, struct value *value_out);
 /* expr_digest.c */
 bool filter_hash(struct call *c, struct value *value_out);
 bool filter_hmac(struct call *c, struct value *value_out);
+/* expr_methods_str.c */
+extern const struct callable str_methods[];
+extern const size_t str_method_count;
 /* expr_sequences.c: filters over sequences */
 extern const struct callable sequence_filters[];
 extern const size_t sequence_filter_count;

@@ -16,7 +16,7 @@ enum value_type {
     VALUE_NONE,
     VALUE_BOOL,
     VALUE_INT,       /* 64 bits; larger integers of JSON stay VALUE_BIGINT */
-    VALUE_BIGINT,    /* its decimal text in `text`: passes through exactly (I-10) */
+    VALUE_BIGINT,    /* its decimal text in `text`: passes through exactly (I-10); none: unsigned bits in `integer` */
     VALUE_FLOAT,     /* `number`; `text` keeps how JSON wrote it, or is empty */
     VALUE_STR,
     VALUE_LIST,      /* made by the expression: `list` */
@@ -32,8 +32,7 @@ struct value_dict;
 
 struct value {
     enum value_type type;
-    bool flag;           /* VALUE_BOOL; VALUE_DATETIME: aware of its zone */
-    bool protected_text; /* a string that must not be coerced (the `string` filter on non-text) */
+    bool flag;           /* VALUE_BOOL; VALUE_DATETIME: aware of its zone; VALUE_DICT: a namespace */
     int32_t offset_s;
     int64_t integer;     /* VALUE_INT; us of the time types */
     int64_t months;      /* VALUE_DURATION */
