@@ -1,3 +1,9 @@
+/*
+ * Manifests as JSON lines: what would be sent, what would come of the answers, what cannot be read.
+ *
+ * Each stream is read by itself, with memory of its own: tokens, caches and errors of one do not reach the
+ * next. Time stands still and waits count as passed, so that two readers can be compared line by line.
+ */
 #include "template/manifest_lines.h"
 
 #include <stdlib.h>
@@ -19,7 +25,9 @@ struct line {
     struct arena page;
     struct buf requests, records;
     size_t request_count, record_count;
-    struct map states;       /* partition -> struct str * */
+    struct map states;       /* partition -> its row */
+    struct reader_state **rows; /* in the order in which they first came */
+    size_t row_count, row_size;
     struct str error;
 };
 
@@ -114,15 +122,34 @@ line_release(struct line *line)
     arena_release(&line->arena);
 }
 
+static struct reader_state *
+row_of(struct line *line, struct str partition)
+{
+    struct reader_state *row = map_get(&line->states, partition);
+    if (row)
+        return row;
+    if (line->row_count == line->row_size) {
+        size_t size = line->row_size ? line->row_size * 2 : 16;
+        void *grown = arena_grow(&line->arena, line->rows, line->row_size * sizeof(row), size * sizeof(row));
+        if (!grown)
+            return NULL;
+        line->rows = grown, line->row_size = size;
+    }
+    struct str key = partition.len ? str_copy(&line->arena, partition) : STR("");
+    if (!(row = ARENA_NEW(&line->arena, struct reader_state)) || !key.ptr || !map_put(&line->states, key, row))
+        return NULL;
+    row->partition = key;
+    return line->rows[line->row_count++] = row;
+}
+
 static bool
 keep_states(struct line *line, const struct reader_event *event)
 {
     for (size_t i = 0; i < event->state_count; i++) {
-        struct str *text = ARENA_NEW(&line->arena, struct str);
-        struct str key = str_copy(&line->arena, event->states[i].partition);
-        if (text)
-            *text = str_copy(&line->arena, event->states[i].state);
-        if (!text || !text->ptr || !map_put(&line->states, key.ptr ? key : STR(""), text))
+        struct reader_state *row = row_of(line, event->states[i].partition);
+        if (row)
+            row->state = str_copy(&line->arena, event->states[i].state);
+        if (!row || !row->state.ptr)
             return false;
     }
     return true;
@@ -198,11 +225,10 @@ drive(struct lines *l, struct reader *r, struct exchanges *x, struct line *line)
 static yyjson_val *
 final_state(struct line *line, const struct template_stream *s)
 {
-    size_t count = 0;
-    struct reader_state *rows = ARENA_ARRAY(&line->arena, struct reader_state, line->states.count + 1);
-    for (size_t i = 0; rows && i < line->states.size; i++)
-        if (line->states.entries[i].key.ptr)
-            rows[count++] = (struct reader_state){line->states.entries[i].key, *(struct str *)line->states.entries[i].value};
+    size_t count = line->row_count;
+    struct reader_state *rows = ARENA_ARRAY(&line->arena, struct reader_state, count + 1);
+    for (size_t i = 0; rows && i < count; i++)
+        rows[i] = *line->rows[i];
     return rows && s->info.incremental && count ? state_blob(&line->arena, rows, count, s->router != NULL) : NULL;
 }
 
