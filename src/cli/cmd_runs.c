@@ -121,7 +121,26 @@ cmd_runs(struct cli *cli)
 
 /* ---- logs ---- */
 
-/* "12:00:01 info  contacts page 3: ..." from one line of NDJSON; as it is, where it has no such members. */
+/* What a line tells besides its message: " page=3 received=15". Zeros say nothing. */
+static void
+print_members(struct cli *cli, yyjson_val *line)
+{
+    static const char *const shown[] = {"time", "level", "message", "stream"};
+    size_t index, max;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(line, index, max, key, value) {
+        bool skip = yyjson_is_null(value);
+        for (size_t i = 0; i < ARRAY_LEN(shown); i++)
+            skip = skip || str_eq_c(json_str(key), shown[i]);
+        struct str text = yyjson_is_str(value) ? json_str(value) : json_to_text(cli->arena, value);
+        if (skip || str_eq(text, STR("0")))
+            continue;
+        printf(" %.*s=", STR_ARG(json_str(key)));
+        out_text(text);
+    }
+}
+
+/* "12:00:01 info  contacts: page page=3 received=15" from one line of NDJSON; as it is, where it has no such members. */
 static void
 print_line(struct cli *cli, struct str line)
 {
@@ -138,6 +157,7 @@ print_line(struct cli *cli, struct str line)
     if (stream.len)
         printf("%.*s: ", STR_ARG(stream));
     out_text(message);
+    print_members(cli, value);
     putchar('\n');
 }
 

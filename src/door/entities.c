@@ -232,7 +232,7 @@ read_one(struct db *db, void *ctx, struct err *err)
 {
     struct one *o = ctx;
     struct request *r = o->request;
-    enum row row = store_record_get(db, r->arena, r->tenant.id, entity_kind(r), request_param(r, 0), &o->record, err);
+    enum row row = store_record_get(db, r->arena, r->tenant.id, entity_kind(r), request_path_param(r, 0), &o->record, err);
     o->found = row == ROW_FOUND;
     if (row != ROW_FOUND)
         return row == ROW_NONE;
@@ -278,7 +278,7 @@ bool
 entities_get(struct request *r, struct err *err)
 {
     struct one o = {.request = r};
-    if (uuid_is_valid(request_param(r, 0)) && !store_read(request_parts(r)->store, read_one, &o, err))
+    if (uuid_is_valid(request_path_param(r, 0)) && !store_read(request_parts(r)->store, read_one, &o, err))
         return false;
     if (!o.found)
         return err_set(err, E_NOT_FOUND, NULL);

@@ -22,7 +22,7 @@ health_live(struct request *r, struct err *err)
     json_add_c(&w, "version", TIDEMARK_VERSION);
     json_add_c(&w, "uptime", duration_format(clock_wall_us(r->door->parts.clock) - r->door->started_us, text));
     json_end_object(&w);
-    return reply_text(r, 200, "application/json; charset=utf-8", err);
+    return reply_body(r, 200, "application/json; charset=utf-8", err);
 }
 
 /* One sentence, or NULL when all is well. */
@@ -50,7 +50,7 @@ health_ready(struct request *r, struct err *err)
     json_add_c(&w, "database", health.engine);
     json_add_i64(&w, "schemaVersion", health.schema_version);
     json_end_object(&w);
-    return reply_text(r, why ? 503 : 200, "application/json; charset=utf-8", err);
+    return reply_body(r, why ? 503 : 200, "application/json; charset=utf-8", err);
 }
 
 static void
@@ -168,5 +168,5 @@ health_metrics(struct request *r, struct err *err)
     write_engine_metrics(b, r->door->parts.engine);
     write_http_metrics(b, r->door);
     write_process_metrics(b, r->door);
-    return reply_text(r, 200, METRICS_TYPE, err);
+    return reply_body(r, 200, METRICS_TYPE, err);
 }

@@ -62,7 +62,7 @@ replay(struct request *r, struct keyring *keys, const struct idempotency *i, con
     buf_clear(&r->reply.body);
     bool ok = buf_add(&r->reply.body, body);
     secret_release(&opened);
-    reply_header(r, "Idempotency-Replayed", STR("true"));
+    reply_add_header(r, "Idempotency-Replayed", STR("true"));
     return ok || err_no_memory(err);
 }
 

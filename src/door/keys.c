@@ -82,7 +82,7 @@ keys_list(struct request *r, struct err *err)
         json_end_object(w);
     }
     json_end_array(w);
-    struct str next = k.count == k.limit ? cursor_text(r->arena, k.rows[k.count - 1].id) : STR_NONE;
+    struct str next = k.count == k.limit ? list_cursor_text(r->arena, k.rows[k.count - 1].id) : STR_NONE;
     return reply_end_list(r, &paging, -1, next, err);
 }
 
@@ -178,6 +178,6 @@ revoke(struct db *db, void *ctx, struct err *err)
 bool
 keys_revoke(struct request *r, struct err *err)
 {
-    struct keys k = {.request = r, .uuid = request_param(r, 0)};
+    struct keys k = {.request = r, .uuid = request_path_param(r, 0)};
     return store_write(request_parts(r)->store, revoke, &k, err) && reply_empty(r, 204);
 }

@@ -8,7 +8,7 @@
 #define CURSOR_PREFIX "t1:"
 
 struct str
-request_param(const struct request *r, size_t index)
+request_path_param(const struct request *r, size_t index)
 {
     return index < r->match.param_count ? r->match.params[index] : STR_NONE;
 }
@@ -82,7 +82,7 @@ request_query_time(const struct request *r, const char *name, int64_t *us_out, s
 }
 
 struct str
-cursor_text(struct arena *a, int64_t position)
+list_cursor_text(struct arena *a, int64_t position)
 {
     struct buf b;
     char plain[32];
@@ -95,7 +95,7 @@ cursor_text(struct arena *a, int64_t position)
 }
 
 bool
-cursor_parse(struct arena *a, struct str text, int64_t *position_out)
+list_cursor_parse(struct arena *a, struct str text, int64_t *position_out)
 {
     struct str plain;
     if (text.len > 64 || !base64_decode(a, text, BASE64_URL, &plain) || !str_starts(plain, STR(CURSOR_PREFIX)))
@@ -111,7 +111,7 @@ request_paging(const struct request *r, int64_t limit_otherwise, struct paging *
         !request_query_i64(r, "limit", 1, LIMIT_LIST_MAX, limit_otherwise, &p.limit, err))
         return false;
     struct str cursor = request_query(r, "cursor");
-    if (!str_is_none(cursor) && !cursor_parse(r->arena, cursor, &p.after))
+    if (!str_is_none(cursor) && !list_cursor_parse(r->arena, cursor, &p.after))
         return query_fault("cursor", "is not one that this server gave: take it from meta.nextCursor", err);
     p.offset = p.after ? 0 : (size_t)((p.page - 1) * p.limit);
     *paging_out = p;
@@ -342,7 +342,7 @@ reply_empty(struct request *r, int status)
 }
 
 bool
-reply_text(struct request *r, int status, const char *type, struct err *err)
+reply_body(struct request *r, int status, const char *type, struct err *err)
 {
     r->reply.status = status;
     r->reply.type = type;
@@ -350,7 +350,7 @@ reply_text(struct request *r, int status, const char *type, struct err *err)
 }
 
 void
-reply_header(struct request *r, const char *name, struct str value)
+reply_add_header(struct request *r, const char *name, struct str value)
 {
     http_reply_header(r->x, name, value);
 }

@@ -70,7 +70,7 @@ const struct door_parts *request_parts(const struct request *r);
 /* ---- reading ---- */
 
 /* The :parameters of the route, in order. */
-struct str request_param(const struct request *r, size_t index);
+struct str request_path_param(const struct request *r, size_t index);
 /* A parameter of the query; STR_NONE when it is missing. */
 struct str request_query(const struct request *r, const char *name);
 /* E_VALIDATION_FAILED names the parameter. A missing one gives `otherwise`; an empty one is a bad value. */
@@ -88,8 +88,8 @@ struct paging {
 };
 MUST_USE bool request_paging(const struct request *r, int64_t limit_otherwise, struct paging *paging_out, struct err *err);
 /* An opaque cursor for the place behind `position` (> 0). */
-struct str cursor_text(struct arena *a, int64_t position);
-MUST_USE bool cursor_parse(struct arena *a, struct str text, int64_t *position_out);
+struct str list_cursor_text(struct arena *a, int64_t position);
+MUST_USE bool list_cursor_parse(struct arena *a, struct str text, int64_t *position_out);
 
 /*
  * Members of the body. A missing or null one gives STR_NONE, -1, NULL; another type is
@@ -126,7 +126,7 @@ struct json_writer *reply_object(struct request *r, int status);
 bool reply_object_end(struct request *r, struct err *err);
 bool reply_empty(struct request *r, int status);
 /* A body of another kind: append to r->reply.body, then give its type. */
-bool reply_text(struct request *r, int status, const char *type, struct err *err);
-void reply_header(struct request *r, const char *name, struct str value);
+bool reply_body(struct request *r, int status, const char *type, struct err *err);
+void reply_add_header(struct request *r, const char *name, struct str value);
 
 #endif

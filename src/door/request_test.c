@@ -73,7 +73,7 @@ test_a_cursor_comes_back_as_the_place_it_was_made_of(void **state)
     static const int64_t places[] = {1, 42, INT64_MAX};
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
         int64_t place;
-        assert_true(cursor_parse(&arena, cursor_text(&arena, places[i]), &place));
+        assert_true(list_cursor_parse(&arena, list_cursor_text(&arena, places[i]), &place));
         assert_int_equal(place, places[i]);
     }
 }

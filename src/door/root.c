@@ -23,5 +23,5 @@ bool
 root_page(struct request *r, struct err *err)
 {
     buf_addf(&r->reply.body, page, TIDEMARK_VERSION, request_parts(r)->sandbox ? " (sandbox)" : "");
-    return reply_text(r, 200, "text/html; charset=utf-8", err);
+    return reply_body(r, 200, "text/html; charset=utf-8", err);
 }

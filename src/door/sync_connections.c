@@ -48,7 +48,7 @@ connections_list(struct request *r, struct err *err)
     }
     json_end_array(w);
     bool more = p.count == (size_t)paging.limit;
-    struct str next = more ? cursor_text(r->arena, p.rows[p.count - 1].id) : STR_NONE;
+    struct str next = more ? list_cursor_text(r->arena, p.rows[p.count - 1].id) : STR_NONE;
     return reply_end_list(r, &paging, p.total, next, err);
 }
 
@@ -140,7 +140,7 @@ bool
 connections_get(struct request *r, struct err *err)
 {
     struct connection connection;
-    if (!find_connection(r, request_param(r, 0), &connection, err))
+    if (!find_connection(r, request_path_param(r, 0), &connection, err))
         return false;
     struct json_writer *w = reply_begin(r, 200);
     return view_connection_whole(r, w, &connection, err) && reply_end(r, err);
@@ -154,7 +154,7 @@ connections_change(struct request *r, struct err *err)
     int test;
     if (!read_change(r, &change, err) || !request_query_bool(r, "test", &test, err))
         return false;
-    if (!engine_connection_change(request_parts(r)->engine, r->arena, r->tenant.id, request_param(r, 0), &change,
+    if (!engine_connection_change(request_parts(r)->engine, r->arena, r->tenant.id, request_path_param(r, 0), &change,
                                   test != 0, &connection, err))
         return false;
     struct json_writer *w = reply_begin(r, 200);
@@ -167,7 +167,7 @@ connections_delete(struct request *r, struct err *err)
     int purge;
     if (!request_query_bool(r, "purge", &purge, err))
         return false;
-    if (!engine_connection_delete(request_parts(r)->engine, r->tenant.id, request_param(r, 0), purge == 1, err))
+    if (!engine_connection_delete(request_parts(r)->engine, r->tenant.id, request_path_param(r, 0), purge == 1, err))
         return false;
     return reply_empty(r, 204);
 }
@@ -176,7 +176,7 @@ bool
 connections_test(struct request *r, struct err *err)
 {
     struct connection connection;
-    if (!engine_connection_test(request_parts(r)->engine, r->arena, r->tenant.id, request_param(r, 0), &connection, err))
+    if (!engine_connection_test(request_parts(r)->engine, r->arena, r->tenant.id, request_path_param(r, 0), &connection, err))
         return false;
     struct json_writer *w = reply_object(r, 200);
     json_add_str(w, "id", connection.uuid);

@@ -41,7 +41,7 @@ deletes_list(struct request *r, struct err *err)
 {
     struct paging paging;
     struct run run;
-    if (!request_paging(r, LIMIT_OTHERWISE, &paging, err) || !find_run(r, request_param(r, 0), &run, err))
+    if (!request_paging(r, LIMIT_OTHERWISE, &paging, err) || !find_run(r, request_path_param(r, 0), &run, err))
         return false;
     struct held h = {.request = r, .run = run.id, .after = paging.after, .limit = (size_t)paging.limit,
                      .skip = paging.offset};
@@ -59,7 +59,7 @@ deletes_list(struct request *r, struct err *err)
         json_end_object(w);
     }
     json_end_array(w);
-    struct str next = h.count == h.limit ? cursor_text(r->arena, h.rows[h.count - 1].map) : STR_NONE;
+    struct str next = h.count == h.limit ? list_cursor_text(r->arena, h.rows[h.count - 1].map) : STR_NONE;
     return reply_end_list(r, &paging, h.total, next, err);
 }
 
@@ -68,7 +68,7 @@ deletes_confirm(struct request *r, struct err *err)
 {
     struct run run;
     int64_t deleted;
-    if (!find_run(r, request_param(r, 0), &run, err) ||
+    if (!find_run(r, request_path_param(r, 0), &run, err) ||
         !engine_deletes_confirm(request_parts(r)->engine, r->tenant.id, run.uuid, &deleted, err))
         return false;
     struct json_writer *w = reply_object(r, 200);

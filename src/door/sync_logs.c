@@ -90,10 +90,10 @@ static bool
 reply_batch(struct request *r, struct log_stream *s, struct err *err)
 {
     bool ok = store_read(s->store, read_batch, s, err) && append_batch(s, &r->reply.body);
-    reply_header(r, "X-Log-Position", str_format(r->arena, "%lld", (long long)s->after));
-    reply_header(r, "X-Log-Complete", s->ended && s->count == 0 ? STR("true") : STR("false"));
+    reply_add_header(r, "X-Log-Position", str_format(r->arena, "%lld", (long long)s->after));
+    reply_add_header(r, "X-Log-Complete", s->ended && s->count == 0 ? STR("true") : STR("false"));
     done(s);
-    return ok && reply_text(r, 200, NDJSON_TYPE, err);
+    return ok && reply_body(r, 200, NDJSON_TYPE, err);
 }
 
 bool
@@ -103,7 +103,7 @@ runs_logs(struct request *r, struct err *err)
     int64_t after;
     struct run run;
     if (!request_query_bool(r, "follow", &follow, err) ||
-        !request_query_i64(r, "after", 0, INT64_MAX, -1, &after, err) || !find_run(r, request_param(r, 0), &run, err))
+        !request_query_i64(r, "after", 0, INT64_MAX, -1, &after, err) || !find_run(r, request_path_param(r, 0), &run, err))
         return false;
     struct log_stream *s = stream_new(r, &run, after < 0 ? 0 : after, follow == 1);
     if (!s)

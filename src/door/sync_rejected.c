@@ -54,7 +54,7 @@ rejected_list(struct request *r, struct err *err)
 {
     struct connection connection;
     struct page_of p = {.request = r, .stream_name = request_query(r, "stream")};
-    if (!request_paging(r, LIMIT_OTHERWISE, &p.paging, err) || !find_connection(r, request_param(r, 0), &connection, err))
+    if (!request_paging(r, LIMIT_OTHERWISE, &p.paging, err) || !find_connection(r, request_path_param(r, 0), &connection, err))
         return false;
     p.connection = connection.id;
     if (!store_read(request_parts(r)->store, read_page, &p, err))
@@ -65,7 +65,7 @@ rejected_list(struct request *r, struct err *err)
         write_row(w, &p.rows[i]);
     json_end_array(w);
     bool more = p.count == (size_t)p.paging.limit;
-    struct str next = more ? cursor_text(r->arena, p.rows[p.count - 1].id) : STR_NONE;
+    struct str next = more ? list_cursor_text(r->arena, p.rows[p.count - 1].id) : STR_NONE;
     return reply_end_list(r, &p.paging, p.total, next, err);
 }
 
@@ -76,7 +76,7 @@ rejected_replay(struct request *r, struct err *err)
     struct replay_counts counts;
     struct connection connection;
     if (!request_body_str(r, "stream", LIMIT_NAME_BYTES, &stream, err) ||
-        !find_connection(r, request_param(r, 0), &connection, err))
+        !find_connection(r, request_path_param(r, 0), &connection, err))
         return false;
     if (!engine_rejected_replay(request_parts(r)->engine, r->tenant.id, connection.uuid, stream, &counts, err))
         return false;

@@ -104,7 +104,7 @@ wait_wanted_ms(struct request *r)
 {
     int64_t wait_ms = prefer_wait_ms(http_header_get(&r->x->headers, "Prefer"), WAIT_MAX_MS);
     if (wait_ms >= 0) {
-        reply_header(r, "Preference-Applied",
+        reply_add_header(r, "Preference-Applied",
                      wait_ms ? str_format(r->arena, "wait=%lld", (long long)(wait_ms / 1000)) : STR("respond-async"));
         return wait_ms;
     }
@@ -118,7 +118,7 @@ connection_sync(struct request *r, struct err *err)
     struct run run;
     if (!read_run(r, &ask, err))
         return false;
-    ask.connection = request_param(r, 0);
+    ask.connection = request_path_param(r, 0);
     ask.provider = STR_NONE;
     struct engine *engine = request_parts(r)->engine;
     if (!engine_run_start(engine, r->arena, r->tenant.id, &ask, &run, err))

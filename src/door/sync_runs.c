@@ -66,7 +66,7 @@ runs_list(struct request *r, struct err *err)
     }
     json_end_array(w);
     bool more = p.count == (size_t)paging.limit;
-    struct str next = more ? cursor_text(r->arena, p.rows[p.count - 1].id) : STR_NONE;
+    struct str next = more ? list_cursor_text(r->arena, p.rows[p.count - 1].id) : STR_NONE;
     return reply_end_list(r, &paging, p.total, next, err);
 }
 
@@ -87,7 +87,7 @@ read_detail(struct db *db, void *ctx, struct err *err)
 {
     struct detail *d = ctx;
     struct request *r = d->request;
-    enum row row = store_run_get(db, r->arena, r->tenant.id, request_param(r, 0), &d->run, err);
+    enum row row = store_run_get(db, r->arena, r->tenant.id, request_path_param(r, 0), &d->run, err);
     d->found = row == ROW_FOUND;
     if (row != ROW_FOUND)
         return row == ROW_NONE;
@@ -198,7 +198,7 @@ static bool
 steer(struct request *r, steer_fn *fn, struct err *err)
 {
     struct run run;
-    if (!find_run(r, request_param(r, 0), &run, err) ||
+    if (!find_run(r, request_path_param(r, 0), &run, err) ||
         !fn(request_parts(r)->engine, r->arena, r->tenant.id, run.uuid, &run, err))
         return false;
     struct json_writer *w = reply_object(r, 200);

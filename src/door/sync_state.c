@@ -62,7 +62,7 @@ bool
 state_get(struct request *r, struct err *err)
 {
     struct connection connection;
-    if (!find_connection(r, request_param(r, 0), &connection, err))
+    if (!find_connection(r, request_path_param(r, 0), &connection, err))
         return false;
     struct state_of s = {.request = r, .connection = connection.id};
     if (!store_read(request_parts(r)->store, read_state, &s, err))
@@ -97,7 +97,7 @@ bool
 state_reset(struct request *r, struct err *err)
 {
     struct connection connection;
-    if (!find_connection(r, request_param(r, 0), &connection, err))
+    if (!find_connection(r, request_path_param(r, 0), &connection, err))
         return false;
     struct state_of s = {.request = r, .connection = connection.id, .stream_name = request_query(r, "stream")};
     return store_write(request_parts(r)->store, reset, &s, err) && reply_empty(r, 204);

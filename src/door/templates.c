@@ -64,7 +64,7 @@ templates_list(struct request *r, struct err *err)
 bool
 templates_get(struct request *r, struct err *err)
 {
-    struct template *t = registry_get(request_parts(r)->templates, request_param(r, 0), err);
+    struct template *t = registry_get(request_parts(r)->templates, request_path_param(r, 0), err);
     if (!t)
         return err->code == E_PLATFORM_NOT_SUPPORTED ? err_set(err, E_NOT_FOUND, "There is no template of that name")
                                                      : false;

@@ -63,7 +63,7 @@ tenants_list(struct request *r, struct err *err)
     for (size_t i = 0; i < t.count; i++)
         write_tenant(w, &t.rows[i]);
     json_end_array(w);
-    struct str next = t.count == t.limit ? cursor_text(r->arena, t.rows[t.count - 1].id) : STR_NONE;
+    struct str next = t.count == t.limit ? list_cursor_text(r->arena, t.rows[t.count - 1].id) : STR_NONE;
     return reply_end_list(r, &paging, t.total, next, err);
 }
 
@@ -136,7 +136,7 @@ static bool
 find(struct request *r, struct tenants *t, struct err *err)
 {
     t->request = r;
-    t->named = request_param(r, 0);
+    t->named = request_path_param(r, 0);
     if (!store_read(request_parts(r)->store, read_one, t, err))
         return false;
     return t->found || err_set(err, E_TENANT_NOT_FOUND, NULL);

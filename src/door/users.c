@@ -49,7 +49,7 @@ users_list(struct request *r, struct err *err)
     for (size_t i = 0; i < u.count; i++)
         write_user(w, &u.rows[i]);
     json_end_array(w);
-    struct str next = u.count == u.limit ? cursor_text(r->arena, u.rows[u.count - 1].id) : STR_NONE;
+    struct str next = u.count == u.limit ? list_cursor_text(r->arena, u.rows[u.count - 1].id) : STR_NONE;
     return reply_end_list(r, &paging, -1, next, err);
 }
 
