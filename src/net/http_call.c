@@ -224,6 +224,7 @@ head_end(struct http_call *call)
     int64_t length;
     struct str text = http_header_get(&call->reply.headers, "Content-Length");
     call->head_ended = true;
+    call_tls_head(call);
     if (!str_eq(call->method, STR("HEAD")) && text.ptr && str_to_i64(text, 0, INT64_MAX, &length) &&
         length > (int64_t)call->body_max)
         return err_set(&call->failure, E_PAGE_TOO_LARGE, "The answer is larger than %zu bytes", call->body_max);
@@ -334,11 +335,14 @@ set_method(struct http_call *call)
 {
     CURL *easy = call->easy;
     bool bare = str_is_none(call->body);
-    CURLcode result = CURLE_OK;
+    /* Undoes what the last call left behind; POSTFIELDS makes it a POST, so it comes first. */
+    CURLcode result = curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+    result |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
+    result |= curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     if (str_eq(call->method, STR("HEAD")))
-        return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+        return result | curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     if (bare && str_eq(call->method, STR("GET")))
-        return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        return result;
     bool wants_length = str_eq(call->method, STR("POST")) || str_eq(call->method, STR("PUT")) ||
                         str_eq(call->method, STR("PATCH"));
     if (!bare || wants_length) {
@@ -363,6 +367,7 @@ set_safety(struct http_call *call)
     result |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     result |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     result |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    result |= call_tls_setup(call);
     if (call->client->ca_file)
         result |= curl_easy_setopt(easy, CURLOPT_CAINFO, call->client->ca_file);
     result |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
@@ -392,6 +397,10 @@ set_transfer(struct http_call *call)
     return result | curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 }
 
+/*
+ * Every option is set for every call: handles are used again without curl_easy_reset, which leaves a
+ * broken one behind, and does not say so, when an allocation fails in it.
+ */
 bool
 call_prepare(struct http_call *call)
 {
@@ -477,6 +486,10 @@ call_conclude(struct http_call *call, CURLcode result)
     }
     if (result != CURLE_OK) {
         fail_with_result(call, result);
+        return false;
+    }
+    if (call_tls_is_cut(call)) {
+        call_fail(call, E_BAD_PAGE, "The connection was cut before the answer's end");
         return false;
     }
     if (call->decoding && !http_decoder_finish(&call->decoder, &call->failure)) {

@@ -99,7 +99,7 @@ easy_give(struct http_client *client, CURL *easy)
         curl_easy_cleanup(easy);
         return;
     }
-    curl_easy_reset(easy);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL); /* it goes with the call */
     client->spare[client->spare_count++] = easy;
 }
 
@@ -173,7 +173,6 @@ results_take(struct http_client *client)
         CHECK(call && call->magic == CALL_MAGIC);
         curl_multi_remove_handle(client->multi, easy);
         if (call_conclude(call, result)) {
-            curl_easy_reset(easy);
             if (call_send(client, call))
                 continue;
             call_fail(call, E_NO_MEMORY, NULL);

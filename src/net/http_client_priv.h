@@ -50,6 +50,8 @@ struct http_call {
     size_t header_bytes, header_room;
     struct http_decoder decoder;
     bool decoding;
+    const void *ssl;                 /* of the connection, once the head has come; NULL without TLS */
+    bool farewell;                   /* the vendor ended TLS properly */
     struct buf body_buf;
     int64_t counted_bytes;           /* of body_buf, in the count of all bodies */
     int64_t begun_us, sent_us, first_byte_us, window_us, window_bytes; /* monotonic; 0: not yet */
@@ -93,6 +95,14 @@ void call_fail(struct http_call *call, enum err_code code, const char *words);
 MUST_USE bool call_redirect(struct http_call *call, struct err *err);
 /* The scheme and the shape of the URL. E_ADDRESS_REFUSED. */
 MUST_USE bool call_url_allowed(const struct http_call *call, struct str url, struct err *err);
+
+/* ---- http_tls.c ---- */
+
+/* While preparing; at the end of the answer's head; at the end of the transfer, before the handle is used again. */
+CURLcode call_tls_setup(struct http_call *call);
+void call_tls_head(struct http_call *call);
+/* The body ends by closing, and the line was cut. */
+bool call_tls_is_cut(struct http_call *call);
 
 /* ---- http_client.c ---- */
 
