@@ -166,7 +166,7 @@ serve(struct cli *cli, const struct instance_options *options, struct err *err)
     struct instance *i = instance_start(options, err);
     if (!i)
         return false;
-    if (options->sandbox && !instance_connect_sandbox(i, cli->arena, &syncing, err)) {
+    if ((options->sandbox && !instance_connect_sandbox(i, cli->arena, &syncing, err)) || !instance_announce(i, err)) {
         instance_stop(i);
         return false;
     }

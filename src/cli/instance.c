@@ -296,13 +296,11 @@ start_server(struct instance *i, struct err *err)
 }
 
 /* Where the command line finds this server. */
-static bool
-write_server_file(struct instance *i, struct err *err)
+bool
+instance_announce(struct instance *i, struct err *err)
 {
     struct buf b;
     struct json_writer w;
-    if (!i->options.serve)
-        return true;
     buf_init(&b, SERVER_FILE_BYTES_MAX);
     json_writer_init(&w, &b);
     json_begin_object(&w, NULL);
@@ -336,8 +334,8 @@ instance_start(const struct instance_options *options, struct err *err)
     i->options = *options;
     arena_init(&i->arena, ARENA_BYTES);
     static bool (*const steps[])(struct instance *, struct err *) = {
-        open_store, open_keys, make_first, open_client, open_templates, start_sandbox, start_engine, open_jwt, open_door,
-        start_server, write_server_file,
+        open_store, open_keys, make_first, open_client, open_templates,
+        start_sandbox, start_engine, open_jwt, open_door, start_server,
     };
     for (size_t s = 0; s < ARRAY_LEN(steps); s++)
         if (!steps[s](i, err)) {

@@ -33,6 +33,8 @@ struct instance_info {
 /* NULL with err. Serves requests when it returns. */
 struct instance *instance_start(const struct instance_options *options, struct err *err);
 const struct instance_info *instance_info(const struct instance *i);
+/* Writes the file through which the command line finds this server: when it is ready for callers. */
+MUST_USE bool instance_announce(struct instance *i, struct err *err);
 /*
  * Orderly stop (I-38): no new work, pages finish within their time, leases are released, requests are
  * answered. Accepts NULL. At most INSTANCE_STOP_MS.

@@ -62,14 +62,26 @@ dialect_reason(int status)
     return "Error";
 }
 
-/* One item per fault; a connection to choose from, where that is the question. */
+/* A connection to choose from; the engine's words are "<uuid> (<name>)". */
+static void
+write_choice(struct json_writer *w, struct str words)
+{
+    struct str id, name;
+    bool named = str_cut(words, ' ', &id, &name) && str_starts(name, STR("(")) && str_ends(name, STR(")"));
+    json_add_str(w, "connectionId", id);
+    json_add_str(w, "name", named ? str_slice(name, 1, name.len - 1) : STR_NONE);
+}
+
 static void
 write_item(struct json_writer *w, const struct err *err, const struct err_item *item)
 {
-    bool choice = err->code == E_CONNECTION_AMBIGUOUS;
     json_begin_object(w, NULL);
-    json_add_c(w, choice ? "connectionId" : "pointer", item->pointer);
-    json_add_c(w, choice ? "name" : "message", item->message);
+    if (err->code == E_CONNECTION_AMBIGUOUS) {
+        write_choice(w, str_from_c(item->message));
+    } else {
+        json_add_c(w, "pointer", item->pointer);
+        json_add_c(w, "message", item->message);
+    }
     json_end_object(w);
 }
 

@@ -61,8 +61,8 @@ test_an_ambiguous_connection_lists_the_choices(void **state)
 {
     (void)state;
     err_set(&err, E_CONNECTION_AMBIGUOUS, "choose");
-    err_add_item(&err, STR("uuid-1"), "Support");
-    assert_true(str_ends(written(DIALECT_CORE, false), STR("\"details\":[{\"connectionId\":\"uuid-1\",\"name\":\"Support\"}]}")));
+    err_add_item(&err, STR("/connectionId"), "uuid-1 (Support (Recife))");
+    assert_true(str_ends(written(DIALECT_CORE, false), STR("\"details\":[{\"connectionId\":\"uuid-1\",\"name\":\"Support (Recife)\"}]}")));
 }
 
 static void
