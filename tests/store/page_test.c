@@ -1,0 +1,519 @@
+/*
+ * The page transaction: all or nothing, fenced, counted, and the same on both databases.
+ */
+#include "tests/store/fixture.h"
+
+static int
+group_setup(void **state)
+{
+    (void)state;
+    return fixture_group_setup();
+}
+
+static int
+group_teardown(void **state)
+{
+    (void)state;
+    return fixture_group_teardown();
+}
+
+static int
+setup(void **state)
+{
+    *state = fixture_with_stream();
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    fixture_free(*state);
+    return 0;
+}
+
+static struct run
+claimed_run(struct fixture *f, bool full)
+{
+    struct run run;
+    begin(f);
+    struct run_new ask = {.tenant = f->tenant.id, .connection = f->connection.id, .full = full, .priority = PRIORITY_NORMAL};
+    assert_ok(store_run_create(f->db, &f->arena, &ask, NOW, &run, &f->err), f->err);
+    struct run_claim claim = {STR("node-a/1"), NOW, NOW + 30 * US_PER_S};
+    assert_int_equal(store_run_claim(f->db, &f->arena, &claim, &run, &f->err), ROW_FOUND);
+    struct page_fence fence = run_fence(&run);
+    assert_ok(store_run_streams_init(f->db, &fence, &f->stream.id, 1, NOW, &f->err), f->err);
+    commit(f);
+    return run;
+}
+
+#define PAGE_RECORDS 5
+
+/* One page of records with ids from `first`, e-mails and all, as the engine would write it. */
+struct page {
+    struct fixture *f;
+    struct page_fence fence;
+    int first;
+    int revision;                /* another one changes every record */
+    struct str ids[PAGE_RECORDS], keys[PAGE_RECORDS];
+    struct map_row known[PAGE_RECORDS];
+    struct record_write records[PAGE_RECORDS];
+    struct map_write maps[PAGE_RECORDS];
+    int64_t record_ids[PAGE_RECORDS], map_ids[PAGE_RECORDS];
+};
+
+static void
+page_fill(struct page *p)
+{
+    struct arena *a = &p->f->arena;
+    for (int i = 0; i < PAGE_RECORDS; i++) {
+        int n = p->first + i;
+        p->ids[i] = str_format(a, "ext-%d", n);
+        p->keys[i] = str_format(a, "email:person%d@example.com", n);
+        p->records[i] = (struct record_write){.data = str_format(a, "{\"name\":\"Person %d\",\"email\":\"person%d@example.com\","
+            "\"customFields\":{\"rev\":%d}}", n, n, p->revision), .title = str_format(a, "Person %d", n)};
+        uuid_v7_now(p->records[i].uuid);
+        p->maps[i] = (struct map_write){.external_id = p->ids[i], .raw = STR("\x28\xb5raw")};
+        memset(p->maps[i].fingerprint, 'a' + p->revision, FINGERPRINT_BYTES);
+    }
+}
+
+static bool
+page_insert(struct page *p, struct db *db, struct page_counts *counts, struct err *err)
+{
+    struct fixture *f = p->f;
+    if (!store_records_insert(db, f->tenant.id, f->stream.collection, p->records, PAGE_RECORDS, NOW, err))
+        return false;
+    for (int i = 0; i < PAGE_RECORDS; i++)
+        p->maps[i].record = p->record_ids[i] = p->records[i].record;
+    counts->created = PAGE_RECORDS;
+    return store_match_claim(db, f->tenant.id, f->stream.collection, p->keys, p->record_ids, PAGE_RECORDS, err) &&
+           store_maps_write(db, f->tenant.id, f->stream.id, p->maps, PAGE_RECORDS, NOW, NOW, err);
+}
+
+static bool
+page_update(struct page *p, struct db *db, struct page_counts *counts, struct err *err)
+{
+    struct fixture *f = p->f;
+    for (int i = 0; i < PAGE_RECORDS; i++) {
+        p->records[i].record = p->maps[i].record = p->record_ids[i] = p->known[i].record;
+        p->maps[i].map = p->known[i].map;
+        p->records[i].changed = STR("{\"customFields\":{\"rev\":0}}");
+    }
+    counts->updated = PAGE_RECORDS;
+    struct record_row before[PAGE_RECORDS];
+    return store_records_load(db, &f->arena, f->tenant.id, p->record_ids, PAGE_RECORDS, before, err) &&
+           store_records_update(db, f->tenant.id, f->stream.collection, p->records, PAGE_RECORDS, f->connection.id,
+                                p->fence.run, NOW + 1, err) &&
+           store_maps_write(db, f->tenant.id, f->stream.id, p->maps, PAGE_RECORDS, NOW, NOW + 1, err);
+}
+
+/* A store_fn. */
+static bool
+page_write(struct db *db, void *ctx, struct err *err)
+{
+    struct page *p = ctx;
+    struct fixture *f = p->f;
+    page_fill(p);
+    if (!store_page_fence(db, &p->fence, NOW + 60 * US_PER_S, err) ||
+        !store_map_lookup(db, &f->arena, f->tenant.id, f->stream.id, p->ids, PAGE_RECORDS, p->known, err))
+        return false;
+    struct page_counts counts = {.received = PAGE_RECORDS + 1, .errors = 1, .records_read = PAGE_RECORDS + 1};
+    if (!(p->known[0].map ? page_update(p, db, &counts, err) : page_insert(p, db, &counts, err)))
+        return false;
+    for (int i = 0; i < PAGE_RECORDS; i++)
+        p->map_ids[i] = p->maps[i].map;
+    struct rejected_write rejected = {str_format(&f->arena, "bad-%d", p->first), STR("no e-mail"), STR("{}")};
+    struct str partition = STR(""), watermark = str_format(&f->arena, "{\"updated\":%d}", p->first);
+    struct page_mark mark = {
+        .fence = p->fence, .tenant = f->tenant.id, .connection = f->connection.id, .stream = f->stream.id, .counts = counts,
+        .position = str_format(&f->arena, "{\"page\":%d}", (int)p->fence.page_seq), .token_hash = 7 + (uint64_t)p->first,
+        .declared_total = 100, .partitions = &partition, .states = &watermark, .state_count = 1,
+        .log = log_pack(&f->arena, STR("{\"message\":\"page\"}\n")), .log_lines = 1, .changed_records = p->record_ids,
+        .changed_count = PAGE_RECORDS, .seen_maps = p->map_ids, .seen_count = PAGE_RECORDS, .observed_us = NOW, .now_us = NOW};
+    return store_rejected_write(db, f->tenant.id, f->stream.id, p->fence.run, &rejected, 1, NOW, err) &&
+           store_rejected_clear(db, f->tenant.id, f->stream.id, p->ids, PAGE_RECORDS, err) &&
+           store_page_finish(db, &mark, err);
+}
+
+static void
+write_page(struct fixture *f, struct page_fence fence, int first, int revision)
+{
+    struct page page = {.f = f, .fence = fence, .first = first, .revision = revision};
+    begin(f);
+    assert_ok(page_write(f->db, &page, &f->err), f->err);
+    commit(f);
+}
+
+/* Rows of everything that a page writes: what must be unchanged when it fails, and grow together when not. */
+static int64_t
+everything(struct fixture *f)
+{
+    return sql_number(f, "SELECT (SELECT count(*) FROM records) * 1000000 + (SELECT count(*) FROM entity_map) * 10000"
+                         " + (SELECT count(*) FROM raw) * 1000 + (SELECT count(*) FROM run_pages) * 100"
+                         " + (SELECT count(*) FROM run_logs) + (SELECT count(*) FROM changes) + (SELECT count(*) FROM cursor_state)"
+                         " + (SELECT count(*) FROM rejected_records) + (SELECT count(*) FROM pass_pages)"
+                         " + (SELECT count(*) FROM match_keys) + (SELECT sum(page_seq) + sum(received) FROM runs)"
+                         " + (SELECT sum(records) + sum(rejected) FROM streams)");
+}
+
+/* I-2, I-3 */
+static void
+test_a_page_leaves_records_maps_counters_cursor_log_and_feed_together(void **state)
+{
+    struct fixture *f = *state;
+    struct run run = claimed_run(f, true);
+    write_page(f, run_fence(&run), 1, 0);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM records"), PAGE_RECORDS);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM entity_map"), PAGE_RECORDS);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM raw"), PAGE_RECORDS);
+    assert_int_equal(sql_number(f, "SELECT sum(live) FROM collection_counts"), PAGE_RECORDS);
+    assert_int_equal(sql_number(f, "SELECT records FROM streams"), PAGE_RECORDS);
+    assert_int_equal(sql_number(f, "SELECT rejected FROM streams"), 1);
+    struct run after;
+    begin(f);
+    assert_int_equal(store_run_get(f->db, &f->arena, f->tenant.id, run.uuid, &after, &f->err), ROW_FOUND);
+    assert_int_equal(after.page_seq, 1);
+    assert_int_equal(after.counts.received, PAGE_RECORDS + 1);
+    assert_int_equal(after.counts.created, PAGE_RECORDS);
+    assert_int_equal(after.counts.errors, 1);
+    assert_int_equal(after.declared_total, 100);
+    assert_int_equal(after.log_lines, 1);
+    struct str watermark;
+    assert_int_equal(store_state_get(f->db, &f->arena, f->tenant.id, f->stream.id, STR(""), &watermark, &f->err), ROW_FOUND);
+    assert_str(watermark, "{\"updated\":1}");
+    struct run_stream *streams;
+    size_t count;
+    assert_ok(store_run_streams(f->db, &f->arena, f->tenant.id, run.id, &streams, &count, &f->err), f->err);
+    assert_int_equal(count, 1);
+    assert_str(streams[0].position, "{\"page\":1}");
+    assert_int_equal(streams[0].pages, 1);
+    uint64_t *tokens;
+    assert_ok(store_run_tokens(f->db, &f->arena, f->tenant.id, run.id, f->stream.id, &tokens, &count, &f->err), f->err);
+    assert_int_equal(count, 1);
+    assert_int_equal(tokens[0], 8);
+    struct log_chunk *chunks;
+    assert_ok(store_log_read(f->db, &f->arena, f->tenant.id, run.id, 0, 10, &chunks, &count, &f->err), f->err);
+    assert_int_equal(count, 1);
+    assert_str(chunks[0].lines, "{\"message\":\"page\"}\n");
+    commit(f);
+    begin(f); /* PostgreSQL shows events of transactions that ended before this one began */
+    struct event *events;
+    assert_ok(store_event_read(f->db, &f->arena, f->tenant.id, (struct event_place){0}, 10, &events, &count, &f->err), f->err);
+    assert_int_equal(count, 1);
+    assert_int_equal(events[0].record_count, PAGE_RECORDS);
+    assert_str(events[0].kind, "contacts");
+    commit(f);
+}
+
+static void
+test_an_update_raises_versions_and_keeps_what_was_before(void **state)
+{
+    struct fixture *f = *state;
+    struct run run = claimed_run(f, false);
+    struct page_fence fence = run_fence(&run);
+    write_page(f, fence, 1, 0);
+    fence.page_seq++;
+    write_page(f, fence, 1, 1);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM records WHERE version = 2"), PAGE_RECORDS);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM record_history WHERE version = 1"), PAGE_RECORDS);
+    assert_int_equal(sql_number(f, "SELECT records FROM streams"), PAGE_RECORDS);
+    assert_int_equal(sql_number(f, "SELECT sum(live) FROM collection_counts"), PAGE_RECORDS);
+    assert_int_equal(sql_number(f, "SELECT times FROM rejected_records"), 2);
+    assert_int_equal(sql_number(f, "SELECT rejected FROM streams"), 1);
+    begin(f);
+    struct map_row row;
+    struct str id = STR("ext-1");
+    assert_ok(store_map_lookup(f->db, &f->arena, f->tenant.id, f->stream.id, &id, 1, &row, &f->err), f->err);
+    assert_int_equal(row.fingerprint[0], 'b');
+    assert_false(row.deleted || row.linked || row.erased || row.has_base);
+    struct record_change *changes;
+    size_t count;
+    assert_ok(store_record_history(f->db, &f->arena, f->tenant.id, row.record, 10, &changes, &count, &f->err), f->err);
+    assert_int_equal(count, 1);
+    assert_int_equal(changes[0].connection, f->connection.id);
+    commit(f);
+}
+
+/* I-2: whichever statement fails, nothing of the page is there; and the next try works. */
+static void
+test_a_page_whose_nth_statement_fails_leaves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct run run = claimed_run(f, true);
+    struct page_fence fence = run_fence(&run);
+    write_page(f, fence, 1, 0);
+    fence.page_seq++;
+    struct db_trace trace = {.at = DB_TRACE_STATEMENT};
+    f->db = db_trace_wrap(f->db, &trace);
+    for (int revision = 0; revision < 2; revision++) { /* a page that creates, one that updates */
+        bool failed = true;
+        int64_t before = everything(f);
+        for (int64_t nth = 1; failed; nth++) {
+            struct page page = {.f = f, .fence = fence, .first = revision ? 1 : 100, .revision = revision};
+            atomic_store(&trace.calls, 0);
+            begin(f);
+            atomic_store(&trace.fail_at, nth);
+            failed = !page_write(f->db, &page, &f->err);
+            atomic_store(&trace.fail_at, 0);
+            if (failed)
+                db_rollback(f->db);
+            else
+                commit(f);
+            if (failed)
+                assert_int_equal(everything(f), before);
+            else
+                assert_true(nth > 8);
+        }
+        assert_true(everything(f) != before);
+        fence.page_seq++;
+    }
+}
+
+/* I-14 */
+static void
+test_a_worker_that_lost_its_run_can_write_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct run run = claimed_run(f, false), other;
+    struct page_fence old = run_fence(&run);
+    int64_t later = NOW + 31 * US_PER_S;
+    begin(f);
+    struct run_claim claim = {STR("node-b/1"), later, later + 30 * US_PER_S};
+    assert_int_equal(store_run_claim(f->db, &f->arena, &claim, &other, &f->err), ROW_FOUND);
+    commit(f);
+    assert_int_equal(other.epoch, run.epoch + 1);
+    assert_int_equal(other.crashes, 1);
+    struct page page = {.f = f, .fence = old, .first = 1};
+    struct run_end end = {.state = RUN_SUCCEEDED, .verdict = VERDICT_COMPLETE};
+    enum run_state stopped;
+    begin(f);
+    assert_fails_with(page_write(f->db, &page, &f->err), f->err, E_FENCED);
+    assert_fails_with(store_run_renew(f->db, &old, later, &f->err), f->err, E_FENCED);
+    assert_fails_with(store_run_release(f->db, &old, later, &f->err), f->err, E_FENCED);
+    assert_fails_with(store_run_yield(f->db, &old, later, &f->err), f->err, E_FENCED);
+    assert_fails_with(store_run_park(f->db, &old, later, "RATE_LIMITED", STR_NONE, true, later, &f->err), f->err, E_FENCED);
+    assert_fails_with(store_run_finish(f->db, &old, &end, later, &f->err), f->err, E_FENCED);
+    assert_fails_with(store_run_stop(f->db, &old, later, &stopped, &f->err), f->err, E_FENCED);
+    assert_fails_with(store_run_add_missing(f->db, &old, 1, &f->err), f->err, E_FENCED);
+    assert_fails_with(store_run_stream_end(f->db, &old, f->stream.id, STR_NONE, STR_NONE, later, &f->err), f->err, E_FENCED);
+    commit(f);
+    write_page(f, run_fence(&other), 1, 0);
+    assert_int_equal(sql_number(f, "SELECT crashes FROM runs"), 0);
+}
+
+/* The same page twice, as after a commit whose outcome was unknown: page_seq decides (F9). */
+static void
+test_a_page_that_was_committed_is_refused_the_second_time(void **state)
+{
+    struct fixture *f = *state;
+    struct run run = claimed_run(f, false);
+    write_page(f, run_fence(&run), 1, 0);
+    struct page page = {.f = f, .fence = run_fence(&run), .first = 1};
+    begin(f);
+    assert_fails_with(page_write(f->db, &page, &f->err), f->err, E_FENCED);
+    db_rollback(f->db);
+}
+
+/* I-24 */
+static void
+test_a_page_is_refused_after_a_pause_or_cancel_was_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    struct run run = claimed_run(f, false), after;
+    for (enum run_ask ask = RUN_ASK_PAUSE; ask <= RUN_ASK_CANCEL; ask++) {
+        struct page page = {.f = f, .fence = run_fence(&run), .first = 1};
+        begin(f);
+        assert_ok(store_run_ask(f->db, &f->arena, f->tenant.id, run.uuid, ask, NOW, &after, &f->err), f->err);
+        if (ask == RUN_ASK_RESUME)
+            assert_ok(store_page_fence(f->db, &page.fence, NOW, &f->err), f->err);
+        else
+            assert_fails_with(page_write(f->db, &page, &f->err), f->err, E_CANCELLED);
+        if (ask == RUN_ASK_RESUME)
+            db_rollback(f->db);
+        else
+            commit(f);
+        if (ask == RUN_ASK_RESUME) {
+            begin(f);
+            assert_ok(store_run_ask(f->db, &f->arena, f->tenant.id, run.uuid, ask, NOW, &after, &f->err), f->err);
+            commit(f);
+        }
+    }
+    enum run_state stopped;
+    struct page_fence fence = run_fence(&run);
+    begin(f);
+    assert_ok(store_run_stop(f->db, &fence, NOW, &stopped, &f->err), f->err);
+    commit(f);
+    assert_int_equal(stopped, RUN_CANCELLED);
+}
+
+static void
+test_match_keys_link_one_record_and_become_ambiguous_with_two(void **state)
+{
+    struct fixture *f = *state;
+    struct run run = claimed_run(f, false);
+    write_page(f, run_fence(&run), 1, 0);
+    struct str keys[] = {STR("email:person1@example.com"), STR("email:nobody@example.com"), STR("email:person2@example.com")};
+    int64_t found[3], collection = f->stream.collection;
+    begin(f);
+    assert_ok(store_match_lookup(f->db, f->tenant.id, collection, keys, 3, found, &f->err), f->err);
+    assert_true(found[0] > 0);
+    assert_int_equal(found[1], 0);
+    assert_true(found[2] > 0 && found[2] != found[0]);
+    int64_t other = found[2];
+    assert_ok(store_match_claim(f->db, f->tenant.id, collection, keys, &other, 1, &f->err), f->err);
+    assert_ok(store_match_claim(f->db, f->tenant.id, collection, keys + 2, &other, 1, &f->err), f->err);
+    assert_ok(store_match_lookup(f->db, f->tenant.id, collection, keys, 3, found, &f->err), f->err);
+    assert_int_equal(found[0], -1);
+    assert_int_equal(found[2], other);
+    assert_ok(store_match_release(f->db, f->tenant.id, collection, keys, &other, 1, &f->err), f->err);
+    assert_ok(store_match_release(f->db, f->tenant.id, collection, keys + 2, &other, 1, &f->err), f->err);
+    assert_ok(store_match_lookup(f->db, f->tenant.id, collection, keys, 3, found, &f->err), f->err);
+    assert_int_equal(found[0], -1); /* stays ambiguous */
+    assert_int_equal(found[2], 0);
+    commit(f);
+    begin(f); /* another collection has keys of its own */
+    int64_t elsewhere;
+    assert_ok(store_collection_ensure(f->db, f->tenant.id, STR("leads"), &elsewhere, &f->err), f->err);
+    assert_ok(store_match_lookup(f->db, f->tenant.id, elsewhere, keys, 3, found, &f->err), f->err);
+    assert_int_equal(found[0], 0);
+    commit(f);
+}
+
+static void
+test_a_second_map_of_a_record_makes_both_linked(void **state)
+{
+    struct fixture *f = *state;
+    struct run run = claimed_run(f, false);
+    write_page(f, run_fence(&run), 1, 0);
+    begin(f);
+    struct connection second = {.tenant = f->tenant.id, .template_name = STR("other"), .name = STR("Other"), .enabled = true};
+    assert_ok(store_connection_create(f->db, &f->arena, &second, NOW, &f->err), f->err);
+    struct stream stream;
+    assert_ok(store_stream_ensure(f->db, &f->arena, f->tenant.id, second.id, STR("people"), STR("contacts"), &stream, &f->err),
+              f->err);
+    assert_int_equal(stream.collection, f->stream.collection);
+    struct str id = STR("ext-1"), theirs = STR("theirs-1");
+    struct map_row row;
+    assert_ok(store_map_lookup(f->db, &f->arena, f->tenant.id, f->stream.id, &id, 1, &row, &f->err), f->err);
+    bool has;
+    assert_ok(store_record_has_map_of(f->db, f->tenant.id, row.record, second.id, &has, &f->err), f->err);
+    assert_false(has);
+    struct map_write map = {.record = row.record, .external_id = theirs};
+    assert_ok(store_maps_write(f->db, f->tenant.id, stream.id, &map, 1, NOW, NOW, &f->err), f->err);
+    assert_ok(store_record_has_map_of(f->db, f->tenant.id, row.record, second.id, &has, &f->err), f->err);
+    assert_true(has);
+    assert_ok(store_map_lookup(f->db, &f->arena, f->tenant.id, f->stream.id, &id, 1, &row, &f->err), f->err);
+    assert_true(row.linked);
+    struct base_row *bases;
+    size_t count;
+    assert_ok(store_base_save(f->db, f->tenant.id, row.map, STR("{\"name\":\"x\"}"), &f->err), f->err);
+    assert_ok(store_bases_load(f->db, &f->arena, f->tenant.id, row.record, &bases, &count, &f->err), f->err);
+    assert_int_equal(count, 2);
+    assert_str(bases[0].base, "{\"name\":\"x\"}");
+    assert_true(str_is_none(bases[1].base));
+    struct record_source *sources;
+    assert_ok(store_record_sources(f->db, &f->arena, f->tenant.id, row.record, &sources, &count, &f->err), f->err);
+    assert_int_equal(count, 2);
+    map.deleted = true; /* the other's goes: no longer linked */
+    assert_ok(store_maps_write(f->db, f->tenant.id, stream.id, &map, 1, NOW, NOW, &f->err), f->err);
+    assert_ok(store_map_lookup(f->db, &f->arena, f->tenant.id, f->stream.id, &id, 1, &row, &f->err), f->err);
+    assert_false(row.linked);
+    assert_true(row.has_base);
+    commit(f);
+    assert_int_equal(sql_number(f, "SELECT sum(deleted) FROM streams"), 1);
+    assert_int_equal(sql_number(f, "SELECT sum(records) FROM streams"), PAGE_RECORDS);
+}
+
+/* I-9's mechanism: what a full pass did not see, in batches, and nothing that was touched since. */
+static void
+test_a_full_pass_finds_what_it_did_not_see(void **state)
+{
+    struct fixture *f = *state;
+    struct run run = claimed_run(f, true);
+    struct page_fence fence = run_fence(&run);
+    write_page(f, fence, 1, 0);
+    fence.page_seq++;
+    write_page(f, fence, 50, 0);
+    struct run_end end = {.state = RUN_SUCCEEDED, .verdict = VERDICT_COMPLETE, .moves_last_sync = true};
+    begin(f);
+    assert_ok(store_run_finish(f->db, &fence, &end, NOW, &f->err), f->err);
+    commit(f);
+    int64_t began = NOW + 10 * US_PER_S;
+    struct run second = claimed_run(f, true);
+    fence = run_fence(&second);
+    write_page(f, fence, 50, 0);
+    begin(f);
+    struct id_set *seen = id_set_new();
+    assert_ok(store_delete_seen(f->db, f->tenant.id, second.id, f->stream.id, seen, &f->err), f->err);
+    assert_int_equal(id_set_count(seen), PAGE_RECORDS);
+    struct str after = STR_NONE;
+    struct delete_candidate gone[20];
+    size_t total = 0;
+    do {
+        struct delete_candidate *rows;
+        size_t count;
+        assert_ok(store_delete_candidates(f->db, &f->arena, f->tenant.id, f->stream.id, seen, began, after, 3, &rows, &count,
+                                          &after, &f->err), f->err);
+        for (size_t i = 0; i < count; i++)
+            gone[total++] = rows[i];
+    } while (!str_is_none(after));
+    assert_int_equal(total, PAGE_RECORDS);
+    int64_t live, deleted;
+    assert_ok(store_delete_live_count(f->db, f->tenant.id, f->stream.id, &live, &f->err), f->err);
+    assert_int_equal(live, 2 * PAGE_RECORDS);
+    assert_ok(store_delete_apply(f->db, f->tenant.id, f->stream.id, f->connection.id, second.id, gone, 2, began, NOW,
+                                 &deleted, &f->err), f->err);
+    assert_int_equal(deleted, 2);
+    assert_ok(store_delete_hold(f->db, f->tenant.id, second.id, f->stream.id, gone + 2, 3, began, NOW, &f->err), f->err);
+    commit(f);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM records WHERE deleted_at IS NOT NULL"), 2);
+    assert_int_equal(sql_number(f, "SELECT records FROM streams"), 2 * PAGE_RECORDS - 2);
+    assert_int_equal(sql_number(f, "SELECT sum(deleted) FROM collection_counts"), 2);
+    struct delete_held *held;
+    size_t count;
+    bool more = true;
+    begin(f);
+    assert_ok(store_delete_held(f->db, &f->arena, f->tenant.id, second.id, 0, 10, &held, &count, &live, &f->err), f->err);
+    assert_int_equal(count, 3);
+    assert_int_equal(live, 3);
+    while (more)
+        assert_ok(store_delete_confirm(f->db, f->tenant.id, second.id, NOW + US_PER_S, &deleted, &more, &f->err), f->err);
+    commit(f);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM records WHERE deleted_at IS NOT NULL"), PAGE_RECORDS);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM delete_holds"), 0);
+    id_set_free(seen);
+}
+
+static void
+test_records_are_listed_by_cursor_without_loss_or_repetition(void **state)
+{
+    struct fixture *f = *state;
+    struct run run = claimed_run(f, false);
+    struct page_fence fence = run_fence(&run);
+    for (int i = 0; i < 4; i++, fence.page_seq++)
+        write_page(f, fence, 1 + i * PAGE_RECORDS, 0);
+    for (enum record_order order = RECORD_NEWEST; order <= RECORD_OLDEST; order++) {
+        struct record_filter filter = {.order = order, .limit = 3};
+        struct id_set *seen = id_set_new();
+        do {
+            struct record *rows;
+            size_t count;
+            assert_ok(db_begin_read(f->db, &f->err), f->err);
+            assert_ok(store_record_list(f->db, &f->arena, f->tenant.id, f->stream.collection, &filter, &rows, &count,
+                                        &filter.after, &f->err), f->err);
+            db_rollback(f->db);
+            for (size_t i = 0; i < count; i++) {
+                assert_false(id_set_has(seen, rows[i].id));
+                assert_true(id_set_add(seen, rows[i].id));
+            }
+        } while (filter.after.id);
+        assert_int_equal(id_set_count(seen), 4 * PAGE_RECORDS);
+        id_set_free(seen);
+    }
+    int64_t count;
+    struct record_filter all = {.limit = 1};
+    begin(f);
+    assert_ok(store_record_count(f->db, f->tenant.id, f->stream.collection, &all, 1000, &count, &f->err), f->err);
+    commit(f);
+    assert_int_equal(count, 4 * PAGE_RECORDS);
+}
