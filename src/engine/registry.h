@@ -15,6 +15,11 @@ void registry_free(struct registry *r);
 struct template *registry_get(struct registry *r, struct str name, struct err *err);
 /* Adds or replaces a template from its text (a user's own). */
 MUST_USE bool registry_put(struct registry *r, struct str name, struct str yaml, struct err *err);
+/*
+ * A person's own: every NAME.yaml in the folder is the platform NAME. One that does not load is left out
+ * with a warning in the log. A folder that is not there has none. How many were loaded.
+ */
+size_t registry_load_folder(struct registry *r, const char *path);
 /* Names, sorted; in a. */
 size_t registry_names(struct registry *r, struct arena *a, struct str **names_out);
 

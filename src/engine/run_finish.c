@@ -123,7 +123,7 @@ end_run(struct work *w, struct ending *e)
         return STEP_PARK;
     }
     ok ? w->engine->runs_succeeded++ : w->engine->runs_failed++;
-    log_write(LOG_INFO, "run finished", LOG_S("runId", w->run->uuid), LOG_C("state", run_state_name(e->end.state)),
+    log_write(LOG_INFO, "run finished", LOG_C("state", run_state_name(e->end.state)),
               LOG_C("verdict", run_verdict_name(e->end.verdict)), LOG_S("reason", e->end.verdict_reason));
     engine_changed(w->engine);
     return STEP_PARK;
@@ -173,7 +173,7 @@ work_fail(struct work *w, const struct err *why)
     if (!work_commit_wait(w, &err) && err.code == E_FENCED)
         return STEP_PARK;
     struct ending e = {.end = {.state = RUN_FAILED, .verdict = VERDICT_SUSPICIOUS,
-                               .verdict_reason = str_copy(w->arena, str_from_c(why->message))},
+                               .verdict_reason = work_clean(w, str_from_c(why->message))},
                        .code = why->code};
     return end_run(w, &e);
 }

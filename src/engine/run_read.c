@@ -194,7 +194,8 @@ is_store_code(enum err_code code)
 
 struct failed_stream {
     struct work *work;
-    const struct err *err;
+    enum err_code code;
+    struct str message;
 };
 
 static bool
@@ -202,8 +203,8 @@ stream_failed_write(struct db *db, void *ctx, struct err *err)
 {
     struct failed_stream *f = ctx;
     struct page_fence fence = run_fence(f->work->run);
-    return store_run_stream_end(db, &fence, work_stream(f->work)->context.stream.id, str_from_c(err_name(f->err->code)),
-                                str_from_c(f->err->message), store_now(db), err);
+    return store_run_stream_end(db, &fence, work_stream(f->work)->context.stream.id, str_from_c(err_name(f->code)),
+                                f->message, store_now(db), err);
 }
 
 /* The stream ends here; the others go on unless the trouble is everybody's. */
@@ -212,16 +213,16 @@ stream_failed(struct work *w, const struct err *why)
 {
     struct work_stream *s = work_stream(w);
     struct err err = {0};
-    struct failed_stream f = {w, why};
+    struct failed_stream f = {w, why->code, work_clean(w, str_from_c(why->message))};
     if (!work_commit_wait(w, &err))
         return work_store_failed(w, &err);
     if (is_store_code(why->code))
         return work_store_failed(w, why);
-    work_log(w, LOG_ERROR, err_name(why->code), s->info.name, str_from_c(why->message));
+    work_log(w, LOG_ERROR, err_name(why->code), s->info.name, f.message);
     if (!work_write(w, stream_failed_write, &f, &err))
         return work_store_failed(w, &err);
     s->failed = why->code;
-    s->failed_message = str_copy(w->arena, str_from_c(why->message));
+    s->failed_message = f.message;
     w->step = ends_the_run(why->code) ? STEP_AT_FINISH : STEP_AT_END;
     return STEP_MORE;
 }

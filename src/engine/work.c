@@ -200,6 +200,13 @@ work_commit_wait(struct work *w, struct err *err)
 
 /* ---- handing back ---- */
 
+struct str
+work_clean(struct work *w, struct str text)
+{
+    struct str clean = log_redact(w->arena, text);
+    return str_is_none(clean) ? STR("") : clean;
+}
+
 struct log_append {
     struct work *work;
     struct arena *arena;
@@ -253,7 +260,8 @@ park(struct db *db, void *ctx, struct err *err)
 enum step_result
 work_park(struct work *w, int64_t wait_ms, const char *code, struct str message, bool count_retry)
 {
-    struct hand_back h = {.work = w, .wait_ms = wait_ms, .code = code, .message = message, .count_retry = count_retry};
+    struct hand_back h = {.work = w, .wait_ms = wait_ms, .code = code, .message = work_clean(w, message),
+                          .count_retry = count_retry};
     struct err err = {0};
     work_log(w, LOG_INFO, "waiting", STR_NONE, message);
     bool ok = work_write(w, park, &h, &err);

@@ -106,6 +106,8 @@ struct page_fence work_fence(const struct work *w);
 /* The engine's position: the reader's with what else a stream must remember. In a; STR_NONE: the arena is full. */
 struct str work_position(const struct work_stream *s, struct arena *a, struct str reader_position);
 MUST_USE bool work_position_read(struct work_stream *s, struct arena *a, struct str position, struct err *err);
+/* A vendor's words without our secrets; some quote them back (I-29). In the run's arena. */
+struct str work_clean(struct work *w, struct str text);
 /* One line of the run's log, outside a page. Failures are of no consequence. */
 void work_log(struct work *w, enum log_level level, const char *message, struct str stream, struct str detail);
 

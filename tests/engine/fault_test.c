@@ -57,7 +57,8 @@ test_429_with_retry_after_parks_the_run_and_is_no_failure(void **state)
     assert_state(run, RUN_WAITING);
     assert_str(run.wait_code, "RATE_LIMITED");
     int64_t wait_us = run.not_before_us - clock_wall_us(clock_system());
-    assert_true(wait_us > 50 * US_PER_S && wait_us <= 60 * US_PER_S);
+    if (wait_us < 50 * US_PER_S || wait_us > 70 * US_PER_S)
+        fail_msg("waits %d ms", (int)(wait_us / 1000));
     assert_int_equal(run.retries, 0);
     assert_false(rig_step(rig)); /* not due yet, and no thread waits */
     assert_int_equal(finish(rig, &run, 3), 1);
@@ -212,7 +213,7 @@ test_a_paused_run_goes_on_where_it_stopped(void **state)
     struct rig *rig = *state;
     struct err err = {0};
     struct run run = rig_start(rig, &rig->connection, true), resumed;
-    struct meddle m = {rig, run.uuid, 3, RUN_ASK_PAUSE};
+    struct meddle m = {rig, run.uuid, 4, RUN_ASK_PAUSE};
     rig->vendor.on_request = on_request;
     rig->vendor.on_request_ctx = &m;
     while (rig_step(rig))
@@ -220,7 +221,7 @@ test_a_paused_run_goes_on_where_it_stopped(void **state)
     run = rig_look(rig, run.uuid);
     assert_state(run, RUN_PAUSED);
     int64_t done = run.counts.created;
-    assert_true(done > 0 && done <= 20);
+    assert_true(done >= 10 && done <= 30); /* the first page was stored before the fourth was asked for */
     assert_ok(engine_run_resume(rig->engine, &rig->arena, rig->tenant, run.uuid, &resumed, &err), err);
     while (rig_step(rig))
         ;

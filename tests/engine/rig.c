@@ -426,7 +426,7 @@ void
 rig_make_due(struct rig *rig, const struct run *run)
 {
     struct err err = {0};
-    struct script s = {.sql = str_cstr(&rig->arena, str_format(&rig->arena, "UPDATE runs SET not_before_us = 1 WHERE id = %d",
+    struct script s = {.sql = str_cstr(&rig->arena, str_format(&rig->arena, "UPDATE runs SET not_before = 1 WHERE id = %d",
                                                                (int)run->id))};
     assert_ok(store_write(rig->store, run_script, &s, &err), err);
 }
