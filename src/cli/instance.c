@@ -320,6 +320,9 @@ static bool
 open_templates(struct instance *i, struct err *err)
 {
     i->templates = registry_new(err);
+    struct str own = str_format(&i->arena, "%.*s/templates", STR_ARG(config_text(i->options.config, SETTING_DATA_DIR)));
+    if (i->templates && own.ptr)
+        registry_load_folder(i->templates, own.ptr);
     return i->templates != NULL;
 }
 
