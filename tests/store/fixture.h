@@ -142,7 +142,7 @@ fixture_new(void)
     snprintf(f->folder, sizeof(f->folder), "/tmp/tidemark-store.XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     if (on_postgres())
-        pg_script(fixture_conninfo, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+        pg_script(fixture_conninfo, "SET client_min_messages = error; DROP SCHEMA public CASCADE; CREATE SCHEMA public");
     return f;
 }
 

@@ -6,4 +6,4 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 -- What was done in a tenant, newest first.
 -- @name audit_list
 SELECT id, tenant, actor, action, subject, detail, request_id, address, created_at FROM audit
-WHERE tenant = $1 AND ($2 = 0 OR id < $2) ORDER BY id DESC LIMIT $3
+WHERE tenant = $1 AND (CAST($2 AS BIGINT) = 0 OR id < $2) ORDER BY id DESC LIMIT $3

@@ -36,15 +36,15 @@ SELECT n.id, n.tenant, n.uuid, n.template_name, n.template_version, n.name, n.en
     (SELECT CAST(COALESCE(sum(s.records), 0) AS BIGINT) FROM streams s WHERE s.tenant = n.tenant AND s.connection = n.id),
     n.created_at, n.updated_at, n.created_by
 FROM connections n WHERE (n.tenant = $1 OR $1 = 0) AND n.deleting = 0
-    AND (CAST($2 AS TEXT) IS NULL OR n.template_name = $2) AND ($3 = -1 OR n.enabled = $3)
+    AND (CAST($2 AS TEXT) IS NULL OR n.template_name = $2) AND (CAST($3 AS BIGINT) = -1 OR n.enabled = $3)
     AND (CAST($4 AS TEXT) IS NULL OR n.status = $4)
-    AND ($5 = 0 OR n.id < $5)
+    AND (CAST($5 AS BIGINT) = 0 OR n.id < $5)
 ORDER BY n.id DESC LIMIT $6 OFFSET $7
 
 -- How many there are, by the same filter.
 -- @name connection_total
 SELECT count(*) FROM connections n WHERE (n.tenant = $1 OR $1 = 0) AND n.deleting = 0
-    AND (CAST($2 AS TEXT) IS NULL OR n.template_name = $2) AND ($3 = -1 OR n.enabled = $3)
+    AND (CAST($2 AS TEXT) IS NULL OR n.template_name = $2) AND (CAST($3 AS BIGINT) = -1 OR n.enabled = $3)
     AND (CAST($4 AS TEXT) IS NULL OR n.status = $4)
 
 -- Those whose deletion has begun.
@@ -59,11 +59,11 @@ FROM connections n WHERE n.deleting > 0 ORDER BY n.id
 
 -- What a person may change. Switched off it is disconnected; on again it must be tested.
 -- @name connection_update
-UPDATE connections SET name = $3, enabled = $4, config = $5, account = $6, streams = $7, direction = $8, schedule = $9,
+UPDATE connections SET name = $3, enabled = CAST($4 AS BIGINT), config = $5, account = $6, streams = $7, direction = $8, schedule = $9,
     match = $10, conflict_policy = $11, rules = $12, webhook_trust = $13, webhook_secret = $14, mapping = $15,
     next_run_at = $16, next_full_at = $17, sandbox = $18, updated_at = $19,
-    status = CASE WHEN $4 = 0 THEN 'disconnected' WHEN status = 'disconnected' THEN 'pending' ELSE status END,
-    reconnect_at = CASE WHEN $4 = 0 THEN NULL ELSE reconnect_at END
+    status = CASE WHEN CAST($4 AS BIGINT) = 0 THEN 'disconnected' WHEN status = 'disconnected' THEN 'pending' ELSE status END,
+    reconnect_at = CASE WHEN CAST($4 AS BIGINT) = 0 THEN NULL ELSE reconnect_at END
 WHERE tenant = $1 AND id = $2 AND deleting = 0
 
 -- The result of a test or a run. A disconnected one stays so.

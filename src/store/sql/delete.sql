@@ -34,7 +34,7 @@ SELECT collection FROM streams WHERE tenant = $1 AND id = $2
 
 -- The rows of a pass go; stream 0: of all streams.
 -- @name delete_forget
-DELETE FROM pass_pages WHERE tenant = $1 AND run = $2 AND ($3 = 0 OR stream = $3)
+DELETE FROM pass_pages WHERE tenant = $1 AND run = $2 AND (CAST($3 AS BIGINT) = 0 OR stream = $3)
 
 -- Held back for a person.
 -- @name delete_hold

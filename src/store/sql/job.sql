@@ -44,7 +44,7 @@ WHERE tenant = $1 AND id = $2 AND state IN ('queued', 'active', 'paused')
 -- @name job_list
 SELECT j.id, j.tenant, j.connection, j.uuid, j.name, j.type, j.priority, j.state, j.data, j.options, j.schedule, j.next_at, j.tries,
     j.error_code, j.error_message, j.created_by, j.created_at, j.started_at, j.finished_at, j.updated_at FROM jobs j
-WHERE j.tenant = $1 AND (CAST($2 AS TEXT) IS NULL OR j.state = $2) AND ($3 = 0 OR j.id < $3)
+WHERE j.tenant = $1 AND (CAST($2 AS TEXT) IS NULL OR j.state = $2) AND (CAST($3 AS BIGINT) = 0 OR j.id < $3)
 ORDER BY j.id DESC LIMIT $4 OFFSET $5
 
 -- How many there are, by the same filter, counted to a limit.

@@ -10,8 +10,8 @@ WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $
 
 -- Last use, at most once a minute.
 -- @name key_touch
-UPDATE api_keys SET last_used_at = $3
-WHERE tenant = $1 AND id = $2 AND (last_used_at IS NULL OR last_used_at < $3 - 60000000)
+UPDATE api_keys SET last_used_at = CAST($3 AS BIGINT)
+WHERE tenant = $1 AND id = $2 AND (last_used_at IS NULL OR last_used_at < CAST($3 AS BIGINT) - 60000000)
 
 -- Revokes; the first time stays.
 -- @name key_revoke

@@ -78,8 +78,8 @@ SELECT nextval('records_id_seq') FROM generate_series(1, $1)
 -- @only postgres
 INSERT INTO records (id, tenant, collection, uuid, parent, title, status, occurred_at, version, created_at, updated_at,
     deleted_at, data)
-SELECT u.id, $1, $2, u.uuid, nullif(u.parent, 0), u.title, u.status, nullif(u.occurred_at, 0), 1, $3, $3,
-    CASE WHEN u.deleted = 1 THEN $3 END, u.data::json
+SELECT u.id, $1, $2, u.uuid, nullif(u.parent, 0), u.title, u.status, nullif(u.occurred_at, 0), 1, $3::bigint, $3::bigint,
+    CASE WHEN u.deleted = 1 THEN $3::bigint END, u.data::json
 FROM unnest($4::bigint[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::text[])
     AS u (id, uuid, parent, title, status, occurred_at, deleted, data)
 
@@ -114,7 +114,7 @@ WITH changed AS (
     RETURNING r.id, r.version, u.fields, before.deleted_at IS NOT NULL AS was_deleted, u.deleted = 1 AS is_deleted),
 history AS (
     INSERT INTO record_history (tenant, record, version, connection, run, created_at, fields)
-    SELECT $1, id, version - 1, nullif($3, 0), nullif($4, 0), $2, fields FROM changed WHERE fields IS NOT NULL)
+    SELECT $1, id, version - 1, nullif($3::integer, 0), nullif($4::bigint, 0), $2, fields FROM changed WHERE fields IS NOT NULL)
 SELECT count(*), count(*) FILTER (WHERE was_deleted AND NOT is_deleted), count(*) FILTER (WHERE NOT was_deleted AND is_deleted)
 FROM changed
 
@@ -175,7 +175,7 @@ before AS MATERIALIZED (
 written AS (
     INSERT INTO entity_map (tenant, stream, external_id, record, fingerprint, source_version, observed_at, created_at,
         updated_at, deleted_at, url)
-    SELECT $1, $2, u.external_id, u.record, u.fingerprint, u.version, $3, $4, $4, CASE WHEN u.deleted = 1 THEN $4 END, u.url
+    SELECT $1, $2, u.external_id, u.record, u.fingerprint, u.version, $3::bigint, $4::bigint, $4::bigint, CASE WHEN u.deleted = 1 THEN $4::bigint END, u.url
     FROM incoming u ORDER BY u.external_id
     ON CONFLICT (tenant, stream, external_id) DO UPDATE SET record = excluded.record, fingerprint = excluded.fingerprint,
         source_version = excluded.source_version, observed_at = excluded.observed_at, updated_at = excluded.updated_at,

@@ -30,11 +30,11 @@ SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurr
     r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
-WHERE r.tenant = $1 AND r.collection = $2 AND ($3 = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND ($5 = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
-    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND ($7 = 0 OR r.parent = $7)
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR lower(r.title) LIKE $8 ESCAPE '\')
-    AND ($9 = 0 OR r.uuid < (SELECT b.uuid FROM records b WHERE b.tenant = $1 AND b.id = $9))
+    AND (CAST($9 AS BIGINT) = 0 OR r.uuid < (SELECT b.uuid FROM records b WHERE b.tenant = $1 AND b.id = $9))
 ORDER BY r.uuid DESC LIMIT $10 OFFSET $11
 
 -- The same, oldest first.
@@ -43,11 +43,11 @@ SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurr
     r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
-WHERE r.tenant = $1 AND r.collection = $2 AND ($3 = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND ($5 = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
-    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND ($7 = 0 OR r.parent = $7)
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR lower(r.title) LIKE $8 ESCAPE '\')
-    AND ($9 = 0 OR r.uuid > (SELECT b.uuid FROM records b WHERE b.tenant = $1 AND b.id = $9))
+    AND (CAST($9 AS BIGINT) = 0 OR r.uuid > (SELECT b.uuid FROM records b WHERE b.tenant = $1 AND b.id = $9))
 ORDER BY r.uuid LIMIT $10 OFFSET $11
 
 -- The same by last change, for those who follow along: nothing younger than $13, which a page in flight could overtake.
@@ -56,9 +56,9 @@ SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurr
     r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
-WHERE r.tenant = $1 AND r.collection = $2 AND ($3 = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND ($5 = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
-    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND ($7 = 0 OR r.parent = $7)
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR lower(r.title) LIKE $8 ESCAPE '\')
     AND r.updated_at >= $12 AND (r.updated_at > $12 OR r.id > $9) AND r.updated_at < $13
 ORDER BY r.updated_at, r.id LIMIT $10 OFFSET $11
@@ -66,10 +66,10 @@ ORDER BY r.updated_at, r.id LIMIT $10 OFFSET $11
 -- How many match, counted no further than $9.
 -- @name record_count
 SELECT count(*) FROM (SELECT 1 FROM records r
-WHERE r.tenant = $1 AND r.collection = $2 AND ($3 = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND ($5 = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
-    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND ($7 = 0 OR r.parent = $7)
-    AND (CAST($8 AS text) IS NULL OR lower(r.title) LIKE $8 ESCAPE '\') LIMIT $9) AS some
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
+    AND (CAST($8 AS text) IS NULL OR lower(r.title) LIKE $8 ESCAPE '\') LIMIT $9) AS counted
 
 -- How many there are, from the counters.
 -- @name record_total

@@ -3,12 +3,12 @@
 SELECT r.id, r.stream, r.run, r.uuid, s.name, c.kind, r.external_id, r.reason, r.payload, r.first_at, r.last_at, r.times,
 r.replay_at FROM rejected_records r
 LEFT JOIN streams s ON s.tenant = r.tenant AND s.id = r.stream LEFT JOIN collections c ON c.tenant = r.tenant AND c.id = s.collection
-WHERE r.tenant = $1 AND r.connection = $2 AND ($3 = 0 OR r.stream = $3) AND ($4 = 0 OR r.id < $4)
+WHERE r.tenant = $1 AND r.connection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.stream = $3) AND (CAST($4 AS BIGINT) = 0 OR r.id < $4)
 ORDER BY r.id DESC LIMIT $5 OFFSET $6
 
 -- How many there are.
 -- @name rejected_count
-SELECT count(*) FROM rejected_records WHERE tenant = $1 AND connection = $2 AND ($3 = 0 OR stream = $3)
+SELECT count(*) FROM rejected_records WHERE tenant = $1 AND connection = $2 AND (CAST($3 AS BIGINT) = 0 OR stream = $3)
 
 -- Those that a run rejected, oldest first.
 -- @name rejected_of_run

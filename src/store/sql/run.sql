@@ -58,16 +58,16 @@ SELECT r.id, r.tenant, r.connection, r.job, r.uuid, n.uuid, n.name, n.template_n
     (SELECT CAST(sum(s.declared_last) AS BIGINT) FROM run_streams s WHERE s.tenant = r.tenant AND s.run = r.id),
     r.log_lines, r.log_lines_dropped, r.verdict, r.verdict_reason, r.error_code, r.error_message, r.created_at,
     r.started_at, r.finished_at, r.updated_at
-FROM runs r LEFT JOIN connections n ON n.tenant = r.tenant AND n.id = r.connection WHERE (r.tenant = $1 OR $1 = 0) AND ($2 = 0 OR r.connection = $2) AND ($3 = 0 OR r.job = $3)
-    AND ($4 = 0 OR ($4 & CASE r.state WHEN 'queued' THEN 1 WHEN 'running' THEN 2 WHEN 'waiting' THEN 4 WHEN 'paused' THEN 8
+FROM runs r LEFT JOIN connections n ON n.tenant = r.tenant AND n.id = r.connection WHERE (r.tenant = $1 OR $1 = 0) AND (CAST($2 AS BIGINT) = 0 OR r.connection = $2) AND (CAST($3 AS BIGINT) = 0 OR r.job = $3)
+    AND (CAST($4 AS BIGINT) = 0 OR ($4 & CASE r.state WHEN 'queued' THEN 1 WHEN 'running' THEN 2 WHEN 'waiting' THEN 4 WHEN 'paused' THEN 8
         WHEN 'succeeded' THEN 16 WHEN 'failed' THEN 32 ELSE 64 END) <> 0)
-    AND ($5 = 0 OR r.id < $5)
+    AND (CAST($5 AS BIGINT) = 0 OR r.id < $5)
 ORDER BY r.id DESC LIMIT $6 OFFSET $7
 
 -- How many there are, by the same filter, counted to a limit.
 -- @name run_total
-SELECT count(*) FROM (SELECT 1 FROM runs r WHERE (r.tenant = $1 OR $1 = 0) AND ($2 = 0 OR r.connection = $2) AND ($3 = 0 OR r.job = $3)
-    AND ($4 = 0 OR ($4 & CASE r.state WHEN 'queued' THEN 1 WHEN 'running' THEN 2 WHEN 'waiting' THEN 4 WHEN 'paused' THEN 8
+SELECT count(*) FROM (SELECT 1 FROM runs r WHERE (r.tenant = $1 OR $1 = 0) AND (CAST($2 AS BIGINT) = 0 OR r.connection = $2) AND (CAST($3 AS BIGINT) = 0 OR r.job = $3)
+    AND (CAST($4 AS BIGINT) = 0 OR ($4 & CASE r.state WHEN 'queued' THEN 1 WHEN 'running' THEN 2 WHEN 'waiting' THEN 4 WHEN 'paused' THEN 8
         WHEN 'succeeded' THEN 16 WHEN 'failed' THEN 32 ELSE 64 END) <> 0) LIMIT $5) AS counted
 
 -- Runs by state; tenant 0 is all.
@@ -161,7 +161,7 @@ WHERE state IN ('queued', 'running', 'waiting', 'paused')
 -- The page fence: run, epoch, state, page and wishes in one row, or nothing. A page ends a row of crashes and tries.
 -- @name run_page_fence
 UPDATE runs SET page_seq = $4, lease_until = $5, ready = 0, crashes = 0, retries = 0
-WHERE tenant = $1 AND id = $2 AND epoch = $3 AND state = 'running' AND page_seq = $4 - 1
+WHERE tenant = $1 AND id = $2 AND epoch = $3 AND state = 'running' AND page_seq = CAST($4 AS BIGINT) - 1
     AND pause_asked = 0 AND cancel_asked = 0
 
 -- Why a fence refused.

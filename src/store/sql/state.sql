@@ -6,7 +6,7 @@ SELECT state FROM cursor_state WHERE tenant = $1 AND stream = $2 AND partition_k
 -- @name state_list
 SELECT c.stream, s.name, c.partition_key, c.state, c.updated_at FROM cursor_state c
 JOIN streams s ON s.tenant = c.tenant AND s.id = c.stream
-WHERE c.tenant = $1 AND s.connection = $2 AND ($3 = 0 OR c.stream = $3)
+WHERE c.tenant = $1 AND s.connection = $2 AND (CAST($3 AS BIGINT) = 0 OR c.stream = $3)
     AND (c.stream > $4 OR (c.stream = $4 AND c.partition_key > $5))
 ORDER BY c.stream, c.partition_key LIMIT $6
 
@@ -24,4 +24,4 @@ ON CONFLICT (tenant, stream, partition_key) DO UPDATE SET state = excluded.state
 -- Watermarks go: of a stream, or of all streams of a connection (stream 0).
 -- @name state_reset
 DELETE FROM cursor_state WHERE tenant = $1
-    AND stream IN (SELECT id FROM streams WHERE tenant = $1 AND connection = $2 AND ($3 = 0 OR id = $3))
+    AND stream IN (SELECT id FROM streams WHERE tenant = $1 AND connection = $2 AND (CAST($3 AS BIGINT) = 0 OR id = $3))
