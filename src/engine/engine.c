@@ -40,6 +40,8 @@ fill_defaults(struct engine_options *o)
         o->full_interval_ms = ENGINE_FULL_INTERVAL_DEFAULT_MS;
     if (o->overlap_ms == 0)
         o->overlap_ms = ENGINE_OVERLAP_DEFAULT_MS;
+    if (o->store_tries == 0)
+        o->store_tries = ENGINE_STORE_TRIES_DEFAULT;
     if (o->lease_ms == 0)
         o->lease_ms = LEASE_DEFAULT_MS;
 }

@@ -33,6 +33,7 @@ struct engine_options {
     int64_t lease_ms, heartbeat_ms, sweep_ms; /* 0: 30 s, 5 s, 10 s (I-15) */
     int64_t overlap_ms;             /* 0: 60 s (I-6) */
     int64_t interval_ms, full_interval_ms; /* default schedule; 0: 15 min, 24 h */
+    unsigned store_tries;           /* of a write the store did not take; 0: 5. Tests set 1 */
     const struct sender *sender;    /* who answers requests; NULL: client. For tests and replays */
     bool background;                /* schedules and reconnection run (serve); false: only what is asked for (tools) */
 };

@@ -18,6 +18,7 @@
 #define ENGINE_INTERVAL_DEFAULT_MS (15 * 60 * 1000)
 #define ENGINE_FULL_INTERVAL_DEFAULT_MS (24 * 60 * 60 * 1000)
 #define ENGINE_OVERLAP_DEFAULT_MS (60 * 1000)
+#define ENGINE_STORE_TRIES_DEFAULT 5 /* of one page from memory (F10) */
 
 /* A worker's own tools, made once per thread. */
 struct engine_worker {

@@ -50,7 +50,7 @@ work_write(struct work *w, store_fn *fn, void *ctx, struct err *err)
     for (unsigned tries = 1;; tries++) {
         if (store_write(w->engine->options.store, fn, ctx, err))
             return true;
-        if (!worth_repeating(err->code) || tries >= WORK_COMMIT_TRIES)
+        if (!worth_repeating(err->code) || tries >= w->engine->options.store_tries)
             return false;
         pause_ms(backoff_ms(tries, BUSY_PAUSE_BASE_MS, BUSY_PAUSE_CAP_MS, &w->worker->rng));
     }
@@ -165,11 +165,11 @@ commit_judge(struct work *w, bool *again_out, struct err *err)
             commit_took(w);
             return true;
         }
-        *again_out = c->tries < WORK_COMMIT_TRIES;
+        *again_out = c->tries < w->engine->options.store_tries;
         return *again_out || err_set(err, E_STORE, NULL);
     }
     /* A conflict is a key that somebody else took at the same moment: the next look-up sees it. */
-    *again_out = (worth_repeating(err->code) || err->code == E_CONFLICT) && c->tries < WORK_COMMIT_TRIES;
+    *again_out = (worth_repeating(err->code) || err->code == E_CONFLICT) && c->tries < w->engine->options.store_tries;
     return *again_out;
 }
 

@@ -18,7 +18,6 @@
 
 #define WORK_PAGES 3               /* one being committed, one being prepared, one being fetched */
 #define WORK_SLICE_US (2 * US_PER_S)
-#define WORK_COMMIT_TRIES 5        /* of one page from memory (F10) */
 #define WORK_STORAGE_WAIT_US (30 * US_PER_S)
 
 enum step_result { STEP_MORE, STEP_DONE, STEP_PARK };

@@ -212,9 +212,6 @@ rig_open(struct rig *rig)
     struct err err = {0};
     struct store_options so = {.data_dir = str_from_c(rig->dir), .clock = clock_system(), .migrate = true,
                                .wrap = rig->wrap, .wrap_ctx = rig->wrap_ctx};
-    const char *url = getenv("TIDEMARK_TEST_PG");
-    if (rig->database[0] && url != NULL)
-        so.url = str_format(&rig->arena, "%s%coptions=-csearch_path%%3D%s", url, strchr(url, '?') ? '&' : '?', rig->database);
     rig->store = store_open(&so, &err);
     if (rig->store == NULL)
         fail_msg("store: %s %s", err_name(err.code), err.message);
@@ -229,7 +226,7 @@ rig_open(struct rig *rig)
     free(yaml);
     rig->sender = (struct sender){rig_send, rig_wait, rig_cancel, rig_call_free, &rig->vendor};
     struct engine_options eo = {.store = rig->store, .templates = rig->templates, .keys = rig->keys,
-                                .clock = clock_system(), .workers = 2, .sender = &rig->sender};
+                                .clock = clock_system(), .workers = 2, .sender = &rig->sender, .store_tries = rig->store_tries};
     rig->engine = engine_new(&eo, &err);
     if (rig->engine == NULL)
         fail_msg("engine: %s %s", err_name(err.code), err.message);

@@ -72,7 +72,7 @@ struct rig {
     struct connection connection;  /* the first */
     struct db *(*wrap)(struct db *real, void *ctx);
     void *wrap_ctx;
-    char database[64];             /* PostgreSQL schema of this rig, or "" */
+    unsigned store_tries;
 };
 
 struct rig *rig_new(void);
