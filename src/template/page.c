@@ -7,7 +7,8 @@
  *
  * The watermark is careful. A record that changes while we read moves: in a feed, newest first, to pages
  * we have already seen; so only the first page of a feed counts, and elsewhere nothing later than the
- * moment the run began. What changed since then is newer than the watermark and comes with the next run.
+ * moment the slice was begun, by the vendor's clock where it tells and by ours. What changed since then is
+ * newer than the watermark and comes with the next run (I-5, I-6).
  */
 #include "template/reader_priv.h"
 
@@ -275,8 +276,8 @@ observe(struct reader *r, int64_t us)
     if (!r->options.as_reference) {
         if (feed && r->pages > 0)
             return;
-        if (!feed && us > r->options.now_us)
-            us = r->options.now_us;
+        if (!feed && us > r->drift.cap_us)
+            us = r->drift.cap_us;
     }
     if (us > r->slice_recent_us)
         r->slice_recent_us = us;
@@ -293,7 +294,7 @@ add_record(struct picking *p, yyjson_val *value, struct str rejected)
         int64_t us;
         if (cursor_record_us(&p->r->cursor, p->page, value, &us))
             record->cursor_us = us;
-        if (p->r->cursor.plan->data_feed && !is_wanted(p, value))
+        if (p->r->cursor.plan->data_feed && (!is_wanted(p, value) || !drift_keeps(p->r, record->cursor_us)))
             return;
         observe(p->r, record->cursor_us);
     }
@@ -344,8 +345,23 @@ static bool
 feed_is_past(struct picking *p)
 {
     int64_t us;
-    return p->r->has_cursor && p->r->cursor.plan->data_feed && p->last &&
-           cursor_record_us(&p->r->cursor, p->page, p->last, &us) && us < sync_start_us(p->r);
+    const struct reader *r = p->r;
+    if (!r->has_cursor || !r->cursor.plan->data_feed || !p->last || !cursor_record_us(&r->cursor, p->page, p->last, &us))
+        return false;
+    return us < sync_start_us(r) || !drift_keeps(r, us);
+}
+
+/* When the slice was begun: by our clock, or by the vendor's where that is behind. */
+static void
+set_cap(struct reader *r)
+{
+    int64_t vendor_us;
+    struct str date = http_header_get(&r->reply->headers, "Date");
+    if (r->drift.cap_us != INT64_MIN)
+        return;
+    r->drift.cap_us = r->options.now_us;
+    if (date.len && datetime_guess(date, &vendor_us) && vendor_us < r->drift.cap_us)
+        r->drift.cap_us = vendor_us;
 }
 
 static bool
@@ -374,17 +390,20 @@ find_next(struct picking *p, struct expr_scope *scope, yyjson_val *body, size_t 
                                .headers = &r->reply->headers, .page_size = raw_count, .emitted = p->emitted, .last_record = p->last};
     if (!ended && !feed_is_past(p) && !pager_next(&r->stream->pager, scope, &facts, token, &next, err))
         return false;
+    bool first_again = !ended && drift_next(r, token, raw_count, &next) && value_is_missing(next);
     r->attempt = r->parse_attempt = 0, r->refreshed = false;
     r->pages++;
     r->phase = PHASE_NEXT;
-    if (value_is_missing(next))
+    if (value_is_missing(next) && !first_again)
         return true;
-    if (!store_token(r, p->page, next, err))
+    buf_clear(&r->token);
+    if (!first_again && !store_token(r, p->page, next, err))
         return false;
     r->empty_pages = raw_count ? 0 : r->empty_pages + 1;
     if (r->empty_pages > LIMIT_PAGES_WITHOUT_PROGRESS || r->pages > LIMIT_RUN_PAGES)
         return err_set(err, E_RUN_LIMIT, "Stream %.*s: %u empty pages in a row", STR_ARG(r->stream->info.name), r->empty_pages);
-    p->event->token_hash = hash_text(hash_text(UINT64_C(0xcbf29ce484222325), r->partition_text), buf_str(&r->token)) + r->slices_done;
+    p->event->token_hash = hash_text(hash_text(UINT64_C(0xcbf29ce484222325), r->partition_text), buf_str(&r->token)) + r->slices_done +
+                           drift_hash(r) * UINT64_C(0x9e3779b97f4a7c15);
     r->phase = PHASE_SEND;
     if (!r->options.as_reference && !seen_add(&r->seen, p->event->token_hash))
         r->phase = PHASE_LOOP;
@@ -421,11 +440,9 @@ close_slice(struct reader *r, struct arena *page, struct reader_event *event, st
 }
 
 static bool
-describe(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_val *body, struct reader_event *event, struct err *err)
+describe(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
 {
     struct buf b;
-    struct value total;
-    struct err ignored = {0};
     buf_init(&b, LIMIT_RUN_ARENA_BYTES);
     bool ok = position_write(r, &b);
     event->position = ok ? str_copy(page, buf_str(&b)) : STR_NONE;
@@ -436,13 +453,19 @@ describe(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_
     event->slice = r->slice && yyjson_obj_size(r->slice) > 0 ? json_to_text(page, r->slice) : STR("");
     if (!ok || !event->position.ptr || !event->slice.ptr)
         return err_set(err, E_PAGE_TOO_LARGE, "The place in the stream does not fit in memory");
-    if (r->stream->total_given && body) {
-        expr_scope_set(scope, STR("response"), value_from_json(body));
-        scope->steps_left = LIMIT_EXPRESSION_STEPS;
-        if (text_value(&r->stream->total, scope, &total, &ignored) && total.type == VALUE_INT && total.integer >= 0)
-            event->declared_total = total.integer;
-    }
     return true;
+}
+
+static int64_t
+declared_total(const struct reader *r, struct expr_scope *scope, yyjson_val *body)
+{
+    struct value total;
+    struct err ignored = {0};
+    if (!r->stream->total_given || !body)
+        return -1;
+    expr_scope_set(scope, STR("response"), value_from_json(body));
+    scope->steps_left = LIMIT_EXPRESSION_STEPS;
+    return text_value(&r->stream->total, scope, &total, &ignored) && total.type == VALUE_INT && total.integer >= 0 ? total.integer : -1;
 }
 
 static bool
@@ -469,14 +492,19 @@ make_page(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson
     struct picking p = {.r = r, .page = page, .event = event};
     if (!ended && !selector_extract(&r->stream->selector, scope, body, &span, err))
         return PAGE_FAILED;
+    set_cap(r);
+    event->declared_total = declared_total(r, scope, ended ? NULL : body);
+    drift_watch(r, &span, event->declared_total);
     if (!test_accepts(r, scope, body, err) || !pick_all(&p, scope, &span, err))
         return PAGE_FAILED;
+    if (r->drift.sweeping) /* seen before, all but these: they must not count twice against the vendor's total */
+        event->records_read = event->record_count;
     scope->steps_left = LIMIT_EXPRESSION_STEPS;
     if (!find_next(&p, scope, body, span.count, ended, err))
         return PAGE_FAILED;
     if (r->phase == PHASE_NEXT && !close_slice(r, page, event, err))
         return PAGE_FAILED;
-    return describe(r, scope, page, ended ? NULL : body, event, err) ? PAGE_READY : PAGE_FAILED;
+    return describe(r, page, event, err) ? PAGE_READY : PAGE_FAILED;
 }
 
 static bool

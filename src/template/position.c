@@ -20,6 +20,21 @@ add_us(struct json_writer *w, const char *key, int64_t us)
 }
 
 static void
+write_drift(struct json_writer *w, const struct drift *d)
+{
+    json_begin_object(w, "drift");
+    json_add_i64(w, "tail", (int64_t)d->tail);
+    json_add_bool(w, "shifted", d->shifted);
+    json_add_bool(w, "sweeping", d->sweeping);
+    add_us(w, "floor", d->sweeping ? d->floor_us : INT64_MIN);
+    json_add_i64(w, "total", d->last_total);
+    add_us(w, "cap", d->cap_us);
+    json_add_i64(w, "back", d->steps_back);
+    json_add_i64(w, "full", d->full_pages);
+    json_end_object(w);
+}
+
+static void
 write_partition(struct json_writer *w, const struct reader *r)
 {
     json_add_val(w, "partition", r->partition);
@@ -33,6 +48,7 @@ write_partition(struct json_writer *w, const struct reader *r)
     add_us(w, "sliceRecent", r->slice_recent_us);
     json_add_i64(w, "pages", (int64_t)r->pages);
     json_add_raw(w, "token", buf_str(&r->token));
+    write_drift(w, &r->drift);
 }
 
 bool
@@ -87,6 +103,20 @@ us_at(yyjson_val *json, const char *member)
     return json_to_i64(json_get_c(json, member), &us) ? us : INT64_MIN;
 }
 
+static void
+restore_drift(struct drift *d, yyjson_val *json)
+{
+    int64_t tail, total, back, full = 0;
+    d->tail = json_to_i64(json_get_c(json, "tail"), &tail) ? (uint64_t)tail : 0;
+    d->shifted = json_bool_or(json_get_c(json, "shifted"), false);
+    d->sweeping = json_bool_or(json_get_c(json, "sweeping"), false);
+    d->floor_us = us_at(json, "floor");
+    d->last_total = json_to_i64(json_get_c(json, "total"), &total) ? total : -1;
+    d->cap_us = us_at(json, "cap");
+    d->steps_back = json_to_i64(json_get_c(json, "back"), &back) && back >= 0 && back < 1000000 ? (unsigned)back : 0;
+    d->full_pages = json_to_i64(json_get_c(json, "full"), &full) && full >= 0 && full < UINT32_MAX ? (unsigned)full : 0;
+}
+
 static bool
 restore_partition(struct reader *r, yyjson_val *json, bool slice, struct err *err)
 {
@@ -106,6 +136,7 @@ restore_partition(struct reader *r, yyjson_val *json, bool slice, struct err *er
     r->lower_us = next_us;
     r->slice_recent_us = us_at(json, "sliceRecent");
     r->pages = (uint64_t)pages;
+    restore_drift(&r->drift, json_get_c(json, "drift"));
     yyjson_val *token = json_get_c(json, "token");
     buf_clear(&r->token);
     return !token || yyjson_is_null(token) || json_write(&r->token, token) || err_no_memory(err);

@@ -102,6 +102,7 @@ begin_pages(struct reader *r)
     r->pages = 0, r->empty_pages = 0;
     r->attempt = r->parse_attempt = 0, r->refreshed = false;
     r->slice_recent_us = INT64_MIN;
+    drift_begin(r);
     r->seen.count = 0;
     if (r->seen.slots)
         memset(r->seen.slots, 0, r->seen.size * sizeof(*r->seen.slots));

@@ -25,6 +25,17 @@ struct seen {                     /* hashes of the page tokens of one slice */
     size_t count, size;
 };
 
+/* What is watched for pages that shift (drift.c); of one slice. */
+struct drift {
+    uint64_t tail;                /* hash of the last record of the page before; 0: none */
+    bool shifted;                 /* something was pushed or pulled */
+    bool sweeping;                /* the front of a feed is read once more */
+    int64_t floor_us;             /* where the sweep ends */
+    int64_t last_total, fallen;   /* the vendor's count, -1: not told; by how much it fell */
+    int64_t cap_us;               /* no watermark of this slice lies above; INT64_MIN: not known yet */
+    unsigned steps_back, full_pages;
+};
+
 /* Walks over the partitions of a router. */
 struct walk {
     const struct router *router;
@@ -102,6 +113,7 @@ struct reader {
     uint64_t pages;               /* read in this slice */
     unsigned empty_pages;         /* in a row */
     struct seen seen;
+    struct drift drift;
     size_t slices_done;
 
     unsigned attempt, parse_attempt;
@@ -126,6 +138,14 @@ bool retry_plan(struct reader *r, struct expr_scope *scope, const struct error_h
                 bool rate_limited, const char *reason, struct arena *page, struct reader_event *event, struct err *err);
 bool seen_add(struct seen *seen, uint64_t hash); /* false: it was there */
 void seen_release(struct seen *seen);
+
+/* ---- drift.c */
+void drift_begin(struct reader *r);
+void drift_watch(struct reader *r, const struct value_span *span, int64_t total);
+/* May replace what comes next: a step back, or a sweep of the front. True: it did; a missing *next is then the first page. */
+bool drift_next(struct reader *r, struct value token, size_t page_size, struct value *next);
+bool drift_keeps(const struct reader *r, int64_t cursor_us); /* false: known already, while sweeping */
+uint64_t drift_hash(const struct reader *r);
 
 /* ---- walk.c */
 bool walk_init(struct walk *w, const struct router *router, struct reader *owner, struct err *err);
