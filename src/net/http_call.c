@@ -462,7 +462,9 @@ call_fail(struct http_call *call, enum err_code code, const char *words)
     take_status(call);
     reply->code = call->failure.code != E_OK ? call->failure.code : code;
     const char *text = call->failure.code != E_OK ? call->failure.message : words;
-    snprintf(reply->message, sizeof(reply->message), "%s", text);
+    size_t len = strnlen(text, sizeof(reply->message) - 1);
+    memcpy(reply->message, text, len);
+    reply->message[len] = '\0';
     in_flight_drop(call);
     buf_release(&call->body_buf);
     buf_init(&call->body_buf, call->body_max);

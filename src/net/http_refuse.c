@@ -128,7 +128,7 @@ static bool
 check_body(struct exchange *e, struct err *err)
 {
     const struct http_server_options *options = &e->server->options;
-    size_t length;
+    size_t length = 0;
     if (!announced_length(e, &length, err))
         return false;
     e->x.has_body = length > 0;

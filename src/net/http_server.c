@@ -89,7 +89,7 @@ static bool
 listen_on(struct http_server *server, struct str text, struct err *err)
 {
     struct sockaddr_storage address;
-    socklen_t length;
+    socklen_t length = 0;
     int one = 1;
     if (!parse_listen(text, &address, &length, err))
         return false;
