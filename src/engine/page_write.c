@@ -6,6 +6,10 @@
  */
 #include "engine/page.h"
 
+#include <stdatomic.h>
+
+#define TICKS_PER_MS 4096
+
 struct write_work {
     struct page_batch *batch;
     struct db *db;
@@ -18,14 +22,31 @@ write_memory(struct err *err)
     return err_set(err, E_TOO_LARGE, "The page is larger than allowed");
 }
 
-/* A UUIDv7 whose twelve bits after the milliseconds count within the page (RFC 9562, section 6.2, method 1). */
+/*
+ * Ticks of 1/4096 ms, never given twice by this process: pages that are written in the same millisecond stay
+ * in order too.
+ */
+static int64_t
+take_ticks(int64_t now_us, size_t count)
+{
+    static _Atomic int64_t next_tick;
+    int64_t now = now_us / US_PER_MS * TICKS_PER_MS + now_us % US_PER_MS * TICKS_PER_MS / US_PER_MS;
+    int64_t seen = atomic_load(&next_tick);
+    int64_t first;
+    do
+        first = seen > now ? seen : now;
+    while (!atomic_compare_exchange_weak(&next_tick, &seen, first + (int64_t)count));
+    return first;
+}
+
+/* A UUIDv7 whose twelve bits after the milliseconds are the tick in it (RFC 9562, section 6.2, method 3). */
 static void
-ordered_uuid(struct rng *rng, int64_t now_us, size_t number, char text[37])
+ordered_uuid(struct rng *rng, int64_t tick, char text[37])
 {
     static const char digits[] = "0123456789abcdef";
-    uuid_v7(rng, now_us + (int64_t)(number >> 12) * US_PER_MS, text);
+    uuid_v7(rng, tick / TICKS_PER_MS * US_PER_MS, text);
     for (int i = 0; i < 3; i++)
-        text[15 + i] = digits[(number >> (4 * (2 - i))) & 15];
+        text[15 + i] = digits[((tick % TICKS_PER_MS) >> (4 * (2 - i))) & 15];
 }
 
 static void
@@ -49,12 +70,13 @@ insert_records(struct write_work *w, struct err *err)
     if (rows == NULL)
         return write_memory(err);
     size_t count = 0;
+    int64_t tick = take_ticks(w->now_us, b->item_count);
     for (size_t i = 0; i < b->item_count; i++) {
         if (b->items[i].action != PAGE_CREATE)
             continue;
         fill_record(&rows[count], &b->items[i]);
         rows[count].record = 0;
-        ordered_uuid(b->context->rng, w->now_us, count, rows[count].uuid);
+        ordered_uuid(b->context->rng, tick + (int64_t)count, rows[count].uuid);
         count++;
     }
     if (count == 0)

@@ -1,0 +1,306 @@
+/*
+ * Connections: made, shown, changed, deleted; credentials sealed, refreshed once.
+ */
+#include "rig.h"
+
+static int
+setup(void **state)
+{
+    *state = rig_new();
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    rig_free(*state);
+    return 0;
+}
+
+static yyjson_val *
+json(struct rig *rig, const char *text)
+{
+    struct err err = {0};
+    return json_parse(&rig->arena, str_from_c(text), JSON_PLAIN, 16, &err);
+}
+
+static struct connection_change
+no_change(void)
+{
+    return (struct connection_change){.enabled = -1, .pointer_prefix = STR("/credentials")};
+}
+
+static bool
+change(struct rig *rig, const struct connection_change *what, struct err *err)
+{
+    return engine_connection_change(rig->engine, &rig->arena, rig->tenant, rig->connection.uuid, what, false,
+                                    &rig->connection, err);
+}
+
+/* I-30 */
+static void
+test_a_credential_is_sealed_whole_and_shown_masked(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    assert_false(str_contains(rig->connection.config, STR("a-long-secret-token")));
+    assert_false(str_contains(rig->connection.config, STR("desk.example.com")));
+    yyjson_val *shown = engine_connection_config(rig->engine, &rig->arena, &rig->connection, &err);
+    assert_non_null(shown);
+    assert_str(json_str(json_get_c(shown, "token")), "\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2oken");
+}
+
+static void
+test_a_sealed_credential_opens_for_its_own_connection_only(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    struct connection other = rig_connect(rig, "second");
+    struct connection moved = other;
+    moved.config = rig->connection.config;
+    assert_null(engine_connection_config(rig->engine, &rig->arena, &moved, &err));
+    assert_int_equal(err.code, E_CRYPT);
+}
+
+/* D3-D5: absent keeps, null removes, the masked echo keeps. */
+static void
+test_a_merge_patch_keeps_what_was_echoed(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    struct connection_change what = no_change();
+    what.config = json(rig, "{\"token\":\"\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2oken\",\"note\":\"x\"}");
+    assert_ok(change(rig, &what, &err), err);
+    yyjson_val *shown = engine_connection_config(rig->engine, &rig->arena, &rig->connection, &err);
+    assert_str(json_str(json_get_c(shown, "note")), "x");
+    assert_str(json_str(json_get_c(shown, "token")), "\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2oken");
+    what.config = json(rig, "{\"note\":null}");
+    assert_ok(change(rig, &what, &err), err);
+    shown = engine_connection_config(rig->engine, &rig->arena, &rig->connection, &err);
+    assert_null(json_get_c(shown, "note"));
+    rig_fill(rig, 2);
+    assert_state(rig_run(rig, false), RUN_SUCCEEDED);
+}
+
+/* D27 */
+static void
+test_another_address_needs_the_credential_again(void **state)
+{
+    struct rig *rig = *state;
+    struct err_item items[ERR_ITEMS_MAX];
+    struct err err = {.items = items};
+    struct connection_change what = no_change();
+    what.config = json(rig, "{\"baseUrl\":\"https://evil.example.net\"}");
+    assert_fails_with(change(rig, &what, &err), err, E_VALIDATION_FAILED);
+    assert_string_equal(items[0].pointer, "/credentials/baseUrl");
+    what.config = json(rig, "{\"baseUrl\":\"https://evil.example.net\",\"token\":\"\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2oken\"}");
+    assert_fails_with(change(rig, &what, &err), err, E_VALIDATION_FAILED);
+    what.config = json(rig, "{\"baseUrl\":\"https://new.example.net\",\"token\":\"another-secret\"}");
+    assert_ok(change(rig, &what, &err), err);
+}
+
+static void
+test_words_that_mean_nothing_are_refused_by_name(void **state)
+{
+    struct rig *rig = *state;
+    struct err_item items[ERR_ITEMS_MAX];
+    struct err err = {.items = items};
+    struct connection_change what = no_change();
+    what.direction = STR("sideways");
+    assert_fails_with(change(rig, &what, &err), err, E_VALIDATION_FAILED);
+    assert_string_equal(items[0].pointer, "/direction");
+    what = no_change();
+    what.streams = json(rig, "[\"contacts\",\"nothing\"]");
+    assert_fails_with(change(rig, &what, &err), err, E_VALIDATION_FAILED);
+    what = no_change();
+    what.schedule = json(rig, "{\"every\":\"soon\"}");
+    assert_fails_with(change(rig, &what, &err), err, E_VALIDATION_FAILED);
+    what = no_change();
+    what.conflict_policy = STR("coin");
+    assert_fails_with(change(rig, &what, &err), err, E_VALIDATION_FAILED);
+}
+
+static void
+test_a_refused_credential_stores_nothing(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    struct connection c;
+    rig->vendor.fault = RIG_STATUS;
+    rig->vendor.fault_status = 401;
+    rig->vendor.fault_body = "{\"message\":\"bad token a-long-secret-token\"}";
+    rig->vendor.fault_from = 1;
+    rig->vendor.fault_count = 1000;
+    struct connection_change what = no_change();
+    what.provider = STR("desk");
+    what.api_key = STR("a-long-secret-token");
+    assert_fails_with(engine_connection_create(rig->engine, &rig->arena, rig->tenant, &what, true, &c, &err), err,
+                      E_INVALID_CREDENTIALS);
+    assert_non_null(strstr(err.message, "Connection test failed: "));
+    assert_null(strstr(err.message, "a-long-secret-token"));
+}
+
+static void
+test_a_vendor_that_is_not_reached_leaves_the_connection_pending(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    struct connection c;
+    rig->vendor.fault = RIG_NETWORK;
+    rig->vendor.fault_from = 1;
+    rig->vendor.fault_count = 1000;
+    struct connection_change what = no_change();
+    what.provider = STR("desk");
+    what.api_key = STR("a-long-secret-token");
+    assert_ok(engine_connection_create(rig->engine, &rig->arena, rig->tenant, &what, true, &c, &err), err);
+    assert_int_equal(c.status, CONNECTION_PENDING);
+    assert_true(c.reconnect_us > 0);
+}
+
+static void
+test_a_platform_nobody_knows_is_refused_with_the_ones_there_are(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    struct connection c;
+    struct connection_change what = no_change();
+    what.provider = STR("nowhere");
+    assert_fails_with(engine_connection_create(rig->engine, &rig->arena, rig->tenant, &what, true, &c, &err), err,
+                      E_PLATFORM_NOT_SUPPORTED);
+    assert_non_null(strstr(err.message, "desk"));
+}
+
+/* I-32 */
+static void
+test_another_tenants_connection_does_not_exist(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    struct run run;
+    struct connection c;
+    struct run_request request = {.connection = rig->connection.uuid};
+    assert_fails_with(engine_run_start(rig->engine, &rig->arena, rig->tenant + 1, &request, &run, &err), err,
+                      E_CONNECTION_NOT_FOUND);
+    assert_fails_with(engine_connection_delete(rig->engine, rig->tenant + 1, rig->connection.uuid, false, &err), err,
+                      E_CONNECTION_NOT_FOUND);
+    struct connection_change what = no_change();
+    what.name = STR("mine now");
+    assert_fails_with(engine_connection_change(rig->engine, &rig->arena, rig->tenant + 1, rig->connection.uuid, &what, false,
+                                               &c, &err), err, E_CONNECTION_NOT_FOUND);
+}
+
+static void
+test_a_provider_with_two_connections_is_ambiguous(void **state)
+{
+    struct rig *rig = *state;
+    struct err_item items[ERR_ITEMS_MAX];
+    struct err err = {.items = items};
+    struct run run;
+    struct run_request request = {.provider = STR("desk")};
+    assert_ok(engine_run_start(rig->engine, &rig->arena, rig->tenant, &request, &run, &err), err);
+    rig_connect(rig, "second");
+    assert_fails_with(engine_run_start(rig->engine, &rig->arena, rig->tenant, &request, &run, &err), err, E_CONNECTION_AMBIGUOUS);
+    assert_int_equal(err.item_count, 2);
+}
+
+static void
+test_deleting_keeps_the_data_and_purging_takes_it(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    rig_fill(rig, 5);
+    rig_run(rig, false);
+    struct connection_change apart = no_change();
+    apart.match = STR("none");
+    struct connection second = rig_connect_with(rig, "second", &apart);
+    rig_run_of(rig, &second, false);
+    assert_int_equal(rig_count(rig, "contacts", true), 10);
+    assert_ok(engine_connection_delete(rig->engine, rig->tenant, rig->connection.uuid, false, &err), err);
+    assert_int_equal(rig_count(rig, "contacts", true), 10);
+    assert_ok(engine_connection_delete(rig->engine, rig->tenant, second.uuid, true, &err), err);
+    assert_int_equal(rig_count(rig, "contacts", true), 5);
+}
+
+/* ---- schedules ---- */
+
+static bool
+make_all_due(struct db *db, void *ctx, struct err *err)
+{
+    (void)ctx;
+    return db_script(db, "UPDATE connections SET next_run_at = 1000000, next_full_at = NULL", err);
+}
+
+/* I-26, I-27 */
+static void
+test_a_schedule_fires_once_and_catches_up_once(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    int64_t fired = 0;
+    rig_fill(rig, 3);
+    assert_ok(engine_schedule_round(rig->engine, &fired, &err), err);
+    assert_int_equal(fired, 0); /* the first firing comes one interval after creation */
+    assert_ok(store_write(rig->store, make_all_due, NULL, &err), err);
+    assert_ok(engine_schedule_round(rig->engine, &fired, &err), err);
+    assert_int_equal(fired, 1);
+    assert_ok(engine_schedule_round(rig->engine, &fired, &err), err);
+    assert_int_equal(fired, 0);
+    while (rig_step(rig))
+        ;
+    assert_int_equal(rig_count(rig, "contacts", true), 3);
+}
+
+static void
+test_a_firing_that_finds_its_connection_busy_waits(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    int64_t fired = 0;
+    struct run busy = rig_start(rig, &rig->connection, false);
+    assert_ok(store_write(rig->store, make_all_due, NULL, &err), err);
+    assert_ok(engine_schedule_round(rig->engine, &fired, &err), err);
+    assert_int_equal(fired, 0);
+    while (rig_step(rig))
+        ;
+    assert_state(rig_look(rig, busy.uuid), RUN_SUCCEEDED);
+    assert_ok(store_write(rig->store, make_all_due, NULL, &err), err);
+    assert_ok(engine_schedule_round(rig->engine, &fired, &err), err);
+    assert_int_equal(fired, 1);
+}
+
+static bool
+make_reconnect_due(struct db *db, void *ctx, struct err *err)
+{
+    (void)ctx;
+    return db_script(db, "UPDATE connections SET reconnect_at = 1000000 WHERE reconnect_at IS NOT NULL", err);
+}
+
+static void
+test_a_broken_connection_is_tested_again_and_comes_back(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    struct connection c;
+    int64_t tested = 0;
+    rig->vendor.fault = RIG_STATUS;
+    rig->vendor.fault_status = 401;
+    rig->vendor.fault_from = 1;
+    rig->vendor.fault_count = 1000;
+    assert_fails_with(engine_connection_test(rig->engine, &rig->arena, rig->tenant, rig->connection.uuid, &c, &err), err,
+                      E_INVALID_CREDENTIALS);
+    assert_int_equal(c.status, CONNECTION_ERROR);
+    assert_ok(engine_reconnect_round(rig->engine, &tested, &err), err);
+    assert_int_equal(tested, 0);
+    for (int i = 2; i <= 5; i++) {
+        assert_ok(store_write(rig->store, make_reconnect_due, NULL, &err), err);
+        assert_ok(engine_reconnect_round(rig->engine, &tested, &err), err);
+        assert_int_equal(tested, 1);
+    }
+    rig->vendor.fault = RIG_FINE;
+    assert_ok(store_write(rig->store, make_reconnect_due, NULL, &err), err);
+    assert_ok(engine_reconnect_round(rig->engine, &tested, &err), err);
+    assert_int_equal(tested, 1);
+    assert_ok(engine_connection_test(rig->engine, &rig->arena, rig->tenant, rig->connection.uuid, &c, &err), err);
+    assert_int_equal(c.status, CONNECTION_ACTIVE);
+    assert_int_equal(c.failures, 0);
+}
