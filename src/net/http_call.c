@@ -291,8 +291,9 @@ on_body(char *bytes, size_t size, size_t count, void *ctx)
 static bool
 header_line(struct http_call *call, struct str name, struct str value)
 {
+    /* With a semicolon: libcurl's form of an empty value. */
     struct str line = value.len ? str_format(&call->arena, "%.*s: %.*s", STR_ARG(name), STR_ARG(value))
-                                : str_format(&call->arena, "%.*s;", STR_ARG(name)); /* libcurl's form of an empty value */
+                                : str_format(&call->arena, "%.*s;", STR_ARG(name));
     char *text = line.ptr ? str_cstr(&call->arena, line) : NULL;
     struct curl_slist *list = text ? curl_slist_append(call->header_list, text) : NULL;
     if (!list)

@@ -71,7 +71,8 @@ struct http_reply {
 /*
  * Starts a request; the texts are copied. NULL with E_ADDRESS_REFUSED (the URL is not http(s), or its
  * scheme is refused, or it holds a password), E_VALIDATION_FAILED (a method or header that is not HTTP),
- * E_NO_MEMORY or E_SHUTTING_DOWN. Headers that frame the message (Content-Length, ...) are left out. Finish with http_call_wait and http_call_free.
+ * E_NO_MEMORY or E_SHUTTING_DOWN. Headers that frame the message (Content-Length, ...) are left out.
+ * Finish with http_call_wait and http_call_free.
  */
 struct http_call *http_client_start(struct http_client *client, const struct http_request *request, struct err *err);
 /* Blocks until it is done. The reply lives in the call until http_call_free. */
