@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Runs the built tests and adds up their counts; script/test calls it after the build.
 
-usage: run-tests.py [--quick] [--outside] [NAME ...]
+usage: run-tests.py [--quick] [--no-outside] [NAME ...]
 
 Three kinds: programs with cmocka (their closing lines are the counts; meson knows them), whole-server tests for Node's own runner
-under tests/scenario, and those under tests/outside, which need servers from npm. A program that crashed, ran too long or
+under tests/scenario, and those under tests/outside, which need servers from npm (kept in the cache folder). A program that crashed, ran too long or
 printed no counts is one failure, under its name. Only what failed is shown, then the slowest, then the sum.
 """
 import concurrent.futures
@@ -20,6 +20,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / 'build' / 'test'
 CACHE = pathlib.Path(os.environ.get('TIDEMARK_CACHE', pathlib.Path.home() / '.cache' / 'tidemark'))
+OUTSIDE = CACHE / 'outside'
 WORKERS = 2
 PROGRAM_SECONDS = 300
 SCENARIO_SECONDS = 1200
@@ -32,6 +33,7 @@ ENVIRONMENT = dict(
     UBSAN_OPTIONS=os.environ.get('UBSAN_OPTIONS', 'halt_on_error=1:print_stacktrace=1'),
     TIDEMARK_BIN=os.environ.get('TIDEMARK_BIN', str(BUILD / 'src' / 'cli' / 'tidemark')),
     CMOCKA_MESSAGE_OUTPUT='stdout',
+    TIDEMARK_OUTSIDE_MODULES=os.environ.get('TIDEMARK_OUTSIDE_MODULES', str(OUTSIDE / 'node_modules')),
 )
 
 
@@ -104,17 +106,25 @@ def find_node():
     return None
 
 
+def fetch_outside(package):
+    """Servers from npm, once: kept in the cache folder until tests/outside/package.json asks for others."""
+    installed = OUTSIDE / 'installed.json'
+    if 'TIDEMARK_OUTSIDE_MODULES' in os.environ or (installed.exists() and installed.read_text() == package.read_text()):
+        return
+    print('test: npm fetches the outside servers (some minutes, once)', file=sys.stderr)
+    OUTSIDE.mkdir(parents=True, exist_ok=True)
+    shutil.copy(package, OUTSIDE / 'package.json')
+    done = subprocess.run(['npm', 'install', '--silent', '--no-fund', '--no-audit'], cwd=OUTSIDE, check=False)
+    if done.returncode == 0:
+        shutil.copy(package, installed)
+
+
 def outside_files(wanted):
-    folder = ROOT / 'tests' / 'outside'
-    files = sorted(folder.glob('*.test.mjs'))
-    if not files:
-        return [], []
-    if wanted and not (folder / 'node_modules').exists():
-        print('test: npm fetches the outside servers into tests/outside', file=sys.stderr)
-        subprocess.run(['npm', 'install', '--silent', '--no-fund', '--no-audit'], cwd=folder, check=False)
-    if wanted and (folder / 'node_modules').exists():
+    files = sorted((ROOT / 'tests' / 'outside').glob('*.test.mjs'))
+    if files and wanted:
+        fetch_outside(ROOT / 'tests' / 'outside' / 'package.json')
         return files, []
-    return [], [f'{f.relative_to(ROOT)} (script/test --outside runs it)' for f in files]
+    return [], [f'{f.relative_to(ROOT)} (--no-outside)' for f in files]
 
 
 def matches(name, words):
@@ -128,7 +138,7 @@ def plan(options, words):
         return jobs, []
     node = find_node()
     files = sorted((ROOT / 'tests' / 'scenario').glob('*.test.mjs'))
-    more, skipped = outside_files('--outside' in options)
+    more, skipped = outside_files('--no-outside' not in options)
     files = [f for f in files + more if matches(str(f), words)]
     skipped = [s for s in skipped if matches(s, words)]
     if files and not node:
@@ -146,7 +156,7 @@ def show_failure(result):
 
 def main(arguments):
     options = {a for a in arguments if a.startswith('--')}
-    unknown = options - {'--quick', '--outside'}
+    unknown = options - {'--quick', '--no-outside'}
     if unknown:
         sys.exit(f'run-tests: unknown option {unknown.pop()}')
     jobs, skipped = plan(options, [a for a in arguments if not a.startswith('--')])
