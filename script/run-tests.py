@@ -119,8 +119,8 @@ def fetch_outside(package):
         shutil.copy(package, installed)
 
 
-def outside_files(wanted):
-    files = sorted((ROOT / 'tests' / 'outside').glob('*.test.mjs'))
+def outside_files(wanted, words):
+    files = [f for f in sorted((ROOT / 'tests' / 'outside').glob('*.test.mjs')) if matches(str(f), words)]
     if files and wanted:
         fetch_outside(ROOT / 'tests' / 'outside' / 'package.json')
         return files, []
@@ -138,7 +138,7 @@ def plan(options, words):
         return jobs, []
     node = find_node()
     files = sorted((ROOT / 'tests' / 'scenario').glob('*.test.mjs'))
-    more, skipped = outside_files('--no-outside' not in options)
+    more, skipped = outside_files('--no-outside' not in options, words)
     files = [f for f in files + more if matches(str(f), words)]
     skipped = [s for s in skipped if matches(s, words)]
     if files and not node:
