@@ -9,6 +9,9 @@
  * Both leave traces. When the last record of one page shows up on the next, something was pushed: a feed
  * (newest activity first) is then read once more from its front, down to where it stood when we began. When
  * the vendor's total falls, something was pulled: as many places back are read again.
+ *
+ * The total also guards against a page size that the template has wrong: a page shorter than expected is
+ * not the end while fewer records were read than the vendor says there are.
  */
 #include "template/reader_priv.h"
 
@@ -64,6 +67,7 @@ drift_watch(struct reader *r, const struct value_span *span, int64_t total)
         d->shifted = record_hash(r, span->items[i]) == d->tail;
     d->tail = span->count ? record_hash(r, span->items[span->count - 1]) : 0;
     d->full_pages += span->count > 0;
+    d->read += (int64_t)span->count;
     d->fallen = total >= 0 && d->last_total > total ? d->last_total - total : 0;
     if (total >= 0)
         d->last_total = total;
@@ -83,7 +87,7 @@ step_back(struct reader *r, struct value token, size_t page_size)
 }
 
 bool
-drift_next(struct reader *r, struct value token, size_t page_size, struct value *next)
+drift_next(struct reader *r, struct value token, size_t page_size, bool at_end, struct value *next)
 {
     struct drift *d = &r->drift;
     bool feed = r->has_cursor && r->stream->cursor->data_feed;
@@ -91,6 +95,10 @@ drift_next(struct reader *r, struct value token, size_t page_size, struct value 
         return false;
     if (d->fallen > 0 && !value_is_missing(token) && d->steps_back < STEPS_BACK_MAX) {
         *next = step_back(r, token, page_size);
+        return true;
+    }
+    if (value_is_missing(*next) && !at_end && page_size > 0 && d->read < d->last_total && token.type == VALUE_INT) {
+        *next = value_int(token.integer + (r->stream->pager.kind == &pager_offset ? (int64_t)page_size : 1));
         return true;
     }
     if (!value_is_missing(*next) || !feed || !d->shifted || d->full_pages < 2 || r->slice_recent_us == INT64_MIN)

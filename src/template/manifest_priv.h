@@ -74,15 +74,15 @@ struct node_path {
     struct str key;  /* STR_NONE: `index` */
     size_t index;
 };
+void node_path_write(struct buf *pointer, const struct node_path *path); /* appends it as JSON pointer */
 /* Adds an item to err with the place as JSON pointer, and sets the message with line and column. False. */
 bool manifest_fault(struct err *err, const struct node_path *path, const struct node *n, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
 /*
- * Checks one component against the table of components.def.h: known type, required fields, kinds of
- * values. Unknown fields are let pass. `path` is where it stands. False with E_TEMPLATE_INVALID.
+ * Holds every component that can be reached against a table of required fields and their kinds. False with
+ * E_TEMPLATE_INVALID: the message is the first fault, the items are all (up to ERR_ITEMS_MAX) by JSON pointer.
  */
-bool manifest_validate(const struct node *component, const char *expected, const struct node_path *path,
-                       struct err *err);
+bool manifest_validate(const struct node *root, struct err *err);
 
 #endif

@@ -20,6 +20,7 @@
 #define SOURCE_PATH_MAX 12
 #define TARGET_DEPTH_MAX 8
 #define KEY_PARTS_MAX 16
+#define TOPS_MAX 64            /* further ones are searched for */
 #define DIGEST_ID_CHARS 32 /* 128 bits: no two records of one stream meet by chance */
 
 enum field_type { TYPE_ANY, TYPE_TEXT, TYPE_NUMBER, TYPE_MONEY, TYPE_TIME, TYPE_BOOL };
@@ -27,6 +28,7 @@ enum field_type { TYPE_ANY, TYPE_TEXT, TYPE_NUMBER, TYPE_MONEY, TYPE_TIME, TYPE_
 struct source {
     struct str path[SOURCE_PATH_MAX];
     size_t path_count;         /* 0 with expr NULL: nothing */
+    size_t top;                /* which of the mapping's top members path[0] is */
     struct expr *expr;
     yyjson_val *map;           /* value -> value, or NULL */
     yyjson_val *otherwise;     /* where missing or null, or where the map has no entry */
@@ -62,6 +64,8 @@ struct mapping {
     struct str parent_stream;
     struct role *identity;
     size_t identity_count;
+    struct str tops[TOPS_MAX]; /* the record's members that sources begin with */
+    size_t top_count;
     bool mapped, needs_scope, require_email, reject_bad_phone;
     struct str region;
     struct str key_paths[KEY_PARTS_MAX][SOURCE_PATH_MAX];
@@ -102,6 +106,16 @@ split_path(struct mapping_compiler *c, struct str text, struct str *path, size_t
     return true;
 }
 
+static void
+note_top(struct mapping *m, struct source *s)
+{
+    s->top = 0;
+    while (s->top < m->top_count && !str_eq(m->tops[s->top], s->path[0]))
+        s->top++;
+    if (s->top == m->top_count && m->top_count < TOPS_MAX)
+        m->tops[m->top_count++] = s->path[0];
+}
+
 static bool
 compile_text_source(struct mapping_compiler *c, struct str text, struct source *s)
 {
@@ -109,7 +123,7 @@ compile_text_source(struct mapping_compiler *c, struct str text, struct source *
     if (!text.ptr)
         return full(c);
     if (str_find_str(text, STR("{{")) < 0 && str_find_str(text, STR("{%")) < 0)
-        return split_path(c, text, s->path, SOURCE_PATH_MAX, &s->path_count);
+        return split_path(c, text, s->path, SOURCE_PATH_MAX, &s->path_count) && (note_top(c->m, s), true);
     s->expr = expr_compile(c->arena, text);
     c->m->needs_scope = true;
     if (!s->expr)
@@ -221,7 +235,7 @@ compile_tree(struct mapping_compiler *c)
     c->m->root.leaf = -1;
     for (size_t i = 0; i < c->m->leaf_count; i++) {
         struct str path[TARGET_DEPTH_MAX];
-        size_t count;
+        size_t count = 0;
         struct branch *at = &c->m->root;
         if (!split_path(c, c->m->leaves[i].target, path, TARGET_DEPTH_MAX, &count))
             return false;
@@ -358,6 +372,7 @@ struct applying {
     yyjson_val *record;
     struct expr_scope *scope;  /* NULL where nothing needs one */
     struct field_value *values;
+    yyjson_val *tops[TOPS_MAX]; /* found in one pass over the record */
     struct str fault;          /* why a field could not be made */
 };
 
@@ -462,12 +477,39 @@ evaluated(struct applying *ap, const struct source *s, yyjson_val **json_out, st
     return *json_out || err_set(err, E_TOO_LARGE, "The page does not fit in memory");
 }
 
+static yyjson_val *
+path_value(struct applying *ap, const struct source *s)
+{
+    if (s->path_count == 0)
+        return NULL;
+    if (s->top >= TOPS_MAX)
+        return path_find(ap->record, s->path, s->path_count);
+    yyjson_val *v = ap->tops[s->top];
+    return s->path_count == 1 ? v : path_find(v, s->path + 1, s->path_count - 1);
+}
+
+/* One pass over the record; of duplicate members the last wins (F22). */
+static void
+find_tops(struct applying *ap)
+{
+    const struct mapping *m = ap->m;
+    size_t index, max;
+    yyjson_val *key, *item;
+    yyjson_obj_foreach(ap->record, index, max, key, item) {
+        const char *name = yyjson_get_str(key);
+        size_t len = yyjson_get_len(key);
+        for (size_t i = 0; i < m->top_count; i++)
+            if (m->tops[i].len == len && memcmp(m->tops[i].ptr, name, len) == 0)
+                ap->tops[i] = item;
+    }
+}
+
 static bool
 source_value(struct applying *ap, const struct source *s, struct field_value *value_out, struct err *err)
 {
     yyjson_val *v;
     if (!s->expr)
-        v = s->path_count ? path_find(ap->record, s->path, s->path_count) : NULL;
+        v = path_value(ap, s);
     else if (!evaluated(ap, s, &v, err))
         return false;
     if ((!v || yyjson_is_null(v)) && s->otherwise)
@@ -694,6 +736,7 @@ mapping_apply(const struct mapping *m, struct arena *page, yyjson_val *record, y
 {
     struct expr_scope scope;
     struct applying ap = {.m = m, .page = page, .record = record};
+    CHECK(m->top_count <= TOPS_MAX);
     struct mapped out = {0};
     if (m->needs_scope) {
         fill_scope(&scope, page, record, slice, config, now_us);
@@ -704,6 +747,7 @@ mapping_apply(const struct mapping *m, struct arena *page, yyjson_val *record, y
         *mapped_out = out;
         return out.rejected.ptr || err_no_memory(err);
     }
+    find_tops(&ap);
     bool has_id = find_external_id(&ap, &out);
     if (!apply_fields(&ap, err) || !apply_roles(&ap, &out, err) || !write_data(&ap, &out, err))
         return false;

@@ -156,12 +156,12 @@ node_to_json(struct arena *a, const struct node *n)
     return root ? json_freeze(a, root) : NULL;
 }
 
-static void
-write_pointer(struct buf *b, const struct node_path *path)
+void
+node_path_write(struct buf *b, const struct node_path *path)
 {
     if (!path)
         return;
-    write_pointer(b, path->up);
+    node_path_write(b, path->up);
     if (str_is_none(path->key))
         buf_addf(b, "/%zu", path->index);
     else
@@ -178,7 +178,7 @@ manifest_fault(struct err *err, const struct node_path *path, const struct node 
     va_end(args);
     struct buf pointer;
     buf_init(&pointer, 4096);
-    write_pointer(&pointer, path);
+    node_path_write(&pointer, path);
     if (n && n->line)
         err_set(err, E_TEMPLATE_INVALID, "line %u, column %u (%.*s): %s", n->line, n->column,
                 STR_ARG(buf_str(&pointer)), words);

@@ -388,9 +388,10 @@ find_next(struct picking *p, struct expr_scope *scope, yyjson_val *body, size_t 
     }
     struct page_facts facts = {.response = yyjson_is_arr(body) ? yyjson_arr_get_first(body) : body,
                                .headers = &r->reply->headers, .page_size = raw_count, .emitted = p->emitted, .last_record = p->last};
-    if (!ended && !feed_is_past(p) && !pager_next(&r->stream->pager, scope, &facts, token, &next, err))
+    bool past = feed_is_past(p);
+    if (!ended && !past && !pager_next(&r->stream->pager, scope, &facts, token, &next, err))
         return false;
-    bool first_again = !ended && drift_next(r, token, raw_count, &next) && value_is_missing(next);
+    bool first_again = !ended && drift_next(r, token, raw_count, past, &next) && value_is_missing(next);
     r->attempt = r->parse_attempt = 0, r->refreshed = false;
     r->pages++;
     r->phase = PHASE_NEXT;

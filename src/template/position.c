@@ -31,6 +31,7 @@ write_drift(struct json_writer *w, const struct drift *d)
     add_us(w, "cap", d->cap_us);
     json_add_i64(w, "back", d->steps_back);
     json_add_i64(w, "full", d->full_pages);
+    json_add_i64(w, "read", d->read);
     json_end_object(w);
 }
 
@@ -62,6 +63,7 @@ position_write(const struct reader *r, struct buf *b)
     json_add_c(&w, "phase", r->phase == PHASE_DONE ? "done" : slice ? "slice" : r->partition_open ? "next" : "walk");
     json_add_i64(&w, "slices", (int64_t)r->slices_done);
     add_us(&w, "global", r->global_new_us);
+    add_us(&w, "wall", r->root->wall_us);
     if (r->saw_records)
         json_add_bool(&w, "saw", true);
     if (r->partition_open)
@@ -106,7 +108,7 @@ us_at(yyjson_val *json, const char *member)
 static void
 restore_drift(struct drift *d, yyjson_val *json)
 {
-    int64_t tail, total, back, full = 0;
+    int64_t tail, total, back, full, read;
     d->tail = json_to_i64(json_get_c(json, "tail"), &tail) ? (uint64_t)tail : 0;
     d->shifted = json_bool_or(json_get_c(json, "shifted"), false);
     d->sweeping = json_bool_or(json_get_c(json, "sweeping"), false);
@@ -114,6 +116,7 @@ restore_drift(struct drift *d, yyjson_val *json)
     d->last_total = json_to_i64(json_get_c(json, "total"), &total) ? total : -1;
     d->cap_us = us_at(json, "cap");
     d->steps_back = json_to_i64(json_get_c(json, "back"), &back) && back >= 0 && back < 1000000 ? (unsigned)back : 0;
+    d->read = json_to_i64(json_get_c(json, "read"), &read) && read >= 0 ? read : 0;
     d->full_pages = json_to_i64(json_get_c(json, "full"), &full) && full >= 0 && full < UINT32_MAX ? (unsigned)full : 0;
 }
 
@@ -168,6 +171,8 @@ position_restore_json(struct reader *r, yyjson_val *json, struct err *err)
         return bad(err);
     r->slices_done = (size_t)slices;
     r->global_new_us = us_at(json, "global");
+    if (us_at(json, "wall") > r->root->wall_us)
+        r->root->wall_us = us_at(json, "wall");
     r->saw_records = json_bool_or(json_get_c(json, "saw"), false);
     r->single_partition_done = json_bool_or(json_get_c(json, "over"), false);
     if (!restore_parents(r, json_get_c(json, "parents"), err))

@@ -288,8 +288,6 @@ note_time(struct reader *r)
 {
     struct reader *root = r->root;
     int64_t now_us = r->reply->sent_wall_us + r->reply->duration_us;
-    if (root->first_wall_us == 0)
-        root->first_wall_us = r->reply->sent_wall_us;
     if (now_us > root->wall_us)
         root->wall_us = now_us;
 }

@@ -32,6 +32,7 @@ struct drift {
     bool sweeping;                /* the front of a feed is read once more */
     int64_t floor_us;             /* where the sweep ends */
     int64_t last_total, fallen;   /* the vendor's count, -1: not told; by how much it fell */
+    int64_t read;                 /* records so far */
     int64_t cap_us;               /* no watermark of this slice lies above; INT64_MIN: not known yet */
     unsigned steps_back, full_pages;
 };
@@ -76,7 +77,6 @@ struct reader {
     /* root only */
     yyjson_val *config;
     int64_t wall_us;              /* our clock at the last answer */
-    int64_t first_wall_us;
     struct reader *asked;         /* who waits for an answer */
     struct token_slot {
         uint64_t key;
@@ -142,8 +142,11 @@ void seen_release(struct seen *seen);
 /* ---- drift.c */
 void drift_begin(struct reader *r);
 void drift_watch(struct reader *r, const struct value_span *span, int64_t total);
-/* May replace what comes next: a step back, or a sweep of the front. True: it did; a missing *next is then the first page. */
-bool drift_next(struct reader *r, struct value token, size_t page_size, struct value *next);
+/*
+ * May replace what comes next: a step back, one page more, or a sweep of the front. True: it did; a missing *next is
+ * then the first page. at_end: a feed has reached what is known already.
+ */
+bool drift_next(struct reader *r, struct value token, size_t page_size, bool at_end, struct value *next);
 bool drift_keeps(const struct reader *r, int64_t cursor_us); /* false: known already, while sweeping */
 uint64_t drift_hash(const struct reader *r);
 

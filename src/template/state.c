@@ -119,7 +119,7 @@ partition_row(struct reader *r, struct arena *a)
 static void
 write_global(struct reader *r, struct arena *a, struct json_writer *w, bool final)
 {
-    int64_t window_us = r->root->wall_us - r->root->first_wall_us;
+    int64_t window_us = r->root->wall_us - r->options.now_us; /* the run began then, also if it was resumed */
     bool fresh = final && r->saw_records && r->global_new_us != INT64_MIN;
     json_add_bool(w, "use_global_cursor", r->cursor.plan->global || json_bool_or(json_get_c(r->global, "use_global_cursor"), false));
     if (fresh)
