@@ -14,6 +14,8 @@ struct rig_call {
     struct http_reply reply;
     struct http_header header;
     struct buf body;
+    struct rig_vendor *vendor;
+    bool held, cancelled; /* under the vendor's lock */
 };
 
 /* ---- the vendor ---- */
@@ -152,6 +154,7 @@ rig_send(void *ctx, const struct http_request *request, struct err *err)
     struct rig_call *call = calloc(1, sizeof(*call));
     (void)err;
     buf_init(&call->body, 64 << 20);
+    call->vendor = v;
     call->reply.sent_wall_us = clock_wall_us(clock_system());
     pthread_mutex_lock(&v->lock);
     int64_t number = ++v->requests;
@@ -159,6 +162,7 @@ rig_send(void *ctx, const struct http_request *request, struct err *err)
     if (v->on_request != NULL)
         v->on_request(v->on_request_ctx, number, request->url);
     pthread_mutex_lock(&v->lock);
+    call->held = number == v->hold_request;
     if (v->fault != RIG_FINE && number >= v->fault_from && number < v->fault_from + v->fault_count)
         answer_fault(v, call);
     else {
@@ -174,15 +178,26 @@ rig_send(void *ctx, const struct http_request *request, struct err *err)
 }
 
 static const struct http_reply *
-rig_wait(void *call)
+rig_wait(void *ctx)
 {
-    return &((struct rig_call *)call)->reply;
+    struct rig_call *call = ctx;
+    pthread_mutex_lock(&call->vendor->lock);
+    while (call->held && !call->cancelled)
+        pthread_cond_wait(&call->vendor->cancelled, &call->vendor->lock);
+    if (call->held)
+        call->reply.code = E_CANCELLED;
+    pthread_mutex_unlock(&call->vendor->lock);
+    return &call->reply;
 }
 
 static void
-rig_cancel(void *call)
+rig_cancel(void *ctx)
 {
-    (void)call;
+    struct rig_call *call = ctx;
+    pthread_mutex_lock(&call->vendor->lock);
+    call->cancelled = true;
+    pthread_cond_broadcast(&call->vendor->cancelled);
+    pthread_mutex_unlock(&call->vendor->lock);
 }
 
 static void
@@ -284,6 +299,7 @@ rig_new_wrapped(struct db *(*wrap)(struct db *real, void *ctx), void *ctx)
     struct err err = {0};
     arena_init(&rig->arena, 256 << 20);
     pthread_mutex_init(&rig->vendor.lock, NULL);
+    pthread_cond_init(&rig->vendor.cancelled, NULL);
     rig->vendor.page_size = 10;
     rig->wrap = wrap;
     rig->wrap_ctx = ctx;
@@ -314,6 +330,7 @@ rig_free(struct rig *rig)
     if (rig->store != NULL)
         rig_close(rig);
     nftw(rig->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    pthread_cond_destroy(&rig->vendor.cancelled);
     pthread_mutex_destroy(&rig->vendor.lock);
     arena_release(&rig->arena);
     free(rig);

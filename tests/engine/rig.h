@@ -52,6 +52,8 @@ struct rig_vendor {
     int64_t fault_from, fault_count; /* requests (from 1) that get it */
     int fault_status;
     const char *fault_body, *fault_retry_after;
+    int64_t hold_request;     /* this one is answered only when it is cancelled. 0: none */
+    pthread_cond_t cancelled;
     int64_t requests;         /* so far */
     int64_t page_requests[RIG_CONTACTS_MAX]; /* how often page n of contacts was asked for */
     void (*on_request)(void *ctx, int64_t number, struct str url); /* before answering; may be NULL */
