@@ -70,6 +70,17 @@ static const struct cli_option entity_options[] = {
     {"no-header", NULL, "with export --format csv: without the line of names"},
     {0},
 };
+static const struct cli_option manifest_options[] = {
+    {"config", "FILE", "the configuration as the manifest's specification asks for it: JSON"},
+    {"stream", "NAME", "with read: which stream"},
+    {"limit", "N", "with read: at most so many records (all)"},
+    {"mapped", NULL, "with read: the records as they would be stored"},
+    {"protocol", "airbyte", "with read: the ecosystem's protocol messages"},
+    {"replies", "FILE", "with requests and replay: recorded answers"},
+    {"state", "FILE", "with requests: saved states to resume from"},
+    {"now", "TIME", "with requests and replay: what every \"now\" is"},
+    {0},
+};
 static const struct cli_option tenants_options[] = {
     PAGE_OPTIONS,
     {"name", "NAME", "with create: its name for people"},
@@ -130,6 +141,12 @@ const struct cli_command cli_commands[] = {
      "  tidemark messages export > messages.jsonl\n", entity_options, 2, cmd_entities},
     {"templates", "[PLATFORM]", "List the platforms, or what one of them syncs and asks for",
      "  tidemark templates\n  tidemark templates chatwoot\n", NULL, 1, cmd_templates},
+    {"manifest", "check|read|requests|replay FILE", "Develop a template: check it, read a stream, see its requests",
+     "  tidemark manifest check shop.yaml\n"
+     "  tidemark manifest read shop.yaml --config shop.json --stream orders --limit 10\n"
+     "  tidemark manifest read shop.yaml --config shop.json --stream orders --mapped\n"
+     "A checked template goes into DATA/templates/NAME.yaml and is a platform at the next start.\n",
+     manifest_options, 2, cmd_manifest},
     {"tenants", "[list | create KEY]", "List or create tenants",
      "  tidemark tenants create org123 --name \"Acme\" --region BR\n", tenants_options, 2, cmd_tenants},
     {"keys", "[list | create [NAME] | revoke ID]", "List, create and revoke API keys",
@@ -139,6 +156,12 @@ const struct cli_command cli_commands[] = {
     {"users", "", "List users", NULL, page_options, 0, cmd_users},
     {"config", "[show | reference [settings|errors|commands]]", "Show the settings and where each came from",
      "  tidemark config show\n  TIDEMARK_WORKERS=4 tidemark config show --json\n", NULL, 2, cmd_config},
+    {"backup", "FILE", "Save the embedded database to a file, also while the server runs",
+     "  tidemark backup /backups/tidemark-2026-11-22.db\n"
+     "The key of stored secrets is never inside: keep DATA/secret.key apart.\n",
+     NULL, 1, cmd_backup},
+    {"restore", "FILE", "Put a backup in the place of the embedded database, while no server runs",
+     "  tidemark restore /backups/tidemark-2026-11-22.db\n", NULL, 1, cmd_restore},
     {"migrate", "", "Bring the database up to date (serve does it too)", NULL, NULL, 0, cmd_migrate},
     {"doctor", "", "Look for what is wrong and say what to do", NULL, NULL, 0, cmd_doctor},
     {"version", "", "Print the version", NULL, NULL, 0, cmd_version},

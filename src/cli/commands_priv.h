@@ -30,6 +30,11 @@ enum exit_code cmd_keys(struct cli *cli);
 enum exit_code cmd_users(struct cli *cli);
 /* cmd_config.c */
 enum exit_code cmd_config(struct cli *cli);
+/* cmd_manifest.c */
+enum exit_code cmd_manifest(struct cli *cli);
+/* cmd_backup.c */
+enum exit_code cmd_backup(struct cli *cli);
+enum exit_code cmd_restore(struct cli *cli);
 /* cmd_care.c */
 enum exit_code cmd_migrate(struct cli *cli);
 enum exit_code cmd_doctor(struct cli *cli);

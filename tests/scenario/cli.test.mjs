@@ -1,6 +1,6 @@
 // The command line: against a running server, against a bare data folder, and its words, exit codes and --json.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -137,6 +137,21 @@ test('without a server the same commands work on the data folder', async () => {
   assert.match(tidemark(['keys', 'create', 'offline', '--data', bare]).stdout, /tm_/);
   assert.equal(tidemark(['migrate', '--data', bare]).code, 0);
   removeFolder(bare);
+});
+
+test('manifest: check, requests and usage', () => {
+  const file = new URL('../../templates/chatwoot.yaml', import.meta.url).pathname;
+  const check = tidemark(['manifest', 'check', file]);
+  assert.equal(check.code, 0, check.stderr);
+  assert.match(check.stdout, /contacts/);
+  const config = join(data, 'config.json');
+  writeFileSync(config, JSON.stringify({ accountId: '1', accessToken: 'x', baseUrl: 'https://chat.example.com' }));
+  const requests = tidemark(['manifest', 'requests', file, '--config', config, '--now', '2026-06-15T12:34:56Z']);
+  assert.equal(requests.code, 0, requests.stderr);
+  const lines = requests.stdout.trim().split('\n').map((line) => JSON.parse(line));
+  assert.equal(lines[0].requests[0].url, 'https://chat.example.com/api/v1/accounts/1/contacts');
+  assert.equal(tidemark(['manifest', 'requests', file]).code, 2);
+  assert.equal(tidemark(['manifest', 'check', '/nowhere.yaml']).code, 2);
 });
 
 // The reference pages are made from the tables of the program.

@@ -1,6 +1,6 @@
 // The process: first start, restart, orderly stop, and refusals to start (I-1, I-38, F42).
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 
@@ -109,4 +109,48 @@ test('a key file that others can read is refused', () => {
   const { code, stderr } = tidemark(['serve', '--port', '0', '--data', data]);
   assert.notEqual(code, 0);
   assert.match(stderr, /chmod 600/);
+});
+
+// I-40
+test('a backup taken while the server writes is a committed moment, and a restore brings it back', async () => {
+  const data = folder('backup'), file = join(data, 'saved.db');
+  const server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=2000', '--size', 'conversations=0'] });
+  const [run] = (await server.api('GET', '/api/v1/sync/runs')).body.data;
+  await until('some pages', async () => (await server.api('GET', `/api/v1/sync/runs/${run.id}`)).body.data.pages > 5, 30_000, 5);
+  const saved = tidemark(['backup', file, '--data', data]);
+  assert.equal(saved.code, 0, saved.stderr);
+  assert.equal(mode(file), '600');
+  assert.equal(tidemark(['backup', file, '--data', data]).code, 1, 'a backup is not overwritten');
+  const refused = tidemark(['restore', file, '--data', data]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /stop it/);
+  const after = await finishedRun(server, run.id);
+  await server.stop();
+
+  const nonsense = join(data, 'nonsense.db');
+  writeFileSync(nonsense, 'x'.repeat(10_000));
+  assert.equal(tidemark(['restore', nonsense, '--data', data]).code, 1);
+  const restored = tidemark(['restore', file, '--data', data]);
+  assert.equal(restored.code, 0, restored.stderr);
+  assert.match(restored.stdout, /before-restore/);
+
+  // The run that was under way in the backup goes on from there and ends as the undisturbed one did.
+  const again = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=2000', '--size', 'conversations=0'] });
+  const ended = await finishedRun(again, run.id);
+  assert.equal(ended.status, 'success', JSON.stringify(ended));
+  assert.equal(ended.recordsCreated, after.recordsCreated);
+  await again.stop();
+});
+
+test("a person's own template in the data folder is a platform", async () => {
+  const data = folder('template');
+  mkdirSync(join(data, 'templates'));
+  writeFileSync(join(data, 'templates', 'mine.yaml'), readFileSync(new URL('../../bench/plain.yaml', import.meta.url), 'utf8'));
+  writeFileSync(join(data, 'templates', 'broken.yaml'), 'version: [');
+  const server = await startTidemark({ data });
+  const names = (await server.anonymous('GET', '/api/v1/templates')).body.data.map((t) => t.name);
+  assert.ok(names.includes('chatwoot'), names.join());
+  assert.ok(names.length === 2, names.join());
+  assert.match(server.output.stderr, /broken/);
+  await server.stop();
 });
