@@ -1,0 +1,180 @@
+/*
+ * Mapping: paths, tables, types, roles, rules; the vendor's recorded samples.
+ */
+#include "base/test.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "template/mapping.h"
+
+#define NOW_US INT64_C(1767441600000000)
+
+struct maps {
+    struct template *template;
+    struct arena arena;
+    struct err err;
+    struct mapped row;
+};
+
+static int
+setup(void **state)
+{
+    struct maps *m = calloc(1, sizeof(*m));
+    arena_init(&m->arena, 1 << 26);
+    m->template = template_load(template_builtins[0].yaml, STR("t"), &m->err);
+    assert_non_null(m->template);
+    *state = m;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct maps *m = *state;
+    template_unref(m->template);
+    arena_release(&m->arena);
+    free(m);
+    return 0;
+}
+
+static yyjson_val *
+json(struct maps *m, const char *text)
+{
+    yyjson_val *v = json_parse(&m->arena, str_from_c(text), JSON_NUMBERS_RAW, 64, &m->err);
+    if (!v)
+        fail_msg("%s: %s", text, m->err.message);
+    return v;
+}
+
+static void
+map_one(struct maps *m, const char *stream, const char *override, const struct mapping_options *options, yyjson_val *record)
+{
+    struct mapping *mapping = mapping_compile(&m->arena, m->template, str_from_c(stream), override ? json(m, override) : NULL, options, &m->err);
+    if (!mapping)
+        fail_msg("%s", m->err.message);
+    assert_ok(mapping_apply(mapping, &m->arena, record, NULL, json(m, "{\"accountId\":\"1\"}"), NOW_US, &m->row, &m->err), m->err);
+}
+
+static void
+test_a_status_goes_through_its_table(void **state)
+{
+    struct maps *m = *state;
+    map_one(m, "conversations", NULL, NULL, json(m, "{\"id\":5,\"status\":\"resolved\",\"labels\":[\"b\",\"a\"]}"));
+    assert_str(m->row.status, "completed");
+    assert_str(m->row.data, "{\"metadata\":{\"chatwoot_id\":\"5\",\"chatwoot_labels\":[\"b\",\"a\"]},\"status\":\"completed\"}");
+    map_one(m, "conversations", NULL, NULL, json(m, "{\"id\":5,\"status\":\"unheard of\"}"));
+    assert_str(m->row.status, "unheard of");
+}
+
+static void
+test_a_connection_may_change_the_mapping(void **state)
+{
+    struct maps *m = *state;
+    map_one(m, "contacts", "{\"name\":null,\"shout\":\"{{ record['name'].upper() ~ config['accountId'] }}\",\"email\":\"custom.mail\"}", NULL,
+            json(m, "{\"id\":1,\"name\":\"ana\",\"custom\":{\"mail\":\"a@b.c\"}}"));
+    assert_str(m->row.data, "{\"customFields\":{\"chatwoot_id\":\"1\"},\"email\":\"a@b.c\",\"shout\":\"ANA1\"}");
+    assert_str(m->row.email, "a@b.c");
+}
+
+static void
+test_require_email_is_as_strict_as_it_says(void **state)
+{
+    struct maps *m = *state;
+    struct mapping_options strict = {.require_email = true};
+    map_one(m, "contacts", NULL, &strict, json(m, "{\"id\":123,\"phone_number\":\"+5581999990000\",\"email\":\"\"}"));
+    assert_str(m->row.rejected, "Contact 123: Email required");
+    map_one(m, "contacts", NULL, NULL, json(m, "{\"id\":123,\"phone_number\":\"+5581999990000\"}"));
+    assert_true(str_is_none(m->row.rejected));
+}
+
+static void
+test_a_failing_expression_rejects_its_record_only(void **state)
+{
+    struct maps *m = *state;
+    map_one(m, "contacts", "{\"x\":\"{{ record['deep']['er']['est'] }}\"}", NULL, json(m, "{\"id\":9,\"email\":\"a@b.c\"}"));
+    assert_true(str_starts(m->row.rejected, STR("Contact 9: ")));
+}
+
+static void
+test_a_nul_in_a_text_is_a_record_error(void **state)
+{
+    struct maps *m = *state;
+    map_one(m, "contacts", NULL, NULL, json(m, "{\"id\":9,\"email\":\"a@b.c\",\"name\":\"a\\u0000b\"}"));
+    assert_true(str_contains(m->row.rejected, STR("NUL")));
+    map_one(m, "contacts", NULL, NULL, json(m, "{\"id\":9,\"email\":\"a@b.c\",\"name\":\"a\\\\u0000b\"}"));
+    assert_true(str_is_none(m->row.rejected));
+}
+
+static void
+test_a_record_without_its_id_is_rejected(void **state)
+{
+    struct maps *m = *state;
+    map_one(m, "contacts", NULL, NULL, json(m, "{\"email\":\"a@b.c\"}"));
+    assert_str(m->row.rejected, "Contact: the record has no id");
+}
+
+static void
+test_the_same_record_in_another_order_gives_the_same_bytes_I11(void **state)
+{
+    struct maps *m = *state;
+    map_one(m, "contacts", NULL, NULL, json(m, "{\"id\":1,\"name\":\"n\",\"email\":\"e@x.y\",\"additional_attributes\":{\"a\":1,\"b\":2}}"));
+    struct str first = m->row.data;
+    map_one(m, "contacts", NULL, NULL, json(m, "{\"email\":\"e@x.y\",\"additional_attributes\":{\"b\":2,\"a\":1},\"name\":\"n\",\"id\":1}"));
+    assert_true(str_eq(first, m->row.data));
+}
+
+/* ---- the vendor's samples, beside the project where it is developed */
+
+static yyjson_val *
+sample(struct maps *m, const char *name)
+{
+    char path[512];
+    struct stat st;
+    snprintf(path, sizeof(path), SAMPLES_DIR "/%s", name);
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return NULL;
+    assert_int_equal(fstat(fileno(f), &st), 0);
+    char *bytes = arena_alloc_bytes(&m->arena, (size_t)st.st_size + 1);
+    size_t len = fread(bytes, 1, (size_t)st.st_size, f);
+    fclose(f);
+    return json_parse(&m->arena, (struct str){bytes, len}, JSON_NUMBERS_RAW, 64, &m->err);
+}
+
+static void
+test_the_sample_of_contacts_becomes_the_row_written_by_hand(void **state)
+{
+    struct maps *m = *state;
+    yyjson_val *page = sample(m, "contacts.index.json");
+    if (!page)
+        skip();
+    map_one(m, "contacts", NULL, NULL, json_pointer(page, STR("/payload/0")));
+    assert_str(m->row.data, "{\"customFields\":{\"chatwoot_additional_attributes\":{\"city\":\"Recife\",\"company_name\":\"Acme\",\"country\":\"Brazil\"},"
+                            "\"chatwoot_id\":\"789\",\"chatwoot_identifier\":null,\"chatwoot_thumbnail\":\"\"},\"email\":\"ana@example.com\","
+                            "\"name\":\"Ana Souza\",\"phone\":\"+5581999990000\"}");
+}
+
+static void
+test_the_sample_of_conversations_becomes_the_row_written_by_hand(void **state)
+{
+    struct maps *m = *state;
+    yyjson_val *page = sample(m, "conversations.index.json");
+    if (!page)
+        skip();
+    map_one(m, "conversations", NULL, NULL, json_pointer(page, STR("/data/payload/0")));
+    assert_str(m->row.data, "{\"contactId\":\"789\",\"createdAt\":\"2026-01-03T09:59:00.000Z\",\"lastActivityAt\":\"2026-01-03T10:00:00.000Z\","
+                            "\"metadata\":{\"chatwoot_id\":\"123\",\"chatwoot_inbox_id\":\"1\",\"chatwoot_labels\":[\"vip\"]},\"status\":\"active\"}");
+    assert_str(m->row.external_id, "123");
+    assert_str(m->row.parent_stream, "contacts");
+    assert_str(m->row.parent_id, "789");
+    assert_str(m->row.version, "1767434400.123456");
+    assert_str(m->row.title, "Ana Souza");
+    map_one(m, "messages", NULL, NULL, json_pointer(page, STR("/data/payload/0/messages/0")));
+    assert_str(m->row.data, "{\"content\":\"Hello!\",\"createdAt\":\"2026-01-03T10:00:00.000Z\",\"direction\":\"incoming\","
+                            "\"metadata\":{\"chatwoot_content_type\":\"text\",\"chatwoot_conversation_id\":\"123\",\"chatwoot_id\":\"456\"},"
+                            "\"private\":false,\"senderId\":\"789\",\"senderName\":\"Ana Souza\",\"status\":\"sent\"}");
+    assert_str(m->row.parent_id, "123");
+}
