@@ -19,6 +19,10 @@
 #include "sql.h"
 
 #define SQLITE_BUSY_MS 5000               /* another program reads the file: checkpoints and locks wait so long */
+#define WAL_PAGES 250                     /* checkpoint at: a longer log makes the webhook wait that comes upon it */
+#define WAL_PAGES_BULK 4000               /* while pages of a sync arrive: what they touch again and again is copied once */
+#define WAL_BULK_COMMIT_PAGES 64          /* a commit that large is a sync's */
+#define WAL_BULK_COMMITS 32               /* so many smaller ones after the last large one, and the sync is over */
 #define SQLITE_WRITER_CACHE "-24000"      /* KiB, negative as SQLite wants it */
 #define SQLITE_READER_CACHE "-2000"
 
@@ -27,6 +31,8 @@ struct db_sqlite {
     sqlite3 *handle;
     sqlite3_stmt *statements[SQL_COUNT];  /* prepared at first use */
     bool committing;
+    int wal_pages;                        /* of the log after the last commit */
+    unsigned bulk_commits_left;           /* this many small commits still belong to a bulk of pages */
 };
 
 static struct db_sqlite *
@@ -126,6 +132,25 @@ sqlite_commit(struct db *db, struct err *err)
     bool ok = sqlite_script(db, "COMMIT", err);
     own(db)->committing = false;
     return ok;
+}
+
+/*
+ * SQLite calls this after each commit with the length of its log. A fixed length is wrong twice: a short one
+ * copies the pages of random keys once per page of a sync, a long one holds up a webhook.
+ */
+static int
+sqlite_committed(void *ctx, sqlite3 *handle, const char *name, int pages)
+{
+    struct db_sqlite *s = ctx;
+    int grown = pages > s->wal_pages ? pages - s->wal_pages : pages; /* shorter: it began anew */
+    s->wal_pages = pages;
+    if (grown >= WAL_BULK_COMMIT_PAGES)
+        s->bulk_commits_left = WAL_BULK_COMMITS;
+    else
+        s->bulk_commits_left -= s->bulk_commits_left > 0;
+    if (pages >= (s->bulk_commits_left > 0 ? WAL_PAGES_BULK : WAL_PAGES))
+        sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return SQLITE_OK; /* an error of a checkpoint is no error of the commit, and comes again with the next one */
 }
 
 static void
@@ -317,7 +342,7 @@ static const struct db_driver driver_sqlite = {
 
 /* application_id marks the file as ours for file(1) and for people: "Tide". */
 static const char writer_pragmas[] =
-    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=250;"
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
     "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=" SQLITE_WRITER_CACHE "; PRAGMA mmap_size=0;"
     "PRAGMA temp_store=MEMORY; PRAGMA application_id=1416193125;";
 static const char reader_pragmas[] =
@@ -334,8 +359,10 @@ set_up(struct db_sqlite *s, enum db_sqlite_role role, struct err *err)
     sqlite3_db_config(s->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     if (role != DB_SQLITE_WRITER)
         sqlite3_db_config(s->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    if (role == DB_SQLITE_WRITER)
+    if (role == DB_SQLITE_WRITER) {
+        sqlite3_wal_hook(s->handle, sqlite_committed, s); /* in place of wal_autocheckpoint */
         return sqlite_script(&s->base, writer_pragmas, err);
+    }
     return sqlite_script(&s->base, role == DB_SQLITE_READER ? reader_pragmas : probe_pragmas, err);
 }
 
