@@ -4,6 +4,7 @@
 #include "rig.h"
 
 #include <ftw.h>
+#include <libpq-fe.h>
 #include <unistd.h>
 
 #include "json/writer.h"
@@ -221,11 +222,60 @@ read_file(const char *path)
     return text;
 }
 
+/* ---- PostgreSQL: a database for each rig ---- */
+
+static bool
+on_postgres(void)
+{
+    const char *which = getenv("TIDEMARK_TEST_STORE");
+    return which != NULL && strcmp(which, "postgres") == 0;
+}
+
+static void
+postgres_command(const char *command, const char *name)
+{
+    char text[160];
+    PGconn *connection = PQconnectdb(getenv("TIDEMARK_TEST_PG"));
+    snprintf(text, sizeof(text), command, name);
+    PGresult *result = PQexec(connection, text);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        fail_msg("%s: %s", text, PQerrorMessage(connection));
+    PQclear(result);
+    PQfinish(connection);
+}
+
+static void
+database_make(struct rig *rig)
+{
+    static int number;
+    if (!on_postgres())
+        return;
+    if (getenv("TIDEMARK_TEST_PG") == NULL) {
+        fprintf(stderr, "skipped: TIDEMARK_TEST_PG is not set\n");
+        exit(77);
+    }
+    snprintf(rig->database, sizeof(rig->database), "tidemark_engine_%d_%d", (int)getpid(), number++);
+    postgres_command("CREATE DATABASE %s", rig->database);
+}
+
+static struct str
+database_url(struct rig *rig)
+{
+    if (rig->database[0] == '\0')
+        return STR_NONE;
+    struct str base = str_from_c(getenv("TIDEMARK_TEST_PG"));
+    ptrdiff_t at = str_find_str(base, STR("dbname="));
+    if (at >= 0)
+        base.len = (size_t)at;
+    return str_format(&rig->arena, "%.*s dbname=%s", STR_ARG(base), rig->database);
+}
+
 void
 rig_open(struct rig *rig)
 {
     struct err err = {0};
     struct store_options so = {.data_dir = str_from_c(rig->dir), .clock = clock_system(), .migrate = true,
+                               .url = database_url(rig), .writers_max = 4, .readers_max = 4,
                                .wrap = rig->wrap, .wrap_ctx = rig->wrap_ctx};
     rig->store = store_open(&so, &err);
     if (rig->store == NULL)
@@ -305,6 +355,7 @@ rig_new_wrapped(struct db *(*wrap)(struct db *real, void *ctx), void *ctx)
     rig->wrap_ctx = ctx;
     snprintf(rig->dir, sizeof(rig->dir), "/tmp/tidemark-engine-XXXXXX");
     assert_non_null(mkdtemp(rig->dir));
+    database_make(rig);
     rig_open(rig);
     assert_ok(store_write(rig->store, make_tenant, rig, &err), err);
     rig->connection = rig_connect(rig, "first");
@@ -329,6 +380,8 @@ rig_free(struct rig *rig)
 {
     if (rig->store != NULL)
         rig_close(rig);
+    if (rig->database[0] != '\0')
+        postgres_command("DROP DATABASE %s WITH (FORCE)", rig->database);
     nftw(rig->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     pthread_cond_destroy(&rig->vendor.cancelled);
     pthread_mutex_destroy(&rig->vendor.lock);
