@@ -140,6 +140,14 @@ plain_name(struct arena *a, struct str name)
     return bytes ? (struct str){bytes, lower.len} : STR("template");
 }
 
+/* A text or a number. */
+static struct str
+version_of(struct compiler *c, const struct template_info *info)
+{
+    yyjson_val *version = json_get_c(info->tidemark, "version");
+    return json_is_number(version) ? json_number_text(c->arena, version) : json_str(version);
+}
+
 static bool
 fill_info(struct compiler *c, struct template *t, struct str name)
 {
@@ -154,7 +162,9 @@ fill_info(struct compiler *c, struct template *t, struct str name)
     info->description = member(info, "description").ptr ? member(info, "description") : node_text_at(t->root, "description");
     info->category = member(info, "category"), info->icon = member(info, "icon");
     info->instructions = member(info, "instructions"), info->api_version = member(info, "api_version");
-    info->version = member(info, "version").len ? member(info, "version") : node_text_at(t->root, "version");
+    info->version = version_of(c, info);
+    if (!info->version.len)
+        info->version = node_text_at(t->root, "version");
     info->primary_secret = member(info, "primary_secret");
     info->documentation_url = node_text_at(node_get_c(t->root, "spec"), "documentation_url");
     yyjson_val *base = json_get_c(info->tidemark, "base_url");
