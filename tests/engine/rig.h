@@ -2,7 +2,8 @@
  * A rig for tests of whole runs: the real store, reader and engine, and a vendor that answers from a table.
  *
  * The vendor has contacts and orders, pages of a size, and faults on request. Time is the system's; nothing
- * here sleeps. TIDEMARK_TEST_STORE=postgres with TIDEMARK_TEST_PG runs them on PostgreSQL. Runs are done on the test's own thread by rig_run, so that a test decides when what happens.
+ * here sleeps. TIDEMARK_TEST_STORE=postgres with TIDEMARK_TEST_PG runs them on PostgreSQL. Runs are done on the test's
+ * own thread by rig_run, so that a test decides when what happens.
  */
 #ifndef TIDEMARK_TESTS_ENGINE_RIG_H
 #define TIDEMARK_TESTS_ENGINE_RIG_H

@@ -116,7 +116,8 @@ test_a_replay_maps_rejected_records_again(void **state)
     assert_int_equal(counts.tried, 1);
     assert_int_equal(counts.rejected, 1);
     /* The mapping is put right: the name stands in for the address. */
-    yyjson_val *mapping = json_parse(&rig->arena, STR("{\"contacts\":{\"email\":\"{{ record['email'] or record['name']|replace(' ','')|lower + '@example.net' }}\"}}"),
+    yyjson_val *mapping = json_parse(&rig->arena, STR("{\"contacts\":{\"email\":\"{{ record['email'] or "
+                                         "record['name']|replace(' ','')|lower + '@example.net' }}\"}}"),
                                      JSON_PLAIN, 8, &err);
     struct connection_change change = {.enabled = -1, .mapping = mapping};
     assert_ok(engine_connection_change(rig->engine, &rig->arena, rig->tenant, rig->connection.uuid, &change, false,
