@@ -97,13 +97,18 @@ MUST_USE bool engine_run_start(struct engine *e, struct arena *a, int64_t tenant
 MUST_USE bool engine_run_wait(struct engine *e, struct arena *a, int64_t tenant, struct str run_uuid, int64_t timeout_ms,
                               struct run *run_out, struct err *err);
 /* Idempotent; effective between pages (I-24). E_RUN_NOT_FOUND; E_CONFLICT for a finished run (pause, resume). */
-MUST_USE bool engine_run_cancel(struct engine *e, struct arena *a, int64_t tenant, struct str run_uuid, struct run *run_out, struct err *err);
-MUST_USE bool engine_run_pause(struct engine *e, struct arena *a, int64_t tenant, struct str run_uuid, struct run *run_out, struct err *err);
-MUST_USE bool engine_run_resume(struct engine *e, struct arena *a, int64_t tenant, struct str run_uuid, struct run *run_out, struct err *err);
+MUST_USE bool engine_run_cancel(struct engine *e, struct arena *a, int64_t tenant, struct str run_uuid,
+                                struct run *run_out, struct err *err);
+MUST_USE bool engine_run_pause(struct engine *e, struct arena *a, int64_t tenant, struct str run_uuid, struct run *run_out,
+                               struct err *err);
+MUST_USE bool engine_run_resume(struct engine *e, struct arena *a, int64_t tenant, struct str run_uuid,
+                                struct run *run_out, struct err *err);
 /* Deletes what the guard held back. *deleted_out: how many. */
 MUST_USE bool engine_deletes_confirm(struct engine *e, int64_t tenant, struct str run_uuid, int64_t *deleted_out, struct err *err);
 /* Maps rejected records of a connection again; `stream` may be STR_NONE. */
-struct replay_counts { int64_t tried, accepted, rejected; };
+struct replay_counts {
+    int64_t tried, accepted, rejected;
+};
 MUST_USE bool engine_rejected_replay(struct engine *e, int64_t tenant, struct str connection, struct str stream,
                                      struct replay_counts *counts_out, struct err *err);
 

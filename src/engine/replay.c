@@ -120,6 +120,7 @@ replay_page(struct replay *r, const struct page_context *context, struct arena *
         }
         page_batch_release(&batch);
     }
+    r->batch = NULL;
     arena_release(&rows);
     return ok;
 }
