@@ -28,7 +28,7 @@ ids_pack(struct arena *a, const int64_t *ids, size_t count)
     for (size_t i = 0; i < count; i++) {
         int64_t delta = (int64_t)((uint64_t)ids[i] - before);
         before = (uint64_t)ids[i];
-        len += put(bytes + len, ((uint64_t)delta << 1) ^ (uint64_t)(delta >> 63));
+        len += put(bytes + len, ((uint64_t)delta << 1) ^ (delta < 0 ? UINT64_MAX : 0));
     }
     return (struct str){(char *)bytes, len};
 }
