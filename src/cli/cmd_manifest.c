@@ -13,7 +13,7 @@
 
 #define WAIT_MAX_MS (10 * 60 * 1000) /* a vendor that asks for more is told to people, not waited for */
 
-/* "/a/b/chatwoot.yaml" -> "chatwoot". */
+/* "/a/b/shop.yaml" -> "shop". */
 static struct str
 name_of(struct str path)
 {

@@ -169,7 +169,7 @@ set_from_variables(struct config *c, struct arena *a, char *const *environment, 
     return true;
 }
 
-/* CHATWOOT_BASE_URL and its like: every variable that ends so names a template. */
+/* NAME_BASE_URL: every variable that ends so names a template. */
 static bool
 set_base_urls(struct config *c, struct arena *a, char *const *environment, struct err *err)
 {

@@ -3,7 +3,7 @@
  *
  * Every value remembers where it came from, so that `tidemark config show` can tell. Settings are rows of
  * settings.def. The one thing that is no row: addresses of templates, which are as many as there are
- * templates (`base_urls: {chatwoot: ...}` in the file, CHATWOOT_BASE_URL as variable).
+ * templates (`base_urls: {name: ...}` in the file, NAME_BASE_URL as variable).
  *
  * Filled once at start from one thread, then only read. Texts live in the arena given to config_load.
  */

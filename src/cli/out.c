@@ -149,7 +149,7 @@ static size_t
 column_count(const struct out_column *columns)
 {
     size_t count = 0;
-    while (columns[count].title && count < COLUMNS_MAX)
+    while (count < COLUMNS_MAX && columns[count].title)
         count++;
     return count;
 }
