@@ -53,7 +53,8 @@ regex_prepare(struct arena *a, struct str pattern)
     if (!context)
         return NULL;
     pcre2_set_parens_nest_limit(context, LIMIT_EXPRESSION_DEPTH);
-    return pcre2_compile((PCRE2_SPTR)translated.ptr, translated.len, PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &offset, context);
+    return pcre2_compile((PCRE2_SPTR)translated.ptr, translated.len, PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code,
+                         &offset, context);
 }
 
 /* Python's re refuses a missing value by its type, so it counts as a wrong type here too. */

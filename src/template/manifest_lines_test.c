@@ -82,7 +82,7 @@ golden_holds(const char *folder, const char *name)
                                 .state = read_file(&a, folder, "state.json"), .now = NOW};
     struct str expected = read_file(&a, folder, "expected.ndjson");
     FILE *out = open_memstream(&text, &len);
-    bool replay = str_find_str(expected, STR("\"records\"")) >= 0 ;
+    bool replay = str_find_str(expected, STR("\"records\"")) >= 0;
     bool ok = replay ? manifest_replay(&in, out, &err) : manifest_requests(&in, out, &err);
     fclose(out);
     bool refused = str_starts(expected, STR("{\"stream\": null"));

@@ -19,9 +19,11 @@ struct flow {
     size_t steps;
 };
 
-static const struct {
+struct place_type {
     const char *place, *type;
-} type_table[] = {
+};
+
+static const struct place_type type_table[] = {
     {"AddFields.fields", "AddedFieldDefinition"},
     {"CompositeErrorHandler.error_handlers", "DefaultErrorHandler"},
     {"ConfigComponentsResolver.components_mapping", "ComponentMappingDefinition"},
@@ -58,7 +60,10 @@ static const struct {
     {"SimpleRetriever.record_selector", "RecordSelector"},
     {"SimpleRetriever.requester", "HttpRequester"},
     {"SubstreamPartitionRouter.parent_stream_configs", "ParentStreamConfig"},
-}, custom_table[] = { /* where class_name is present */
+};
+
+/* Where class_name is present. */
+static const struct place_type custom_table[] = {
     {"CompositeErrorHandler.backoff_strategies", "CustomBackoffStrategy"},
     {"DeclarativeStream.retriever", "CustomRetriever"},
     {"DeclarativeStream.transformations", "CustomTransformation"},

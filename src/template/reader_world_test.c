@@ -195,7 +195,10 @@ run(struct play *p, const char *stream, struct str position, unsigned stop_after
                 return pages;
             }
             continue;
-        case READER_DONE: note_states(p, &event); reader_free(r); return pages;
+        case READER_DONE:
+            note_states(p, &event);
+            reader_free(r);
+            return pages;
         case READER_WAIT:
         case READER_TOKEN:
         case READER_FAILED: break;

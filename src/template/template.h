@@ -26,7 +26,7 @@ struct template *template_ref(struct template *t);
 void template_unref(struct template *t); /* accepts NULL */
 
 struct template_info {
-    struct str name;          /* "chatwoot": lower case, digits, '_' */
+    struct str name;          /* "my_shop": lower case, digits, '_' */
     struct str display_name, description, category, icon, documentation_url;
     struct str instructions;  /* Markdown for the person who connects */
     struct str api_version;   /* of the vendor's API that the template speaks by default */
