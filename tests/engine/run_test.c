@@ -115,7 +115,6 @@ test_a_replay_maps_rejected_records_again(void **state)
     assert_ok(engine_rejected_replay(rig->engine, rig->tenant, rig->connection.uuid, STR_NONE, &counts, &err), err);
     assert_int_equal(counts.tried, 1);
     assert_int_equal(counts.rejected, 1);
-    /* The mapping is put right: the name stands in for the address. */
     yyjson_val *mapping = json_parse(&rig->arena, STR("{\"contacts\":{\"email\":\"{{ record['email'] or "
                                          "record['name']|replace(' ','')|lower + '@example.net' }}\"}}"),
                                      JSON_PLAIN, 8, &err);
@@ -260,4 +259,34 @@ test_a_changed_mapping_reads_everything_again(void **state)
     struct run run = rig_run(rig, false);
     assert_counts(run, 0, 30, 0, 0, 0);
     assert_true(str_contains(rig_data(rig, &rig->connection, "contacts", 3), STR("nickname")));
+}
+
+/* A run keeps what it began with, or begins anew: a position of another mapping is not gone on from. */
+static void
+test_a_mapping_changed_under_a_parked_run_begins_the_stream_anew(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    rig_fill(rig, 30);
+    rig->vendor.fault = RIG_STATUS;
+    rig->vendor.fault_status = 429;
+    rig->vendor.fault_retry_after = "60";
+    rig->vendor.fault_from = 3;
+    rig->vendor.fault_count = 1;
+    struct run run = rig_start(rig, &rig->connection, true);
+    assert_true(rig_step(rig));
+    run = rig_look(rig, run.uuid);
+    assert_state(run, RUN_WAITING);
+    yyjson_val *mapping = json_parse(&rig->arena, STR("{\"contacts\":{\"nickname\":\"name\"}}"), JSON_PLAIN, 8, &err);
+    struct connection_change change = {.enabled = -1, .mapping = mapping};
+    assert_ok(engine_connection_change(rig->engine, &rig->arena, rig->tenant, rig->connection.uuid, &change, false,
+                                       &rig->connection, &err), err);
+    rig_make_due(rig, &run);
+    while (rig_step(rig))
+        ;
+    run = rig_look(rig, run.uuid);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_int_equal(rig->vendor.page_requests[0], 2);
+    assert_true(str_contains(rig_data(rig, &rig->connection, "contacts", 1), STR("nickname")));
+    assert_true(str_contains(rig_data(rig, &rig->connection, "contacts", 30), STR("nickname")));
 }
