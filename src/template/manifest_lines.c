@@ -88,7 +88,7 @@ lines_init(struct lines *l, const struct manifest_input *in, FILE *out, struct e
         return false;
     if (in->state.ptr && !(l->state = read_json(&l->arena, in->state, "file of states", err)))
         return false;
-    if (!(l->template = template_load(in->yaml, in->name, err)))
+    if (!(l->template = template_load_any(in->yaml, in->name, err)))
         return refuse_all(out, err);
     return take_config(l, in->config, err) || (err->code != E_USAGE && refuse_all(out, err));
 }
@@ -370,7 +370,7 @@ bool
 manifest_check(const struct manifest_input *in, bool as_json, FILE *out, struct err *err)
 {
     size_t readable = 0;
-    struct template *t = template_load(in->yaml, in->name, err);
+    struct template *t = template_load_any(in->yaml, in->name, err);
     if (!t)
         return as_json ? refuse_all(out, err) : false;
     const struct template_info *info = template_info(t);
@@ -385,179 +385,4 @@ manifest_check(const struct manifest_input *in, bool as_json, FILE *out, struct 
         check_expressions(t, out);
     template_unref(t);
     return true;
-}
-
-/* ---- read */
-
-struct reading {
-    struct lines l;
-    const struct template_stream *stream;
-    enum manifest_read_form form;
-    struct mapping *mapping;
-    size_t written, record_max;
-    FILE *out;
-    struct arena page;
-};
-
-static void
-put_line(struct reading *rd, const struct buf *b)
-{
-    if (!buf_ok(b))
-        return;
-    fwrite(b->ptr, 1, b->len, rd->out);
-    fputc('\n', rd->out);
-}
-
-static void
-write_message(struct reading *rd, const char *type, yyjson_val *data, struct str json)
-{
-    struct buf b;
-    struct json_writer w;
-    buf_init(&b, LINE_BYTES_MAX);
-    json_writer_init(&w, &b);
-    json_begin_object(&w, NULL);
-    json_add_c(&w, "type", type);
-    bool record = data != NULL;
-    json_begin_object(&w, record ? "record" : "state");
-    if (record) {
-        json_add_str(&w, "stream", rd->stream->info.name);
-        json_add_val(&w, "data", data);
-        json_add_i64(&w, "emitted_at", rd->l.now_us / US_PER_MS);
-    } else {
-        json_add_c(&w, "type", "STREAM");
-        json_begin_object(&w, "stream");
-        json_begin_object(&w, "stream_descriptor");
-        json_add_str(&w, "name", rd->stream->info.name);
-        json_end_object(&w);
-        json_add_raw(&w, "stream_state", json);
-        json_end_object(&w);
-    }
-    json_end_object(&w);
-    json_end_object(&w);
-    put_line(rd, &b);
-    buf_release(&b);
-}
-
-static bool
-write_mapped(struct reading *rd, yyjson_val *record, struct err *err)
-{
-    struct mapped row;
-    struct buf b;
-    struct json_writer w;
-    if (!mapping_apply(rd->mapping, &rd->page, record, NULL, rd->l.config, rd->l.now_us, &row, err))
-        return false;
-    buf_init(&b, LINE_BYTES_MAX);
-    json_writer_init(&w, &b);
-    json_begin_object(&w, NULL);
-    json_add_str(&w, "externalId", row.external_id);
-    json_add_raw(&w, "data", row.data);
-    if (!str_is_none(row.rejected))
-        json_add_str(&w, "rejected", row.rejected);
-    if (!str_is_none(row.warning))
-        json_add_str(&w, "warning", row.warning);
-    if (row.deleted)
-        json_add_bool(&w, "deleted", true);
-    json_end_object(&w);
-    put_line(rd, &b);
-    buf_release(&b);
-    return true;
-}
-
-static bool
-write_record(struct reading *rd, const struct reader_record *r, struct err *err)
-{
-    struct buf b;
-    if (rd->form == MANIFEST_READ_MAPPED)
-        return write_mapped(rd, r->value, err);
-    if (rd->form == MANIFEST_READ_AIRBYTE) {
-        write_message(rd, "RECORD", r->value, STR_NONE);
-        return true;
-    }
-    buf_init(&b, LINE_BYTES_MAX);
-    json_write(&b, r->value);
-    put_line(rd, &b);
-    buf_release(&b);
-    return true;
-}
-
-/* True: go on. */
-static bool
-write_page(struct reading *rd, const struct reader_event *event, struct err *err)
-{
-    for (size_t i = 0; i < event->record_count; i++) {
-        if (rd->record_max && rd->written == rd->record_max)
-            return false;
-        if (str_is_none(event->records[i].rejected) && !write_record(rd, &event->records[i], err))
-            return false;
-        rd->written++;
-    }
-    for (size_t i = 0; i < event->state_count && rd->form == MANIFEST_READ_AIRBYTE && !rd->stream->router; i++)
-        write_message(rd, "STATE", NULL, event->states[i].state);
-    return true;
-}
-
-static bool
-read_all(struct reading *rd, struct reader *r, const struct manifest_fetcher *fetcher, struct err *err)
-{
-    struct reader_event event;
-    for (;;) {
-        const struct http_reply *reply;
-        switch (reader_next(r, &rd->page, &event, err)) {
-        case READER_REQUEST:
-            if (!(reply = fetcher->fetch(fetcher->ctx, &event.request, err)))
-                return false;
-            reader_reply(r, reply);
-            break;
-        case READER_PAGE:
-            if (!write_page(rd, &event, err))
-                return err->code == E_OK;
-            arena_clear(&rd->page);
-            break;
-        case READER_WAIT:
-            if (!fetcher->wait(fetcher->ctx, event.wait_ms, event.wait_reason))
-                return err_set(err, E_CANCELLED, NULL);
-            break;
-        case READER_TOKEN: break;
-        case READER_DONE: return write_page(rd, &event, err);
-        case READER_FAILED: return false;
-        }
-    }
-}
-
-static bool
-read_stream(struct reading *rd, const struct manifest_input *in, struct str stream, struct str address,
-            const struct manifest_fetcher *fetcher, struct err *err)
-{
-    struct lines *l = &rd->l;
-    bool operator_address;
-    yyjson_val *given, *config;
-    arena_init(&l->arena, LIMIT_TEMPLATE_ARENA_BYTES);
-    if (!time_parse(in->now, &l->now_us))
-        return err_set(err, E_USAGE, "The time must be like 2026-06-15T12:34:56Z");
-    if (!(l->template = template_load(in->yaml, in->name, err)) || !(given = read_json(&l->arena, in->config, "configuration", err)) ||
-        !template_config_accept(l->template, &l->arena, given, STR(""), &config, err) ||
-        !template_config_effective(l->template, &l->arena, config, address, &l->config, &operator_address, err))
-        return false;
-    struct reader_options options = {.template = l->template, .stream = stream, .config = l->config, .position = STR_NONE,
-                                     .updated_since = STR_NONE, .now_us = l->now_us};
-    struct reader *r = reader_new(&options, err);
-    if (!r)
-        return false;
-    rd->stream = template_stream_find(l->template, stream);
-    rd->mapping = mapping_compile(&l->arena, l->template, stream, NULL, NULL, err);
-    bool ok = rd->mapping && read_all(rd, r, fetcher, err);
-    reader_free(r);
-    return ok;
-}
-
-bool
-manifest_read(const struct manifest_input *in, struct str stream, struct str address, enum manifest_read_form form,
-              size_t record_max, const struct manifest_fetcher *fetcher, FILE *out, struct err *err)
-{
-    struct reading rd = {.form = form, .record_max = record_max, .out = out};
-    arena_init(&rd.page, LIMIT_PAGE_ARENA_BYTES);
-    bool ok = read_stream(&rd, in, stream, address, fetcher, err);
-    arena_release(&rd.page);
-    lines_release(&rd.l);
-    return ok;
 }

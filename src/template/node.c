@@ -179,11 +179,11 @@ manifest_fault(struct err *err, const struct node_path *path, const struct node 
     struct buf pointer;
     buf_init(&pointer, 4096);
     node_path_write(&pointer, path);
+    struct str place = pointer.len ? buf_str(&pointer) : STR("the top");
     if (n && n->line)
-        err_set(err, E_TEMPLATE_INVALID, "line %u, column %u (%.*s): %s", n->line, n->column,
-                STR_ARG(buf_str(&pointer)), words);
+        err_set(err, E_TEMPLATE_INVALID, "line %u, column %u (%.*s): %s", n->line, n->column, STR_ARG(place), words);
     else
-        err_set(err, E_TEMPLATE_INVALID, "%.*s: %s", STR_ARG(buf_str(&pointer)), words);
+        err_set(err, E_TEMPLATE_INVALID, "%.*s: %s", STR_ARG(place), words);
     err_add_item(err, buf_str(&pointer), "%s", words);
     buf_release(&pointer);
     return false;

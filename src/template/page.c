@@ -168,6 +168,16 @@ is_final_code(enum err_code code)
     return code == E_ADDRESS_REFUSED || code == E_SHUTTING_DOWN || code == E_CANCELLED || code == E_PAGE_TOO_LARGE;
 }
 
+static bool
+is_parked(const struct reader *r)
+{
+    const struct template *t = r->options.template;
+    for (size_t i = 0; i < t->park_count; i++)
+        if (t->park[i] == r->reply->status)
+            return true;
+    return false;
+}
+
 /* PAGE_READY: the body is to be read. */
 static enum page_step
 judge(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_val *body, bool *empty_out,
@@ -186,6 +196,8 @@ judge(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_val
         return PAGE_FAILED;
     if (may_refresh(r, scope, reply, j.verdict))
         return PAGE_AGAIN;
+    if (is_parked(r) && (j.verdict == VERDICT_FAIL || j.verdict == VERDICT_RETRY))
+        j.verdict = VERDICT_RATE_LIMITED;
     struct str words = vendor_message(page, body);
     char reason[160] = "no reason given";
     if (words.len)

@@ -343,6 +343,8 @@ struct template_stream {
     bool records_required;           /* x-tidemark-records-required: a page without the record path is a bad page */
     const struct node *node;         /* as declared, for messages */
 };
+/* As template_load, but all of the streams may be refused: for those who only list them. */
+struct template *template_load_any(struct str yaml, struct str name, struct err *err);
 /* Compiles a stream's declaration. False with E_TEMPLATE_REFUSED or E_TEMPLATE_INVALID. */
 bool stream_compile(struct compiler *c, const struct node *n, struct template_stream *stream_out);
 struct template {
@@ -355,6 +357,8 @@ struct template {
     size_t stream_count;
     struct template_stream *test;    /* metadata.tidemark.test, or NULL */
     struct text test_accept;         /* must hold for its answer */
+    int64_t park[8];                 /* metadata.tidemark.limits.park: statuses that park the run */
+    size_t park_count;
     struct template_fault {          /* expressions that will fail when they are evaluated */
         struct template_fault *next;
         unsigned line;

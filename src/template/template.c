@@ -140,6 +140,17 @@ plain_name(struct arena *a, struct str name)
     return bytes ? (struct str){bytes, lower.len} : STR("template");
 }
 
+static void
+take_limits(struct template *t)
+{
+    size_t index, max;
+    yyjson_val *item;
+    JSON_EACH_ITEM(json_get_c(json_get_c(t->info.tidemark, "limits"), "park"), index, max, item) {
+        if (t->park_count < ARRAY_LEN(t->park) && json_to_i64(item, &t->park[t->park_count]))
+            t->park_count++;
+    }
+}
+
 /* A text or a number. */
 static struct str
 version_of(struct compiler *c, const struct template_info *info)
@@ -170,6 +181,7 @@ fill_info(struct compiler *c, struct template *t, struct str name)
     yyjson_val *base = json_get_c(info->tidemark, "base_url");
     info->base_url_field = json_str(json_get_c(base, "field"));
     info->base_url_default = json_str(json_get_c(base, "default"));
+    take_limits(t);
     info->interval_us = schedule_of(info, "every");
     info->full_interval_us = schedule_of(info, "full_every");
     return true;
@@ -279,7 +291,7 @@ load(struct compiler *c, struct template *t, struct str yaml, struct str name)
 }
 
 struct template *
-template_load(struct str yaml, struct str name, struct err *err)
+template_load_any(struct str yaml, struct str name, struct err *err)
 {
     struct template *t = alloc_zeroed(1, sizeof(*t));
     if (!t) {
@@ -289,12 +301,20 @@ template_load(struct str yaml, struct str name, struct err *err)
     arena_init(&t->arena, LIMIT_TEMPLATE_ARENA_BYTES);
     t->references = 1;
     struct compiler c = {.arena = &t->arena, .owner = t, .err = err};
-    bool ok = load(&c, t, yaml, name);
-    if (ok && !any_readable(t))
-        ok = err_set(err, E_TEMPLATE_REFUSED, "No stream of this template can be read: %.*s %.*s",
-                     STR_ARG(t->streams[0].info.name), STR_ARG(t->streams[0].info.refused));
-    if (ok)
+    if (load(&c, t, yaml, name))
         return t;
+    template_unref(t);
+    return NULL;
+}
+
+struct template *
+template_load(struct str yaml, struct str name, struct err *err)
+{
+    struct template *t = template_load_any(yaml, name, err);
+    if (!t || any_readable(t))
+        return t;
+    err_set(err, E_TEMPLATE_REFUSED, "No stream of this template can be read: %.*s %.*s",
+            STR_ARG(t->streams[0].info.name), STR_ARG(t->streams[0].info.refused));
     template_unref(t);
     return NULL;
 }
