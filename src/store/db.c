@@ -150,6 +150,21 @@ db_exec_one(struct db *db, unsigned statement, const struct db_value *values, si
     return changed == 1 || err_set(err, code, NULL);
 }
 
+bool
+db_defer(struct db *db, unsigned statement, const struct db_value *values, size_t count, struct err *err)
+{
+    return db->driver->defer ? db->driver->defer(db, statement, values, count, E_OK, err)
+                             : db_exec(db, statement, values, count, NULL, err);
+}
+
+bool
+db_defer_one(struct db *db, unsigned statement, const struct db_value *values, size_t count, enum err_code code,
+             struct err *err)
+{
+    return db->driver->defer ? db->driver->defer(db, statement, values, count, code, err)
+                             : db_exec_one(db, statement, values, count, code, err);
+}
+
 enum row
 db_query_row(struct db *db, unsigned statement, const struct db_value *values, size_t count, struct db_rows *rows,
              struct err *err)

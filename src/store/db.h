@@ -100,6 +100,9 @@ struct db_driver {
     bool (*savepoint_undo)(struct db *db, struct err *err);
     bool (*query)(struct db *db, unsigned statement, const struct db_value *values, size_t count,
                   struct db_rows *rows, struct err *err);
+    /* NULL: a statement is run at once. one: E_OK, or the code when not exactly one row changes. */
+    bool (*defer)(struct db *db, unsigned statement, const struct db_value *values, size_t count, enum err_code one,
+                  struct err *err);
     enum row (*next)(struct db_rows *rows, struct err *err);
     bool (*is_null)(const struct db_rows *rows, unsigned column);
     int64_t (*i64)(const struct db_rows *rows, unsigned column);
@@ -166,6 +169,13 @@ MUST_USE bool db_exec(struct db *db, unsigned statement, const struct db_value *
 /* The same, and exactly one row must change: else `code` with the table's words. */
 MUST_USE bool db_exec_one(struct db *db, unsigned statement, const struct db_value *values, size_t count,
                           enum err_code code, struct err *err);
+/*
+ * The same two for a caller that does not need to know now: where a round trip is dear the statement is sent and its
+ * result read later; its failure then is that of a later call, COMMIT at the latest. Inside a write transaction only.
+ */
+MUST_USE bool db_defer(struct db *db, unsigned statement, const struct db_value *values, size_t count, struct err *err);
+MUST_USE bool db_defer_one(struct db *db, unsigned statement, const struct db_value *values, size_t count, enum err_code code,
+                           struct err *err);
 /* Begins reading. Values must live until db_finish. After true: db_next until it is not ROW_FOUND, or db_finish. */
 MUST_USE bool db_query(struct db *db, unsigned statement, const struct db_value *values, size_t count,
                        struct db_rows *rows, struct err *err);

@@ -5,6 +5,10 @@
  * because a page's arrays are most of the bytes. Results come in binary. Statements are prepared by name at
  * first use on each connection, unless a pooler without prepared statements stands between.
  *
+ * Inside a transaction the connection is in pipeline mode: BEGIN, the settings and every statement of db_defer are sent without
+ * waiting, and their results are read when an answer is needed. A page is some eight round trips instead of twenty. A deferred
+ * statement that fails makes the next answer fail; one that must change a row is looked at before COMMIT is sent.
+ *
  * Nothing needs a session: what a transaction depends on is set in it with SET LOCAL, so a transaction
  * pooler may stand between (F11). A connection that breaks while COMMIT is under way leaves E_STORE_UNCERTAIN; anywhere else
  * the transaction is known to be rolled back. A primary that has become read-only counts as lost, so that the pool
@@ -28,13 +32,25 @@
 enum { OID_BOOL = 16, OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_TEXT = 25, OID_NUMERIC = 1700,
        OID_BYTEA_ARRAY = 1001, OID_TEXT_ARRAY = 1009, OID_INT8_ARRAY = 1016 };
 
+/* Something that was sent and whose result has not been read. */
+struct pending {
+    enum { PENDING_COMMAND, PENDING_PREPARE, PENDING_CLOCK, PENDING_EXEC, PENDING_EXEC_ONE, PENDING_QUERY, PENDING_COMMIT } kind;
+    unsigned statement;
+    enum err_code code;           /* PENDING_EXEC_ONE: when not one row changed */
+};
+
+#define PENDING_MAX 64
+
 struct db_postgres {
     struct db base;               /* first: a struct db * is a struct db_postgres * */
     PGconn *connection;
     bool prepare;
     bool committing;
-    bool prepared[SQL_COUNT];
+    bool prepared[SQL_COUNT];     /* or on its way */
     struct buf arrays;            /* of the statement that is being sent */
+    struct pending pending[PENDING_MAX];
+    unsigned pending_count;
+    int64_t began_us, began_monotonic_us; /* the database clock at the beginning of this transaction; 0: not known yet */
 };
 
 /* What PQexecParams wants, filled from db_values. Texts point into the values, numbers into `numbers`. */
@@ -107,10 +123,147 @@ result_is_good(const PGresult *result)
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
 }
 
+/* ---- the pipeline ---- */
+
+static const char *
+pending_name(const struct pending *q)
+{
+    bool named = q->kind == PENDING_PREPARE || q->kind == PENDING_EXEC || q->kind == PENDING_EXEC_ONE || q->kind == PENDING_QUERY;
+    return named ? sql_statements[q->statement].name : "transaction";
+}
+
+static int64_t
+rows_changed(PGresult *result)
+{
+    int64_t changed = 0;
+    return str_to_i64(str_from_c(PQcmdTuples(result)), 0, INT64_MAX, &changed) ? changed : 0;
+}
+
+static void
+note_clock(struct db_postgres *p, PGresult *result)
+{
+    if (PQntuples(result) == 1 && str_to_i64(str_from_c(PQgetvalue(result, 0, 0)), 0, INT64_MAX, &p->began_us))
+        p->began_monotonic_us = clock_monotonic_us(p->base.clock);
+}
+
+/* What one result means. A query's own result is handed out. */
+static bool
+take_result(struct db_postgres *p, const struct pending *q, PGresult *result, PGresult **query_out, struct err *err)
+{
+    if (!result_is_good(result)) {
+        if (q->kind == PENDING_PREPARE)
+            p->prepared[q->statement] = false;
+        return fail(p, result, pending_name(q), err);
+    }
+    if (q->kind == PENDING_CLOCK)
+        note_clock(p, result);
+    if (q->kind == PENDING_EXEC_ONE && rows_changed(result) != 1)
+        return err_set(err, q->code, NULL);
+    if (q->kind == PENDING_COMMIT && strcmp(PQcmdStatus(result), "COMMIT") != 0)
+        return err_set(err, E_STORE, "The transaction was rolled back");
+    if (q->kind == PENDING_QUERY)
+        *query_out = result;
+    return true;
+}
+
+/* The first of what follows a failure was never run: the server skips to the next sync. */
+static void
+skip_result(struct db_postgres *p, const struct pending *q)
+{
+    if (q->kind == PENDING_PREPARE)
+        p->prepared[q->statement] = false;
+}
+
+static bool
+read_pending(struct db_postgres *p, PGresult **query_out, struct err *err)
+{
+    bool ok = true;
+    for (unsigned i = 0; i < p->pending_count; i++) {
+        const struct pending *q = &p->pending[i];
+        PGresult *result = PQgetResult(p->connection), *kept = NULL;
+        if (!ok)
+            skip_result(p, q);
+        else
+            ok = take_result(p, q, result, &kept, err);
+        if (kept)
+            *query_out = kept;
+        else
+            PQclear(result);
+        PGresult *end = result ? PQgetResult(p->connection) : NULL; /* NULL ends each statement */
+        CHECK(end == NULL || PQstatus(p->connection) != CONNECTION_OK);
+        PQclear(end);
+    }
+    p->pending_count = 0;
+    return ok;
+}
+
+/* Reads all that was sent. Without an error query_out is the result of the PENDING_QUERY, if there was one. */
+static bool
+drain(struct db_postgres *p, PGresult **query_out, struct err *err)
+{
+    if (p->pending_count == 0)
+        return true;
+    *query_out = NULL;
+    if (PQpipelineSync(p->connection) != 1) {
+        p->pending_count = 0;
+        return fail_lost(p, err);
+    }
+    bool ok = read_pending(p, query_out, err);
+    PGresult *sync = PQgetResult(p->connection);
+    if (ok && PQresultStatus(sync) != PGRES_PIPELINE_SYNC)
+        ok = fail(p, sync, "sync", err);
+    PQclear(sync);
+    if (ok || !*query_out)
+        return ok;
+    PQclear(*query_out);
+    *query_out = NULL;
+    return false;
+}
+
+/* Room for what is to be sent next. */
+static bool
+enter_pipeline(struct db_postgres *p, struct err *err)
+{
+    PGresult *unused = NULL;
+    if (p->pending_count + 2 > PENDING_MAX && !drain(p, &unused, err))
+        return false;
+    return PQpipelineStatus(p->connection) != PQ_PIPELINE_OFF || PQenterPipelineMode(p->connection) == 1 || fail_lost(p, err);
+}
+
+static bool
+leave_pipeline(struct db_postgres *p, struct err *err)
+{
+    PGresult *unused = NULL;
+    bool ok = drain(p, &unused, err);
+    if (PQpipelineStatus(p->connection) != PQ_PIPELINE_OFF && PQexitPipelineMode(p->connection) != 1 && ok)
+        ok = fail_lost(p, err);
+    return ok;
+}
+
+static void
+note_sent(struct db_postgres *p, struct pending q)
+{
+    CHECK(p->pending_count < PENDING_MAX);
+    p->pending[p->pending_count++] = q;
+}
+
+static bool
+send_command(struct db_postgres *p, const char *text, struct pending q, struct err *err)
+{
+    if (!enter_pipeline(p, err))
+        return false;
+    if (PQsendQueryParams(p->connection, text, 0, NULL, NULL, NULL, NULL, 0) != 1)
+        return fail_lost(p, err);
+    note_sent(p, q);
+    return true;
+}
+
 static bool
 postgres_script(struct db *db, const char *text, struct err *err)
 {
     struct db_postgres *p = own(db);
+    if (!leave_pipeline(p, err))
+        return false;
     PGresult *result = PQexec(p->connection, text);
     bool ok = result_is_good(result) || fail(p, result, "script", err);
     PQclear(result);
@@ -123,28 +276,46 @@ postgres_script(struct db *db, const char *text, struct err *err)
  * Look-ups by arrays have one good plan, by index; on a table that was never analysed the planner finds
  * others that take a thousand times longer. So those are taken away from it, in the transaction only.
  */
-static const char begin_write[] =
-    "BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; "
-    "SET LOCAL enable_mergejoin = off";
+#define CLOCK_TEXT "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint::text"
+static const char write_settings[] =
+    "SELECT " CLOCK_TEXT ", set_config('synchronous_commit', 'on', true), set_config('enable_seqscan', 'off', true), "
+    "set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)";
 
 static bool
 postgres_begin(struct db *db, bool write, struct err *err)
 {
+    struct db_postgres *p = own(db);
     db->try_again = false;
-    return postgres_script(db, write ? begin_write : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
+    p->began_us = 0;
+    return send_command(p, write ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                        (struct pending){.kind = PENDING_COMMAND}, err) &&
+           send_command(p, write ? write_settings : "SELECT " CLOCK_TEXT, (struct pending){.kind = PENDING_CLOCK}, err);
+}
+
+/* A deferred statement that did not do what it must is known only to us: the server would commit. */
+static bool
+check_before_commit(struct db_postgres *p, struct err *err)
+{
+    PGresult *unused = NULL;
+    for (unsigned i = 0; i < p->pending_count; i++)
+        if (p->pending[i].kind == PENDING_EXEC_ONE)
+            return drain(p, &unused, err);
+    return true;
 }
 
 static bool
 postgres_commit(struct db *db, struct err *err)
 {
     struct db_postgres *p = own(db);
+    PGresult *unused = NULL;
+    if (!check_before_commit(p, err) || !enter_pipeline(p, err))
+        return false;
     p->committing = true;
-    PGresult *result = PQexec(p->connection, "COMMIT");
-    bool ok = result_is_good(result) || fail(p, result, "commit", err);
-    if (ok && strcmp(PQcmdStatus(result), "COMMIT") != 0)
-        ok = err_set(err, E_STORE, "The transaction was rolled back");
+    bool ok = send_command(p, "COMMIT", (struct pending){.kind = PENDING_COMMIT}, err) && drain(p, &unused, err);
     p->committing = false;
-    PQclear(result);
+    struct err leave;
+    if (!leave_pipeline(p, &leave))
+        db->lost = true;
     return ok;
 }
 
@@ -152,10 +323,14 @@ static void
 postgres_rollback(struct db *db)
 {
     struct db_postgres *p = own(db);
+    struct err ignored;
+    bool try_again = db->try_again; /* of the failure that led here */
+    leave_pipeline(p, &ignored);
     if (PQstatus(p->connection) == CONNECTION_OK && PQtransactionStatus(p->connection) != PQTRANS_IDLE)
         PQclear(PQexec(p->connection, "ROLLBACK"));
     if (PQstatus(p->connection) != CONNECTION_OK || PQtransactionStatus(p->connection) != PQTRANS_IDLE)
         db->lost = true;
+    db->try_again = try_again;
 }
 
 static bool
@@ -173,6 +348,8 @@ postgres_savepoint_keep(struct db *db, struct err *err)
 static bool
 postgres_savepoint_undo(struct db *db, struct err *err)
 {
+    struct err ignored;
+    leave_pipeline(own(db), &ignored); /* what was deferred is undone with the rest */
     return postgres_script(db, "ROLLBACK TO closure; RELEASE closure", err);
 }
 
@@ -294,37 +471,49 @@ fill_parameters(struct db_postgres *p, struct parameters *q, const struct db_val
 /* ---- statements ---- */
 
 static bool
-prepare(struct db_postgres *p, unsigned number, const struct parameters *q, size_t count, struct err *err)
+send_prepare(struct db_postgres *p, unsigned number, const struct parameters *q, size_t count, struct err *err)
 {
     const struct db_statement *statement = &sql_statements[number];
-    PGresult *result = PQprepare(p->connection, statement->name, statement->postgres, (int)count, q->types);
-    bool ok = result_is_good(result) || fail(p, result, statement->name, err);
-    PQclear(result);
-    p->prepared[number] = ok;
+    if (PQsendPrepare(p->connection, statement->name, statement->postgres, (int)count, q->types) != 1)
+        return fail_lost(p, err);
+    note_sent(p, (struct pending){.kind = PENDING_PREPARE, .statement = number});
+    p->prepared[number] = true;
+    return true;
+}
+
+static bool
+send_bound(struct db_postgres *p, struct pending what, const struct parameters *q, size_t count, struct err *err)
+{
+    const struct db_statement *statement = &sql_statements[what.statement];
+    if (!enter_pipeline(p, err) ||
+        (p->prepare && !p->prepared[what.statement] && !send_prepare(p, what.statement, q, count, err)))
+        return false;
+    int sent = p->prepare
+        ? PQsendQueryPrepared(p->connection, statement->name, (int)count, q->values, q->lengths, q->formats, 1)
+        : PQsendQueryParams(p->connection, statement->postgres, (int)count, q->types, q->values, q->lengths, q->formats, 1);
+    if (sent != 1)
+        return fail_lost(p, err);
+    note_sent(p, what);
+    return true;
+}
+
+static bool
+send_statement(struct db_postgres *p, struct pending what, const struct db_value *values, size_t count, struct err *err)
+{
+    CHECK(what.statement < SQL_COUNT && count <= POSTGRES_PARAMETERS_MAX);
+    CHECK(sql_statements[what.statement].postgres != NULL && count == sql_statements[what.statement].parameters);
+    struct parameters q = {0};
+    buf_init(&q.texts, POSTGRES_ARRAYS_BYTES_MAX);
+    bool ok = fill_parameters(p, &q, values, count, err) && send_bound(p, what, &q, count, err);
+    buf_release(&q.texts);
     return ok;
 }
 
-static PGresult *
-execute(struct db_postgres *p, unsigned number, const struct parameters *q, size_t count, struct err *err)
+static bool
+postgres_defer(struct db *db, unsigned number, const struct db_value *values, size_t count, enum err_code one, struct err *err)
 {
-    const struct db_statement *statement = &sql_statements[number];
-    if (p->prepare && !p->prepared[number] && !prepare(p, number, q, count, err))
-        return NULL;
-    PGresult *result = p->prepare
-        ? PQexecPrepared(p->connection, statement->name, (int)count, q->values, q->lengths, q->formats, 1)
-        : PQexecParams(p->connection, statement->postgres, (int)count, q->types, q->values, q->lengths, q->formats, 1);
-    if (result_is_good(result))
-        return result;
-    fail(p, result, statement->name, err);
-    PQclear(result);
-    return NULL;
-}
-
-static int64_t
-rows_changed(PGresult *result)
-{
-    int64_t changed = 0;
-    return str_to_i64(str_from_c(PQcmdTuples(result)), 0, INT64_MAX, &changed) ? changed : 0;
+    struct pending what = {.kind = one ? PENDING_EXEC_ONE : PENDING_EXEC, .statement = number, .code = one};
+    return send_statement(own(db), what, values, count, err);
 }
 
 static bool
@@ -332,14 +521,11 @@ postgres_query(struct db *db, unsigned number, const struct db_value *values, si
                struct err *err)
 {
     struct db_postgres *p = own(db);
-    CHECK(number < SQL_COUNT && count <= POSTGRES_PARAMETERS_MAX);
-    CHECK(sql_statements[number].postgres != NULL && count == sql_statements[number].parameters);
-    struct parameters q = {0};
-    buf_init(&q.texts, POSTGRES_ARRAYS_BYTES_MAX);
-    PGresult *result = fill_parameters(p, &q, values, count, err) ? execute(p, number, &q, count, err) : NULL;
-    buf_release(&q.texts);
-    if (!result)
+    PGresult *result = NULL;
+    struct pending what = {.kind = PENDING_QUERY, .statement = number};
+    if (!send_statement(p, what, values, count, err) || !drain(p, &result, err))
         return false;
+    CHECK(result != NULL);
     rows->handle = result;
     rows->count = PQntuples(result);
     rows->changed = rows_changed(result);
@@ -424,19 +610,21 @@ postgres_i64(const struct db_rows *rows, unsigned column)
     }
 }
 
+/*
+ * The database clock, read with BEGIN and carried on by our monotonic one: a transaction is short, and a
+ * round trip for each look would cost more than it tells.
+ */
 static int64_t
 postgres_now(struct db *db)
 {
     struct db_postgres *p = own(db);
-    PGresult *result = PQexec(p->connection, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint::text");
-    int64_t now_us = clock_wall_us(db->clock);
-    if (result_is_good(result) && PQntuples(result) == 1 &&
-        !str_to_i64(str_from_c(PQgetvalue(result, 0, 0)), 0, INT64_MAX, &now_us))
-        UNREACHABLE("PostgreSQL's clock cannot be read");
-    if (!result_is_good(result) && PQstatus(p->connection) == CONNECTION_BAD)
-        db->lost = true; /* the next statement fails; until then our own clock is near enough */
-    PQclear(result);
-    return now_us;
+    PGresult *unused = NULL;
+    struct err err;
+    if (p->began_us == 0 && !drain(p, &unused, &err))
+        return clock_wall_us(db->clock); /* near enough: the next statement finds the transaction failed */
+    if (p->began_us == 0)
+        return clock_wall_us(db->clock);
+    return p->began_us + clock_monotonic_us(db->clock) - p->began_monotonic_us;
 }
 
 static void
@@ -458,6 +646,7 @@ static const struct db_driver driver_postgres = {
     .savepoint = postgres_savepoint,
     .savepoint_keep = postgres_savepoint_keep,
     .savepoint_undo = postgres_savepoint_undo,
+    .defer = postgres_defer,
     .query = postgres_query,
     .next = postgres_next,
     .is_null = postgres_is_null,

@@ -126,6 +126,16 @@ traced_query(struct db *db, unsigned statement, const struct db_value *values, s
 }
 
 static bool
+traced_defer(struct db *db, unsigned statement, const struct db_value *values, size_t count, enum err_code one, struct err *err)
+{
+    struct db_traced *t = own(db);
+    if (!inject(t, statement, err))
+        return false;
+    copy_in(t);
+    return copy_out(t, t->real->driver->defer(t->real, statement, values, count, one, err));
+}
+
+static bool
 traced_script(struct db *db, const char *text, struct err *err)
 {
     if (is_due(own(db)->trace, DB_TRACE_STATEMENT))
@@ -161,6 +171,7 @@ db_trace_wrap(struct db *real, void *trace)
     t->driver = driver_traced;
     t->driver.name = real->driver->name;
     t->driver.capabilities = real->driver->capabilities;
+    t->driver.defer = real->driver->defer ? traced_defer : NULL;
     t->base = *real;
     t->base.driver = &t->driver;
     t->real = real;

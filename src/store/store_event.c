@@ -13,8 +13,8 @@ add(struct db *db, unsigned statement, const struct event *event, struct db_valu
     struct str packed = event->record_count ? ids_pack(&scratch, event->records, event->record_count) : STR_NONE;
     bool ok = event->record_count && str_is_none(packed)
                   ? STORE_ARENA_FULL(err)
-                  : db_exec(db, statement, DB_ARGS(DB_I(event->tenant), DB_T(event->type), naming, DB_I0(event->connection),
-                            DB_I0(event->run), DB_B(packed), DB_T(event->data), DB_I(event->at_us)), NULL, err);
+                  : db_defer(db, statement, DB_ARGS(DB_I(event->tenant), DB_T(event->type), naming, DB_I0(event->connection),
+                            DB_I0(event->run), DB_B(packed), DB_T(event->data), DB_I(event->at_us)), err);
     arena_release(&scratch);
     return ok;
 }

@@ -63,8 +63,8 @@ collection_count(struct db *db, int64_t tenant, int64_t collection, int64_t live
 {
     if (live == 0 && deleted == 0)
         return true;
-    return db_exec(db, SQL_COLLECTION_COUNT, DB_ARGS(DB_I(tenant), DB_I(collection), DB_I(db->number), DB_I(live),
-                   DB_I(deleted)), NULL, err);
+    return db_defer(db, SQL_COLLECTION_COUNT, DB_ARGS(DB_I(tenant), DB_I(collection), DB_I(db->number), DB_I(live),
+                    DB_I(deleted)), err);
 }
 
 bool
@@ -160,7 +160,7 @@ store_maps_write(struct db *db, int64_t tenant, int64_t stream, struct map_write
     arena_release(&scratch);
     if (!ok || (moved.live == 0 && moved.deleted == 0))
         return ok;
-    return db_exec_one(db, SQL_STREAM_COUNT, DB_ARGS(DB_I(tenant), DB_I(stream), DB_I(moved.live), DB_I(moved.deleted),
+    return db_defer_one(db, SQL_STREAM_COUNT, DB_ARGS(DB_I(tenant), DB_I(stream), DB_I(moved.live), DB_I(moved.deleted),
                        DB_I(0)), E_NOT_FOUND, err);
 }
 
@@ -221,7 +221,7 @@ store_rejected_write(struct db *db, int64_t tenant, int64_t stream, int64_t run,
             return false;
         fresh += times == 1;
     }
-    return fresh == 0 || db_exec_one(db, SQL_STREAM_COUNT, DB_ARGS(DB_I(tenant), DB_I(stream), DB_I(0), DB_I(0), DB_I(fresh)),
+    return fresh == 0 || db_defer_one(db, SQL_STREAM_COUNT, DB_ARGS(DB_I(tenant), DB_I(stream), DB_I(0), DB_I(0), DB_I(fresh)),
                                      E_NOT_FOUND, err);
 }
 
@@ -240,7 +240,7 @@ store_rejected_clear(struct db *db, int64_t tenant, int64_t stream, const struct
             return false;
         removed += changed;
     }
-    return removed == 0 || db_exec_one(db, SQL_STREAM_COUNT, DB_ARGS(DB_I(tenant), DB_I(stream), DB_I(0), DB_I(0),
+    return removed == 0 || db_defer_one(db, SQL_STREAM_COUNT, DB_ARGS(DB_I(tenant), DB_I(stream), DB_I(0), DB_I(0),
                                        DB_I(-removed)), E_NOT_FOUND, err);
 }
 
@@ -256,13 +256,13 @@ finish_counters(struct db *db, const struct page_mark *m, struct err *err)
     const struct page_counts *c = &m->counts;
     struct db_value total = m->declared_total < 0 ? DB_NULL : DB_I(m->declared_total);
     struct db_value token = m->token_hash ? DB_I((int64_t)m->token_hash) : DB_NULL;
-    return db_exec(db, SQL_RUN_ADD_PAGE, DB_ARGS(DB_I(m->tenant), DB_I(m->fence.run), COUNT_VALUES(c), DB_I(m->log_lines),
-                   DB_I(LIMIT_RUN_LOG_LINES), DB_I(m->now_us)), NULL, err) &&
-           db_exec_one(db, SQL_RUN_STREAM_PAGE, DB_ARGS(DB_I(m->tenant), DB_I(m->fence.run), DB_I(m->stream), COUNT_VALUES(c),
+    return db_defer(db, SQL_RUN_ADD_PAGE, DB_ARGS(DB_I(m->tenant), DB_I(m->fence.run), COUNT_VALUES(c), DB_I(m->log_lines),
+                   DB_I(LIMIT_RUN_LOG_LINES), DB_I(m->now_us)), err) &&
+           db_defer_one(db, SQL_RUN_STREAM_PAGE, DB_ARGS(DB_I(m->tenant), DB_I(m->fence.run), DB_I(m->stream), COUNT_VALUES(c),
                        DB_T(m->position), total, DB_BOOL(m->stream_done), DB_I(m->now_us)), E_NOT_FOUND, err) &&
-           db_exec(db, SQL_RUN_PAGE_INSERT, DB_ARGS(DB_I(m->tenant), DB_I(m->fence.run), DB_I(m->fence.page_seq),
-                   DB_I(m->stream), token, COUNT_VALUES(c), DB_I(m->now_us)), NULL, err) &&
-           db_exec(db, SQL_STREAM_TOUCHED, DB_ARGS(DB_I(m->tenant), DB_I(m->stream), DB_I(m->fence.run)), NULL, err);
+           db_defer(db, SQL_RUN_PAGE_INSERT, DB_ARGS(DB_I(m->tenant), DB_I(m->fence.run), DB_I(m->fence.page_seq),
+                   DB_I(m->stream), token, COUNT_VALUES(c), DB_I(m->now_us)), err) &&
+           db_defer(db, SQL_STREAM_TOUCHED, DB_ARGS(DB_I(m->tenant), DB_I(m->stream), DB_I(m->fence.run)), err);
 }
 
 static bool
@@ -278,8 +278,8 @@ static bool
 finish_log(struct db *db, const struct page_mark *m, struct err *err)
 {
     return m->log.len == 0 ||
-           db_exec(db, SQL_LOG_INSERT_CAPPED, DB_ARGS(DB_I(m->tenant), DB_I(m->fence.run), DB_I(m->log_lines),
-                   DB_I(m->log.len), DB_I(m->now_us), DB_B(m->log), DB_I(LIMIT_RUN_LOG_LINES)), NULL, err);
+           db_defer(db, SQL_LOG_INSERT_CAPPED, DB_ARGS(DB_I(m->tenant), DB_I(m->fence.run), DB_I(m->log_lines),
+                   DB_I(m->log.len), DB_I(m->now_us), DB_B(m->log), DB_I(LIMIT_RUN_LOG_LINES)), err);
 }
 
 static bool
@@ -299,8 +299,8 @@ finish_pass(struct db *db, const struct page_mark *m, struct err *err)
     struct arena scratch;
     arena_init(&scratch, PACK_ARENA_BYTES);
     struct str packed = ids_pack(&scratch, m->seen_maps, m->seen_count);
-    bool ok = !str_is_none(packed) ? db_exec(db, SQL_PASS_PAGE_INSERT, DB_ARGS(DB_I(m->tenant), DB_I(m->fence.run),
-                                             DB_I(m->stream), DB_I(m->fence.page_seq), DB_B(packed)), NULL, err)
+    bool ok = !str_is_none(packed) ? db_defer(db, SQL_PASS_PAGE_INSERT, DB_ARGS(DB_I(m->tenant), DB_I(m->fence.run),
+                                             DB_I(m->stream), DB_I(m->fence.page_seq), DB_B(packed)), err)
                                    : STORE_ARENA_FULL(err);
     arena_release(&scratch);
     return ok;

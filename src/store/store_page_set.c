@@ -99,16 +99,16 @@ static bool
 set_match_claim(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, const int64_t *records,
                 size_t count, struct err *err)
 {
-    return db_exec(db, SQL_MATCH_CLAIM_SET, DB_ARGS(DB_I(tenant), DB_I(collection), DB_T_ARRAY(keys, count),
-                   DB_I_ARRAY(records, count)), NULL, err);
+    return db_defer(db, SQL_MATCH_CLAIM_SET, DB_ARGS(DB_I(tenant), DB_I(collection), DB_T_ARRAY(keys, count),
+                   DB_I_ARRAY(records, count)), err);
 }
 
 static bool
 set_match_release(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, const int64_t *records,
                   size_t count, struct err *err)
 {
-    return db_exec(db, SQL_MATCH_RELEASE_SET, DB_ARGS(DB_I(tenant), DB_I(collection), DB_T_ARRAY(keys, count),
-                   DB_I_ARRAY(records, count)), NULL, err);
+    return db_defer(db, SQL_MATCH_RELEASE_SET, DB_ARGS(DB_I(tenant), DB_I(collection), DB_T_ARRAY(keys, count),
+                   DB_I_ARRAY(records, count)), err);
 }
 
 /* ---- records ---- */
@@ -170,11 +170,11 @@ set_records_insert(struct db *db, int64_t tenant, int64_t collection, struct rec
         return false;
     struct record_columns r;
     bool ok = record_columns_init(&r, records, count)
-        ? db_exec(db, SQL_RECORD_INSERT_SET,
+        ? db_defer(db, SQL_RECORD_INSERT_SET,
                   DB_ARGS(DB_I(tenant), DB_I(collection), DB_I(now_us), DB_I_ARRAY(r.id, count), DB_T_ARRAY(r.uuid, count),
                           DB_I_ARRAY(r.parent, count), DB_T_ARRAY(r.title, count), DB_T_ARRAY(r.status, count),
                           DB_I_ARRAY(r.occurred, count), DB_I_ARRAY(r.deleted, count), DB_T_ARRAY(r.data, count)),
-                  NULL, err)
+                  err)
         : STORE_ARENA_FULL(err);
     arena_release(&r.c.a);
     return ok;
@@ -351,8 +351,8 @@ write_raw(struct db *db, int64_t tenant, const struct map_write *maps, struct ma
         m->raw[m->raw_count++] = maps[i].raw;
     }
     return m->raw_count == 0 ||
-           db_exec(db, SQL_RAW_WRITE_SET, DB_ARGS(DB_I(tenant), DB_I(now_us), DB_I_ARRAY(m->raw_map, m->raw_count),
-                   DB_B_ARRAY(m->raw, m->raw_count)), NULL, err);
+           db_defer(db, SQL_RAW_WRITE_SET, DB_ARGS(DB_I(tenant), DB_I(now_us), DB_I_ARRAY(m->raw_map, m->raw_count),
+                   DB_B_ARRAY(m->raw, m->raw_count)), err);
 }
 
 static bool

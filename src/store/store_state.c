@@ -62,7 +62,7 @@ bool
 store_state_save(struct db *db, int64_t tenant, int64_t stream, struct str partition, struct str state, int64_t now_us,
                  struct err *err)
 {
-    return db_exec_one(db, SQL_STATE_SAVE, DB_ARGS(DB_I(tenant), DB_I(stream), DB_T(partition), DB_T(state), DB_I(now_us)),
+    return db_defer_one(db, SQL_STATE_SAVE, DB_ARGS(DB_I(tenant), DB_I(stream), DB_T(partition), DB_T(state), DB_I(now_us)),
                        E_NOT_FOUND, err);
 }
 
