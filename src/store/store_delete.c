@@ -45,26 +45,92 @@ walked_read(struct row_reader *r, void *item)
     walked->old = read_bool(r);
 }
 
+/* What a stretch gives. */
+struct walk {
+    struct db *db;
+    struct arena *a;
+    int64_t tenant, stream, began_us;
+    const struct id_set *seen;
+    struct str after;
+    size_t most;           /* maps looked at */
+    struct list found;     /* of struct delete_candidate */
+    struct str last;
+};
+
+static bool
+walk_add(struct walk *w, const struct delete_candidate *candidate)
+{
+    struct delete_candidate *found = list_add(&w->found);
+    if (found)
+        *found = *candidate;
+    return found != NULL;
+}
+
+static bool
+walk_rows(struct walk *w, struct err *err)
+{
+    struct list list = LIST_OF(w->a, struct walked);
+    if (!store_rows(w->db, SQL_DELETE_WALK, DB_ARGS(DB_I(w->tenant), DB_I(w->stream), DB_T(w->after), DB_I(w->most),
+                    DB_I(w->began_us)), &list, walked_read, err))
+        return false;
+    const struct walked *walked = list.items;
+    for (size_t i = 0; i < list.count; i++)
+        if (walked[i].old && !id_set_has(w->seen, walked[i].candidate.map) && !walk_add(w, &walked[i].candidate))
+            return STORE_ARENA_FULL(err);
+    w->last = list.count < w->most ? STR_NONE : walked[list.count - 1].candidate.external_id;
+    return true;
+}
+
+/* A map that the pass did not see. */
+static bool
+walk_unseen(struct walk *w, int64_t map, struct str external_id, struct err *err)
+{
+    struct delete_candidate candidate = {.map = map};
+    enum row row = db_query_i64(w->db, SQL_DELETE_CANDIDATE, DB_ARGS(DB_I(w->tenant), DB_I(map), DB_I(w->began_us)),
+                                &candidate.record, err);
+    if (row != ROW_FOUND)
+        return row == ROW_NONE;
+    candidate.external_id = str_copy(w->a, external_id);
+    return (!str_is_none(candidate.external_id) && walk_add(w, &candidate)) || STORE_ARENA_FULL(err);
+}
+
+/* Ids in external order are nowhere near each other in the table: a look at each row would be a page each. */
+static bool
+walk_index(struct walk *w, struct err *err)
+{
+    struct db_rows rows;
+    if (!db_query(w->db, SQL_DELETE_WALK_INDEX, DB_ARGS(DB_I(w->stream), DB_T(w->after), DB_I(w->most)), &rows, err))
+        return false;
+    enum row row;
+    w->last = STR_NONE;
+    for (size_t n = 1; (row = db_next(&rows, err)) == ROW_FOUND; n++) {
+        struct str external_id = db_column_text(&rows, 1);
+        int64_t map = db_column_i64(&rows, 0);
+        bool ok = id_set_has(w->seen, map) || walk_unseen(w, map, external_id, err);
+        if (ok && n == w->most) {
+            w->last = str_copy(w->a, external_id);
+            ok = !str_is_none(w->last) || STORE_ARENA_FULL(err);
+        }
+        if (ok)
+            continue;
+        db_finish(&rows);
+        return false;
+    }
+    return row == ROW_NONE;
+}
+
 bool
 store_delete_candidates(struct db *db, struct arena *a, int64_t tenant, int64_t stream, const struct id_set *seen,
                         int64_t began_us, struct str after, size_t walk, struct delete_candidate **rows_out,
                         size_t *count_out, struct str *last_out, struct err *err)
 {
-    struct list list = LIST_OF(a, struct walked);
-    if (!store_rows(db, SQL_DELETE_WALK, DB_ARGS(DB_I(tenant), DB_I(stream), DB_T(after), DB_I(walk), DB_I(began_us)), &list,
-                    walked_read, err))
+    struct walk w = {.db = db, .a = a, .tenant = tenant, .stream = stream, .began_us = began_us, .seen = seen,
+                     .after = str_is_none(after) ? STR("") : after, .most = walk, .found = LIST_OF(a, struct delete_candidate)};
+    if (!(db_can(db, DB_ARRAYS) ? walk_rows(&w, err) : walk_index(&w, err)))
         return false;
-    const struct walked *walked = list.items;
-    struct delete_candidate *rows = ARENA_ARRAY(a, struct delete_candidate, list.count + 1);
-    if (!rows)
-        return STORE_ARENA_FULL(err);
-    size_t count = 0;
-    for (size_t i = 0; i < list.count; i++)
-        if (walked[i].old && !id_set_has(seen, walked[i].candidate.map))
-            rows[count++] = walked[i].candidate;
-    *rows_out = rows;
-    *count_out = count;
-    *last_out = list.count < walk ? STR_NONE : walked[list.count - 1].candidate.external_id;
+    *rows_out = w.found.items;
+    *count_out = w.found.count;
+    *last_out = w.last;
     return true;
 }
 

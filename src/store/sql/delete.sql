@@ -2,10 +2,22 @@
 -- @name delete_seen
 SELECT maps FROM pass_pages WHERE tenant = $1 AND run = $2 AND stream = $3 ORDER BY page_seq
 
--- One stretch of a stream's maps, by external id.
+-- One stretch of a stream's maps, by external id, from the index alone: the rows, which know the tenant, lie elsewhere, and
+-- nearly all were seen.
+-- @name delete_walk_index
+-- @only sqlite
+SELECT id, external_id FROM entity_map WHERE stream = $1 AND external_id > $2 ORDER BY external_id LIMIT $3
+
+-- One that was not seen: live, and neither made nor observed since?
+-- @name delete_candidate
+-- @only sqlite
+SELECT record FROM entity_map WHERE id = $2 AND tenant = $1 AND deleted_at IS NULL AND observed_at < $3 AND created_at < $3
+
+-- One stretch with its rows.
 -- @name delete_walk
+-- @only postgres
 SELECT id, record, external_id, deleted_at IS NULL AND observed_at < $5 AND created_at < $5 FROM entity_map
-WHERE tenant = $1 AND stream = $2 AND (CAST($3 AS text) IS NULL OR external_id > $3) ORDER BY external_id LIMIT $4
+WHERE tenant = $1 AND stream = $2 AND external_id > $3 ORDER BY external_id LIMIT $4
 
 -- Live maps of a stream, from its counter.
 -- @name delete_live_count
