@@ -1,6 +1,7 @@
 #include "base/buf.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +49,8 @@ buf_fail(struct buf *b)
     return false;
 }
 
-bool
-buf_reserve(struct buf *b, size_t more)
+static bool
+grow(struct buf *b, size_t more)
 {
     if (b->failed || more > b->cap - b->len)
         return buf_fail(b);
@@ -67,12 +68,26 @@ buf_reserve(struct buf *b, size_t more)
     return true;
 }
 
+/* Nearly every append finds room: that way is short enough to stand in each of them. size may pass cap by a NUL. */
+static inline bool
+has_room(struct buf *b, size_t more)
+{
+    size_t most = b->size < b->cap ? b->size : b->cap;
+    return (!b->failed && b->len <= most && more <= most - b->len) || grow(b, more);
+}
+
+bool
+buf_reserve(struct buf *b, size_t more)
+{
+    return has_room(b, more);
+}
+
 bool
 buf_add(struct buf *b, struct str s)
 {
     if (s.len == 0)
         return !b->failed;
-    if (!buf_reserve(b, s.len))
+    if (!has_room(b, s.len))
         return false;
     memcpy(b->ptr + b->len, s.ptr, s.len);
     b->len += s.len;
@@ -88,7 +103,7 @@ buf_add_c(struct buf *b, const char *text)
 bool
 buf_add_char(struct buf *b, char c)
 {
-    if (!buf_reserve(b, 1))
+    if (!has_room(b, 1))
         return false;
     b->ptr[b->len++] = c;
     return true;
@@ -144,20 +159,47 @@ add_escape(struct buf *b, unsigned char c)
     }
 }
 
+/* Bit 7 of each of eight bytes that JSON escapes: below 0x20, '"' and '\\'. Bytes from 0x80 on are plain. */
+static uint64_t
+escaped_bits(const char *eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    uint64_t word;
+    memcpy(&word, eight, sizeof(word));
+    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
+    return ((word - ones * 0x20) | (quote - ones) | (backslash - ones)) & ~word & high;
+}
+
+/* Bytes at the start of s that stand in a JSON string as they are; eight at a time. */
+static size_t
+plain_bytes(struct str s)
+{
+    size_t i = 0;
+    while (i + 8 <= s.len && escaped_bits(s.ptr + i) == 0)
+        i += 8;
+    for (; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (c < 0x20 || c == '"' || c == '\\')
+            break;
+    }
+    return i;
+}
+
 bool
 buf_add_json_str(struct buf *b, struct str s)
 {
-    buf_add_char(b, '"');
-    size_t plain = 0; /* start of the bytes not yet appended */
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        buf_add(b, str_slice(s, plain, i));
-        add_escape(b, c);
-        plain = i + 1;
+    if (!has_room(b, s.len + 2))
+        return false;
+    b->ptr[b->len++] = '"';
+    while (s.len > 0) {
+        size_t plain = plain_bytes(s);
+        buf_add(b, str_slice(s, 0, plain));
+        s = str_skip(s, plain);
+        if (s.len == 0)
+            break;
+        add_escape(b, (unsigned char)s.ptr[0]);
+        s = str_skip(s, 1);
     }
-    buf_add(b, str_skip(s, plain));
     return buf_add_char(b, '"');
 }
 
