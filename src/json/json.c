@@ -7,6 +7,8 @@
 #include "base/check.h"
 
 #define JSON_SORT_STACK 64  /* keys sorted on the stack; more of them on the heap */
+#define JSON_TEXT_FIRST_BYTES 2048 /* room for most records at once */
+#define JSON_DEPTH_MOST 256 /* no caller allows more */
 #define JSON_EQUAL_SMALL 16 /* objects up to here are compared without sorting */
 
 /* Not zeroed, unlike arena_alloc: yyjson writes what it reads, and a page's tree is megabytes. */
@@ -43,7 +45,7 @@ json_mut_doc(struct arena *a)
     return yyjson_mut_doc_new(&alc);
 }
 
-/* Deepest nesting of brackets outside strings, without recursion: yyjson itself sets no limit. */
+/* Deepest nesting of brackets outside strings. */
 static unsigned
 text_depth(struct str text)
 {
@@ -65,6 +67,27 @@ text_depth(struct str text)
         }
     }
     return deepest;
+}
+
+/*
+ * Whether a tree is nested deeper than that, without recursion: yyjson itself sets no limit. Its values lie one
+ * after another, containers before what is in them.
+ */
+static bool
+tree_is_deeper(yyjson_val *root, unsigned depth_max)
+{
+    const yyjson_val *ends[JSON_DEPTH_MOST], *end = unsafe_yyjson_get_next(root);
+    unsigned depth = 0;
+    for (yyjson_val *value = root; value < end; value++) {
+        while (depth > 0 && value >= ends[depth - 1])
+            depth--;
+        if (!unsafe_yyjson_is_ctn(value))
+            continue;
+        if (depth == depth_max)
+            return true;
+        ends[depth++] = unsafe_yyjson_get_next(value);
+    }
+    return false;
 }
 
 /* By bytes; equal keys in the order of the text, where the keys of one object stand one after another. */
@@ -150,15 +173,16 @@ json_parse(struct arena *a, struct str text, unsigned flags, unsigned depth_max,
 {
     if ((flags & JSON_ALLOW_BOM) && str_starts(text, STR("\xef\xbb\xbf")))
         text = str_skip(text, 3);
-    if (text_depth(text) > depth_max) {
-        err_set(err, E_TOO_LARGE, "The JSON is nested deeper than %u levels", depth_max);
-        return NULL;
-    }
+    CHECK(depth_max <= JSON_DEPTH_MOST);
     yyjson_alc alc = json_alc(a);
     yyjson_read_flag read = flags & JSON_NUMBERS_RAW ? YYJSON_READ_NUMBER_AS_RAW : YYJSON_READ_BIGNUM_AS_RAW;
     yyjson_read_err fault;
     /* Without INSITU yyjson copies the text into the arena and does not write to ours. */
     yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)(text.ptr ? text.ptr : ""), text.len, read, &alc, &fault);
+    if (doc ? tree_is_deeper(doc->root, depth_max) : text_depth(text) > depth_max) {
+        err_set(err, E_TOO_LARGE, "The JSON is nested deeper than %u levels", depth_max);
+        return NULL;
+    }
     if (!doc) {
         if (fault.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
             err_set(err, E_TOO_LARGE, "The JSON is too large to hold in memory");
@@ -189,7 +213,8 @@ json_get(yyjson_val *object, struct str wanted)
     if (!yyjson_is_obj(object))
         return NULL;
     yyjson_obj_foreach(object, index, max, key, value) {
-        if (str_eq(json_str(key), wanted))
+        if (unsafe_yyjson_get_len(key) == wanted.len &&
+            (wanted.len == 0 || memcmp(unsafe_yyjson_get_str(key), wanted.ptr, wanted.len) == 0))
             found = value;
     }
     return found;
@@ -350,6 +375,8 @@ json_to_text(struct arena *a, yyjson_val *value)
 {
     struct buf b;
     buf_init(&b, a->cap_bytes);
+    if (a->cap_bytes > JSON_TEXT_FIRST_BYTES && !buf_reserve(&b, JSON_TEXT_FIRST_BYTES))
+        return STR_NONE;
     struct str text = json_write(&b, value) ? str_copy(a, buf_str(&b)) : STR_NONE;
     buf_release(&b);
     return text;
