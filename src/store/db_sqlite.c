@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -41,17 +42,33 @@ own(struct db *db)
     return (struct db_sqlite *)db;
 }
 
-static bool
-is_disk_full(int system_error)
+/*
+ * SQLite knows one errno for a full disk. A quota and a largest file size are the same to us, and by the time SQLite
+ * reports them as I/O errors their number is lost, so its calls to write go through these.
+ */
+static ssize_t
+written_or_full(ssize_t written)
 {
-    return system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG;
+    if (written < 0 && (errno == EDQUOT || errno == EFBIG))
+        errno = ENOSPC;
+    return written;
+}
+
+static ssize_t
+write_noting_full(int fd, const void *bytes, size_t count)
+{
+    return written_or_full(write(fd, bytes, count));
+}
+
+static ssize_t
+pwrite_noting_full(int fd, const void *bytes, size_t count, off_t at)
+{
+    return written_or_full(pwrite(fd, bytes, count, at));
 }
 
 static bool
 fail_io(struct db_sqlite *db, struct err *err)
 {
-    if (is_disk_full(sqlite3_system_errno(db->handle)))
-        return err_set(err, E_STORE_FULL, NULL);
     db->base.lost = true;
     log_write(LOG_ERROR, "database I/O error", LOG_C("reason", sqlite3_errmsg(db->handle)),
               LOG_I("sqliteCode", sqlite3_extended_errcode(db->handle)),
@@ -372,6 +389,11 @@ configure_library(void)
 {
     sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    _Static_assert(sizeof(off_t) == 8, "pwrite and pwrite64 are the same");
+    vfs->xSetSystemCall(vfs, "write", (sqlite3_syscall_ptr)write_noting_full);
+    vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)pwrite_noting_full);
+    vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)pwrite_noting_full);
 }
 
 struct db *
