@@ -164,7 +164,9 @@ read_stream(struct reading *rd, const struct manifest_input *in, struct str stre
     if (!time_parse(in->now, &rd->now_us))
         return err_set(err, E_USAGE, "The time must be like 2026-06-15T12:34:56Z");
     rd->template = template_load(in->yaml, in->name, err);
-    yyjson_val *given = rd->template ? json_parse(&rd->arena, in->config, JSON_NUMBERS_RAW | JSON_ALLOW_BOM, LIMIT_JSON_DEPTH_API, err) : NULL;
+    yyjson_val *given = NULL;
+    if (rd->template)
+        given = json_parse(&rd->arena, in->config, JSON_NUMBERS_RAW | JSON_ALLOW_BOM, LIMIT_JSON_DEPTH_API, err);
     if (rd->template && !given)
         return err_prefix(err, "The configuration: ");
     if (!given || !template_config_accept(rd->template, &rd->arena, given, STR(""), &config, err) ||

@@ -286,8 +286,8 @@ load(struct compiler *c, struct template *t, struct str yaml, struct str name)
     root = manifest_resolve(c->arena, root, c->err);
     root = root ? manifest_propagate(c->arena, root, c->err) : NULL;
     t->root = root;
-    return root && manifest_validate(root, c->err) && fill_info(c, t, name) && compile_spec(c, t) && compile_streams(c, t) && compile_entities(c, t) &&
-           compile_reads(c, t);
+    return root && manifest_validate(root, c->err) && fill_info(c, t, name) && compile_spec(c, t) &&
+           compile_streams(c, t) && compile_entities(c, t) && compile_reads(c, t);
 }
 
 struct template *
