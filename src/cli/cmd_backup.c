@@ -130,7 +130,7 @@ enum exit_code
 cmd_restore(struct cli *cli)
 {
     struct err err = {0};
-    struct str aside;
+    struct str aside = STR_NONE;
     if (!check_embedded(cli, &err) || !restore(cli, &aside, &err))
         return cli_fail(cli, &err);
     if (cli->json)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "door/door_priv.h"
 #include "door/routes_priv.h"
 #include "door/views_priv.h"
 #include "store/store_log.h"
@@ -16,6 +17,7 @@
 #define STREAM_ARENA_BYTES (64 * 1024 * 1024)
 
 struct log_stream {
+    const struct door *door;
     struct store *store;
     int64_t tenant, run, after;
     bool follow;
@@ -57,7 +59,7 @@ pull(void *ctx, struct buf *piece, int64_t *wait_ms)
         return STREAM_BREAK;
     if (s->count > 0)
         return STREAM_MORE;
-    if (!s->follow || s->ended)
+    if (!s->follow || s->ended || atomic_load(&s->door->stopping))
         return STREAM_END;
     *wait_ms = FOLLOW_WAIT_MS;
     return STREAM_WAIT;
@@ -77,6 +79,7 @@ stream_new(struct request *r, const struct run *run, int64_t after, bool follow)
     struct log_stream *s = alloc_zeroed(1, sizeof(*s));
     if (!s)
         return NULL;
+    s->door = r->door;
     s->store = request_parts(r)->store;
     s->tenant = r->tenant.id;
     s->run = run->id;

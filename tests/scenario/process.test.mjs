@@ -4,11 +4,16 @@ import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSyn
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 
-import { finishedRun, removeFolder, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
+import { finishedRun, removeFolder, startTidemark as start, tempFolder, tidemark, until } from './lib/tidemark.mjs';
 
-const folders = [];
+const folders = [], servers = [];
 const folder = (name) => folders[folders.push(tempFolder(name)) - 1];
-after(() => folders.forEach(removeFolder));
+const startTidemark = async (options) => servers[servers.push(await start(options)) - 1];
+// A test that failed may have left its server.
+after(async () => {
+  for (const server of servers) await server.kill();
+  folders.forEach(removeFolder);
+});
 
 const mode = (path) => (statSync(path).mode & 0o777).toString(8);
 const adminKey = (output) => /Admin key \(shown this once\):\s+(tm_\w+)/.exec(output)?.[1];
@@ -68,13 +73,40 @@ test('SIGTERM in the middle of a run exits 0 in time, and the run goes on after 
 
 test('a request that waits does not hold up the stop', async () => {
   const data = folder('waiting');
-  const server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=5', '--fault', '429:after=0:retry-after=600:path=/contacts'] });
-  const [{ id }] = (await server.api('GET', '/api/v1/sync/connections?limit=1')).body.data ?? [{}];
-  const waiting = id && server.api('POST', `/api/v1/sync/connections/${id}/sync`).catch(() => null);
+  const server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=3000'] });
+  const [run] = (await server.api('GET', '/api/v1/sync/runs')).body.data;
+  await finishedRun(server, run.id);
+  const { id } = (await server.api('GET', '/api/v1/sync/connections')).body.data[0];
+  await server.api('DELETE', `/api/v1/sync/connections/${id}/state`);
+  const waiting = server.api('POST', `/api/v1/sync/connections/${id}/sync`, undefined, { Prefer: 'wait=30' }).catch(() => null);
+  await until('it runs', async () => (await server.api('GET', '/api/v1/sync/runs?status=in_progress')).body.data.length, 30_000, 5);
   const began = Date.now();
   assert.deepEqual(await server.stop(), { code: 0, signal: null });
   assert.ok(Date.now() - began < 15_000);
   await waiting;
+});
+
+test('a followed log shows lines while the run goes on, and ends with it', async () => {
+  const data = folder('follow');
+  const server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=1500', '--size', 'conversations=0'] });
+  const [run] = (await server.api('GET', '/api/v1/sync/runs')).body.data;
+  const reply = await fetch(`${server.url}/api/v1/sync/runs/${run.id}/logs?follow=1`, { headers: { Authorization: `Bearer ${server.key}` } });
+  assert.equal(reply.headers.get('content-type'), 'application/x-ndjson');
+  const lines = (await reply.text()).trim().split('\n').map((line) => JSON.parse(line));
+  const ended = await finishedRun(server, run.id);
+  assert.equal(lines.filter((line) => line.message === 'page').length, ended.pages);
+  await server.stop();
+});
+
+test('a log that is followed does not hold up the stop', async () => {
+  const data = folder('followed');
+  const server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=5', '--fault', '429:after=1:count=1000:retry-after=600:path=/contacts'] });
+  const [run] = (await server.api('GET', '/api/v1/sync/runs')).body.data;
+  const reply = await fetch(`${server.url}/api/v1/sync/runs/${run.id}/logs?follow=1`, { headers: { Authorization: `Bearer ${server.key}` } });
+  const began = Date.now();
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  assert.ok(Date.now() - began < 10_000, `${Date.now() - began} ms`);
+  await reply.text().catch(() => '');
 });
 
 test('a second process on the same data folder is refused with what to do', async () => {

@@ -24,7 +24,8 @@ const post = (path, body, headers) => server.api('POST', SYNC + path, body, head
 
 test('2. Create Connection', async () => {
   const { status, body } = await post('/connections', {
-    name: 'Chatwoot Connection', platform: 'chatwoot', credentials: { accountId: '1', accessToken: 'your-api-key' }, enabled: true,
+    name: 'Chatwoot Connection', platform: 'chatwoot', enabled: true,
+    credentials: { accountId: '1', accessToken: 'your-api-key', baseUrl: 'https://app.chatwoot.com' },
   });
   assert.equal(status, 201, JSON.stringify(body));
   assert.equal(body.success, true);

@@ -24,7 +24,7 @@ after(async () => {
 
 test('2. Criar conexão no OMNI Platform', async () => {
   const { status, body } = await server.api('POST', `${SYNC}/connections`, {
-    provider: 'chatwoot', apiKey: 'seu_api_access_token', config: { accountId: '123' },
+    provider: 'chatwoot', apiKey: 'seu_api_access_token', config: { accountId: '123', apiUrl: 'https://app.chatwoot.com' },
   });
   assert.equal(status, 201, JSON.stringify(body));
   assert.equal(body.data.provider, 'chatwoot');
