@@ -116,6 +116,11 @@ write_streams(struct json_writer *w, const struct detail *d)
         json_add_c(w, "status", stream_status(s));
         json_add_i64(w, "pages", s->pages);
         json_add_i64(w, "recordsReceived", s->counts.received);
+        json_add_i64(w, "recordsCreated", s->counts.created);
+        json_add_i64(w, "recordsUpdated", s->counts.updated);
+        json_add_i64(w, "recordsSkipped", s->counts.skipped);
+        json_add_i64(w, "recordsDeleted", s->counts.deleted);
+        json_add_i64(w, "recordsErrors", s->counts.errors);
         json_add_i64(w, "recordsRead", s->counts.records_read);
         if (s->declared_last >= 0)
             json_add_i64(w, "total", s->declared_last);
