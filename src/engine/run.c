@@ -53,6 +53,14 @@ yield_now(struct work *w)
     return work_commit_wait(w, &err) ? work_yield(w) : work_store_failed(w, &err);
 }
 
+/* The process stops (I-38): the page on its way is the last one. */
+static enum step_result
+leave(struct work *w)
+{
+    struct err err = {0};
+    return work_commit_wait(w, &err) ? work_stop(w) : work_store_failed(w, &err);
+}
+
 static void
 drive(struct work *w)
 {
@@ -61,6 +69,10 @@ drive(struct work *w)
     while (result != STEP_PARK) {
         const struct step *step = &steps[w->step];
         check_context(NULL, uuid, step->name);
+        if (atomic_load(&w->engine->stopping)) {
+            result = leave(w);
+            continue;
+        }
         if (w->yield_due && w->step == STEP_AT_READ) {
             result = yield_now(w);
             continue;

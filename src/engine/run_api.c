@@ -108,6 +108,8 @@ engine_run_start(struct engine *e, struct arena *a, int64_t tenant, const struct
 {
     if (!is_direction(request->direction))
         return err_set(err, E_VALIDATION_FAILED, "`direction` is pull, push or both");
+    if (str_eq_c(request->direction, "push"))
+        return err_set(err, E_VALIDATION_FAILED, "This platform cannot be written to yet: leave `direction` out to pull");
     struct run run = {0};
     struct start s = {.engine = e, .arena = a, .tenant = tenant, .request = request, .run_out = &run};
     if (!store_read(e->options.store, find_connection, &s, err) || !check_stream(&s, err) ||

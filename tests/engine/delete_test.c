@@ -117,3 +117,90 @@ test_a_rejected_record_is_not_gone(void **state)
     assert_counts(run, 0, 0, 28, 0, 1);
     assert_int_equal(rig_count(rig, "contacts", false), 29);
 }
+
+/* ---- a template that can fetch one record: each candidate is asked for once more ---- */
+
+#define READS "    reads:\n      contacts: {path: \"contacts/{{ stream_slice['id'] }}\", field_path: []}\n"
+
+struct single {
+    struct http_reply reply;
+    char body[64];
+};
+
+static struct sender pages;
+static int64_t still_there, asked;
+
+static void *
+send_single(void *ctx, const struct http_request *request, struct err *err)
+{
+    ptrdiff_t at = str_find_str(request->url, STR("/contacts/"));
+    if (at < 0)
+        return pages.start(ctx, request, err);
+    struct single *s = calloc(1, sizeof(*s));
+    int64_t id = 0;
+    struct str digits = str_skip(request->url, (size_t)at + 10), rest;
+    str_cut(digits, '?', &digits, &rest);
+    asked += str_to_i64(digits, 1, INT64_MAX, &id);
+    s->reply.status = id == still_there ? 200 : 404;
+    s->reply.sent_wall_us = clock_wall_us(clock_system());
+    snprintf(s->body, sizeof(s->body), "{\"id\":%d,\"email\":\"x@example.com\"}", (int)id);
+    s->reply.body = str_from_c(s->body);
+    return s;
+}
+
+static bool
+is_single(const void *call)
+{
+    const struct single *s = call;
+    return s->reply.body.ptr == s->body;
+}
+
+static const struct http_reply *
+wait_single(void *call)
+{
+    return is_single(call) ? &((struct single *)call)->reply : pages.wait(call);
+}
+
+static void
+cancel_single(void *call)
+{
+    if (!is_single(call))
+        pages.cancel(call);
+}
+
+static void
+free_single(void *call)
+{
+    if (call != NULL && is_single(call))
+        free(call);
+    else
+        pages.free(call);
+}
+
+static void
+test_a_candidate_that_the_vendor_still_has_is_kept(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    rig_fill(rig, 60);
+    rig_run(rig, false);
+    char *yaml = calloc(1, 1 << 16);
+    FILE *f = fopen(ENGINE_TESTS "/desk.yaml", "r");
+    assert_non_null(f);
+    size_t len = fread(yaml, 1, (1 << 16) - sizeof(READS), f);
+    fclose(f);
+    memcpy(yaml + len, READS, sizeof(READS));
+    if (!registry_put(rig->templates, STR("desk"), str_from_c(yaml), &err))
+        fail_msg("%s", err.message);
+    free(yaml);
+    pages = rig->sender;
+    asked = 0;
+    still_there = 5;
+    rig->engine->sender = (struct sender){send_single, wait_single, cancel_single, free_single, pages.ctx};
+    rig_contact(rig, 5)->gone = rig_contact(rig, 44)->gone = true;
+    struct run run = rig_run(rig, true);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_int_equal(asked, 2);
+    assert_int_equal(run.missing, 1);
+    assert_int_equal(rig_count(rig, "contacts", false), 59);
+}

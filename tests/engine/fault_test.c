@@ -230,3 +230,46 @@ test_a_paused_run_goes_on_where_it_stopped(void **state)
     assert_counts(run, 35, 0, 0, 0, 0);
     assert_int_equal(rig->vendor.page_requests[0], 1);
 }
+
+/* ---- the disk ---- */
+
+static bool
+fill_disk(struct db *db, void *ctx, struct err *err)
+{
+    (void)ctx;
+    return db_script(db, "PRAGMA max_page_count = 1", err); /* SQLite raises it to what is in use */
+}
+
+static bool
+empty_disk(struct db *db, void *ctx, struct err *err)
+{
+    (void)ctx;
+    return db_script(db, "PRAGMA max_page_count = 1073741823", err);
+}
+
+/* F3: no half page, reads go on, and the run resumes alone when there is room. */
+static void
+test_a_full_disk_parks_the_run_until_there_is_room(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    if (rig->database[0] != '\0')
+        skip();
+    rig->vendor.page_size = 200;
+    rig_fill(rig, 1000);
+    struct run run = rig_start(rig, &rig->connection, true);
+    assert_ok(store_write(rig->store, fill_disk, NULL, &err), err);
+    rig->store_tries = 1;
+    assert_true(rig_step(rig));
+    run = rig_look(rig, run.uuid);
+    assert_int_equal(rig_count(rig, "contacts", true), run.counts.created);
+    assert_true(run.counts.created < 1035);
+    assert_true(run.state == RUN_WAITING || run.state == RUN_RUNNING);
+    if (run.state == RUN_WAITING)
+        assert_str(run.wait_code, "STORAGE_FULL");
+    assert_ok(store_write(rig->store, empty_disk, NULL, &err), err);
+    rig_restart(rig);
+    finish(rig, &run, 5);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_int_equal(rig_count(rig, "contacts", true), 1035);
+}
