@@ -145,6 +145,71 @@ test_of_eight_threads_one_gets_the_run(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM jobs"), 1);
 }
 
+struct claimer {
+    struct store *store;
+    pthread_t thread;
+    struct arena arena;
+    int64_t claimed[64];
+    size_t count;
+    enum row row;
+    struct run run;
+};
+
+static bool
+race_claim(struct db *db, void *ctx, struct err *err)
+{
+    struct claimer *c = ctx;
+    struct run_claim ask = {STR("node/1"), NOW, NOW + LEASE_US};
+    arena_clear(&c->arena);
+    c->row = store_run_claim(db, &c->arena, &ask, &c->run, err);
+    return c->row != ROW_FAILED;
+}
+
+static void *
+claim_main(void *arg)
+{
+    struct claimer *c = arg;
+    struct err err = {0};
+    while (c->count < ARRAY_LEN(c->claimed) && store_write(c->store, race_claim, c, &err) && c->row == ROW_FOUND)
+        c->claimed[c->count++] = c->run.id;
+    return NULL;
+}
+
+/* F38 */
+static void
+test_each_run_is_claimed_once_by_eight_threads(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    int64_t tenants[] = {f->tenant.id, new_tenant(f, "b"), new_tenant(f, "c")};
+    for (int i = 0; i < 48; i++)
+        queue_run(f, tenants[i % 3], (enum priority)(i % 2), NOW + i);
+    commit(f);
+    db_close(f->db);
+    f->db = NULL;
+    struct store_options options = fixture_options(f);
+    struct store *store = store_open(&options, &f->err);
+    struct claimer claimers[8] = {0};
+    struct id_set *seen = id_set_new();
+    for (size_t i = 0; i < ARRAY_LEN(claimers); i++) {
+        claimers[i].store = store;
+        arena_init(&claimers[i].arena, 1 << 20);
+        pthread_create(&claimers[i].thread, NULL, claim_main, &claimers[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(claimers); i++) {
+        pthread_join(claimers[i].thread, NULL);
+        for (size_t k = 0; k < claimers[i].count; k++) {
+            assert_false(id_set_has(seen, claimers[i].claimed[k]));
+            assert_true(id_set_add(seen, claimers[i].claimed[k]));
+        }
+        arena_release(&claimers[i].arena);
+    }
+    store_close(store);
+    assert_int_equal(id_set_count(seen), 48);
+    id_set_free(seen);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM runs WHERE state = 'running' AND epoch = 1"), 48);
+}
+
 /* I-15, I-19: by the times given, not by any clock of its own. */
 static void
 test_a_lease_that_ran_out_is_taken_over_and_one_that_holds_is_not(void **state)
