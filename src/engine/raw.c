@@ -6,6 +6,7 @@
  */
 #include "engine/raw.h"
 
+#include <pthread.h>
 #include <zstd.h>
 
 #include "base/alloc.h"
@@ -17,7 +18,8 @@
 enum raw_form { RAW_PLAIN, RAW_ZSTD };
 
 struct raw_packer {
-    ZSTD_CCtx *context;
+    pthread_mutex_t lock;  /* a page is prepared while the one before it is written, and both pack */
+    ZSTD_CCtx *context;    /* under lock */
 };
 
 struct raw_packer *
@@ -33,6 +35,7 @@ raw_packer_new(struct err *err)
     }
     ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, RAW_LEVEL);
     p->context = context;
+    pthread_mutex_init(&p->lock, NULL);
     return p;
 }
 
@@ -42,6 +45,7 @@ raw_packer_free(struct raw_packer *p)
     if (p == NULL)
         return;
     ZSTD_freeCCtx(p->context);
+    pthread_mutex_destroy(&p->lock);
     free(p);
 }
 
@@ -67,7 +71,9 @@ raw_pack(struct raw_packer *p, struct arena *a, struct str text)
     if (bytes == NULL)
         return STR_NONE;
     bytes[0] = RAW_ZSTD;
+    pthread_mutex_lock(&p->lock);
     size_t size = ZSTD_compress2(p->context, bytes + 1, bound, text.ptr, text.len);
+    pthread_mutex_unlock(&p->lock);
     if (ZSTD_isError(size) || size >= text.len) {
         arena_rewind(a, mark);
         return raw_plain(a, text);

@@ -1,7 +1,7 @@
 /*
  * The vendor's record as it came, kept small beside the mapped one.
  *
- * The first byte says how: 0 plain, 1 zstd. A packer belongs to one thread.
+ * The first byte says how: 0 plain, 1 zstd. A packer may be used by several threads, one after another.
  */
 #ifndef TIDEMARK_ENGINE_RAW_H
 #define TIDEMARK_ENGINE_RAW_H

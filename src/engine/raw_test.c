@@ -1,5 +1,6 @@
 #include "base/test.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "engine/raw.h"
@@ -25,6 +26,57 @@ test_what_is_packed_comes_back(void **state)
     }
     raw_packer_free(packer);
     arena_release(&arena);
+}
+
+#define THREADS 4
+#define PACKS 3000
+
+struct packing {
+    struct raw_packer *packer;
+    unsigned number;
+    bool right;
+};
+
+static void *
+pack_many(void *ctx)
+{
+    struct packing *p = ctx;
+    struct arena arena;
+    struct err err = {0};
+    char text[1500];
+    struct str back;
+    arena_init(&arena, 1 << 20);
+    p->right = true;
+    for (unsigned n = 0; n < PACKS && p->right; n++) {
+        for (size_t i = 0; i < sizeof(text); i++)
+            text[i] = (char)('a' + (i * (p->number + 3) + n) % 23);
+        struct str plain = {text, sizeof(text) - n % 1000};
+        struct str packed = raw_pack(p->packer, &arena, plain);
+        p->right = raw_unpack(&arena, packed, &back, &err) && str_eq(plain, back);
+        arena_clear(&arena);
+    }
+    arena_release(&arena);
+    return NULL;
+}
+
+/* A page is prepared while the one before it is written. */
+static void
+test_threads_may_share_a_packer(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct raw_packer *packer = raw_packer_new(&err);
+    pthread_t threads[THREADS];
+    struct packing packings[THREADS];
+    for (unsigned t = 0; t < THREADS; t++) {
+        packings[t] = (struct packing){.packer = packer, .number = t};
+        assert_int_equal(pthread_create(&threads[t], NULL, pack_many, &packings[t]), 0);
+    }
+    for (unsigned t = 0; t < THREADS; t++) {
+        pthread_join(threads[t], NULL);
+        assert_true(packings[t].right);
+    }
+    raw_packer_free(packer);
 }
 
 static void
