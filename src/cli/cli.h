@@ -18,6 +18,7 @@ enum exit_code {
     EXIT_CODE_USAGE = 2,
     EXIT_CODE_UNREACHABLE = 3,   /* no server, or no data folder */
     EXIT_CODE_PARTIAL = 4,       /* it worked, but not for every record */
+    EXIT_CODE_INTERRUPTED = 130, /* Ctrl-C, or the second one for a server */
 };
 
 struct cli_option {

@@ -73,3 +73,16 @@ encoded(struct cli *cli, struct str text)
     buf_release(&b);
     return result;
 }
+
+struct str
+called_as(struct cli *cli)
+{
+    struct str text = str_from_c(cli->program);
+    static const enum setting_id ids[] = {SETTING_DATA_DIR, SETTING_DATABASE};
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        const struct setting_value *value = &cli->config.values[ids[i]];
+        if (str_starts(value->origin, STR("--")) && !settings[ids[i]].secret)
+            text = str_format(cli->arena, "%.*s %.*s %.*s", STR_ARG(text), STR_ARG(value->origin), STR_ARG(value->text));
+    }
+    return text;
+}

@@ -20,7 +20,6 @@
 #include "json/writer.h"
 #include "sandbox/sandbox.h"
 
-#define EXIT_SECOND_SIGNAL 130
 #define TEXT_BYTES_MAX (64 * 1024)
 
 static sem_t stop_asked;
@@ -35,7 +34,7 @@ wait_for_signals(void *ctx)
         if (sigwait(set, &number) != 0)
             continue;
         if (asked)
-            _exit(EXIT_SECOND_SIGNAL);
+            _exit(EXIT_CODE_INTERRUPTED);
         asked = true;
         sem_post(&stop_asked);
     }
@@ -102,24 +101,10 @@ sandbox_options_of(struct cli *cli, struct sandbox_options *options, struct err 
 }
 #endif
 
-/* How this program was called, with the settings that the next command needs too. */
-static struct str
-called(struct cli *cli)
-{
-    struct str text = str_from_c(cli->program);
-    static const enum setting_id ids[] = {SETTING_DATA_DIR, SETTING_DATABASE};
-    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
-        const struct setting_value *value = &cli->config.values[ids[i]];
-        if (str_starts(value->origin, STR("--")) && !settings[ids[i]].secret)
-            text = str_format(cli->arena, "%.*s %.*s %.*s", STR_ARG(text), STR_ARG(value->origin), STR_ARG(value->text));
-    }
-    return text;
-}
-
 static void
 print_greeting(struct cli *cli, const struct instance_info *info, struct str syncing)
 {
-    struct str program = called(cli);
+    struct str program = called_as(cli);
     printf("Tidemark %s is ready at %.*s%s\n\n", TIDEMARK_VERSION, STR_ARG(info->url),
            info->sandbox_url.len ? "   (sandbox: simulated vendors, no account needed)" : "");
     if (info->first_key.len)
@@ -133,7 +118,7 @@ print_greeting(struct cli *cli, const struct instance_info *info, struct str syn
     if (syncing.len) {
         printf("  %.*s runs\n", STR_ARG(program));
         printf("  %.*s contacts --limit 5\n", STR_ARG(program));
-        printf("  %.*s logs chatwoot --follow\n", STR_ARG(program));
+        printf("  %.*s sync chatwoot\n", STR_ARG(program));
     } else {
         printf("  %.*s templates\n", STR_ARG(program));
         printf("  %.*s connect chatwoot accountId=1 accessToken=- --name Support\n", STR_ARG(program));

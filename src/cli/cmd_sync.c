@@ -49,6 +49,22 @@ start(struct cli *cli, struct client *c, yyjson_val *connection, struct str *run
     return run_out->len || err_set(err, E_SYNC_IN_PROGRESS, NULL);
 }
 
+/* The user left: what happens to the run depends on who does it. */
+static enum exit_code
+tell_interrupted(struct cli *cli, struct client *c, struct str name, struct str run)
+{
+    struct str program = called_as(cli);
+    fflush(stdout);
+    if (client_is_inside(c))
+        fprintf(stderr, "\nStopping between two pages. What was committed stays, and the next sync goes on from there:\n"
+                        "  %.*s sync \"%.*s\"\n", STR_ARG(program), STR_ARG(name));
+    else
+        fprintf(stderr, "\nThe run goes on in the server.\n"
+                        "  watch it again: %.*s sync \"%.*s\"\n  stop it:        %.*s runs cancel %.*s\n",
+                STR_ARG(program), STR_ARG(name), STR_ARG(program), STR_ARG(run));
+    return EXIT_CODE_INTERRUPTED;
+}
+
 static bool
 sync_one(struct cli *cli, struct client *c, yyjson_val *connection, enum exit_code *code_out, struct err *err)
 {
@@ -64,10 +80,14 @@ sync_one(struct cli *cli, struct client *c, yyjson_val *connection, enum exit_co
         printf("Syncing %.*s (run %.*s)\n", STR_ARG(json_str(json_get_c(connection, "name"))), STR_ARG(run));
     if (!progress_watch(c, cli, cli->arena, run, &reply, err))
         return false;
+    if (progress_interrupted()) {
+        *code_out = tell_interrupted(cli, c, json_str(json_get_c(connection, "name")), run);
+        return true;
+    }
     if (cli->json)
         out_json(&reply);
     else
-        progress_sentence(reply.data);
+        progress_sentence(reply.data, called_as(cli));
     enum exit_code code = progress_exit_code(reply.data);
     *code_out = code == EXIT_CODE_FAILED || *code_out == EXIT_CODE_OK ? code : *code_out;
     return true;
@@ -86,6 +106,8 @@ sync_all(struct cli *cli, struct client *c, enum exit_code *code_out, struct err
     yyjson_arr_foreach(reply.data, index, max, connection) {
         if (!sync_one(cli, c, connection, code_out, err))
             return false;
+        if (progress_interrupted())
+            break;
     }
     return true;
 }

@@ -51,6 +51,8 @@ MUST_USE bool print_one(struct cli *cli, struct client *c, const char *method, s
                         const struct out_column *columns, struct err *err);
 /* "?limit=..&page=.." from --limit and --page; E_USAGE. */
 MUST_USE bool list_query(struct cli *cli, struct str *query_out, struct err *err);
+/* How this program was called, with the settings that the next command needs too: for hints to copy and paste. */
+struct str called_as(struct cli *cli);
 /* Percent-encoded for a path or query; in the arena. */
 struct str encoded(struct cli *cli, struct str text);
 

@@ -98,7 +98,8 @@ cli_reference(struct buf *b)
                  "| exit code | |\n|---|---|\n| 0 | done |\n| 1 | failed; the reason is on standard error |\n"
                  "| 2 | the command or the configuration was not understood |\n"
                  "| 3 | no server was reached, and there is no data folder |\n"
-                 "| 4 | done, but not for every record: rejected records, or deletes that wait for a person |\n\n"
+                 "| 4 | done, but not for every record: rejected records, or deletes that wait for a person |\n"
+                 "| 130 | interrupted by Ctrl-C |\n\n"
                  "## Options of every command\n\n");
     option_rows(b, args_common);
     buf_add_c(b, "Besides, the flags of [configuration.md](configuration.md), such as `--data` and `--port`.\n\n");
