@@ -108,7 +108,7 @@ take_option(struct reading *r, struct str text)
     const struct cli_option *option = own ? own : find_option(args_common, name);
     enum setting_id id = option ? SETTING_COUNT : setting_by_flag(name);
     if (!option && id == SETTING_COUNT)
-        return err_set(r->err, E_USAGE, "Unknown option --%.*s", STR_ARG(name));
+        return err_set(r->err, E_USAGE, "Unknown option --%.*s%s", STR_ARG(name), command ? "" : ": see tidemark --help");
     bool is_switch = option ? option->value == NULL : settings[id].type == SETTING_BOOL;
     if (is_switch && option && has_value)
         return err_set(r->err, E_USAGE, "--%.*s takes no value", STR_ARG(name));
@@ -121,14 +121,23 @@ take_option(struct reading *r, struct str text)
     return own ? add_given(r, own, value) : take_common(r, option, value);
 }
 
+/* "contact" for contacts, "run" for runs. */
+static bool
+no_such_command(struct str text, struct err *err)
+{
+    for (const struct cli_command *c = cli_commands; c->name; c++)
+        if (text.len >= 3 && (str_starts(str_from_c(c->name), text) || str_starts(text, str_from_c(c->name))))
+            return err_set(err, E_USAGE, "There is no command %.*s: did you mean tidemark %s?", STR_ARG(text), c->name);
+    return err_set(err, E_USAGE, "There is no command %.*s: see tidemark --help", STR_ARG(text));
+}
+
 static bool
 take_word(struct reading *r, struct str text)
 {
     struct cli *cli = r->cli;
     if (!r->args->command) {
         r->args->command = find_command(text);
-        return r->args->command ||
-               err_set(r->err, E_USAGE, "There is no command %.*s: see tidemark --help", STR_ARG(text));
+        return r->args->command || no_such_command(text, r->err);
     }
     if (cli->positional_count >= r->args->command->positionals_max)
         return err_set(r->err, E_USAGE, "Too many words: \"%.*s\" was not expected", STR_ARG(text));

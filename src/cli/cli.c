@@ -84,7 +84,10 @@ cli_fail(const struct cli *cli, const struct err *err)
         print_json_error(err);
     else
         fprintf(stderr, "tidemark: %s\n", err->message);
-    for (unsigned i = 0; !cli->json && err->items && i < err->item_count; i++)
+    /* A single fault is often the message itself. */
+    bool told = err->items && err->item_count == 1 &&
+                str_find_str(str_from_c(err->message), str_from_c(err->items[0].message)) >= 0;
+    for (unsigned i = 0; !cli->json && !told && err->items && i < err->item_count; i++)
         fprintf(stderr, "  %s: %s\n", err->items[i].pointer, err->items[i].message);
     return exit_code_of(err);
 }

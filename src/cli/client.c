@@ -1,5 +1,6 @@
 #include "cli/client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,18 +70,33 @@ start(struct client *c, struct arena *a, const struct ask *ask, struct err *err)
     return http_client_start(c->http, &request, err);
 }
 
+/* What a person at a terminal can do about it, where the server's words do not say. */
+static void
+add_advice(struct client *c, const struct ask *ask, struct err *err)
+{
+    char why[sizeof(err->message)];
+    snprintf(why, sizeof(why), "%s", err->message);
+    if (err->code == E_UNAUTHORIZED)
+        err_set(err, err->code, "%s: %.*s does not take this key. Check --key or TIDEMARK_KEY; where the server runs, "
+                "tidemark keys create makes one", why, STR_ARG(c->url));
+    else if (err->code == E_RUN_NOT_FOUND)
+        err_set(err, err->code, "%s: tidemark runs lists them", why);
+    else if (err->code == E_NOT_FOUND)
+        err_set(err, err->code, "%s: %.*s", why, STR_ARG(ask->path));
+}
+
 /* The error that a body tells, in any of the shapes of the doors. */
 static bool
-error_of(struct arena *a, int status, yyjson_val *body, struct err *err)
+error_of(struct client *c, const struct ask *ask, int status, yyjson_val *body, struct err *err)
 {
     struct str message = json_str(json_get_c(body, "error")), code = json_str(json_get_c(body, "code"));
     size_t index, max;
     yyjson_val *item, *details = json_get_c(body, "details");
-    (void)a;
     enum err_code known = code.len ? err_from_name(code) : E_INTERNAL;
     err_set(err, known, "%.*s", STR_ARG(message.len ? message : STR("The server answered with an error")));
     if (!message.len)
         err_prefix(err, "%d: ", status);
+    add_advice(c, ask, err);
     if (!yyjson_is_arr(details))
         return false;
     yyjson_arr_foreach(details, index, max, item) {
@@ -99,7 +115,7 @@ perform(struct client *c, struct arena *a, const struct ask *ask, struct client_
         return false;
     const struct http_reply *reply = http_call_wait(call);
     if (reply->code != E_OK) {
-        err_set(err, E_NETWORK, "No answer from %.*s: %s", STR_ARG(c->url), reply->message);
+        err_set(err, E_NETWORK, "No answer from %.*s: is a server running there? (%s)", STR_ARG(c->url), reply->message);
         http_call_free(call);
         return false;
     }
@@ -114,7 +130,7 @@ perform(struct client *c, struct arena *a, const struct ask *ask, struct client_
         out.body = json_parse(a, out.text, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, &parse_err);
     out.data = json_get_c(out.body, "data");
     if (out.status >= 400)
-        return error_of(a, out.status, out.body, err);
+        return error_of(c, ask, out.status, out.body, err);
     *reply_out = out;
     return true;
 }
@@ -174,7 +190,7 @@ start_inside(struct client *c, struct err *err)
     if (!data_folder_exists(cli) && !config_is_set(&cli->config, SETTING_DATABASE))
         return err_set(err, E_UNAVAILABLE,
                        "No server runs and there is no data folder %.*s. Start one with tidemark serve (--sandbox needs "
-                       "no account), or name a server with --url and --key",
+                       "no account), name the folder with --data, or a server with --url and --key",
                        STR_ARG(config_text(&cli->config, SETTING_DATA_DIR)));
     struct instance_options options = {.config = &cli->config};
     c->inside = instance_start(&options, err);

@@ -45,7 +45,7 @@ print_command_help(const struct cli_command *c)
     }
     if (c->text)
         printf("\n%s", c->text);
-    puts("\nOptions of every command: tidemark --help. Exit codes: 0 done, 1 failed, 2 not understood, 3 no server, 4 partial.");
+    puts("\nOptions of every command: tidemark --help. Exit codes: 0 done, 1 failed, 2 not understood, 3 no server, 4 partial, 130 interrupted.");
 }
 
 static enum log_level
@@ -72,8 +72,10 @@ run(struct cli *cli, int argc, char **argv)
 {
     static struct args args;
     struct err err = {0};
-    if (!args_parse(&args, cli, argc, argv, &err))
+    if (!args_parse(&args, cli, argc, argv, &err)) {
+        cli->command = args.command;
         return cli_usage(cli, "%s", err.message);
+    }
     if (args.version)
         return puts("tidemark " TIDEMARK_VERSION), EXIT_CODE_OK;
     if (args.help || !args.command) {
