@@ -72,8 +72,9 @@ bench_start(void *ctx, const struct http_request *request, struct err *err)
     size_t page = 0;
     (void)ctx, (void)err;
     ptrdiff_t at = str_find_str(request->url, STR("cursor="));
-    for (size_t i = at < 0 ? request->url.len : (size_t)at + 7; i < request->url.len && request->url.ptr[i] >= '0' && request->url.ptr[i] <= '9'; i++)
-        page = page * 10 + (size_t)(request->url.ptr[i] - '0');
+    struct str digits = at < 0 ? STR("") : str_skip(request->url, (size_t)at + 7);
+    for (size_t i = 0; i < digits.len && digits.ptr[i] >= '0' && digits.ptr[i] <= '9'; i++)
+        page = page * 10 + (size_t)(digits.ptr[i] - '0');
     call->reply = (struct http_reply){.status = 200, .sent_wall_us = clock_wall_us(clock_system())};
     call->reply.body = str_contains(request->url, STR("/orders")) ? STR("{\"data\":[]}") : buf_str(&vendor.pages[page]);
     return call;

@@ -81,7 +81,7 @@ answer_contacts(struct rig_vendor *v, struct str url, struct buf *body)
         insert_in_front(v);
     if (page < RIG_CONTACTS_MAX)
         v->page_requests[page]++;
-    int64_t listed = 0;
+    int64_t listed = 0, shown = v->repeat_at_request == v->requests ? 0 : page;
     struct json_writer w;
     json_writer_init(&w, body);
     json_begin_object(&w, NULL);
@@ -90,7 +90,7 @@ answer_contacts(struct rig_vendor *v, struct str url, struct buf *body)
         const struct rig_contact *c = &v->contacts[i];
         if (c->gone || c->updated_s < since)
             continue;
-        if (listed >= page * v->page_size && listed < (page + 1) * v->page_size)
+        if (listed >= shown * v->page_size && listed < (shown + 1) * v->page_size)
             write_contact(&w, c);
         listed++;
     }
@@ -232,11 +232,11 @@ on_postgres(void)
 }
 
 static void
-postgres_command(const char *command, const char *name)
+postgres_command(const char *verb, const char *name, const char *options)
 {
     char text[160];
     PGconn *connection = PQconnectdb(getenv("TIDEMARK_TEST_PG"));
-    snprintf(text, sizeof(text), command, name);
+    snprintf(text, sizeof(text), "%s DATABASE %s%s", verb, name, options);
     PGresult *result = PQexec(connection, text);
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
         fail_msg("%s: %s", text, PQerrorMessage(connection));
@@ -255,7 +255,7 @@ database_make(struct rig *rig)
         exit(77);
     }
     snprintf(rig->database, sizeof(rig->database), "tidemark_engine_%d_%d", (int)getpid(), number++);
-    postgres_command("CREATE DATABASE %s", rig->database);
+    postgres_command("CREATE", rig->database, "");
 }
 
 static struct str
@@ -381,7 +381,7 @@ rig_free(struct rig *rig)
     if (rig->store != NULL)
         rig_close(rig);
     if (rig->database[0] != '\0')
-        postgres_command("DROP DATABASE %s WITH (FORCE)", rig->database);
+        postgres_command("DROP", rig->database, " WITH (FORCE)");
     nftw(rig->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     pthread_cond_destroy(&rig->vendor.cancelled);
     pthread_mutex_destroy(&rig->vendor.lock);

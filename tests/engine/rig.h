@@ -48,6 +48,7 @@ struct rig_vendor {
     int64_t page_size;
     int64_t declared_extra;   /* told on top of the true total */
     bool cursor_loop;         /* the next cursor is always the same */
+    int64_t repeat_at_request; /* the n-th request gets the first page's records in the place of its own. 0: never */
     int64_t insert_after_request; /* the n-th request sees a new contact in front: pages shift. 0: never */
     enum rig_fault fault;
     int64_t fault_from, fault_count; /* requests (from 1) that get it */

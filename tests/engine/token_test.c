@@ -223,3 +223,38 @@ test_a_refresh_that_is_refused_keeps_the_pair_and_frees_the_lock(void **state)
     assert_state(run, RUN_SUCCEEDED);
     assert_string_equal(authority.seen[1], "refresh-first");
 }
+
+/* I-23: two workers, perhaps of two nodes, find the token expired at the same moment. */
+static void
+test_only_one_of_two_may_refresh_and_the_other_reads_what_it_brought(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    struct arena first_arena, second_arena;
+    struct account first = {0}, second = {0};
+    bool taken = false, changed = false;
+    struct connection c = connect_oauth(rig);
+    arena_init(&first_arena, 1 << 22);
+    arena_init(&second_arena, 1 << 22);
+    assert_ok(account_open(rig->engine, &first_arena, rig->tenant, c.id, &first, &err), err);
+    assert_ok(account_open(rig->engine, &second_arena, rig->tenant, c.id, &second, &err), err);
+    assert_ok(account_refresh_begin(&first, &taken, &err), err);
+    assert_true(taken);
+    assert_ok(account_refresh_begin(&second, &taken, &err), err);
+    assert_false(taken);
+    assert_ok(account_reload_tokens(&second, &changed, &err), err);
+    assert_false(changed);
+    yyjson_val *patch = json_parse(&rig->arena, STR("{\"access_token\":\"access-of-first\",\"refresh_token\":\"refresh-of-first\"}"),
+                                   JSON_PLAIN, 4, &err);
+    assert_ok(account_refresh_save(&first, patch, 0, &err), err);
+    assert_ok(account_reload_tokens(&second, &changed, &err), err);
+    assert_true(changed);
+    assert_str(json_str(json_get_c(second.effective, "access_token")), "access-of-first");
+    /* A late save of somebody who lost the lock writes nothing. */
+    yyjson_val *late = json_parse(&rig->arena, STR("{\"access_token\":\"late\"}"), JSON_PLAIN, 4, &err);
+    assert_false(account_refresh_save(&second, late, 0, &err));
+    account_close(&first);
+    account_close(&second);
+    arena_release(&first_arena);
+    arena_release(&second_arena);
+}
