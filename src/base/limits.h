@@ -52,11 +52,13 @@
 #define LIMIT_RUN_BYTES (INT64_C(4) << 40)           /* of vendor answers, by one process */
 #define LIMIT_RUN_HOURS 168                          /* one process on one run */
 #define LIMIT_PAGES_WITHOUT_PROGRESS 1000            /* empty or all-seen pages in a row */
+#define LIMIT_SAME_PAGES 10                          /* with exactly the records of the page before, in a row */
 #define LIMIT_RUN_LOG_LINES 100000
 #define LIMIT_RECORD_BYTES (4 * 1024 * 1024)         /* one mapped record */
 #define LIMIT_ERROR_MESSAGES 100                     /* in a reply; all are under rejected */
 #define LIMIT_DELETE_GUARD_PERCENT 20
 #define LIMIT_DELETE_GUARD_COUNT 10
+#define LIMIT_UNSEEN_PERCENT 1 /* of a declared total: records that came and went while a full pass was read */
 
 /* Templates: untrusted input */
 #define LIMIT_TEMPLATE_BYTES (5 * 1024 * 1024)

@@ -6,6 +6,9 @@
  * goes on without deleting. Otherwise they go in batches, each a page with a mark of its own, so a restart
  * goes on where the last batch ended. Where the template can fetch one record by its id, each candidate is
  * asked for once more.
+ *
+ * Here a full pass is also held against the vendor's own total by different records: a vendor that gives a
+ * page twice in the place of another one shows as many rows as it declared, and yet some were never seen.
  */
 #include "engine/work.h"
 
@@ -63,7 +66,14 @@ load_seen(struct delete_work *d, struct err *err)
     struct work *w = d->work;
     id_set_free(w->seen);
     w->seen = id_set_new();
-    return w->seen == NULL ? err_no_memory(err) : store_read(w->engine->options.store, read_seen, d, err);
+    if (w->seen == NULL)
+        return err_no_memory(err);
+    if (!store_read(w->engine->options.store, read_seen, d, err))
+        return false;
+    /* What has no row here was shown too: rejected, sent as deleted, or filtered out by the template. */
+    const struct page_counts *c = &d->stream->counts;
+    d->stream->distinct = id_set_count(w->seen) + c->errors + c->deleted + (c->records_read - c->received);
+    return true;
 }
 
 /* The place to go on from outlives the batch's memory. */
@@ -124,6 +134,24 @@ pass_is_sound(const struct work *w, const struct work_stream *s)
     return declared_total(&s->declared) <= s->counts.records_read;
 }
 
+/* Records that the vendor declared and the pass did not see, although it read as many rows. */
+static int64_t
+unseen_count(const struct work_stream *s)
+{
+    int64_t declared = declared_total(&s->declared);
+    return declared > s->distinct ? declared - s->distinct : 0;
+}
+
+/* Where many records come and go, a few may do so behind the reader's back; a page is more than a few. */
+static bool
+reconcile(const struct work_stream *s, struct err *err)
+{
+    int64_t declared = declared_total(&s->declared), unseen = unseen_count(s);
+    return unseen == 0 || unseen * 100 <= declared * LIMIT_UNSEEN_PERCENT ||
+           err_set(err, E_UNRECONCILED, "The vendor declared %lld records; among those it gave are %lld different ones",
+                   (long long)declared, (long long)s->distinct);
+}
+
 /* Counts, and decides once. *go_out false: nothing is deleted by this run. */
 static bool
 decide(struct delete_work *d, bool *go_out, struct err *err)
@@ -131,10 +159,12 @@ decide(struct delete_work *d, bool *go_out, struct err *err)
     struct work_stream *s = d->stream;
     int64_t total = 0;
     *go_out = false;
-    if (!load_seen(d, err))
+    if (!load_seen(d, err) || !reconcile(s, err))
         return false;
     if (id_set_count(d->work->seen) == 0)
         return true; /* an empty source deletes nothing */
+    if (unseen_count(s) > 0 && !s->info.has_reads)
+        return true; /* some were not seen, and nobody can be asked for them */
     if (!store_read(d->work->engine->options.store, read_live, d, err) || !walk_all(d, NULL, &total, err))
         return false;
     if (is_unbelievable(total, d->live)) {
@@ -269,13 +299,13 @@ work_stream_deletes(struct work *w)
     if (s->phase == PHASE_READ && pass_is_sound(w, s)) {
         bool go = false;
         if (!decide(&d, &go, &err))
-            result = work_store_failed(w, &err);
+            result = work_stream_failed(w, &err);
         else if (go)
             s->phase = PHASE_DELETES;
     }
     if (result == STEP_DONE && s->phase == PHASE_DELETES)
         result = next_batch(&d);
-    if (result != STEP_MORE) {
+    if (result != STEP_MORE || w->step != STEP_AT_DELETES) {
         id_set_free(w->seen);
         w->seen = NULL;
     }

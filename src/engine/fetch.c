@@ -230,6 +230,8 @@ answer_request(struct fetch *f, struct reader_event *event, struct err *err)
         if (circuit_is_open(f, event, &event->wait_ms)) {
             event->wait_reason = STR("The vendor does not answer: left alone for a while");
             event->rate_limited = false;
+            event->wait_code = E_VENDOR_UNAVAILABLE;
+            event->retries_max = LIMIT_RETRY_5XX;
             return ANSWER_WAIT;
         }
         if (!start_call(f, event))

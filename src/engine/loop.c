@@ -3,7 +3,8 @@
  *
  * The set holds hashes only: eight bytes a page. What is hard is telling a loop from honest monotony: a
  * substream may visit a thousand parents without children, so a page counts as idle only while its slice
- * stays the same, and an empty page or one with exactly the ids of the page before brings nothing.
+ * stays the same, and an empty page or one with exactly the ids of the page before brings nothing. Of the
+ * latter a few are enough: no honest vendor gives the same records for page after page.
  */
 #include "engine/loop.h"
 
@@ -33,7 +34,7 @@ loop_begin_stream(struct loop_guard *guard)
 {
     loop_release(guard);
     guard->slice_hash = guard->content_hash = 0;
-    guard->idle_pages = 0;
+    guard->idle_pages = guard->same_pages = 0;
 }
 
 /* The place of a hash, or the empty one where it belongs. */
@@ -100,11 +101,15 @@ static bool
 check_progress(struct loop_guard *guard, const struct loop_page *page, struct err *err)
 {
     uint64_t slice_hash = XXH3_64bits(page->slice.ptr, page->slice.len);
-    bool same_slice = slice_hash == guard->slice_hash;
-    bool brings_nothing = page->content_hash == 0 || page->content_hash == guard->content_hash;
+    bool same_slice = slice_hash == guard->slice_hash, same_content = page->content_hash == guard->content_hash;
+    bool brings_nothing = page->content_hash == 0 || same_content;
     guard->idle_pages = same_slice && brings_nothing ? guard->idle_pages + 1 : 0;
+    guard->same_pages = same_slice && same_content && page->content_hash != 0 ? guard->same_pages + 1 : 0;
     guard->slice_hash = slice_hash;
     guard->content_hash = page->content_hash;
+    if (guard->same_pages >= LIMIT_SAME_PAGES)
+        return err_set(err, E_CURSOR_LOOP, "The vendor gave the same page %d times in a row, whatever page was asked for",
+                       LIMIT_SAME_PAGES);
     if (guard->idle_pages >= LIMIT_PAGES_WITHOUT_PROGRESS)
         return err_set(err, E_RUN_LIMIT, "%d pages in a row brought nothing new: the vendor's paging does not end",
                        LIMIT_PAGES_WITHOUT_PROGRESS);

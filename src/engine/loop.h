@@ -18,6 +18,7 @@ struct loop_guard {
     uint64_t slice_hash;     /* of the slice the last page belonged to */
     uint64_t content_hash;   /* of the last page's ids */
     int64_t idle_pages;      /* pages without progress in a row */
+    int64_t same_pages;      /* those among them that repeat the one before */
     int64_t pages, bytes;    /* of the whole run */
     int64_t began_us;        /* monotonic */
 };
@@ -36,7 +37,8 @@ void loop_begin_stream(struct loop_guard *guard);
 /* What an earlier process of this run has seen: a token, or the number of pages. */
 MUST_USE bool loop_restore_token(struct loop_guard *guard, uint64_t token_hash, struct err *err);
 /*
- * Judges a page before it is stored. E_CURSOR_LOOP: its next request was made before in this stream;
+ * Judges a page before it is stored. E_CURSOR_LOOP: its next request was made before in this stream, or the
+ * vendor gives the same page whatever it is asked for;
  * E_RUN_LIMIT: too many pages, bytes, hours, or pages that brought nothing; E_NO_MEMORY.
  */
 MUST_USE bool loop_check_page(struct loop_guard *guard, const struct loop_page *page, int64_t monotonic_us,

@@ -72,6 +72,26 @@ test_empty_pages_without_end_stop_the_run(void **state)
     loop_release(&guard);
 }
 
+/* I-8, F25: the cursors differ, the page does not */
+static void
+test_the_same_page_again_and_again_stops_the_run(void **state)
+{
+    (void)state;
+    struct loop_guard guard;
+    struct err err = {0};
+    loop_init(&guard, 0);
+    uint64_t token = 1;
+    struct loop_page page = page_of(token++, 5);
+    for (int i = 0; i < LIMIT_SAME_PAGES; i++) { /* a shift or two does that too */
+        assert_ok(loop_check_page(&guard, &page, 0, &err), err);
+        page = page_of(token++, 5);
+    }
+    assert_fails_with(loop_check_page(&guard, &page, 0, &err), err, E_CURSOR_LOOP);
+    page = page_of(token++, 6);
+    assert_ok(loop_check_page(&guard, &page, 0, &err), err);
+    loop_release(&guard);
+}
+
 static void
 test_parents_without_children_are_progress(void **state)
 {

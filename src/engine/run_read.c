@@ -207,9 +207,8 @@ stream_failed_write(struct db *db, void *ctx, struct err *err)
                                 f->message, store_now(db), err);
 }
 
-/* The stream ends here; the others go on unless the trouble is everybody's. */
-static enum step_result
-stream_failed(struct work *w, const struct err *why)
+enum step_result
+work_stream_failed(struct work *w, const struct err *why)
 {
     struct work_stream *s = work_stream(w);
     struct err err = {0};
@@ -237,7 +236,7 @@ work_stream_begin(struct work *w)
         return STEP_MORE;
     }
     struct err err = {0};
-    return begin(w, &err) ? STEP_DONE : stream_failed(w, &err);
+    return begin(w, &err) ? STEP_DONE : work_stream_failed(w, &err);
 }
 
 /* ---- a page ---- */
@@ -305,7 +304,7 @@ take_page(struct work *w, struct arena *a, const struct reader_event *event)
         fetch_ahead(&w->fetch, &w->pages[w->turn]);
     if (!prepare_batch(w, b, a, event, &err)) {
         page_batch_release(b);
-        return stream_failed(w, &err);
+        return work_stream_failed(w, &err);
     }
     if (!work_commit_wait(w, &err)) {
         page_batch_release(b);
@@ -315,7 +314,7 @@ take_page(struct work *w, struct arena *a, const struct reader_event *event)
     if (w->pending.code != E_OK) {
         struct err why = w->pending;
         w->pending = (struct err){0};
-        return stream_failed(w, &why);
+        return work_stream_failed(w, &why);
     }
     return STEP_MORE;
 }
@@ -329,9 +328,10 @@ take_wait(struct work *w, const struct reader_event *event)
     int64_t wait_ms = event->wait_ms < LIMIT_RETRY_AFTER_MS ? event->wait_ms : LIMIT_RETRY_AFTER_MS;
     if (event->rate_limited)
         return work_park(w, wait_ms, "RATE_LIMITED", event->wait_reason, false);
-    if (w->run->retries + (int64_t)event->attempt > LIMIT_RETRY_5XX) {
-        err_set(&err, E_VENDOR_UNAVAILABLE, "Gave up after %d tries: %.*s", LIMIT_RETRY_5XX, STR_ARG(event->wait_reason));
-        return stream_failed(w, &err);
+    if (w->run->retries + (int64_t)event->attempt > event->retries_max) {
+        err_set(&err, event->wait_code, "Gave up after %lld tries: %.*s", (long long)event->retries_max + 1,
+                STR_ARG(event->wait_reason));
+        return work_stream_failed(w, &err);
     }
     return work_park(w, wait_ms, "RETRY", event->wait_reason, true);
 }
@@ -342,7 +342,7 @@ take_failure(struct work *w, const struct err *why)
 {
     struct err err = {0};
     if (why->code != E_VENDOR_RATE_LIMITED)
-        return stream_failed(w, why);
+        return work_stream_failed(w, why);
     if (!work_commit_wait(w, &err))
         return work_store_failed(w, &err);
     int64_t wait_ms = why->retry_after_ms > RATE_LIMIT_PAUSE_MS ? why->retry_after_ms : RATE_LIMIT_PAUSE_MS;

@@ -45,6 +45,7 @@ struct work_stream {
     struct declared declared;
     struct page_counts counts;     /* of this stream so far */
     bool guarded;                  /* its deletes wait for a person */
+    int64_t distinct;              /* different records that the full pass saw; known once deletes are looked for */
     bool nameless_rejects;         /* a record without id was rejected: absence proves nothing */
     bool version_changed;          /* a position of another mapping must not be used */
 };
@@ -122,5 +123,7 @@ enum step_result work_stream_begin(struct work *w);   /* run_read.c */
 enum step_result work_stream_read(struct work *w);
 enum step_result work_stream_deletes(struct work *w); /* deletes.c */
 enum step_result work_stream_end(struct work *w);
+/* The stream ends here; the others go on unless the trouble is everybody's. */
+enum step_result work_stream_failed(struct work *w, const struct err *why);
 
 #endif

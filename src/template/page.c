@@ -112,6 +112,8 @@ retry_plan(struct reader *r, struct expr_scope *scope, const struct error_handle
     event->wait_ms = wait_ms;
     event->rate_limited = rate_limited;
     event->attempt = r->attempt;
+    event->wait_code = rate_limited ? E_VENDOR_RATE_LIMITED : reply->code == E_BAD_PAGE ? E_BAD_PAGE : E_VENDOR_UNAVAILABLE;
+    event->retries_max = LIMIT_RETRY_5XX;
     event->wait_reason = reply->status ? str_format(page, "The vendor answered %d: %s", reply->status, reason)
                                        : str_format(page, "The vendor could not be reached: %s", reply->message);
     return true;
@@ -128,6 +130,8 @@ bad_page(struct reader *r, struct arena *page, const char *why, struct reader_ev
     rng_init(&rng, hash_text((uint64_t)r->options.now_us + r->parse_attempt, r->stream->info.name));
     event->wait_ms = LIMIT_BACKOFF_BASE_MS + backoff_ms(r->parse_attempt, LIMIT_BACKOFF_BASE_MS, LIMIT_BACKOFF_CAP_MS, &rng);
     event->attempt = r->parse_attempt;
+    event->wait_code = E_BAD_PAGE;
+    event->retries_max = LIMIT_RETRY_PAGE_PARSE;
     event->wait_reason = str_format(page, "The vendor's answer could not be read: %s", why);
     return PAGE_WAIT;
 }
@@ -221,7 +225,7 @@ judge(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_val
 /* ---- the body */
 
 static const char *
-body_fault(const struct reader *r, yyjson_val *body, const struct err *parse_err)
+body_fault(const struct reader *r, yyjson_val *body)
 {
     struct str text = str_trim(r->reply->body);
     if (text.len == 0)
@@ -229,7 +233,7 @@ body_fault(const struct reader *r, yyjson_val *body, const struct err *parse_err
     if (text.ptr[0] == '<')
         return "it is a web page, not JSON";
     if (!body)
-        return parse_err->code == E_TOO_LARGE ? "it is nested too deeply or too large" : "it is not valid JSON";
+        return "it is not valid JSON";
     return yyjson_is_ctn(body) ? NULL : "it is neither an object nor a list";
 }
 
@@ -547,8 +551,12 @@ page_take(struct reader *r, struct arena *page, struct reader_event *event, stru
         return verdict;
     if (!ended && no_content && !body)
         body = json_parse(page, STR("{}"), JSON_PLAIN, 4, &parse_err);
+    if (!ended && !body && parse_err.code == E_TOO_LARGE) { /* asked again it would be no smaller */
+        err_set(err, E_PAGE_TOO_LARGE, "Stream %.*s: %s", STR_ARG(r->stream->info.name), parse_err.message);
+        return PAGE_FAILED;
+    }
     if (!ended) {
-        const char *fault = no_content ? NULL : body_fault(r, body, &parse_err);
+        const char *fault = no_content ? NULL : body_fault(r, body);
         if (!fault && !no_content && !path_is_there(r, &scope, body))
             fault = "the member that holds the records is missing";
         if (fault)

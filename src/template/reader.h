@@ -90,6 +90,8 @@ struct reader_event {
     struct str wait_reason;
     bool rate_limited;            /* not a failure (F12); else a retry of a failed request */
     unsigned attempt;
+    enum err_code wait_code;      /* what it ends as when tried in vain, ... */
+    int64_t retries_max;          /* ... so many times, over all readers of this run */
     /* READER_TOKEN: members of the configuration to store before they are used */
     yyjson_val *config_patch;
     int64_t token_expires_us;

@@ -110,6 +110,8 @@ test_a_web_page_with_200_is_a_bad_page_not_an_empty_one(void **state)
     struct run run = rig_start(rig, &rig->connection, true);
     finish(rig, &run, 50);
     assert_state(run, RUN_FAILED);
+    assert_str(run.error_code, "BAD_PAGE");
+    assert_true(run.retries <= LIMIT_RETRY_PAGE_PARSE); /* parked in between, yet counted together */
     assert_int_equal(rig_count(rig, "contacts", false), 35);
 }
 

@@ -201,6 +201,22 @@ test_fewer_rows_than_declared_are_suspicious(void **state)
     assert_int_equal(rig_count(rig, "contacts", true), 15);
 }
 
+/* I-3: as many rows as declared, but not as many records */
+static void
+test_a_page_given_twice_in_the_place_of_another_is_suspicious(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 35);
+    rig_run(rig, false);
+    rig->vendor.repeat_at_request = rig->vendor.requests + 3;
+    struct run run = rig_run(rig, true);
+    assert_state(run, RUN_FAILED);
+    assert_str(run.error_code, "UNRECONCILED");
+    assert_int_equal(run.missing, 0);
+    assert_int_equal(rig_count(rig, "contacts", false), 35);
+    assert_state(rig_run(rig, true), RUN_SUCCEEDED);
+}
+
 /* I-8 */
 static void
 test_a_cursor_that_goes_in_a_circle_ends_the_stream(void **state)
