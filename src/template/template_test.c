@@ -112,7 +112,7 @@ test_the_chatwoot_template_says_what_the_engine_needs(void **state)
     assert_str(template_info(t)->primary_secret, "accessToken");
     assert_str(template_info(t)->base_url_field, "baseUrl");
     assert_int_equal(template_info(t)->interval_us, INT64_C(900000000));
-    assert_false(template_stream_info(template_stream_find(t, STR("messages")))->supports_deletes);
+    assert_true(template_stream_info(template_stream_find(t, STR("messages")))->supports_deletes);
     template_unref(t);
 }
 
