@@ -42,6 +42,7 @@ static const struct cli_option sync_options[] = {
     {"full", NULL, "read everything, not only what changed; finds deleted records"},
     {"stream", "NAME", "only this stream"},
     {"all", NULL, "every connection that is switched on, one after another"},
+    {"wait", NULL, "watch it to its end (the default)"},
     {"no-wait", NULL, "start it and leave (needs a running server)"},
     {0},
 };

@@ -171,7 +171,7 @@ find_route(struct request *r, struct err *err)
     case ROUTE_NO_METHOD:
         return err_set(err, E_METHOD_NOT_ALLOWED, "This address takes %s, not %.*s", r->match.allow,
                        STR_ARG(str_slice(r->x->method, 0, 20)));
-    case ROUTE_BAD_PATH: return err_set(err, E_VALIDATION_FAILED, "The address holds a broken %%-escape");
+    case ROUTE_BAD_PATH: return err_set(err, E_VALIDATION_FAILED, "The address holds a broken %%-escape, or bytes that are no UTF-8 text");
     case ROUTE_NO_ROOM: break;
     }
     return err_no_memory(err);
@@ -182,8 +182,12 @@ read_query(struct request *r, struct err *err)
 {
     if (r->x->query.len == 0)
         return true;
-    return http_query_parse(r->arena, r->x->query, &r->query, &r->query_count) ||
-           err_set(err, E_VALIDATION_FAILED, "The query holds a broken %%-escape");
+    if (!http_query_parse(r->arena, r->x->query, &r->query, &r->query_count))
+        return err_set(err, E_VALIDATION_FAILED, "The query holds a broken %%-escape");
+    for (size_t i = 0; i < r->query_count; i++)
+        if (!text_is_storable(r->query[i].value))
+            return err_set(err, E_VALIDATION_FAILED, "The query holds bytes that are no UTF-8 text");
+    return true;
 }
 
 static struct str

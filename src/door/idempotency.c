@@ -74,8 +74,8 @@ idempotency_begin(struct request *r, struct keyring *keys, struct idempotency *i
     int64_t tenant = r->tenant.id ? r->tenant.id : r->who.tenant.id;
     if (str_is_none(text) || !(r->match.route->flags & ROUTE_CREATES) || !tenant)
         return true;
-    if (text.len == 0 || text.len > LIMIT_IDEMPOTENCY_KEY_BYTES)
-        return err_set(err, E_VALIDATION_FAILED, "The Idempotency-Key must have 1 to %d characters",
+    if (text.len == 0 || text.len > LIMIT_IDEMPOTENCY_KEY_BYTES || !text_is_storable(text))
+        return err_set(err, E_VALIDATION_FAILED, "The Idempotency-Key must have 1 to %d characters of UTF-8",
                        LIMIT_IDEMPOTENCY_KEY_BYTES);
     char hash[SHA256_TEXT_BYTES];
     if (!sha256_hex(r->x->body, hash, err))

@@ -181,6 +181,13 @@ permissions_of(yyjson_val *claims, bool admin)
 }
 
 static bool
+claims_are_storable(const struct user_search *s)
+{
+    return text_is_storable(s->subject) && text_is_storable(s->name) && text_is_storable(s->email) &&
+           text_is_storable(s->tenant_name);
+}
+
+static bool
 find_by_jwt(const struct identity_options *o, struct http_exchange *x, struct str token, struct identity *identity_out,
             struct err *err)
 {
@@ -195,7 +202,7 @@ find_by_jwt(const struct identity_options *o, struct http_exchange *x, struct st
                             .email = json_str(json_get_c(claims, "email")),
                             .role = admin ? ROLE_ADMIN : ROLE_USER,
                             .now_us = clock_wall_us(o->clock)};
-    if (s.subject.len == 0 || s.subject.len > LIMIT_NAME_BYTES)
+    if (s.subject.len == 0 || s.subject.len > LIMIT_NAME_BYTES || !claims_are_storable(&s))
         return refuse(o, x->peer, err);
     if (s.tenant_name.len && !store_read(o->store, search_user, &s, err))
         return false;
@@ -297,6 +304,8 @@ admin_tenant(struct store *store, struct arena *a, struct str named, struct tena
 {
     struct tenant_search s = {.arena = a, .named = named};
     bool any = str_is_none(named);
+    if (!text_is_storable(named))
+        return err_set(err, E_TENANT_NOT_FOUND, NULL);
     if (!store_read(store, any ? search_only_tenant : search_tenant, &s, err))
         return false;
     if (!s.found && !any)

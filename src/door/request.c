@@ -140,6 +140,8 @@ request_body_str(struct request *r, const char *name, size_t len_max, struct str
     struct str text = json_str(value);
     if (value && str_is_none(text))
         return member_fault(r, name, "must be a text", err);
+    if (str_find(text, '\0') >= 0)
+        return member_fault(r, name, "must not hold the character NUL", err);
     if (text.len > len_max)
         return member_fault(r, name, "is too long", err);
     *value_out = text;

@@ -153,9 +153,10 @@ test_members_of_another_type_are_named_by_their_pointer(void **state)
     struct str text;
     int flag;
     yyjson_val *object;
-    assert_ok(read_body("application/json", "{\"name\":5,\"enabled\":\"yes\",\"config\":[],\"nothing\":null}", ROUTE_BODY), err);
+    assert_ok(read_body("application/json", "{\"zero\":\"a\\u0000b\",\"name\":5,\"enabled\":\"yes\",\"config\":[],\"nothing\":null}", ROUTE_BODY), err);
     assert_fails_with(request_body_str(&request, "name", 10, &text, &err), err, E_VALIDATION_FAILED);
     assert_string_equal(items[err.item_count - 1].pointer, "/name");
+    assert_fails_with(request_body_str(&request, "zero", 10, &text, &err), err, E_VALIDATION_FAILED);
     assert_fails_with(request_body_bool(&request, "enabled", &flag, &err), err, E_VALIDATION_FAILED);
     assert_fails_with(request_body_object(&request, "config", &object, &err), err, E_VALIDATION_FAILED);
     assert_ok(request_body_str(&request, "nothing", 10, &text, &err), err);

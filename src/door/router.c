@@ -62,12 +62,18 @@ allow_add_route(char *allow, const struct route *route)
         allow_add(allow, "HEAD");
 }
 
+bool
+text_is_storable(struct str text)
+{
+    return str_find(text, '\0') < 0 && str_is_utf8(text);
+}
+
 static enum route_result
 decode_params(struct arena *a, struct route_match *match)
 {
     for (size_t i = 0; i < match->param_count; i++) {
         struct str decoded;
-        if (!percent_decode(a, match->params[i], false, &decoded))
+        if (!percent_decode(a, match->params[i], false, &decoded) || !text_is_storable(decoded))
             return ROUTE_BAD_PATH;
         match->params[i] = decoded;
     }

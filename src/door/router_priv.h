@@ -65,12 +65,14 @@ enum route_result {
     ROUTE_FOUND,
     ROUTE_NO_PATH,     /* 404 */
     ROUTE_NO_METHOD,   /* 405 */
-    ROUTE_BAD_PATH,    /* 400: a broken escape */
+    ROUTE_BAD_PATH,    /* 400: a broken escape, or bytes that are no text */
     ROUTE_NO_ROOM,     /* the arena is full */
 };
 
 enum route_result router_match(const struct route *routes, size_t count, struct arena *a, struct str method,
                                struct str path, struct route_match *match_out);
+/* Text that the store takes: UTF-8 without NUL. */
+bool text_is_storable(struct str text);
 /* Whose words an address without a route is answered in: by the beginning of the path. */
 enum dialect router_dialect_of(struct str path);
 

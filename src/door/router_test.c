@@ -73,6 +73,8 @@ test_broken_escape_is_a_bad_path(void **state)
     struct route_match m;
     assert_int_equal(match("GET", "/runs/%zz", &m), ROUTE_BAD_PATH);
     assert_int_equal(match("GET", "/runs/%4", &m), ROUTE_BAD_PATH);
+    assert_int_equal(match("GET", "/runs/a%00", &m), ROUTE_BAD_PATH);
+    assert_int_equal(match("GET", "/runs/%ff", &m), ROUTE_BAD_PATH);
 }
 
 static void

@@ -78,7 +78,8 @@ test('a bad page, limit, cursor, status or switch is a 400 that names the parame
     assert.ok(body.error.includes(name), body.error);
   }
   assert.equal((await as(keys.user, 'GET', `${SYNC}/connections?enabled=perhaps`)).status, 400);
-  assert.equal((await as(keys.user, 'GET', `${SYNC}/runs?page=%zz`)).status, 400);
+  for (const bad of ['/runs?page=%zz', '/runs?connectionId=%00', '/runs?connectionId=%ff', '/runs/%00', '/connections/%ff'])
+    assert.equal((await as(keys.user, 'GET', SYNC + bad)).status, 400, bad);
 });
 
 test('cursors walk a list to its end without a gap', async () => {
