@@ -3,7 +3,7 @@
  *
  * The order for one page is: it has arrived; the next request leaves; this page is prepared; the commit of
  * the page before is waited for; this one is handed over. So the vendor, this thread and the store work at the
- * same time, marks rise in order, and at most one page is fetched in vain when the process dies.
+ * same time, marks rise in order, and what is fetched in vain when the process dies is at most those three.
  */
 #include "engine/work.h"
 
