@@ -97,6 +97,18 @@ make_effective(struct account *acc, struct err *err)
     return true;
 }
 
+bool
+account_check_address(const struct account *account, struct err *err)
+{
+    const struct template_info *info = template_info(account->template);
+    struct str own = json_str(json_get(account->config, info->base_url_field));
+    bool is_own = own.len > 0 && !str_eq(own, info->base_url_default);
+    if (!account->connection.sandbox || account->operator_address || is_own)
+        return true;
+    return err_set(err, E_ADDRESS_REFUSED, "%.*s belongs to the simulated vendors, which run only with tidemark serve --sandbox",
+                   STR_ARG(account->connection.name));
+}
+
 static bool
 account_template(struct account *acc, struct err *err)
 {

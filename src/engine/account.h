@@ -33,6 +33,11 @@ MUST_USE bool account_open(struct engine *e, struct arena *a, int64_t tenant, in
 /* Opens one that has no row yet, or a change of one: `connection` and the clear config are the caller's. */
 MUST_USE bool account_open_with(struct engine *e, struct arena *a, const struct connection *connection,
                                 yyjson_val *config, struct account *account_out, struct err *err);
+/*
+ * A simulated vendor's connection has no address while no sandbox runs; the template's own would take its made-up
+ * credentials, and its data, to the real vendor. E_ADDRESS_REFUSED then. Before the first request of a run or test.
+ */
+MUST_USE bool account_check_address(const struct account *account, struct err *err);
 void account_close(struct account *account); /* wipes; accepts a zeroed struct */
 
 /* Reads the tokens again, when another worker has stored newer ones: *changed_out. */

@@ -223,7 +223,8 @@ static bool
 prepare_all(struct work *w, struct err *err)
 {
     struct str version = STR_NONE;
-    if (!account_open(w->engine, w->arena, w->run->tenant, w->run->connection, &w->account, err))
+    if (!account_open(w->engine, w->arena, w->run->tenant, w->run->connection, &w->account, err) ||
+        !account_check_address(&w->account, err))
         return false;
     fetch_init(&w->fetch, &w->account, &w->engine->sender, NULL);
     w->fetch.circuit = &w->engine->circuit;

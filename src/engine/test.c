@@ -86,7 +86,7 @@ engine_test_account(struct engine *e, struct account *account, bool background, 
 {
     struct err why = {0};
     struct fetch f;
-    struct reader *reader = check_reader(e, account, &why);
+    struct reader *reader = account_check_address(account, &why) ? check_reader(e, account, &why) : NULL;
     if (reader == NULL)
         return test_failed(&why, err);
     fetch_init(&f, account, &e->sender, reader);

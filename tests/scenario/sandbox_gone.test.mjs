@@ -1,0 +1,33 @@
+// A folder that was made with --sandbox, used without it: nothing may go to the real vendor, and it works again with it.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+
+import { finishedRun, removeFolder, startTidemark, tempFolder, tidemark } from './lib/tidemark.mjs';
+
+const data = tempFolder('sandbox-gone');
+const size = ['--sandbox', '--size', 'contacts=20', '--size', 'conversations=2'];
+let server;
+
+const newestRun = async () => {
+  const [run] = (await server.api('GET', '/api/v1/sync/runs?limit=1')).body.data;
+  return finishedRun(server, run.id);
+};
+
+after(async () => {
+  await server?.stop();
+  removeFolder(data);
+});
+
+test('a simulated connection is refused while no sandbox runs, and syncs again with one', async () => {
+  server = await startTidemark({ data, args: size });
+  assert.equal((await newestRun()).status, 'success');
+  await server.stop();
+  const { code, stdout } = tidemark(['sync', 'chatwoot', '--data', data]);
+  assert.equal(code, 1, stdout);
+  assert.match(stdout, /Failed: .*tidemark serve --sandbox/);
+  const tested = tidemark(['connections', 'test', 'chatwoot', '--data', data]);
+  assert.equal(tested.code, 1);
+  assert.match(tested.stderr, /tidemark serve --sandbox/);
+  server = await startTidemark({ data, args: size });
+  assert.equal((await newestRun()).status, 'success');
+});
