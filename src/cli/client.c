@@ -183,6 +183,15 @@ data_folder_exists(const struct cli *cli)
     return path && stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+/* An embedded database that nobody made yet is made by whoever comes first; an older one only by serve and migrate. */
+static bool
+is_new_database(const struct cli *cli)
+{
+    struct str folder = config_text(&cli->config, SETTING_DATA_DIR);
+    char *path = str_cstr(cli->arena, str_format(cli->arena, "%.*s/" DATABASE_FILE, STR_ARG(folder)));
+    return !config_is_set(&cli->config, SETTING_DATABASE) && path && access(path, F_OK) != 0;
+}
+
 static bool
 start_inside(struct client *c, struct err *err)
 {
@@ -192,7 +201,7 @@ start_inside(struct client *c, struct err *err)
                        "No server runs and there is no data folder %.*s. Start one with tidemark serve (--sandbox needs "
                        "no account), name the folder with --data, or a server with --url and --key",
                        STR_ARG(config_text(&cli->config, SETTING_DATA_DIR)));
-    struct instance_options options = {.config = &cli->config};
+    struct instance_options options = {.config = &cli->config, .migrate = is_new_database(cli)};
     c->inside = instance_start(&options, err);
     if (!c->inside)
         return false;

@@ -10,6 +10,8 @@
 #include "cli/cli.h"
 #include "json/json.h"
 
+#define DATABASE_FILE "tidemark.db" /* in the data folder */
+
 struct client;
 
 /* NULL with err; E_UNAVAILABLE when there is neither server nor data folder, with what to do. */

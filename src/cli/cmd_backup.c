@@ -12,7 +12,6 @@
 #include "store/store.h"
 #include "store/store_run.h"
 
-#define DATABASE_FILE "tidemark.db"
 #define LOCK_FILE "tidemark.lock"
 
 static struct str

@@ -128,7 +128,7 @@ connect_platform(struct cli *cli, struct client *c, enum exit_code *code_out, st
     printf("Connected \"%.*s\" (%.*s).\n", STR_ARG(name), STR_ARG(status));
     if (str_eq(status, STR("pending")))
         printf("The platform was not tested or not reached; it is tried again in the background.\n");
-    printf("Next: tidemark sync \"%.*s\"\n", STR_ARG(name));
+    printf("Next: %.*s sync \"%.*s\"\n", STR_ARG(called_as(cli)), STR_ARG(name));
     return true;
 }
 

@@ -121,10 +121,11 @@ cmd_runs(struct cli *cli)
 
 /* ---- logs ---- */
 
-/* What a line tells besides its message: " page=3 received=15". Zeros say nothing. */
+/* What a line tells besides its message: " 3 received=15" after the word "page". Zeros say nothing. */
 static void
 print_members(struct cli *cli, yyjson_val *line)
 {
+    struct str message = json_str(json_get_c(line, "message"));
     static const char *const shown[] = {"time", "level", "message", "stream"};
     size_t index, max;
     yyjson_val *key, *value;
@@ -132,15 +133,20 @@ print_members(struct cli *cli, yyjson_val *line)
         bool skip = yyjson_is_null(value);
         for (size_t i = 0; i < ARRAY_LEN(shown); i++)
             skip = skip || str_eq_c(json_str(key), shown[i]);
-        struct str text = yyjson_is_str(value) ? json_str(value) : json_to_text(cli->arena, value);
-        if (skip || str_eq(text, STR("0")))
+        struct str name = json_str(key), text = yyjson_is_str(value) ? json_str(value) : json_to_text(cli->arena, value);
+        if (skip || text.len == 0 || str_eq(text, STR("0")))
             continue;
-        printf(" %.*s=", STR_ARG(json_str(key)));
+        if (str_eq(name, STR("detail")))
+            printf(": ");
+        else if (str_eq(name, message))
+            putchar(' ');
+        else
+            printf(" %.*s=", STR_ARG(name));
         out_text(text);
     }
 }
 
-/* "12:00:01 info  contacts: page page=3 received=15" from one line of NDJSON; as it is, where it has no such members. */
+/* "12:00:01 info  contacts: page 3 received=15" from one line of NDJSON; as it is, where it has no such members. */
 static void
 print_line(struct cli *cli, struct str line)
 {

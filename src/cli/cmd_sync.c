@@ -45,7 +45,7 @@ start(struct cli *cli, struct client *c, yyjson_val *connection, struct str *run
         return false;
     *run_out = json_str(json_get_c(yyjson_arr_get_first(reply.data), "id"));
     if (!cli->json)
-        printf("A run is under way already; watching it.\n");
+        puts(client_is_inside(c) ? "An earlier run was not finished; it goes on." : "A run is under way already; watching it.");
     return run_out->len || err_set(err, E_SYNC_IN_PROGRESS, NULL);
 }
 
