@@ -17,6 +17,7 @@
 #define LIMIT_WRITE_STALL_MS 30000                   /* a reader that takes nothing for so long is closed */
 #define LIMIT_JSON_DEPTH_API 64
 #define LIMIT_STORE_WAIT_MS 5000                     /* for a busy database or a free connection: then 503 */
+#define LIMIT_STORE_IDLE_MS 10000                    /* of a writer inside a transaction (stopped, cut off): it is rolled back */
 #define LIMIT_LIST_MAX 500                           /* largest `limit` of a list */
 #define LIMIT_COUNT_EXACT 10000                      /* a filtered total is counted no further */
 #define LIMIT_REQUEST_ID_BYTES 128

@@ -125,6 +125,7 @@ struct db_postgres_options {
     const char *conninfo;        /* URL or keywords; `tidemark_prepare=off` in front of it: see db_postgres.c */
     bool prepare;                /* false: a pooler without prepared statements stands between */
     const struct clock *clock;
+    int lock_wait_ms, idle_ms;   /* 0: LIMIT_STORE_WAIT_MS, LIMIT_STORE_IDLE_MS */
 };
 struct db *db_postgres_open(const struct db_postgres_options *options, struct err *err);
 

@@ -20,6 +20,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "sql.h"
 #include "store/db.h"
@@ -28,6 +29,7 @@
 #define POSTGRES_PARAMETERS_MAX 64
 #define POSTGRES_ARRAYS_BYTES_MAX (256L * 1024 * 1024) /* the arrays of one statement */
 #define NUMBER_TEXT_BYTES 24
+#define SETTINGS_TEXT_BYTES 512
 
 enum { OID_BOOL = 16, OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_TEXT = 25, OID_NUMERIC = 1700,
        OID_BYTEA_ARRAY = 1001, OID_TEXT_ARRAY = 1009, OID_INT8_ARRAY = 1016 };
@@ -50,6 +52,7 @@ struct db_postgres {
     struct buf arrays;            /* of the statement that is being sent */
     struct pending pending[PENDING_MAX];
     unsigned pending_count;
+    char write_settings[SETTINGS_TEXT_BYTES];
     int64_t began_us, began_monotonic_us; /* the database clock at the beginning of this transaction; 0: not known yet */
 };
 
@@ -99,7 +102,7 @@ fail_state(struct db_postgres *p, const char *state, const char *statement, stru
     }
     if (state_is(state, "53100"))
         return err_set(err, E_STORE_FULL, NULL);
-    if (state_is(state, "57P") || state_is(state, "25006") || state_is(state, "08"))
+    if (state_is(state, "57P") || state_is(state, "25006") || state_is(state, "25P03") || state_is(state, "08"))
         return fail_lost(p, err);
     if (state_is(state, "57014"))
         return err_set(err, E_STORE_BUSY, "The database took too long");
@@ -275,11 +278,21 @@ postgres_script(struct db *db, const char *text, struct err *err)
 /*
  * Look-ups by arrays have one good plan, by index; on a table that was never analysed the planner finds
  * others that take a thousand times longer. So those are taken away from it, in the transaction only.
+ *
+ * A process that is stopped or cut off inside a transaction keeps its locks, those of its runs among them, which
+ * others want to take over: the server ends it after a while (I-15). Who waits for a lock waits for a bounded time.
  */
 #define CLOCK_TEXT "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint::text"
-static const char write_settings[] =
-    "SELECT " CLOCK_TEXT ", set_config('synchronous_commit', 'on', true), set_config('enable_seqscan', 'off', true), "
-    "set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)";
+static void
+make_write_settings(struct db_postgres *p, const struct db_postgres_options *options)
+{
+    snprintf(p->write_settings, sizeof(p->write_settings),
+             "SELECT " CLOCK_TEXT ", set_config('synchronous_commit', 'on', true), set_config('enable_seqscan', 'off', true), "
+             "set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), "
+             "set_config('lock_timeout', '%d', true), set_config('idle_in_transaction_session_timeout', '%d', true)",
+             options->lock_wait_ms ? options->lock_wait_ms : LIMIT_STORE_WAIT_MS,
+             options->idle_ms ? options->idle_ms : LIMIT_STORE_IDLE_MS);
+}
 
 static bool
 postgres_begin(struct db *db, bool write, struct err *err)
@@ -289,7 +302,7 @@ postgres_begin(struct db *db, bool write, struct err *err)
     p->began_us = 0;
     return send_command(p, write ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
                         (struct pending){.kind = PENDING_COMMAND}, err) &&
-           send_command(p, write ? write_settings : "SELECT " CLOCK_TEXT, (struct pending){.kind = PENDING_CLOCK}, err);
+           send_command(p, write ? p->write_settings : "SELECT " CLOCK_TEXT, (struct pending){.kind = PENDING_CLOCK}, err);
 }
 
 /* A deferred statement that did not do what it must is known only to us: the server would commit. */
@@ -684,6 +697,7 @@ db_postgres_open(const struct db_postgres_options *options, struct err *err)
     }
     p->base = (struct db){.driver = &driver_postgres, .clock = options->clock, .first_new_record = INT64_MAX};
     p->prepare = options->prepare;
+    make_write_settings(p, options);
     buf_init(&p->arrays, POSTGRES_ARRAYS_BYTES_MAX);
     p->connection = connect_to(options->conninfo);
     if (PQstatus(p->connection) != CONNECTION_OK) {

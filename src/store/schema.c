@@ -104,7 +104,8 @@ apply(struct db *db, const struct migration *m, int64_t now_us, struct err *err)
 static bool
 step(struct db *db, int64_t now_us, bool *done_out, struct err *err)
 {
-    if (!is_sqlite(db) && !db_exec(db, SQL_SCHEMA_LOCK, DB_NO_ARGS, NULL, err))
+    if (!is_sqlite(db) && (!db_exec(db, SQL_SCHEMA_PATIENCE, DB_NO_ARGS, NULL, err) ||
+                           !db_exec(db, SQL_SCHEMA_LOCK, DB_NO_ARGS, NULL, err)))
         return false;
     if (!db_script(db, create_table, err))
         return false;

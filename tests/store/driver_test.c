@@ -186,6 +186,48 @@ test_statements_work_unprepared(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM runs"), 1);
 }
 
+static struct db *
+impatient(struct fixture *f, int lock_wait_ms, int idle_ms)
+{
+    struct db *db = db_postgres_open(&(struct db_postgres_options){.conninfo = fixture_conninfo, .prepare = true,
+                                     .clock = clock_system(), .lock_wait_ms = lock_wait_ms, .idle_ms = idle_ms}, &f->err);
+    assert_non_null(db);
+    return db;
+}
+
+static bool
+write_held(struct db *db, struct err *err)
+{
+    int64_t count;
+    return db_begin_write(db, err) &&
+           db_exec(db, SQL_META_SET, DB_ARGS(DB_T(STR("held")), DB_T(STR("x"))), NULL, err) &&
+           db_query_i64(db, SQL_TENANT_COUNT, DB_NO_ARGS, &count, err) == ROW_FOUND; /* so that it was run */
+}
+
+/* I-15, F36, F39: a process that is stopped inside a transaction must not keep its runs from being taken over. */
+static void
+test_a_writer_that_says_nothing_loses_its_locks(void **state)
+{
+    struct fixture *f = *state;
+    if (!on_postgres())
+        return;
+    struct db *stopped = impatient(f, 0, 300), *other = impatient(f, 50, 0);
+    assert_ok(write_held(stopped, &f->err), f->err);
+    assert_fails_with(write_held(other, &f->err), f->err, E_STORE_BUSY);
+    assert_true(other->try_again);
+    db_rollback(other);
+    db_close(other);
+    other = impatient(f, 10000, 0);
+    assert_ok(write_held(other, &f->err), f->err);
+    assert_ok(db_commit(other, &f->err), f->err);
+    assert_false(db_exec(stopped, SQL_META_SET, DB_ARGS(DB_T(STR("held")), DB_T(STR("y"))), NULL, &f->err) &&
+                 db_commit(stopped, &f->err));
+    assert_true(stopped->lost);
+    db_rollback(stopped);
+    db_close(stopped);
+    db_close(other);
+}
+
 static void
 test_the_scripted_driver_answers_what_its_script_says(void **state)
 {

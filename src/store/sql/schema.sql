@@ -13,6 +13,11 @@ SELECT COALESCE(max(number), 0) FROM schema_migrations
 -- @name schema_applied
 INSERT INTO schema_migrations (number, name, applied_at) VALUES ($1, $2, $3)
 
+-- A node waits for another one's migrations as long as they take.
+-- @name schema_patience
+-- @only postgres
+SELECT set_config('lock_timeout', '0', true)
+
 -- One node at a time: held until the transaction ends, whatever pooler stands between.
 -- @name schema_lock
 -- @only postgres
