@@ -1,0 +1,149 @@
+// Several processes on one PostgreSQL: they share the runs, take over those of a process that died or was stopped,
+// and none of it is lost or there twice (I-13, I-14, I-15, I-17, F36, F38). TIDEMARK_TEST_PG names the server.
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+
+import { connectChatwoot, loopback } from './lib/chatwoot.mjs';
+import {
+  finishedRun, freshDatabase, isFinished, listAll, pause, removeFolder, seeded, startSandbox, startTidemark, tempFolder, until,
+} from './lib/tidemark.mjs';
+
+const skip = process.env.TIDEMARK_TEST_PG ? false : 'TIDEMARK_TEST_PG is not set';
+const CONTACTS = 450; // thirty pages of each account
+const LEASE_MS = 1500;
+const TAKEOVER_MS = 20_000; // the lease, a sweep, a worker that becomes free, a transaction of a stopped process; sanitizers
+
+const open = [];
+after(async () => {
+  for (const stop of open.reverse()) await stop();
+});
+
+// Nodes on one database, and a vendor that takes its time.
+async function cluster({ nodes, connections, workers, delayMs }) {
+  const sandbox = await startSandbox({ sizes: { 'chatwoot.contacts': CONTACTS, 'chatwoot.conversations': 0 } });
+  open.push(() => sandbox.stop());
+  const database = freshDatabase('nodes'), started = [];
+  for (let i = 0; i < nodes; i++) {
+    const data = tempFolder('node');
+    open.push(() => removeFolder(data));
+    const node = await startTidemark({
+      data, args: ['--database', database],
+      env: {
+        ...loopback, API_KEY_ENCRYPTION_SECRET: 'one-key-for-all-nodes-of-this-test', TIDEMARK_WORKERS: String(workers), TIDEMARK_LEASE_MS: String(LEASE_MS),
+        TIDEMARK_HEARTBEAT_MS: '250', TIDEMARK_SWEEP_MS: '200', TIDEMARK_METRICS_PUBLIC: 'true',
+      },
+    });
+    open.push(() => node.stop('SIGKILL'));
+    started.push(node);
+  }
+  const ids = [];
+  for (let account = 1; account <= connections; account++)
+    ids.push(await connectChatwoot(started[0], sandbox, {
+      name: `Account ${account}`, streams: ['contacts'], match: 'none', credentials: { accountId: String(account) },
+    }));
+  await sandbox.raw('POST', '/_sandbox/faults', { fault: `delay:ms=${delayMs}:count=forever:path=/contacts` });
+  return { sandbox, nodes: started, connections: ids };
+}
+
+async function startRuns({ nodes, connections }) {
+  const runs = await Promise.all(connections.map((connectionId, i) =>
+    nodes[i % nodes.length].api('POST', '/api/v1/sync/run', { connectionId, fullSync: true })));
+  for (const run of runs) assert.equal(run.status, 202, JSON.stringify(run.body));
+  return runs.map((run) => run.body.data.runId);
+}
+
+const metric = async (node, name) =>
+  Number(new RegExp(`^tidemark_${name} (\\d+)`, 'm').exec((await node.anonymous('GET', '/metrics')).text)[1]);
+const look = async (node, run) => (await node.api('GET', `/api/v1/sync/runs/${run}`)).body.data;
+const lookAll = (node, runs) => Promise.all(runs.map((run) => look(node, run)));
+
+// Each of the runs goes on, or has ended, without those who had them before.
+async function takenOver(node, runs) {
+  const before = await lookAll(node, runs);
+  const began = Date.now();
+  await until('others go on with the runs', async () => {
+    const now = await lookAll(node, runs);
+    return now.every((run, i) => isFinished(run) || run.pages > before[i].pages);
+  }, TAKEOVER_MS);
+  return Date.now() - began;
+}
+
+// What the vendor has of all accounts is there, once; and each run counted each record once (I-3, I-4).
+async function assertWhole(node, { sandbox, connections }, runs) {
+  const theirs = [];
+  for (let account = 1; account <= connections.length; account++) {
+    const listed = await sandbox.truth('chatwoot', `contacts?account=${account}`);
+    const run = await finishedRun(node, runs[account - 1], 120_000);
+    assert.deepEqual([run.status, run.verdict, run.recordsCreated, run.recordsReceived],
+      ['success', 'complete', listed.length, listed.length], JSON.stringify(run));
+    theirs.push(...listed.map((c) => `${c.id} ${c.name ?? ''} ${c.email ?? ''}`));
+  }
+  const ours = (await listAll(node, '/api/v1/contacts')).map((c) => `${c.customFields.chatwoot_id} ${c.name ?? ''} ${c.email ?? ''}`);
+  assert.deepEqual(ours.sort(), theirs.sort());
+}
+
+describe('several nodes on one PostgreSQL', { skip, timeout: 240_000 }, () => {
+  test('share the runs; when one is killed the others take its runs over (I-14, I-15)', async (t) => {
+    const all = await cluster({ nodes: 3, connections: 6, workers: 2, delayMs: 100 });
+    const runs = await startRuns(all);
+    await until('every node reads', async () =>
+      (await Promise.all(all.nodes.map((node) => metric(node, 'pages_committed_total')))).every((pages) => pages > 0));
+    const [dies, lives] = all.nodes;
+    assert.ok(await metric(dies, 'runs_active') > 0);
+    await dies.kill();
+    t.diagnostic(`taken over after ${await takenOver(lives, runs)} ms`);
+    await assertWhole(lives, all, runs);
+  });
+
+  test('a node that was stopped for longer than its lease is fenced when it wakes (F36)', async (t) => {
+    const all = await cluster({ nodes: 2, connections: 4, workers: 2, delayMs: 150 });
+    const [sleeper, awake] = all.nodes, random = seeded(7);
+    const runs = await startRuns(all);
+    let stops = 0;
+    const allDone = async () => (await lookAll(awake, runs)).every(isFinished);
+    for (; stops < 3; stops++) {
+      await until('it has a run', async () => await metric(sleeper, 'runs_active') > 0 || allDone());
+      if (await allDone()) break;
+      await pause(random() * 100); // anywhere within a page
+      process.kill(sleeper.pid, 'SIGSTOP');
+      try {
+        t.diagnostic(`taken over after ${await takenOver(awake, runs)} ms`);
+      } finally {
+        process.kill(sleeper.pid, 'SIGCONT');
+      }
+      await until('the node that slept is ready', async () => (await sleeper.anonymous('GET', '/readyz')).status === 200);
+    }
+    assert.ok(stops > 0);
+    await assertWhole(awake, all, runs);
+    await all.sandbox.raw('DELETE', '/_sandbox/faults');
+    const again = await startRuns(all);
+    for (const run of again) assert.equal((await finishedRun(sleeper, run)).recordsCreated, 0);
+  });
+
+  test('the same connection asked for on all nodes at once makes one run (I-13, F38)', async () => {
+    const all = await cluster({ nodes: 3, connections: 1, workers: 2, delayMs: 20 });
+    const asked = await Promise.all(Array.from({ length: 12 }, (_, i) =>
+      all.nodes[i % 3].api('POST', '/api/v1/sync/run', { connectionId: all.connections[0], fullSync: true })));
+    const accepted = asked.filter((reply) => reply.status === 202);
+    assert.equal(accepted.length, 1, asked.map((reply) => reply.status).join(' '));
+    for (const reply of asked.filter((r) => r.status !== 202)) {
+      assert.deepEqual([reply.status, reply.body.code], [409, 'SYNC_IN_PROGRESS']);
+      assert.ok(JSON.stringify(reply.body.details).includes(accepted[0].body.data.runId), reply.text);
+    }
+    await assertWhole(all.nodes[2], all, [accepted[0].body.data.runId]);
+    assert.equal((await all.nodes[1].api('GET', '/api/v1/sync/runs')).body.meta.total, 1); // I-17
+  });
+
+  test('a node that is told to stop hands its runs on at once (I-38)', async () => {
+    const all = await cluster({ nodes: 2, connections: 4, workers: 4, delayMs: 100 });
+    const [leaves, stays] = all.nodes;
+    const runs = await startRuns(all);
+    await until('both nodes read', async () =>
+      (await Promise.all(all.nodes.map((node) => metric(node, 'pages_committed_total')))).every((pages) => pages > 0));
+    const began = Date.now();
+    assert.deepEqual(await leaves.stop(), { code: 0, signal: null });
+    assert.ok(Date.now() - began < 15_000);
+    await takenOver(stays, runs);
+    await assertWhole(stays, all, runs);
+  });
+});
