@@ -45,7 +45,8 @@ print_command_help(const struct cli_command *c)
     }
     if (c->text)
         printf("\n%s", c->text);
-    puts("\nOptions of every command: tidemark --help. Exit codes: 0 done, 1 failed, 2 not understood, 3 no server, 4 partial, 130 interrupted.");
+    puts("\nOptions of every command: tidemark --help. Exit codes: 0 done, 1 failed, 2 not understood, 3 no server, 4 partial,\n"
+         "130 interrupted.");
 }
 
 static enum log_level
