@@ -10,6 +10,7 @@
 #define ARENA_ALIGN 16
 #define ARENA_FIRST_BLOCK_BYTES 4096
 #define ARENA_BLOCK_BYTES_MAX (1024 * 1024)
+#define ARENA_SPARE 8 /* an eighth more than was used, so that a slightly larger page fits too */
 
 struct arena_block {
     struct arena_block *older;
@@ -82,17 +83,18 @@ grow_in_place(struct arena *a, void *old, size_t old_bytes, size_t new_bytes)
 
 #else
 
+/* One block stays. If there were more, none does: the next one is made large enough for what there was. */
 void
 arena_clear(struct arena *a)
 {
-    if (!a->newest)
-        return;
-    struct arena_block *kept = a->newest;
-    a->newest = kept->older;
-    free_down_to(a, NULL);
-    kept->older = NULL;
-    kept->used = 0;
-    a->newest = kept;
+    if (a->newest && a->newest->older) {
+        size_t used = a->used_bytes + a->used_bytes / ARENA_SPARE;
+        free_down_to(a, NULL);
+        a->block_bytes = used < ARENA_FIRST_BLOCK_BYTES ? ARENA_FIRST_BLOCK_BYTES
+                         : used < ARENA_BLOCK_BYTES_MAX ? used : ARENA_BLOCK_BYTES_MAX;
+    }
+    if (a->newest)
+        a->newest->used = 0;
     a->used_bytes = 0;
 }
 

@@ -36,7 +36,7 @@ struct arena_mark {
 void arena_init(struct arena *a, size_t cap_bytes);
 /* Frees everything. Accepts a zeroed struct. The arena may be used again afterwards. */
 void arena_release(struct arena *a);
-/* Forgets everything but keeps one block for reuse. */
+/* Forgets everything but keeps a block for reuse, of the size that was used where that is not much. */
 void arena_clear(struct arena *a);
 
 /* Zeroed memory, aligned for any type; NULL past the cap or when the system has no memory. */
