@@ -43,9 +43,7 @@ page_item_raw(const struct page_batch *batch, struct page_item *item, struct err
 {
     if (!str_is_none(item->raw))
         return true;
-    struct str text = json_to_text(batch->arena, item->value);
-    if (!str_is_none(text))
-        item->raw = raw_pack(batch->context->packer, batch->arena, text);
+    item->raw = raw_pack_value(batch->context->packer, batch->arena, item->value);
     return !str_is_none(item->raw) || err_set(err, E_TOO_LARGE, "The page is larger than allowed");
 }
 

@@ -10,16 +10,20 @@
 #include <zstd.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/limits.h"
+#include "json/json.h"
 
 #define RAW_LEVEL -1
-#define RAW_WORTH_BYTES 128 /* shorter ones are kept plain */
+#define RAW_WORTH_BYTES 128         /* shorter ones are kept plain */
+#define RAW_KEEP_BYTES (256 * 1024) /* of scratch, from record to record; larger ones give it back */
 
 enum raw_form { RAW_PLAIN, RAW_ZSTD };
 
 struct raw_packer {
     pthread_mutex_t lock;  /* a page is prepared while the one before it is written, and both pack */
-    ZSTD_CCtx *context;    /* under lock */
+    ZSTD_CCtx *context;    /* under lock, as all below */
+    struct buf text, packed;
 };
 
 struct raw_packer *
@@ -36,6 +40,8 @@ raw_packer_new(struct err *err)
     ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, RAW_LEVEL);
     p->context = context;
     pthread_mutex_init(&p->lock, NULL);
+    buf_init(&p->text, LIMIT_PAGE_ARENA_BYTES);
+    buf_init(&p->packed, ZSTD_COMPRESSBOUND((size_t)LIMIT_PAGE_ARENA_BYTES) + 1);
     return p;
 }
 
@@ -45,40 +51,65 @@ raw_packer_free(struct raw_packer *p)
     if (p == NULL)
         return;
     ZSTD_freeCCtx(p->context);
+    buf_release(&p->text);
+    buf_release(&p->packed);
     pthread_mutex_destroy(&p->lock);
     free(p);
 }
 
-static struct str
-raw_plain(struct arena *a, struct str text)
+static bool
+pack_plain(struct raw_packer *p, struct str text)
 {
-    char *bytes = arena_alloc_bytes(a, text.len + 1);
-    if (bytes == NULL)
-        return STR_NONE;
-    bytes[0] = RAW_PLAIN;
-    memcpy(bytes + 1, text.ptr, text.len);
-    return (struct str){bytes, text.len + 1};
+    buf_clear(&p->packed);
+    buf_add_char(&p->packed, RAW_PLAIN);
+    return buf_add(&p->packed, text);
+}
+
+static bool
+pack(struct raw_packer *p, struct str text)
+{
+    if (text.len < RAW_WORTH_BYTES)
+        return pack_plain(p, text);
+    buf_clear(&p->packed);
+    size_t bound = ZSTD_compressBound(text.len);
+    if (!buf_reserve(&p->packed, bound + 1))
+        return false;
+    p->packed.ptr[0] = RAW_ZSTD;
+    size_t size = ZSTD_compress2(p->context, p->packed.ptr + 1, bound, text.ptr, text.len);
+    if (ZSTD_isError(size) || size >= text.len)
+        return pack_plain(p, text);
+    p->packed.len = size + 1;
+    return true;
+}
+
+static struct str
+pack_into(struct raw_packer *p, struct arena *a, struct str text)
+{
+    struct str packed = pack(p, text) ? str_copy(a, buf_str(&p->packed)) : STR_NONE;
+    if (p->text.size > RAW_KEEP_BYTES)
+        buf_release(&p->text);
+    if (p->packed.size > RAW_KEEP_BYTES)
+        buf_release(&p->packed);
+    return packed;
 }
 
 struct str
 raw_pack(struct raw_packer *p, struct arena *a, struct str text)
 {
-    if (text.len < RAW_WORTH_BYTES)
-        return raw_plain(a, text);
-    struct arena_mark mark = arena_mark(a);
-    size_t bound = ZSTD_compressBound(text.len);
-    char *bytes = arena_alloc_bytes(a, bound + 1);
-    if (bytes == NULL)
-        return STR_NONE;
-    bytes[0] = RAW_ZSTD;
     pthread_mutex_lock(&p->lock);
-    size_t size = ZSTD_compress2(p->context, bytes + 1, bound, text.ptr, text.len);
+    struct str packed = pack_into(p, a, text);
     pthread_mutex_unlock(&p->lock);
-    if (ZSTD_isError(size) || size >= text.len) {
-        arena_rewind(a, mark);
-        return raw_plain(a, text);
-    }
-    return (struct str){bytes, size + 1};
+    return packed;
+}
+
+struct str
+raw_pack_value(struct raw_packer *p, struct arena *a, yyjson_val *value)
+{
+    pthread_mutex_lock(&p->lock);
+    buf_clear(&p->text);
+    struct str packed = json_write(&p->text, value) ? pack_into(p, a, buf_str(&p->text)) : STR_NONE;
+    pthread_mutex_unlock(&p->lock);
+    return packed;
 }
 
 static bool
