@@ -105,6 +105,7 @@ struct page_batch {
     size_t state_count;
 
     struct page_fence fence;       /* page_seq set when it is handed to the store */
+    size_t bytes;                  /* of its arena when it was handed over */
     void *owner;                   /* whose commit it is; the run's own */
     size_t stream_at;              /* index of the run's stream */
     bool stream_done;

@@ -188,6 +188,7 @@ page_ready(struct page_batch *batch, const struct page_fence *fence)
 {
     batch->fence = *fence;
     batch->mark = arena_mark(batch->arena);
+    batch->bytes = batch->arena->used_bytes;
 }
 
 void

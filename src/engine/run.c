@@ -92,8 +92,8 @@ work_init(struct work *w, struct engine *e, unsigned worker, struct run *run, st
                        .committed_seq = run->page_seq, .eager = true};
     for (size_t i = 0; i < WORK_PAGES; i++)
         arena_init(&w->pages[i], LIMIT_PAGE_ARENA_BYTES);
-    pthread_mutex_init(&w->commit.lock, NULL);
-    pthread_cond_init(&w->commit.wake, NULL);
+    pthread_mutex_init(&w->commits.lock, NULL);
+    pthread_cond_init(&w->commits.wake, NULL);
     int64_t now_us = clock_monotonic_us(e->options.clock);
     loop_init(&w->loop, now_us);
     w->loop.pages = run->page_seq;
@@ -104,7 +104,7 @@ static void
 work_release(struct work *w)
 {
     struct err err = {0};
-    if (w->commit.busy && !work_commit_wait(w, &err) && err.code != E_FENCED && err.code != E_CANCELLED)
+    if (w->commits.count > 0 && !work_commit_wait(w, &err) && err.code != E_FENCED && err.code != E_CANCELLED)
         log_err(LOG_WARN, "the last page of a run was not stored; it is read again", &err);
     lease_on_stop(w->engine->keeper, w->lease, NULL, NULL);
     fetch_release(&w->fetch);
@@ -115,8 +115,8 @@ work_release(struct work *w)
         page_batch_release(&w->batches[i]);
         arena_release(&w->pages[i]);
     }
-    pthread_cond_destroy(&w->commit.wake);
-    pthread_mutex_destroy(&w->commit.lock);
+    pthread_cond_destroy(&w->commits.wake);
+    pthread_mutex_destroy(&w->commits.lock);
 }
 
 struct poison {

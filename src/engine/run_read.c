@@ -1,9 +1,9 @@
 /*
  * Reading a stream: begin, then page after page, then its end.
  *
- * The order for one page is: it has arrived; the next request leaves; this page is prepared; the commit of
- * the page before is waited for; this one is handed over. So the vendor, this thread and the store work at the
- * same time, marks rise in order, and what is fetched in vain when the process dies is at most those three.
+ * The order for one page is: it has arrived; the next request leaves; this page is prepared and handed over,
+ * once not too many before it are still on their way to the disk. So the vendor, this thread and the store work
+ * at the same time, marks rise in order, and what is fetched in vain when the process dies is at most WORK_PAGES.
  */
 #include "engine/work.h"
 
@@ -282,7 +282,8 @@ prepare_batch(struct work *w, struct page_batch *b, struct arena *a, const struc
         return false;
     b->token_hash = page_token(event);
     b->stream_at = w->stream_at;
-    b->clear_rejected = s->context.stream.rejected > 0 || s->counts.errors > 0 || b->rejected_count > 0;
+    s->rejects = s->rejects || b->rejected_count > 0;
+    b->clear_rejected = s->context.stream.rejected > 0 || s->counts.errors > 0 || s->rejects;
     s->nameless_rejects = s->nameless_rejects || has_nameless_reject(b);
     declared_page(&s->declared, event->declared_total, event->slice_done);
     b->declared_total = declared_total(&s->declared);
@@ -306,7 +307,7 @@ take_page(struct work *w, struct arena *a, const struct reader_event *event)
         page_batch_release(b);
         return work_stream_failed(w, &err);
     }
-    if (!work_commit_wait(w, &err)) {
+    if (!work_commit_room(w, b, &err)) {
         page_batch_release(b);
         return work_store_failed(w, &err);
     }

@@ -1,5 +1,8 @@
 /*
- * Handing a run back, and the commit on its way.
+ * Handing a run back, and the commits on their way.
+ *
+ * A few pages may be on their way at once, so that a slow disk is asked for one sync and not for one a page. Each
+ * carries the fence of the page before it, so where one fails, all behind it fail too, and go again after it.
  *
  * A page whose commit failed is tried again from memory while that makes sense: the store was busy, or it
  * is not known whether it was saved. In the latter case the run's own page_seq decides (F4, F9): it stands
@@ -7,6 +10,7 @@
  */
 #include "engine/work.h"
 
+#include "base/check.h"
 #include "store/store_event.h"
 #include "store/store_log.h"
 
@@ -27,7 +31,7 @@ struct page_fence
 work_fence(const struct work *w)
 {
     struct page_fence fence = run_fence(w->run);
-    fence.page_seq = w->committed_seq + 1;
+    fence.page_seq = w->committed_seq + w->commits.count + 1;
     return fence;
 }
 
@@ -56,41 +60,74 @@ work_write(struct work *w, store_fn *fn, void *ctx, struct err *err)
     }
 }
 
-/* ---- the commit on its way ---- */
+/* ---- commits on their way ---- */
+
+static struct work_commit *
+commit_at(struct work_commits *all, unsigned place)
+{
+    return &all->ring[(all->first + place) % WORK_COMMITS];
+}
 
 static void
 commit_done(void *ctx, bool ok, const struct err *err)
 {
     struct page_batch *batch = ctx;
     struct work_commit *c = batch->owner;
-    pthread_mutex_lock(&c->lock);
+    struct work_commits *all = c->all;
+    pthread_mutex_lock(&all->lock);
     c->finished = true;
     c->ok = ok;
     if (!ok)
         c->err = *err;
-    pthread_cond_signal(&c->wake);
-    pthread_mutex_unlock(&c->lock);
+    pthread_cond_signal(&all->wake);
+    pthread_mutex_unlock(&all->lock);
 }
 
 static void
-commit_send(struct work *w)
+commit_send(struct work *w, struct work_commit *c)
 {
-    struct work_commit *c = &w->commit;
     c->finished = false;
-    c->tries++;
     store_write_async(w->engine->options.store, STORE_PAGE, page_commit, c->batch, commit_done);
 }
 
 void
 work_commit_start(struct work *w, struct page_batch *batch)
 {
+    struct work_commits *all = &w->commits;
+    CHECK(all->count < WORK_COMMITS);
     struct page_fence fence = work_fence(w);
+    struct work_commit *c = commit_at(all, all->count);
     page_ready(batch, &fence);
-    batch->owner = &w->commit;
-    w->commit.batch = batch;
-    w->commit.busy = true;
-    w->commit.tries = 0;
-    commit_send(w);
+    *c = (struct work_commit){.all = all, .batch = batch};
+    batch->owner = c;
+    if (all->count++ == 0)
+        all->tries = 1;
+    commit_send(w, c);
+}
+
+static void
+commit_wait_for(struct work_commits *all, struct work_commit *c)
+{
+    pthread_mutex_lock(&all->lock);
+    while (!c->finished)
+        pthread_cond_wait(&all->wake, &all->lock);
+    pthread_mutex_unlock(&all->lock);
+}
+
+static void
+commit_wait_for_all(struct work_commits *all)
+{
+    for (unsigned i = 0; i < all->count; i++)
+        commit_wait_for(all, commit_at(all, i));
+}
+
+static bool
+commit_is_finished(struct work_commits *all, const struct work_commit *c)
+{
+    pthread_mutex_lock(&all->lock);
+    bool finished = c->finished;
+    pthread_mutex_unlock(&all->lock);
+    return finished;
 }
 
 struct seq_read {
@@ -120,15 +157,14 @@ commit_was_saved(struct work *w, bool *saved_out, struct err *err)
     if (ok && (r.row != ROW_FOUND || r.run.epoch != w->run->epoch))
         ok = err_set(err, E_FENCED, NULL);
     if (ok)
-        *saved_out = r.run.page_seq >= w->commit.batch->fence.page_seq;
+        *saved_out = r.run.page_seq >= commit_at(&w->commits, 0)->batch->fence.page_seq;
     arena_release(&scratch);
     return ok;
 }
 
 static void
-commit_took(struct work *w)
+commit_took(struct work *w, struct page_batch *b)
 {
-    struct page_batch *b = w->commit.batch;
     const struct page_counts *c = &b->counts;
     struct page_counts *sum = &w->streams[b->stream_at].counts;
     w->committed_seq = b->fence.page_seq;
@@ -146,14 +182,15 @@ commit_took(struct work *w)
     page_batch_release(b);
 }
 
-/* One try's end. *again_out: it is worth another. */
+/* One try's end of the first one. *again_out: it is worth another. */
 static bool
 commit_judge(struct work *w, bool *again_out, struct err *err)
 {
-    struct work_commit *c = &w->commit;
+    struct work_commit *c = commit_at(&w->commits, 0);
+    unsigned tries = w->commits.tries, tries_max = w->engine->options.store_tries;
     *again_out = false;
     if (c->ok) {
-        commit_took(w);
+        commit_took(w, c->batch);
         return true;
     }
     *err = c->err;
@@ -162,39 +199,86 @@ commit_judge(struct work *w, bool *again_out, struct err *err)
         if (!commit_was_saved(w, &saved, err))
             return false;
         if (saved) {
-            commit_took(w);
+            commit_took(w, c->batch);
             return true;
         }
-        *again_out = c->tries < w->engine->options.store_tries;
+        *again_out = tries < tries_max;
         return *again_out || err_set(err, E_STORE, NULL);
     }
     /* A conflict is a key that somebody else took at the same moment: the next look-up sees it. */
-    *again_out = (worth_repeating(err->code) || err->code == E_CONFLICT) && c->tries < w->engine->options.store_tries;
+    *again_out = (worth_repeating(err->code) || err->code == E_CONFLICT) && tries < tries_max;
     return *again_out;
+}
+
+/* What came after a page that failed has failed at its fence: all go again, in their order. */
+static void
+commit_again(struct work *w)
+{
+    struct work_commits *all = &w->commits;
+    commit_wait_for_all(all);
+    pause_ms(backoff_ms(all->tries++, BUSY_PAUSE_BASE_MS, BUSY_PAUSE_CAP_MS, &w->worker->rng));
+    for (unsigned i = 0; i < all->count; i++)
+        commit_send(w, commit_at(all, i));
+}
+
+static void
+commit_give_up(struct work_commits *all)
+{
+    commit_wait_for_all(all);
+    for (unsigned i = 0; i < all->count; i++)
+        page_batch_release(commit_at(all, i)->batch);
+    all->count = 0;
+}
+
+/* Waits until the first one is stored. */
+static bool
+commit_settle(struct work *w, struct err *err)
+{
+    struct work_commits *all = &w->commits;
+    bool ok, again;
+    do {
+        commit_wait_for(all, commit_at(all, 0));
+        ok = commit_judge(w, &again, err);
+        if (again)
+            commit_again(w);
+    } while (again);
+    if (!ok) {
+        commit_give_up(all);
+        return false;
+    }
+    all->first = (all->first + 1) % WORK_COMMITS;
+    all->count--;
+    all->tries = 1;
+    return true;
 }
 
 bool
 work_commit_wait(struct work *w, struct err *err)
 {
-    struct work_commit *c = &w->commit;
-    while (c->busy) {
-        pthread_mutex_lock(&c->lock);
-        while (!c->finished)
-            pthread_cond_wait(&c->wake, &c->lock);
-        pthread_mutex_unlock(&c->lock);
-        bool again = false;
-        bool ok = commit_judge(w, &again, err);
-        if (again) {
-            pause_ms(backoff_ms(c->tries, BUSY_PAUSE_BASE_MS, BUSY_PAUSE_CAP_MS, &w->worker->rng));
-            commit_send(w);
-            continue;
-        }
-        c->busy = false;
-        if (!ok) {
-            page_batch_release(c->batch);
+    while (w->commits.count > 0)
+        if (!commit_settle(w, err))
             return false;
-        }
-    }
+    return true;
+}
+
+/* PostgreSQL runs closures side by side, and large pages must not wait in numbers. */
+static unsigned
+commits_max(struct work *w, const struct page_batch *next)
+{
+    size_t bytes = next->arena->used_bytes;
+    for (unsigned i = 0; i < w->commits.count; i++)
+        bytes += commit_at(&w->commits, i)->batch->bytes;
+    return store_keeps_order(w->engine->options.store) && bytes <= WORK_COMMITS_BYTES ? WORK_COMMITS : 1;
+}
+
+bool
+work_commit_room(struct work *w, const struct page_batch *next, struct err *err)
+{
+    struct work_commits *all = &w->commits;
+    unsigned most = commits_max(w, next);
+    while (all->count > 0 && (all->count >= most || commit_is_finished(all, commit_at(all, 0))))
+        if (!commit_settle(w, err))
+            return false;
     return true;
 }
 

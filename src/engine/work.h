@@ -16,7 +16,9 @@
 #include "engine/run_log.h"
 #include "engine/verdict.h"
 
-#define WORK_PAGES 3               /* one being committed, one being prepared, one being fetched */
+#define WORK_COMMITS 4             /* pages on their way to the disk: those that meet there share one sync */
+#define WORK_COMMITS_BYTES (8L * 1024 * 1024) /* of them together; larger pages go one at a time */
+#define WORK_PAGES (WORK_COMMITS + 2) /* and one being prepared, one being fetched */
 #define WORK_SLICE_US (2 * US_PER_S)
 #define WORK_STORAGE_WAIT_US (30 * US_PER_S)
 
@@ -46,18 +48,26 @@ struct work_stream {
     struct page_counts counts;     /* of this stream so far */
     bool guarded;                  /* its deletes wait for a person */
     int64_t distinct;              /* different records that the full pass saw; known once deletes are looked for */
+    bool rejects;                  /* a page of this run had some, stored yet or not */
     bool nameless_rejects;         /* a record without id was rejected: absence proves nothing */
     bool version_changed;          /* a position of another mapping must not be used */
 };
 
-/* A commit on its way. */
+/* A page on its way to the disk. */
 struct work_commit {
+    struct work_commits *all;
+    struct page_batch *batch;
+    bool finished, ok;             /* under all->lock */
+    struct err err;                /* under all->lock */
+};
+
+/* Those on their way, in the order of their marks. Worker's thread, but for what is under lock. */
+struct work_commits {
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool busy, finished, ok;       /* under lock */
-    struct err err;                /* under lock */
-    struct page_batch *batch;
-    unsigned tries;
+    struct work_commit ring[WORK_COMMITS];
+    unsigned first, count;
+    unsigned tries;                /* of the first one */
 };
 
 struct work {
@@ -77,7 +87,7 @@ struct work {
     struct arena pages[WORK_PAGES];
     struct page_batch batches[WORK_PAGES];
     unsigned turn;                 /* which of them is fetched into next */
-    struct work_commit commit;
+    struct work_commits commits;
     int64_t committed_seq;         /* pages of the run that are on disk */
     bool eager;                    /* the page before was mostly new */
     int64_t clock_offset_us;
@@ -97,8 +107,12 @@ enum step_result work_store_failed(struct work *w, const struct err *err);
 /* Ends the run at once with this failure. */
 enum step_result work_fail(struct work *w, const struct err *err);
 
-/* The commit on its way, if any. False with err: E_FENCED, E_CANCELLED, or what the store said in the end. */
+/*
+ * Waits for all commits on their way; with _room only until this page may follow. False with err: E_FENCED,
+ * E_CANCELLED, or what the store said in the end; none is on its way then.
+ */
 MUST_USE bool work_commit_wait(struct work *w, struct err *err);
+MUST_USE bool work_commit_room(struct work *w, const struct page_batch *next, struct err *err);
 void work_commit_start(struct work *w, struct page_batch *batch);
 /* Writes one closure that carries the fence, repeated while the store is busy. */
 MUST_USE bool work_write(struct work *w, store_fn *fn, void *ctx, struct err *err);

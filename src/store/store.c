@@ -260,6 +260,12 @@ store_write(struct store *st, store_fn *fn, void *ctx, struct err *err)
     return st->postgres ? lender_write(st->writers, fn, ctx, err) : writer_run(st->writer, fn, ctx, err);
 }
 
+bool
+store_keeps_order(const struct store *st)
+{
+    return !st->postgres;
+}
+
 void
 store_write_async(struct store *st, enum store_lane lane, store_fn *fn, void *ctx, store_done_fn *done)
 {

@@ -51,6 +51,8 @@ MUST_USE bool store_write(struct store *st, store_fn *fn, void *ctx, struct err 
  */
 enum store_lane { STORE_SHORT, STORE_PAGE };
 void store_write_async(struct store *st, enum store_lane lane, store_fn *fn, void *ctx, store_done_fn *done);
+/* Whether closures of one lane run in the order in which they were given; else a caller waits for each. */
+bool store_keeps_order(const struct store *st);
 /* A read-only handle from the pool: one consistent snapshot per call. Blocks up to 5 s: E_STORE_BUSY. */
 MUST_USE bool store_read(struct store *st, store_fn *fn, void *ctx, struct err *err);
 

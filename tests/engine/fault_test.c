@@ -170,6 +170,16 @@ struct meddle {
     int what;
 };
 
+/* Several pages may be on their way to the disk: what is asked for then would come before them all. */
+static void
+wait_for_a_page(const struct meddle *m, struct arena *a)
+{
+    struct err err = {0};
+    struct run run = {0};
+    while (run.counts.created == 0)
+        assert_ok(engine_run_wait(m->rig->engine, a, m->rig->tenant, m->uuid, 1, &run, &err), err);
+}
+
 static void
 on_request(void *ctx, int64_t number, struct str url)
 {
@@ -181,6 +191,8 @@ on_request(void *ctx, int64_t number, struct str url)
     if (number != m->at)
         return;
     arena_init(&a, 1 << 20);
+    if (m->what == RUN_ASK_PAUSE)
+        wait_for_a_page(m, &a);
     if (m->what == RUN_ASK_CANCEL)
         assert_ok(engine_run_cancel(m->rig->engine, &a, m->rig->tenant, m->uuid, &run, &err), err);
     else

@@ -13,7 +13,7 @@ import {
 const KILLS = Number(process.env.KILL_COUNT ?? 20);
 const CONTACTS = Number(process.env.KILL_CONTACTS ?? 12_000);
 const SEED = Number(process.env.KILL_SEED ?? 20261122);
-const IN_FLIGHT = 3; // one page being committed, the next one prepared meanwhile, the one after that on its way
+const IN_FLIGHT = 6; // WORK_PAGES: four on their way to the disk, the next one prepared meanwhile, the one after that asked for
 
 const stores = [
   { name: 'SQLite', skip: false, args: () => [] },
