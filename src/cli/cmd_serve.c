@@ -48,6 +48,7 @@ take_signals(struct err *err)
     static sigset_t set;
     pthread_t thread;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk: an answer, not an end (F3) */
     sem_init(&stop_asked, 0, 0);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);

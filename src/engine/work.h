@@ -20,7 +20,7 @@
 #define WORK_COMMITS_BYTES (8L * 1024 * 1024) /* of them together; larger pages go one at a time */
 #define WORK_PAGES (WORK_COMMITS + 2) /* and one being prepared, one being fetched */
 #define WORK_SLICE_US (2 * US_PER_S)
-#define WORK_STORAGE_WAIT_US (30 * US_PER_S)
+#define WORK_STORAGE_WAIT_US (10 * US_PER_S)
 
 enum step_result { STEP_MORE, STEP_DONE, STEP_PARK };
 
@@ -77,6 +77,7 @@ struct work {
     struct lease *lease;
     struct arena *arena;           /* the run's */
     struct account account;
+    yyjson_val *filters;           /* of the run's options, or NULL */
     struct work_stream *streams;
     size_t stream_count, stream_at;
     struct page_parent *parents;
