@@ -49,7 +49,7 @@ connect_one(void *ctx, bool write, struct err *err)
     struct store *st = ctx;
     struct db *db;
     if (st->postgres)
-        db = db_postgres_open(&(struct db_postgres_options){st->path, st->prepare, st->clock}, err);
+        db = db_postgres_open(&(struct db_postgres_options){.conninfo = st->path, .prepare = st->prepare, .clock = st->clock}, err);
     else
         db = db_sqlite_open(st->path, write ? DB_SQLITE_WRITER : DB_SQLITE_READER, st->clock, err);
     if (!db)
