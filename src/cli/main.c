@@ -32,6 +32,7 @@ print_help(FILE *out)
         fprintf(out, "  %-14s %s\n", c->name, c->summary);
     fprintf(out, "\nOptions of every command:\n");
     print_options(out, args_common);
+    fprintf(out, "  --data FOLDER            the data folder (./data); other settings have flags too: docs/configuration.md\n");
     fprintf(out, "\nBegin with: tidemark serve --sandbox\nMore about one: tidemark COMMAND --help\n");
 }
 
