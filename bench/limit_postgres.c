@@ -1,13 +1,15 @@
 /*
- * The bare limit on PostgreSQL: fetch, parse, map, hash, and two set statements over binary arrays a page,
- * into the same tables as the product (records, entity_map). One connection, one transaction a page,
- * synchronous_commit=on. What the product adds (fence, look-up, linking, log, cursor, feed) is left out.
+ * The bare limit on PostgreSQL: fetch, parse, map, hash, and one set statement over binary arrays a page,
+ * into the same tables as the product: records, entity_map, match_keys, raw (zstd level 1). One connection, one
+ * transaction a page, synchronous_commit=on. What the product adds (fence, look-up, linking, log, cursor, feed)
+ * is left out. With `noraw` only records and entity_map are written.
  *
- * usage: limit_postgres CONNECTION URL-with-page=-at-its-end PAGES
+ * usage: limit_postgres CONNECTION URL-with-page=-at-its-end PAGES [noraw]
  */
 #include <arpa/inet.h>
 #include <endian.h>
 #include <libpq-fe.h>
+#include <zstd.h>
 
 #include "base/clock.h"
 #include "base/rng.h"
@@ -54,19 +56,37 @@ array_add(struct array *a, struct str item)
 }
 
 static void
+array_add_raw(struct array *a, struct source *source, yyjson_val *record)
+{
+    static char packed[SOURCE_RECORD_BYTES_MAX];
+    struct str text = json_to_text(&source->arena, record);
+    size_t size = ZSTD_compress(packed, sizeof(packed), text.ptr, text.len, 1);
+    if (ZSTD_isError(size))
+        die("zstd", ZSTD_getErrorName(size));
+    array_add(a, (struct str){packed, size});
+}
+
+static void
 array_end(struct array *a)
 {
     uint32_t wire = htonl(a->count);
     memcpy(a->bytes.ptr + 12, &wire, sizeof(wire));
 }
 
-enum { UUIDS, TITLES, DATAS, IDS, HASHES, ARRAYS };
+enum { UUIDS, TITLES, DATAS, IDS, HASHES, EMAILS, RAWS, ARRAYS };
 
-static const char insert_sql[] =
-    "WITH r AS (INSERT INTO records (tenant, collection, uuid, title, version, created_at, updated_at, data) "
-    "SELECT 1, 1, u, t, 1, $6, $6, d FROM unnest($1, $2, $3) AS x(u, t, d) RETURNING id, uuid) "
-    "INSERT INTO entity_map (tenant, stream, external_id, record, fingerprint, observed_at, created_at, updated_at) "
-    "SELECT 1, 1, y.e, r.id, y.h, $6, $6, $6 FROM unnest($1, $4, $5) AS y(u, e, h) JOIN r ON r.uuid = y.u";
+#define INSERT_BOTH                                                                                         \
+    "WITH r AS (INSERT INTO records (tenant, collection, uuid, title, version, created_at, updated_at, data) "   \
+    "SELECT 1, 1, u, t, 1, $8, $8, d::json FROM unnest($1, $2, $3) AS x(u, t, d) RETURNING id, uuid), "          \
+    "m AS (INSERT INTO entity_map (tenant, stream, external_id, record, fingerprint, observed_at, created_at, "  \
+    "updated_at) SELECT 1, 1, y.e, r.id, y.h, $8, $8, $8 FROM unnest($1, $4, $5) AS y(u, e, h) "                \
+    "JOIN r ON r.uuid = y.u RETURNING id, external_id, record)"
+static const char insert_all[] = INSERT_BOTH
+    ", k AS (INSERT INTO match_keys (tenant, collection, key, record) SELECT 1, 1, z.k, r.id FROM unnest($1, $6) AS z(u, k) "
+    "JOIN r ON r.uuid = z.u ON CONFLICT DO NOTHING) "
+    "INSERT INTO raw (map, tenant, updated_at, data) SELECT m.id, 1, $8, w.d FROM unnest($4, $7) AS w(e, d) "
+    "JOIN m ON m.external_id = w.e";
+static const char insert_without_raw[] = INSERT_BOTH " SELECT count(*) FROM m WHERE $6::text[] IS NULL OR $7::bytea[] IS NULL";
 
 static void
 check(PGconn *conn, PGresult *result, ExecStatusType wanted)
@@ -92,14 +112,15 @@ write_page(PGconn *conn, struct array *arrays, int64_t now_us)
     lengths[ARRAYS] = sizeof(wire);
     formats[ARRAYS] = 1;
     check(conn, PQexec(conn, "BEGIN; SET LOCAL synchronous_commit = on"), PGRES_COMMAND_OK);
-    check(conn, PQexecPrepared(conn, "page", ARRAYS + 1, values, lengths, formats, 1), PGRES_COMMAND_OK);
+    PGresult *result = PQexecPrepared(conn, "page", ARRAYS + 1, values, lengths, formats, 1);
+    check(conn, result, PQresultStatus(result) == PGRES_TUPLES_OK ? PGRES_TUPLES_OK : PGRES_COMMAND_OK);
     check(conn, PQexec(conn, "COMMIT"), PGRES_COMMAND_OK);
 }
 
 static int64_t
 take_page(PGconn *conn, struct source *source, struct array *arrays, struct rng *rng, const char *url)
 {
-    static const uint32_t types[ARRAYS] = {OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_BYTEA};
+    static const uint32_t types[ARRAYS] = {OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_BYTEA, OID_TEXT, OID_BYTEA};
     yyjson_val *records = source_page(source, url), *record;
     int64_t now_us = clock_wall_us(clock_system());
     for (unsigned i = 0; i < ARRAYS; i++)
@@ -114,6 +135,8 @@ take_page(PGconn *conn, struct source *source, struct array *arrays, struct rng 
         array_add(&arrays[DATAS], buf_str(&source->mapped));
         array_add(&arrays[IDS], json_str(json_get_c(record, "id")));
         array_add(&arrays[HASHES], (struct str){(const char *)hash, sizeof(hash)});
+        array_add(&arrays[EMAILS], json_str(json_get_c(record, "email")));
+        array_add_raw(&arrays[RAWS], source, record);
     }
     write_page(conn, arrays, now_us);
     return (int64_t)yyjson_arr_size(records);
@@ -128,10 +151,11 @@ main(int argc, char **argv)
     PGconn *conn = PQconnectdb(argv[1]);
     if (PQstatus(conn) != CONNECTION_OK)
         die("PostgreSQL", PQerrorMessage(conn));
-    static const Oid types[] = {OID_TEXT_ARRAY, OID_TEXT_ARRAY, OID_TEXT_ARRAY, OID_TEXT_ARRAY, OID_BYTEA_ARRAY, OID_INT8};
+    static const Oid types[] = {OID_TEXT_ARRAY, OID_TEXT_ARRAY, OID_TEXT_ARRAY, OID_TEXT_ARRAY, OID_BYTEA_ARRAY,
+                                OID_TEXT_ARRAY, OID_BYTEA_ARRAY, OID_INT8};
     /* The product's rows go first and are counted there; here they would only be in the way. */
-    check(conn, PQexec(conn, "TRUNCATE records, entity_map"), PGRES_COMMAND_OK);
-    check(conn, PQprepare(conn, "page", insert_sql, ARRAYS + 1, types), PGRES_COMMAND_OK);
+    check(conn, PQexec(conn, "TRUNCATE records, entity_map, match_keys, raw"), PGRES_COMMAND_OK);
+    check(conn, PQprepare(conn, "page", argc > 4 ? insert_without_raw : insert_all, ARRAYS + 1, types), PGRES_COMMAND_OK);
     struct source source = {0};
     source_init(&source);
     struct array arrays[ARRAYS];
