@@ -52,7 +52,7 @@ priority_from_name(struct str name, enum priority *priority_out)
     return true;
 }
 
-static void
+void
 job_read(struct row_reader *r, void *item)
 {
     struct job *j = item;
@@ -77,6 +77,16 @@ job_read(struct row_reader *r, void *item)
     j->started_us = read_i64(r);
     j->finished_us = read_i64(r);
     j->updated_us = read_i64(r);
+    j->full = read_bool(r);
+    j->entity = read_text(r);
+    j->run_options = read_text(r);
+    j->retries_max = read_i64(r);
+    j->waiting = read_bool(r);
+    j->start_after_us = read_i64(r);
+    j->rank = read_i64(r);
+    j->fired_us = read_i64(r);
+    j->paused_us = read_i64(r);
+    j->resumed_us = read_i64(r);
 }
 
 static enum row
@@ -110,7 +120,9 @@ store_job_create(struct db *db, struct arena *a, struct job *job, int64_t now_us
     enum row row = db_query_i64(db, SQL_JOB_INSERT, DB_ARGS(DB_I(job->tenant), DB_T(job->uuid), DB_T(job->name),
                                 DB_I0(job->connection), DB_T(job->type), DB_I(job->priority), DB_T(job->data),
                                 DB_T(job->options), DB_T(job->schedule), DB_I0(job->next_us), DB_T(job->created_by),
-                                DB_I(now_us)), &job->id, err);
+                                DB_I(now_us), DB_BOOL(job->full), DB_T(job->entity), DB_T(job->run_options),
+                                DB_I(job->retries_max), DB_BOOL(job->waiting), DB_I(job->start_after_us), DB_I(job->rank)),
+                                &job->id, err);
     return row == ROW_NONE ? fail_name_taken(db, a, job, err) : row == ROW_FOUND;
 }
 
@@ -142,11 +154,10 @@ store_job_list(struct db *db, struct arena *a, int64_t tenant, const struct job_
                size_t *count_out, int64_t *total_out, struct err *err)
 {
     struct list list = LIST_OF(a, struct job);
-    struct db_value state = f->state < 0 ? DB_NULL : DB_T(str_from_c(state_names[f->state]));
-    if (!store_rows(db, SQL_JOB_LIST, DB_ARGS(DB_I(tenant), state, DB_I(f->before), DB_I(f->limit), DB_I(f->offset)), &list,
+    if (!store_rows(db, SQL_JOB_LIST, DB_ARGS(DB_I(tenant), DB_I(f->states), DB_I(f->before), DB_I(f->limit), DB_I(f->offset)), &list,
                     job_read, err))
         return false;
-    if (total_out && db_query_i64(db, SQL_JOB_TOTAL, DB_ARGS(DB_I(tenant), state, DB_I(LIMIT_COUNT_EXACT + 1)), total_out,
+    if (total_out && db_query_i64(db, SQL_JOB_TOTAL, DB_ARGS(DB_I(tenant), DB_I(f->states), DB_I(LIMIT_COUNT_EXACT + 1)), total_out,
                                   err) != ROW_FOUND)
         return false;
     *rows_out = list.items;

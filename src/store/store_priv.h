@@ -20,6 +20,9 @@ bool read_bool(struct row_reader *r);
 struct str read_text(struct row_reader *r);                  /* NULL is STR_NONE */
 struct str read_blob(struct row_reader *r);
 
+/* A row of jobs into a struct job. */
+void job_read(struct row_reader *r, void *item);
+
 struct page_counts;
 void read_counts(struct row_reader *r, struct page_counts *counts);
 

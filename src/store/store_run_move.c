@@ -6,6 +6,7 @@
  * (fence_refused), inside the same transaction.
  */
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/rng.h"
 #include "store/store_priv.h"
 #include "store/store_run.h"
@@ -13,6 +14,7 @@
 #define CLAIM_TRIES 4            /* PostgreSQL: the run picked by turn may be taken while we look for its tenant's first */
 #define WAKE_MAX 32              /* parked runs that one claim makes ready; as in the statement */
 #define WAKE_ARENA_BYTES (16 * 1024)
+#define JITTER_PARTS 1000000     /* as in the statement job_follow */
 
 static bool
 fence_refused(struct db *db, const struct page_fence *fence, struct err *err)
@@ -60,8 +62,20 @@ job_follow(struct db *db, int64_t tenant, int64_t run, enum job_state state, str
     int64_t job;
     if (!store_row_must(db_query_i64(db, SQL_RUN_JOB, DB_ARGS(DB_I(tenant), DB_I(run)), &job, err), E_RUN_NOT_FOUND, err))
         return false;
+    struct rng rng;
+    rng_init_system(&rng);
     return db_exec(db, SQL_JOB_FOLLOW, DB_ARGS(DB_I(tenant), DB_I(job), DB_T(str_from_c(job_state_name(state))), DB_I(now_us),
-                   DB_T(code), DB_T(message)), NULL, err);
+                   DB_T(code), DB_I(LIMIT_BACKOFF_BASE_MS * US_PER_MS), DB_I(LIMIT_BACKOFF_CAP_MS * US_PER_MS),
+                   DB_I(rng_below(&rng, JITTER_PARTS + 1)), DB_T(message)), NULL, err);
+}
+
+/* A run has ended: its connection takes the next job that waits for it. */
+static bool
+hand_over(struct db *db, int64_t tenant, int64_t run, int64_t now_us, struct err *err)
+{
+    int64_t connection;
+    enum row row = db_query_i64(db, SQL_RUN_CONNECTION, DB_ARGS(DB_I(tenant), DB_I(run)), &connection, err);
+    return store_row_must(row, E_RUN_NOT_FOUND, err) && store_job_start_next(db, tenant, connection, now_us, NULL, err);
 }
 
 /* ---- claiming ---- */
@@ -269,7 +283,8 @@ store_run_stop(struct db *db, const struct page_fence *fence, int64_t now_us, en
     bool cancelled = str_eq_c(db_column_text(&rows, 0), "cancelled");
     db_finish(&rows);
     *state_out = cancelled ? RUN_CANCELLED : RUN_PAUSED;
-    return job_follow(db, fence->tenant, fence->run, cancelled ? JOB_CANCELLED : JOB_PAUSED, STR_NONE, STR_NONE, now_us, err);
+    return job_follow(db, fence->tenant, fence->run, cancelled ? JOB_CANCELLED : JOB_PAUSED, STR_NONE, STR_NONE, now_us, err) &&
+           (!cancelled || hand_over(db, fence->tenant, fence->run, now_us, err));
 }
 
 bool
@@ -302,7 +317,7 @@ store_run_finish(struct db *db, const struct page_fence *fence, const struct run
         return false;
     enum job_state job = end->state == RUN_SUCCEEDED ? JOB_COMPLETED : JOB_FAILED;
     return job_follow(db, fence->tenant, fence->run, job, end->error_code, end->error_message, now_us, err) &&
-           tell_connection(db, fence, end, now_us, err);
+           tell_connection(db, fence, end, now_us, err) && hand_over(db, fence->tenant, fence->run, now_us, err);
 }
 
 bool
@@ -328,7 +343,8 @@ move_now(struct db *db, const struct run *run, enum sql at_once, enum sql flag, 
     if (!db_exec(db, at_once, values, ARRAY_LEN(values), &changed, err))
         return false;
     if (changed == 1)
-        return job_follow(db, run->tenant, run->id, job, STR_NONE, STR_NONE, now_us, err);
+        return job_follow(db, run->tenant, run->id, job, STR_NONE, STR_NONE, now_us, err) &&
+               (job != JOB_CANCELLED || hand_over(db, run->tenant, run->id, now_us, err));
     return db_exec(db, flag, values, ARRAY_LEN(values), NULL, err);
 }
 
