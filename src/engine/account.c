@@ -83,6 +83,18 @@ merge_tokens(struct account *acc, const struct connection_tokens *tokens, struct
 }
 
 static bool
+add_filters(struct account *acc, struct err *err)
+{
+    acc->unfiltered = acc->effective;
+    yyjson_mut_doc *doc = json_mut_doc(acc->arena);
+    yyjson_mut_val *root = doc == NULL ? NULL : yyjson_val_mut_copy(doc, acc->effective);
+    if (root == NULL || !yyjson_mut_obj_put(root, yyjson_mut_str(doc, "tidemark_filters"), yyjson_val_mut_copy(doc, acc->filters)))
+        return err_no_memory(err);
+    acc->effective = json_freeze(acc->arena, root);
+    return acc->effective != NULL || err_no_memory(err);
+}
+
+static bool
 make_effective(struct account *acc, struct err *err)
 {
     const struct engine_options *o = &acc->engine->options;
@@ -94,7 +106,14 @@ make_effective(struct account *acc, struct err *err)
     acc->base_url = json_str(json_get(acc->effective, info->base_url_field));
     if (acc->base_url.len == 0)
         acc->base_url = override;
-    return true;
+    return acc->filters == NULL || add_filters(acc, err);
+}
+
+bool
+account_set_filters(struct account *acc, yyjson_val *filters, struct err *err)
+{
+    acc->filters = filters;
+    return filters == NULL || add_filters(acc, err);
 }
 
 bool
@@ -169,6 +188,7 @@ account_close(struct account *acc)
         config_wipe(acc->arena, acc->own_config);
         config_wipe(acc->arena, acc->tokens);
         config_wipe(acc->arena, acc->effective);
+        config_wipe(acc->arena, acc->unfiltered);
     }
     template_unref(acc->template);
     *acc = (struct account){0};

@@ -25,6 +25,8 @@ struct account {
     yyjson_val *tokens;             /* what refreshes brought, or NULL */
     int64_t tokens_version;         /* of the pair in config; 0: none */
     bool stored;                    /* the connection has a row: new tokens go there */
+    yyjson_val *filters;            /* of the run, or NULL; requests see them as config['tidemark_filters'] */
+    yyjson_val *unfiltered;         /* effective without them: wiped with it */
 };
 
 /* E_CONNECTION_NOT_FOUND, E_PLATFORM_NOT_SUPPORTED, E_CRYPT, E_KEY_MISSING, or the store's. Blocks on the store. */
@@ -38,6 +40,8 @@ MUST_USE bool account_open_with(struct engine *e, struct arena *a, const struct 
  * credentials, and its data, to the real vendor. E_ADDRESS_REFUSED then. Before the first request of a run or test.
  */
 MUST_USE bool account_check_address(const struct account *account, struct err *err);
+/* From now on, and after each refresh, requests see these filters. They must live as long as the account. */
+MUST_USE bool account_set_filters(struct account *account, yyjson_val *filters, struct err *err);
 void account_close(struct account *account); /* wipes; accepts a zeroed struct */
 
 /* Reads the tokens again, when another worker has stored newer ones: *changed_out. */

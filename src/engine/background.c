@@ -5,6 +5,7 @@
  * row's own time is moved in the closure that creates the run, so each due time fires once (I-26).
  */
 #include "engine/engine_priv.h"
+#include "engine/job.h"
 
 #include "queue/schedule.h"
 
@@ -163,6 +164,9 @@ engine_schedule_main(void *ctx)
         int64_t fired = 0;
         if (!engine_schedule_round(e, &fired, &err))
             log_err(LOG_WARN, "schedules could not be looked at", &err);
+        err = (struct err){0};
+        if (!engine_job_round(e, &fired, &err))
+            log_err(LOG_WARN, "waiting jobs could not be looked at", &err);
     } while (engine_sleep(e, LOOK_MS));
     return NULL;
 }

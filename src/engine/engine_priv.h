@@ -50,6 +50,8 @@ struct engine {
 
 /* Wakes engine_run_wait. */
 void engine_changed(struct engine *e);
+/* Waits until a run of this process has changed its state, or ms have passed. */
+void engine_wait_change(struct engine *e, int64_t ms);
 /* Sleeps until ms have passed or the engine stops; false: it stops. Background threads. */
 bool engine_sleep(struct engine *e, int64_t ms);
 /* A pool_run_fn; run.c. */

@@ -37,6 +37,7 @@ struct page_context {
     struct str region;             /* default for phones */
     bool match;                    /* link contacts of several connections */
     bool full;                     /* keep what was seen, for deletes */
+    bool forget_states;            /* a filter left records out: the reader's marks are not kept */
     enum conflict_policy policy;
     const struct page_parent *parents;
     size_t parent_count;

@@ -143,7 +143,7 @@ prepare_record(struct prepare *p, const struct reader_record *record, struct err
 static bool
 copy_states(struct page_batch *b, const struct reader_event *event, struct err *err)
 {
-    b->state_count = event->state_count;
+    b->state_count = b->context->forget_states ? 0 : event->state_count;
     if (b->state_count == 0)
         return true;
     b->partitions = ARENA_ARRAY(b->arena, struct str, b->state_count);

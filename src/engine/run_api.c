@@ -164,6 +164,12 @@ changes_now(struct engine *e)
     return changes;
 }
 
+void
+engine_wait_change(struct engine *e, int64_t ms)
+{
+    wait_for_change(e, changes_now(e), ms);
+}
+
 bool
 engine_run_wait(struct engine *e, struct arena *a, int64_t tenant, struct str run_uuid, int64_t timeout_ms,
                 struct run *run_out, struct err *err)

@@ -209,13 +209,26 @@ read_progress(struct work *w, struct work_stream *s, const struct run_stream *pr
     return work_position_read(s, w->arena, progress->position, err);
 }
 
+/*
+ * What a filter leaves out was not read: totals and deletes then mean nothing. Marks are not kept either where they would
+ * pass over what was left out: with any filter but updatedSince, and with that one in a full pass.
+ */
+static void
+apply_filters(struct work *w, struct work_stream *s)
+{
+    yyjson_val *filters = w->filters;
+    bool since = json_get_c(filters, "updatedSince") != NULL;
+    s->filtered = filters != NULL;
+    s->context.forget_states = yyjson_obj_size(filters) > (since ? 1 : 0) || (since && w->run->full);
+}
+
 static bool
 prepare_stream(struct work *w, struct prepare *p, size_t i, struct str version, struct err *err)
 {
     struct work_stream *s = &w->streams[i];
     s->version = version;
-    s->filtered = str_is_none(w->run->options) ? false : json_get_c(parse_option(w, w->run->options), "filters") != NULL;
     fill_context(w, s, &p->rows[i]);
+    apply_filters(w, s);
     return compile_mapping(w, s, err) && read_progress(w, s, progress_of(p, p->rows[i].id), err);
 }
 
@@ -232,7 +245,9 @@ prepare_all(struct work *w, struct err *err)
     w->fetch.lease = w->lease;
     w->fetch.keeper = w->engine->keeper;
     lease_on_stop(w->engine->keeper, w->lease, fetch_stop, &w->fetch);
-    if (!choose_streams(w, err) || !stream_version(w, &version, err))
+    yyjson_val *options = parse_option(w, w->run->options);
+    w->filters = json_get_c(options, "filters");
+    if (!choose_streams(w, err) || !stream_version(w, &version, err) || !account_set_filters(&w->account, w->filters, err))
         return false;
     struct arena *rows = w->arena;
     struct prepare p = {.work = w, .arena = rows, .mark = arena_mark(rows)};

@@ -118,7 +118,10 @@ decide_full(struct work *w, yyjson_val *states, struct err *err)
     }
     if (!str_is_none(s->reader_position) || s->phase == PHASE_DELETES)
         return true;
-    s->full = w->run->full || states == NULL || !s->info.incremental || !str_eq(s->context.stream.version, s->version);
+    /* A stream that was only ever read from `updatedSince` on has a mark but no full pass: a run that says so too may go on. */
+    bool sound = str_eq(s->context.stream.version, s->version) ||
+                 (s->context.stream.version.len == 0 && json_get_c(w->filters, "updatedSince") != NULL);
+    s->full = w->run->full || states == NULL || !s->info.incremental || !sound;
     return true;
 }
 
@@ -126,16 +129,13 @@ static bool
 make_reader(struct work *w, yyjson_val *states, struct err *err)
 {
     struct work_stream *s = work_stream(w);
-    yyjson_val *options = NULL;
-    if (w->run->options.len > 0)
-        options = json_parse(w->arena, w->run->options, JSON_PLAIN, LIMIT_JSON_DEPTH_API, err);
     struct reader_options o = {
         .template = w->account.template,
         .stream = s->info.name,
         .config = w->account.effective,
         .state = s->full ? NULL : states,
         .position = s->reader_position,
-        .updated_since = json_str(json_get_c(json_get_c(options, "filters"), "updatedSince")),
+        .updated_since = json_str(json_get_c(w->filters, "updatedSince")),
         .now_us = s->context.now_us,
         .overlap_us = w->engine->options.overlap_ms * US_PER_MS,
         .concurrency = 1,
@@ -379,7 +379,8 @@ take_done(struct work *w, const struct reader_event *event)
     struct final_states f = {w, event};
     if (!work_commit_wait(w, &err))
         return work_store_failed(w, &err);
-    if (event->state_count > 0 && !work_write(w, save_final_states, &f, &err))
+    bool keeps = event->state_count > 0 && !work_stream(w)->context.forget_states;
+    if (keeps && !work_write(w, save_final_states, &f, &err))
         return work_store_failed(w, &err);
     return STEP_DONE;
 }
