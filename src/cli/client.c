@@ -36,6 +36,12 @@ client_url(const struct client *c)
     return c->url;
 }
 
+void
+client_set_tenant(struct client *c, struct str tenant)
+{
+    c->tenant = tenant;
+}
+
 static size_t
 add_header(struct http_header *headers, size_t count, const char *name, struct str value)
 {
@@ -54,9 +60,10 @@ struct ask {
 static struct http_call *
 start(struct client *c, struct arena *a, const struct ask *ask, struct err *err)
 {
-    struct http_header headers[4];
+    struct http_header headers[5];
     size_t count = add_header(headers, 0, "Authorization", str_format(a, "Bearer %.*s", STR_ARG(c->key)));
     count = add_header(headers, count, "X-Tenant-Id", c->tenant);
+    count = add_header(headers, count, "orgid", c->tenant);
     count = add_header(headers, count, "Accept", str_from_c(ask->accept));
     if (!str_is_none(ask->body))
         count = add_header(headers, count, "Content-Type", STR("application/json"));
@@ -81,6 +88,8 @@ add_advice(struct client *c, const struct ask *ask, struct err *err)
                 "tidemark keys create makes one", why, STR_ARG(c->url));
     else if (err->code == E_RUN_NOT_FOUND)
         err_set(err, err->code, "%s: tidemark runs lists them", why);
+    else if (err->code == E_JOB_NOT_FOUND)
+        err_set(err, err->code, "%s: tidemark jobs lists them", why);
     else if (err->code == E_NOT_FOUND)
         err_set(err, err->code, "%s: %.*s", why, STR_ARG(ask->path));
 }
@@ -90,6 +99,11 @@ static bool
 error_of(struct client *c, const struct ask *ask, int status, yyjson_val *body, struct err *err)
 {
     struct str message = json_str(json_get_c(body, "error")), code = json_str(json_get_c(body, "code"));
+    if (json_get_c(body, "statusCode")) { /* doors 001 and 002 */
+        message = json_str(json_get_c(body, "message"));
+        code = str_from_c(status == 400 ? "VALIDATION_FAILED" : status == 401 ? "UNAUTHORIZED" : status == 403 ? "FORBIDDEN"
+                          : status == 404 ? "JOB_NOT_FOUND" : status == 409 ? "CONFLICT" : "INTERNAL");
+    }
     size_t index, max;
     yyjson_val *item, *details = json_get_c(body, "details");
     enum err_code known = code.len ? err_from_name(code) : E_INTERNAL;

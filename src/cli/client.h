@@ -19,6 +19,8 @@ struct client *client_open(const struct cli *cli, struct err *err);
 void client_close(struct client *c); /* accepts NULL; stops the server inside, which lets its page finish */
 /* Is it a server of its own, which ends with this command? */
 bool client_is_inside(const struct client *c);
+/* Calls from now on are about this tenant; the text must live as long. */
+void client_set_tenant(struct client *c, struct str tenant);
 /* Its address. */
 struct str client_url(const struct client *c);
 

@@ -52,6 +52,20 @@ static const struct cli_option runs_options[] = {
     {"connection", "NAME", "only of this connection"},
     {0},
 };
+static const struct cli_option jobs_options[] = {
+    PAGE_OPTIONS,
+    {"status", "STATUS", "queued, active, paused, completed or failed"},
+    {"full", NULL, "with queue: read everything"},
+    {"stream", "NAME", "with queue: only this stream"},
+    {"since", "TIME", "with queue: what changed since, where there is no mark yet"},
+    {"priority", "PRIORITY", "with queue: high, normal or low"},
+    {"retries", "N", "with queue: try again so often when it fails"},
+    {"at", "TIME", "with queue: not before, e.g. 2026-12-01T03:00:00Z"},
+    {"repeat", "WHEN", "with queue: hourly, daily, weekly, monthly, or five cron fields"},
+    {"time", "HH:MM", "with --repeat: when in the day"},
+    {"timezone", "ZONE", "with --repeat: of which clock, e.g. America/Sao_Paulo (UTC)"},
+    {0},
+};
 static const struct cli_option logs_options[] = {
     {"follow", NULL, "go on until the run has ended"},
     {0},
@@ -125,6 +139,11 @@ const struct cli_command cli_commands[] = {
     {"runs", "[list | show|cancel|pause|resume RUN]", "List runs, look at one, steer one",
      "  tidemark runs --status error\n  tidemark runs show 0193b2f0-...\n  tidemark runs cancel 0193b2f0-...\n",
      runs_options, 2, cmd_runs},
+    {"jobs", "[list | queue NAME [CONNECTION] | pause|resume|cancel NAME | purge]", "List jobs, queue one, steer one",
+     "  tidemark jobs queue nightly Support --full --repeat daily --time 03:00 --timezone America/Sao_Paulo\n"
+     "  tidemark jobs pause nightly\n  tidemark jobs --status queued\n"
+     "A job waits while its connection is busy. `purge` removes finished jobs with their runs and logs.\n",
+     jobs_options, 3, cmd_jobs},
     {"logs", "RUN|CONNECTION [--follow]", "Print the log of a run, or of a connection's newest",
      "  tidemark logs Support --follow\n", logs_options, 1, cmd_logs},
     {"state", "[CONNECTION] [reset] [--stream NAME]", "Show how far each stream was read, or start over",

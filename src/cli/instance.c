@@ -245,6 +245,8 @@ open_door(struct instance *i, struct err *err)
         .public_url = or_none(public_url),
         .local_key = i->info.local_key,
         .metrics_public = config_bool(c, SETTING_METRICS_PUBLIC),
+        .status_private = !config_bool(c, SETTING_PUBLIC_STATUS),
+        .get_changes_off = !config_bool(c, SETTING_GET_CHANGES),
         .sandbox = i->options.sandbox != NULL,
     };
     i->door = door_new(&options, err);

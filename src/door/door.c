@@ -43,6 +43,8 @@ door_new(const struct door_options *o, struct err *err)
                                       .clock = o->clock, .sandbox = o->sandbox};
     door->keys = o->keys;
     door->metrics_public = o->metrics_public;
+    door->status_private = o->status_private;
+    door->get_changes_off = o->get_changes_off;
     door->started_us = clock_wall_us(o->clock);
     door->identity = (struct identity_options){.store = o->store, .clock = o->clock, .jwt = o->jwt,
                                                .failures = auth_failures_new(o->clock)};
@@ -207,7 +209,37 @@ static bool
 is_open(const struct request *r)
 {
     enum route_access access = r->match.route->access;
-    return access == ACCESS_ANYONE || (access == ACCESS_METRICS && r->door->metrics_public);
+    return access == ACCESS_ANYONE || (access == ACCESS_METRICS && r->door->metrics_public) ||
+           (access == ACCESS_STATUS && !r->door->status_private);
+}
+
+/* A browser that looks ahead of its person must not pause anything. */
+static bool
+is_looking_ahead(const struct request *r)
+{
+    static const char *const headers[] = {"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"};
+    for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+        struct str value = http_header_get(&r->x->headers, headers[i]);
+        if (str_starts_nocase(value, STR("prefetch")) || str_starts_nocase(value, STR("prerender")))
+            return true;
+    }
+    return false;
+}
+
+/* What door 001 adds: its GETs that change something (D16), and a tenant that must be named. */
+static bool
+check_flags(struct request *r, struct err *err)
+{
+    unsigned flags = r->match.route->flags;
+    bool changes = (flags & ROUTE_CHANGES) != 0;
+    snprintf(r->match.allow, sizeof(r->match.allow), "POST"); /* for that answer alone */
+    if (changes && r->door->get_changes_off)
+        return err_set(err, E_METHOD_NOT_ALLOWED, "Changing something by GET is switched off here: use POST");
+    if (changes && (is_looking_ahead(r) || str_is_none(bearer_token(http_header_get(&r->x->headers, "Authorization")))))
+        return err_set(err, E_FORBIDDEN, "A GET that changes something needs a bearer token and must not be a prefetch: use POST");
+    if ((flags & ROUTE_ORGID) && http_header_get(&r->x->headers, "orgid").len == 0)
+        return err_set(err, E_VALIDATION_FAILED, "The header orgid is required: it names the organization");
+    return true;
 }
 
 static bool
@@ -216,7 +248,7 @@ authorize(struct request *r, struct err *err)
     const struct route *route = r->match.route;
     if (is_open(r))
         return true;
-    if (!identity_find(&r->door->identity, r->x, &r->who, err) || !identity_may(&r->who, route->access, err))
+    if (!identity_find(&r->door->identity, r->x, &r->who, err) || !identity_may(&r->who, route->access, err) || !check_flags(r, err))
         return false;
     if (route->flags & ROUTE_NO_TENANT)
         return true;
@@ -309,6 +341,7 @@ access_name(enum route_access access)
     case ACCESS_DELETE: return "content:delete";
     case ACCESS_ADMIN: return "admin";
     case ACCESS_METRICS: return "admin, or anyone with metrics.public";
+    case ACCESS_STATUS: return "anyone, or content:read without public_status";
     }
     return "";
 }

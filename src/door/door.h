@@ -33,6 +33,8 @@ struct door_options {
     struct str public_url;          /* without a '/' at the end, or STR_NONE */
     struct str local_key;           /* a bearer token of this process alone, with the admin's role; STR_NONE: none */
     bool metrics_public;
+    bool status_private;            /* GET /sync needs a token too */
+    bool get_changes_off;           /* purge, pause and resume by POST only */
     bool sandbox;                   /* shown on the page at "/" */
 };
 

@@ -15,7 +15,7 @@ struct door {
     struct door_parts parts;
     struct keyring *keys;
     struct identity_options identity;
-    bool metrics_public;
+    bool metrics_public, status_private, get_changes_off;
     int64_t started_us;             /* wall */
     _Atomic(const struct http_server *) server;
     atomic_bool stopping;

@@ -242,13 +242,15 @@ identity_may(const struct identity *who, enum route_access access, struct err *e
         const char *name;
     } needs[] = {[ACCESS_READ] = {PERMISSION_READ, "content:read"},
                  [ACCESS_UPDATE] = {PERMISSION_UPDATE, "content:update"},
-                 [ACCESS_DELETE] = {PERMISSION_DELETE, "content:delete"}};
+                 [ACCESS_DELETE] = {PERMISSION_DELETE, "content:delete"},
+                 [ACCESS_STATUS] = {PERMISSION_READ, "content:read"}};
     switch (access) {
     case ACCESS_ANYONE: return true;
     case ACCESS_ADMIN:
     case ACCESS_METRICS:
         return who->admin || err_set(err, E_FORBIDDEN, "This needs a token with the role admin");
     case ACCESS_READ:
+    case ACCESS_STATUS:
     case ACCESS_UPDATE:
     case ACCESS_DELETE:
         return (who->permissions & needs[access].bit) ||

@@ -212,7 +212,8 @@ request_read_body(struct request *r, struct err *err)
     if (r->x->body.len == 0) {
         if (flags & ROUTE_BODY_OPTIONAL)
             return true;
-        return err_set(err, E_VALIDATION_FAILED, "The body is empty: send a JSON object");
+        return err_set(err, E_VALIDATION_FAILED,
+                       r->dialect == DIALECT_STATUS ? "Empty Data" : "The body is empty: send a JSON object");
     }
     if (!is_json_type(http_header_get(&r->x->headers, "Content-Type")))
         return err_set(err, E_UNSUPPORTED_MEDIA_TYPE, "Send the body as Content-Type: application/json");

@@ -32,6 +32,7 @@ enum route_access {
     ACCESS_DELETE,
     ACCESS_ADMIN,       /* the operator */
     ACCESS_METRICS,     /* the operator, or anyone when so configured */
+    ACCESS_STATUS,      /* content:read, or anyone unless otherwise configured */
 };
 
 enum route_flags {
@@ -40,8 +41,9 @@ enum route_flags {
     ROUTE_CREATES = 4,       /* honours Idempotency-Key */
     ROUTE_BODY_LARGE = 8,    /* body up to LIMIT_BODY_LARGE_BYTES */
     ROUTE_NO_TENANT = 16,    /* is about no tenant in particular */
-    ROUTE_CHANGES = 32,      /* a GET that changes state: no HEAD */
+    ROUTE_CHANGES = 32,      /* a GET that changes state: no HEAD, a bearer token only, never ahead of time (D16) */
     ROUTE_SECRET = 64,       /* the answer holds a secret: kept sealed for Idempotency-Key */
+    ROUTE_ORGID = 128,       /* the tenant must be named by the header orgid */
 };
 
 struct route {

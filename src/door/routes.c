@@ -5,6 +5,7 @@
 
 #define SYNC "/api/v1/sync"
 #define CORE DIALECT_CORE
+#define STATUS DIALECT_STATUS
 
 const struct route routes[] = {
     {"GET", "/", ACCESS_ANYONE, CORE, ROUTE_NO_TENANT, root_page},
@@ -33,6 +34,18 @@ const struct route routes[] = {
     {"POST", SYNC "/runs/:id/cancel", ACCESS_UPDATE, CORE, ROUTE_CREATES, runs_cancel},
     {"POST", SYNC "/runs/:id/pause", ACCESS_UPDATE, CORE, ROUTE_CREATES, runs_pause},
     {"POST", SYNC "/runs/:id/resume", ACCESS_UPDATE, CORE, ROUTE_CREATES, runs_resume},
+
+    {"GET", "/sync", ACCESS_STATUS, STATUS, ROUTE_NO_TENANT, jobs_status},
+    {"GET", "/sync/info", ACCESS_READ, STATUS, ROUTE_ORGID, jobs_info},
+    {"GET", "/sync/jobs", ACCESS_READ, STATUS, ROUTE_ORGID, jobs_list},
+    {"POST", "/sync/queue", ACCESS_UPDATE, STATUS, ROUTE_ORGID | ROUTE_BODY | ROUTE_CREATES, jobs_queue},
+    {"GET", "/sync/purge", ACCESS_DELETE, STATUS, ROUTE_ORGID | ROUTE_CHANGES, jobs_purge},
+    {"POST", "/sync/purge", ACCESS_DELETE, STATUS, ROUTE_ORGID | ROUTE_CREATES, jobs_purge},
+    {"GET", "/sync/pause/:name", ACCESS_UPDATE, STATUS, ROUTE_ORGID | ROUTE_CHANGES, jobs_pause},
+    {"POST", "/sync/pause/:name", ACCESS_UPDATE, STATUS, ROUTE_ORGID | ROUTE_CREATES, jobs_pause},
+    {"GET", "/sync/resume/:name", ACCESS_UPDATE, STATUS, ROUTE_ORGID | ROUTE_CHANGES, jobs_resume},
+    {"POST", "/sync/resume/:name", ACCESS_UPDATE, STATUS, ROUTE_ORGID | ROUTE_CREATES, jobs_resume},
+    {"POST", "/sync/cancel/:name", ACCESS_UPDATE, STATUS, ROUTE_ORGID | ROUTE_CREATES, jobs_cancel},
 
     {"GET", "/api/v1/templates", ACCESS_ANYONE, CORE, ROUTE_NO_TENANT, templates_list},
     {"GET", "/api/v1/templates/:name", ACCESS_ANYONE, CORE, ROUTE_NO_TENANT, templates_get},

@@ -52,6 +52,15 @@ bool keys_create(struct request *r, struct err *err);
 bool keys_revoke(struct request *r, struct err *err);
 bool users_list(struct request *r, struct err *err);
 bool session_get(struct request *r, struct err *err);
+/* jobs.c */
+bool jobs_status(struct request *r, struct err *err);
+bool jobs_info(struct request *r, struct err *err);
+bool jobs_list(struct request *r, struct err *err);
+bool jobs_queue(struct request *r, struct err *err);
+bool jobs_pause(struct request *r, struct err *err);
+bool jobs_resume(struct request *r, struct err *err);
+bool jobs_cancel(struct request *r, struct err *err);
+bool jobs_purge(struct request *r, struct err *err);
 /* health.c, root.c */
 bool health_live(struct request *r, struct err *err);
 bool health_ready(struct request *r, struct err *err);
