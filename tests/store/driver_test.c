@@ -175,7 +175,7 @@ test_statements_work_unprepared(void **state)
     if (!on_postgres())
         return;
     db_close(f->db);
-    f->db = db_postgres_open(&(struct db_postgres_options){fixture_conninfo, false, clock_system()}, &f->err);
+    f->db = db_postgres_open(&(struct db_postgres_options){.conninfo = fixture_conninfo, .clock = clock_system()}, &f->err);
     assert_non_null(f->db);
     begin(f);
     assert_ok(set_meta(f, "unprepared", STR("x")), f->err);

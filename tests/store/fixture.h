@@ -115,7 +115,7 @@ fixture_connect(struct fixture *f)
 {
     struct db *db;
     if (on_postgres()) {
-        db = db_postgres_open(&(struct db_postgres_options){fixture_conninfo, true, clock_system()}, &f->err);
+        db = db_postgres_open(&(struct db_postgres_options){.conninfo = fixture_conninfo, .prepare = true, .clock = clock_system()}, &f->err);
     } else {
         char path[128];
         snprintf(path, sizeof(path), "%s/tidemark.db", f->folder);
