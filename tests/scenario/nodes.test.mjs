@@ -135,7 +135,7 @@ describe('several nodes on one PostgreSQL', { skip, timeout: 240_000 }, () => {
   });
 
   test('a node that is told to stop hands its runs on at once (I-38)', async () => {
-    const all = await cluster({ nodes: 2, connections: 4, workers: 4, delayMs: 100 });
+    const all = await cluster({ nodes: 2, connections: 4, workers: 2, delayMs: 100 });
     const [leaves, stays] = all.nodes;
     const runs = await startRuns(all);
     await until('both nodes read', async () =>
