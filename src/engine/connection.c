@@ -253,12 +253,19 @@ delete_batch(struct db *db, void *ctx, struct err *err)
     return store_connection_delete(db, d->find.tenant, d->find.connection.id, d->purge, store_now(db), &d->done, err);
 }
 
-/* A run at work is asked to end; its worker leaves it between two pages. */
+static bool
+fail_jobs(struct db *db, void *ctx, struct err *err)
+{
+    struct deletion *d = ctx;
+    return store_job_orphan(db, d->find.tenant, d->find.connection.id, store_now(db), err);
+}
+
+/* A run at work is asked to end; its worker leaves it between two pages. Jobs that waited for it must not follow. */
 static bool
 end_run_of(struct engine *e, struct deletion *d, struct err *err)
 {
     struct run ended;
-    if (!store_read(e->options.store, find_unfinished, d, err))
+    if (!store_write(e->options.store, fail_jobs, d, err) || !store_read(e->options.store, find_unfinished, d, err))
         return false;
     if (d->unfinished == ROW_NONE)
         return true;

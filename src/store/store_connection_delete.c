@@ -6,6 +6,7 @@
  * the rest. A crash between batches leaves the mark, and the next start goes on.
  */
 #include "store/store_connection.h"
+#include "store/store_job.h"
 #include "store/store_priv.h"
 
 #define DELETE_MAPS 500
@@ -129,7 +130,8 @@ store_connection_delete(struct db *db, int64_t tenant, int64_t connection, bool 
     if (mode == 0) {
         ok = db_exec_one(db, SQL_CONNECTION_DELETE_MARK, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(purge ? 2 : 1),
                          DB_I(now_us)), E_CONNECTION_NOT_FOUND, err) &&
-             db_exec(db, SQL_CONNECTION_DELETE_CANCEL, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(now_us)), NULL, err);
+             db_exec(db, SQL_CONNECTION_DELETE_CANCEL, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(now_us)), NULL, err) &&
+             store_job_orphan(db, tenant, connection, now_us, err);
     } else {
         struct arena scratch;
         arena_init(&scratch, DELETE_ARENA_BYTES);

@@ -97,6 +97,8 @@ MUST_USE bool store_job_counts(struct db *db, int64_t tenant, struct job_counts 
  */
 MUST_USE bool store_job_start_next(struct db *db, int64_t tenant, int64_t connection, int64_t now_us, bool *started_out,
                                    struct err *err);
+/* The connection is being deleted: its jobs without a run fail, so that none of them starts meanwhile. */
+MUST_USE bool store_job_orphan(struct db *db, int64_t tenant, int64_t connection, int64_t now_us, struct err *err);
 /* Repeating jobs whose time has come, of all tenants, the longest due first. */
 MUST_USE bool store_job_due(struct db *db, struct arena *a, int64_t now_us, size_t limit, struct job **rows_out,
                             size_t *count_out, struct err *err);

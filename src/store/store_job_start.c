@@ -19,6 +19,14 @@ refuse_waiting(struct db *db, int64_t tenant, int64_t connection, enum err_code 
                    DB_T(str_from_c(err_words(code))), DB_I(now_us), DB_BOOL(keep_schedules)), NULL, err);
 }
 
+bool
+store_job_orphan(struct db *db, int64_t tenant, int64_t connection, int64_t now_us, struct err *err)
+{
+    enum err_code code = E_CONNECTION_NOT_FOUND;
+    return db_exec(db, SQL_JOB_ORPHAN, DB_ARGS(DB_I(tenant), DB_I(connection), DB_T(str_from_c(err_name(code))),
+                   DB_T(str_from_c(err_words(code))), DB_I(now_us)), NULL, err);
+}
+
 /* Makes the run of a job. The job leaves its line in the same transaction, or nothing happens. */
 static bool
 start(struct db *db, struct arena *a, const struct job *job, int64_t now_us, bool *started_out, struct err *err)

@@ -140,6 +140,12 @@ UPDATE jobs SET waiting = 0, error_code = $3, error_message = $4, updated_at = $
     next_at = CASE WHEN $6 = 1 THEN next_at ELSE NULL END
 WHERE tenant = $1 AND connection = $2 AND waiting = 1 AND state = 'queued'
 
+-- A connection goes: what has no run and would get one of it fails, repeating ones too.
+-- @name job_orphan
+UPDATE jobs SET state = 'failed', waiting = 0, next_at = NULL, error_code = $3, error_message = $4, finished_at = $5, updated_at = $5
+WHERE tenant = $1 AND connection = $2 AND state IN ('queued', 'paused') AND (waiting = 1 OR next_at IS NOT NULL)
+AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.tenant = $1 AND r.job = jobs.id AND r.state IN ('queued', 'running', 'waiting', 'paused'))
+
 -- Free connections that jobs wait for: from one connection to the next through the index, however many jobs wait.
 -- @name job_startable
 WITH RECURSIVE c (tenant, connection) AS (
