@@ -115,7 +115,8 @@ fixture_connect(struct fixture *f)
 {
     struct db *db;
     if (on_postgres()) {
-        db = db_postgres_open(&(struct db_postgres_options){.conninfo = fixture_conninfo, .prepare = true, .clock = clock_system()}, &f->err);
+        struct db_postgres_options options = {.conninfo = fixture_conninfo, .prepare = true, .clock = clock_system()};
+        db = db_postgres_open(&options, &f->err);
     } else {
         char path[128];
         snprintf(path, sizeof(path), "%s/tidemark.db", f->folder);
