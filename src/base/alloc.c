@@ -1,7 +1,11 @@
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+
+#define HEAPS_MAX 2                      /* glibc would keep one for every thread, each with its own leftovers */
+#define MAPPED_BYTES_MIN (128 * 1024)    /* larger blocks go back to the system when freed; unset, glibc raises this */
 
 static atomic_llong fail_at; /* 0: never */
 static atomic_int fail_lasting;
@@ -48,4 +52,11 @@ int64_t
 alloc_calls(void)
 {
     return atomic_load(&calls);
+}
+
+void
+alloc_tune(void)
+{
+    mallopt(M_ARENA_MAX, HEAPS_MAX);
+    mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
 }

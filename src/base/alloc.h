@@ -21,4 +21,10 @@ void *alloc_resized(void *old, size_t bytes);        /* as realloc */
 void alloc_fail_at(int64_t nth, int lasting);
 int64_t alloc_calls(void);
 
+/*
+ * Has the process keep little of what was freed: runs come and go on several threads, and without this each leaves
+ * megabytes behind. Once, before any thread is started.
+ */
+void alloc_tune(void);
+
 #endif

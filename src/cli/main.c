@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "cli/args.h"
@@ -99,6 +100,7 @@ main(int argc, char **argv)
 {
     static struct cli cli;
     struct arena arena;
+    alloc_tune();
     arena_init(&arena, CLI_ARENA_BYTES);
     cli.arena = &arena;
     cli.program = argc > 0 ? argv[0] : "tidemark";
