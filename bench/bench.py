@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Benchmarks: what the product does beside what the machine can do, on the same data in the same run.
 
-usage: script/bench [NAME ...] [--records N] [--rounds N] [--json FILE]
-
   sync-create   100,000 new contacts of 940 bytes, pages of 100, from a local HTTP server; ratio to the bare loop
   sync-skip     the same again, unchanged
   sync-update   the same again, every record changed
@@ -11,11 +9,15 @@ usage: script/bench [NAME ...] [--records N] [--rounds N] [--json FILE]
   idle          memory and processor use with 0, 1,000 and 10,000 connections; start until ready
   memory        peak memory of a process that syncs 100,000 records
 
-Without names all run but sync-scale, which takes minutes. The figures are ratios within one run: the machine may be shared.
+Without names all run but sync-scale, which takes minutes. A ratio is the product's rows per second beside the
+bare loop's of the same round: 1 is the limit, more is better. Where others use the machine too, processor time
+per row (product_cpu_us, limit_cpu_us) says more. What the loop does and leaves out: docs/benchmarks.md.
 """
 import argparse
+import functools
 import json
 import os
+import resource
 import shutil
 import signal
 import sqlite3
@@ -113,9 +115,9 @@ class Server(Process):
     def api(self, method, path, body=None):
         return request(method, self.url + path, self.key, body)
 
-    def connect(self, sandbox, ids='ordered', name='bench'):
+    def connect(self, sandbox, ids='ordered', name='bench', after=0):
         made = self.api('POST', '/api/v1/sync/connections?test=false', {
-            'name': name, 'platform': 'plain', 'credentials': {'baseUrl': sandbox.url, 'ids': ids},
+            'name': name, 'platform': 'plain', 'credentials': {'baseUrl': sandbox.url, 'ids': ids, 'after': str(after)},
             'schedule': {'every': '7d'}})
         return made['data']['id']
 
@@ -126,7 +128,7 @@ class Server(Process):
             state = self.api('GET', f'/api/v1/sync/runs/{run}')['data']
             if state['status'] in ('success', 'error', 'cancelled'):
                 break
-            time.sleep(0.01)
+            time.sleep(0.05)  # each look costs the server some statements
         if state['status'] != 'success':
             raise RuntimeError(f'the run failed: {state}')
         return seconds_between(state['startedAt'], state['completedAt']), state
@@ -150,6 +152,11 @@ def limit(database, sandbox, records, mode, *more, ids='ordered'):
     return found['seconds']
 
 
+def children_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def empty_database(folder, name):
     data = os.path.join(folder, name)
     subprocess.run([TIDEMARK, 'migrate', '--data', data], check=True, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
@@ -162,7 +169,8 @@ def change_all(sandbox, version):
 
 def sync_rounds(options):
     """create, skip and update, product and limit in turn, so that both meet the same moods of the machine."""
-    found = {mode: {'product': [], 'limit': [], 'limit_without_raw': []} for mode in ('create', 'skip', 'update')}
+    kinds = ('product', 'limit', 'limit_without_raw', 'product_cpu', 'limit_cpu')
+    found = {mode: {kind: [] for kind in kinds} for mode in ('create', 'skip', 'update')}
     for number in range(options.rounds):
         with tempfile.TemporaryDirectory(prefix='tidemark-bench-') as folder, Sandbox(options.records) as sandbox:
             databases = {'limit': (empty_database(folder, 'limit'), ()),
@@ -172,12 +180,17 @@ def sync_rounds(options):
                 for mode in ('create', 'skip', 'update'):
                     if mode == 'update':
                         change_all(sandbox, number + 1)
+                    before = server.processor_seconds()
                     seconds, run = server.sync(connection)
+                    found[mode]['product_cpu'].append((server.processor_seconds() - before) / options.records * 1e6)
                     expected = {'create': 'recordsCreated', 'skip': 'recordsSkipped', 'update': 'recordsUpdated'}[mode]
                     assert run[expected] == options.records, run
                     found[mode]['product'].append(options.records / seconds)
                     for kind, (database, more) in databases.items():
+                        before = children_seconds()
                         found[mode][kind].append(options.records / limit(database, sandbox, options.records, mode, *more))
+                        if kind == 'limit':
+                            found[mode]['limit_cpu'].append((children_seconds() - before) / options.records * 1e6)
         say(f'round {number + 1} of {options.rounds} done')
     return found
 
@@ -191,25 +204,32 @@ def bench_sync(options, results):
             'records_per_second': round(statistics.median(figures['product'])),
             'limit_records_per_second': round(statistics.median(figures['limit'])),
             'ratio': round(statistics.median(ratios), 2),
-            'ratio_to_limit_without_raw': round(statistics.median(bare), 2), 'floor': 0.5, 'goal': 0.8}
+            'ratio_to_limit_without_raw': round(statistics.median(bare), 2),
+            'product_cpu_us': round(statistics.median(figures['product_cpu']), 1),
+            'limit_cpu_us': round(statistics.median(figures['limit_cpu']), 1), 'floor': 0.5, 'goal': 0.8}
 
 
 def bench_scale(options, results):
-    """Rows are put there by the product itself: the sandbox first has N records, then 20,000 more."""
+    """Rows are put there by the product itself; the 20,000 more are other people, from another connection."""
     added = 20_000
     for ids in ('ordered', 'uuid'):
-        rates = {}
+        rates = {present: [] for present in options.present}
         for present in options.present:
             with tempfile.TemporaryDirectory(prefix='tidemark-bench-') as folder, Server(os.path.join(folder, 'product')) as server:
                 with Sandbox(present) as sandbox:
                     server.sync(server.connect(sandbox, ids))
                 with Sandbox(added) as sandbox:
-                    seconds, run = server.sync(server.connect(sandbox, ids, 'second'))
-                    assert run['recordsSynced'] == added, run
-                rates[present] = round(added / seconds)
-                say(f'sync-scale {ids}: {rates}')
-        first, last = rates[min(rates)], rates[max(rates)]
-        results[f'sync-scale-{ids}'] = {'records_per_second': rates, 'slower_by': round(first / last, 2), 'floor': 2.0, 'goal': 1.3}
+                    for number in range(options.rounds):
+                        after = present + number * added
+                        seconds, run = server.sync(server.connect(sandbox, ids, f'more {number}', after))
+                        assert run['recordsCreated'] == added, run
+                        rates[present].append(added / seconds)
+                memory = server.memory('VmHWM')
+            say(f'sync-scale {ids}: {present} present, {rates[present]}, peak {memory:.1f} MiB')
+            results[f'sync-scale-{ids}-{present}'] = {'records_per_second': round(statistics.median(rates[present])),
+                                                      'peak_mib': round(memory, 1)}
+        first, last = statistics.median(rates[min(rates)]), statistics.median(rates[max(rates)])
+        results[f'sync-scale-{ids}'] = {'slower_by': round(first / last, 2), 'floor': 2.0, 'goal': 1.3}
 
 
 def bench_postgres(options, results):
@@ -281,13 +301,16 @@ BENCHES = {'sync-create': bench_sync, 'sync-skip': bench_sync, 'sync-update': be
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('names', nargs='*', metavar='NAME')
-    parser.add_argument('--records', type=int, default=100_000)
-    parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--present', type=lambda text: [int(n) for n in text.split(',')], default=[10_000, 1_000_000])
-    parser.add_argument('--connections', type=lambda text: [int(n) for n in text.split(',')], default=[0, 1000, 10_000])
-    parser.add_argument('--json', metavar='FILE')
+    numbers = functools.partial(map, int)
+    parser = argparse.ArgumentParser(prog='script/bench', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('names', nargs='*', metavar='NAME', help='what to measure; see above')
+    parser.add_argument('--records', type=int, default=100_000, metavar='N', help='rows of one sync (100000)')
+    parser.add_argument('--rounds', type=int, default=3, metavar='N', help='rounds of which the median is told (3)')
+    parser.add_argument('--present', type=lambda text: list(numbers(text.split(','))), default=[10_000, 1_000_000],
+                        metavar='N,N', help='sync-scale: rows that are there before (10000,1000000)')
+    parser.add_argument('--connections', type=lambda text: list(numbers(text.split(','))), default=[0, 1000, 10_000],
+                        metavar='N,N', help='idle: how many connections (0,1000,10000)')
+    parser.add_argument('--json', metavar='FILE', help='also write the figures there')
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in BENCHES]
     if unknown:

@@ -4,6 +4,7 @@
  * fixed text with a handful of places of fixed width, filled without printf. A page of 100 takes about 60 us, the sending included.
  *
  *     ids=uuid       ids in no order instead of 00000001, 00000002, ...
+ *     after=N        the people from number N+1 on, so that two connections can have different ones
  *     version=N      the records show edit N (0: none); changed=P: only P percent of them do
  *
  * What POST /_sandbox/plain sets is meant where the query says nothing.
@@ -29,7 +30,7 @@
     "Endereço conferido, entrega somente em horário comercial, portaria do bloco B. Aceitou receber novidades pelo WhatsApp e por e-mail."
 
 struct plain_query {
-    int64_t page, limit, records, version, changed_percent;
+    int64_t page, limit, records, version, changed_percent, after;
     uint64_t seed;
     bool uuid;
 };
@@ -151,7 +152,7 @@ read_query(struct sandbox_core *core, struct http_exchange *x, struct plain_quer
     if (!http_query_parse(x->arena, x->query, &pairs, &count))
         return false;
     *query_out = (struct plain_query){1, PLAIN_LIMIT_DEFAULT, core->plain.records, core->plain.version,
-                                      core->plain.changed_percent, core->options.seed, false};
+                                      core->plain.changed_percent, 0, core->options.seed, false};
     const struct {
         const char *name;
         int64_t *value, min, max;
@@ -159,6 +160,7 @@ read_query(struct sandbox_core *core, struct http_exchange *x, struct plain_quer
         {"page", &query_out->page, 1, INT32_MAX},
         {"limit", &query_out->limit, 1, PLAIN_LIMIT_MAX},
         {"version", &query_out->version, 0, 899},
+        {"after", &query_out->after, 0, INT32_MAX},
         {"changed", &query_out->changed_percent, 0, 100},
     };
     for (size_t i = 0; i < count; i++) {
@@ -186,7 +188,7 @@ write_page(const struct plain_query *q, struct buf *b)
         char *at = b->ptr + b->len;
         if (i > from)
             *at++ = ',';
-        at = put_record(at, q, &times, (uint64_t)i + 1);
+        at = put_record(at, q, &times, (uint64_t)(q->after + i) + 1);
         b->len = (size_t)(at - b->ptr);
     }
     buf_add_c(b, "]}");
@@ -234,7 +236,7 @@ plain_serve(struct sandbox_core *core, struct http_exchange *x)
     if (hit.has_answer && hit.answer.kind == FAULT_STATUS)
         refuse(&reply, &hit, x);
     else if (!ok)
-        reply_text(&reply, 400, "text/plain", STR("page, limit, version or changed is out of range\n"));
+        reply_text(&reply, 400, "text/plain", STR("page, limit, after, version or changed is out of range\n"));
     else {
         if (hit.loop)
             q.page = 1;
