@@ -165,7 +165,7 @@ send_reply(struct request *r, int64_t began_us)
 static bool
 find_route(struct request *r, struct err *err)
 {
-    switch (router_match(routes, route_count, r->arena, r->x->method, r->x->path, &r->match)) {
+    switch (router_match(route_tables, route_table_count, r->arena, r->x->method, r->x->path, &r->match)) {
     case ROUTE_FOUND:
         r->dialect = r->match.route->dialect;
         return true;
@@ -326,7 +326,7 @@ door_body_max(const struct http_exchange *x, void *ctx)
 {
     (void)ctx;
     struct route_match match;
-    enum route_result found = router_match(routes, route_count, x->arena, x->method, x->path, &match);
+    enum route_result found = router_match(route_tables, route_table_count, x->arena, x->method, x->path, &match);
     bool large = found == ROUTE_FOUND && (match.route->flags & ROUTE_BODY_LARGE);
     return large ? LIMIT_BODY_LARGE_BYTES : LIMIT_BODY_BYTES;
 }
@@ -349,7 +349,10 @@ access_name(enum route_access access)
 bool
 door_routes_text(struct buf *b)
 {
-    for (size_t i = 0; i < route_count; i++)
-        buf_addf(b, "%s %s %s\n", routes[i].method, routes[i].pattern, access_name(routes[i].access));
+    for (size_t t = 0; t < route_table_count; t++)
+        for (size_t i = 0; i < route_tables[t]->count; i++) {
+            const struct route *route = &route_tables[t]->rows[i];
+            buf_addf(b, "%s %s %s\n", route->method, route->pattern, access_name(route->access));
+        }
     return buf_ok(b);
 }

@@ -80,27 +80,45 @@ decode_params(struct arena *a, struct route_match *match)
     return ROUTE_FOUND;
 }
 
+/* ROUTE_NO_PATH: no row of this table; ROUTE_NO_METHOD: some have the path, and match->allow grew. */
+static enum route_result
+match_table(const struct route_table *table, struct arena *a, struct str method, struct str path, struct route_match *match)
+{
+    enum route_result result = ROUTE_NO_PATH;
+    for (size_t i = 0; i < table->count; i++) {
+        struct route_match try = {.route = &table->rows[i]};
+        if (!pattern_matches(table->rows[i].pattern, path, try.params, &try.param_count))
+            continue;
+        result = ROUTE_NO_METHOD;
+        allow_add_route(match->allow, &table->rows[i]);
+        if (!method_fits(&table->rows[i], method, &try.head))
+            continue;
+        result = decode_params(a, &try);
+        if (result == ROUTE_FOUND)
+            *match = try;
+        return result;
+    }
+    return result;
+}
+
 enum route_result
-router_match(const struct route *routes, size_t count, struct arena *a, struct str method, struct str path,
+router_match(const struct route_table *const *tables, size_t count, struct arena *a, struct str method, struct str path,
              struct route_match *match_out)
 {
     struct route_match match = {0};
-    bool path_known = false;
+    enum route_result known = ROUTE_NO_PATH;
     for (size_t i = 0; i < count; i++) {
-        struct route_match try = {.route = &routes[i]};
-        if (!pattern_matches(routes[i].pattern, path, try.params, &try.param_count))
+        enum route_result result = match_table(tables[i], a, method, path, &match);
+        if (result == ROUTE_NO_METHOD)
+            known = result;
+        if (result == ROUTE_NO_PATH || result == ROUTE_NO_METHOD)
             continue;
-        path_known = true;
-        allow_add_route(match.allow, &routes[i]);
-        if (!method_fits(&routes[i], method, &try.head))
-            continue;
-        enum route_result result = decode_params(a, &try);
         if (result == ROUTE_FOUND)
-            *match_out = try;
+            *match_out = match;
         return result;
     }
     *match_out = match;
-    return path_known ? ROUTE_NO_METHOD : ROUTE_NO_PATH;
+    return known;
 }
 
 enum dialect

@@ -55,6 +55,12 @@ struct route {
     route_fn *handle;
 };
 
+/* The addresses of one area. */
+struct route_table {
+    const struct route *rows;
+    size_t count;
+};
+
 struct route_match {
     const struct route *route;              /* NULL unless ROUTE_FOUND */
     struct str params[ROUTE_PARAMS_MAX];    /* decoded, in their order in the pattern */
@@ -71,7 +77,7 @@ enum route_result {
     ROUTE_NO_ROOM,     /* the arena is full */
 };
 
-enum route_result router_match(const struct route *routes, size_t count, struct arena *a, struct str method,
+enum route_result router_match(const struct route_table *const *tables, size_t count, struct arena *a, struct str method,
                                struct str path, struct route_match *match_out);
 /* Text that the store takes: UTF-8 without NUL. */
 bool text_is_storable(struct str text);

@@ -19,6 +19,8 @@ static const struct route routes[] = {
     {"GET", "/runs/:id/pages/:page", ACCESS_READ, DIALECT_CORE, 0, handle},
     {"GET", "/purge", ACCESS_DELETE, DIALECT_STATUS, ROUTE_CHANGES, handle},
 };
+static const struct route_table table = {routes, ARRAY_LEN(routes)};
+static const struct route_table *const tables[] = {&table};
 
 static struct arena arena;
 
@@ -41,7 +43,7 @@ teardown(void **state)
 static enum route_result
 match(const char *method, const char *path, struct route_match *m)
 {
-    return router_match(routes, ARRAY_LEN(routes), &arena, str_from_c(method), str_from_c(path), m);
+    return router_match(tables, ARRAY_LEN(tables), &arena, str_from_c(method), str_from_c(path), m);
 }
 
 static void

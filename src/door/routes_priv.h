@@ -1,13 +1,14 @@
 /*
- * Every handler, by the file it stands in. The table of their addresses is routes.c.
+ * Every handler, by the file it stands in. Their addresses are in routes_<area>.c, the list of those in routes.c.
  */
 #ifndef TIDEMARK_DOOR_ROUTES_PRIV_H
 #define TIDEMARK_DOOR_ROUTES_PRIV_H
 
 #include "door/request_priv.h"
 
-extern const struct route routes[];
-extern const size_t route_count;
+extern const struct route_table *const route_tables[];
+extern const size_t route_table_count;
+extern const struct route_table routes_system, routes_identity, routes_sync, routes_jobs, routes_entities;
 
 /* sync_connections.c */
 bool connections_list(struct request *r, struct err *err);

@@ -94,7 +94,7 @@ read_members(struct request *r, struct err *err)
 static void
 read_request(struct request *r, struct err *err)
 {
-    enum route_result found = router_match(routes, route_count, r->arena, r->x->method, r->x->path, &r->match);
+    enum route_result found = router_match(route_tables, route_table_count, r->arena, r->x->method, r->x->path, &r->match);
     (void)router_dialect_of(r->x->path);
     if (!http_query_parse(r->arena, r->x->query, &r->query, &r->query_count))
         return;

@@ -1,0 +1,5 @@
+-- Subscriptions to events, their deliveries, and text search.
+-- @sqlite
+SELECT 1;
+-- @postgres
+SELECT 1;
