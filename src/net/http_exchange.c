@@ -417,9 +417,9 @@ http_reply(struct http_exchange *x, int status, const char *content_type, struct
     hand_back(e, false);
 }
 
-struct http_stream *
-http_reply_stream(struct http_exchange *x, int status, const char *content_type, http_stream_pull_fn *pull,
-                  http_stream_done_fn *done, void *ctx)
+static struct http_stream *
+reply_stream(struct http_exchange *x, int status, const char *content_type, int64_t length, http_stream_pull_fn *pull,
+             http_stream_done_fn *done, void *ctx)
 {
     struct exchange *e = exchange_of(x);
     answer_set(e, status, content_type);
@@ -428,8 +428,23 @@ http_reply_stream(struct http_exchange *x, int status, const char *content_type,
         hand_back(e, false);
         return NULL;
     }
-    struct http_stream *stream = stream_new(e->server, e->connection, e->entry->fd, pull, done, ctx);
+    struct http_stream *stream = stream_new(e->server, e->connection, e->entry->fd, length, pull, done, ctx);
     e->answer.stream = stream;
     e->answer.failed |= !stream;
     return hand_back(e, true) ? stream : NULL;
+}
+
+struct http_stream *
+http_reply_stream(struct http_exchange *x, int status, const char *content_type, http_stream_pull_fn *pull,
+                  http_stream_done_fn *done, void *ctx)
+{
+    return reply_stream(x, status, content_type, -1, pull, done, ctx);
+}
+
+struct http_stream *
+http_reply_stream_sized(struct http_exchange *x, int status, const char *content_type, int64_t length,
+                        http_stream_pull_fn *pull, http_stream_done_fn *done, void *ctx)
+{
+    CHECK(length >= 0);
+    return reply_stream(x, status, content_type, length, pull, done, ctx);
 }

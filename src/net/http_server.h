@@ -89,6 +89,7 @@ void http_reply(struct http_exchange *x, int status, const char *content_type, s
  *   STREAM_MORE   something was appended, ask again
  *   STREAM_WAIT   nothing now: ask again after http_stream_wake(), at the latest in wait_ms
  *   STREAM_END    that was all;   STREAM_BREAK  close the connection to show that it is incomplete
+ *   STREAM_RESET  the same by a TCP reset instead of an orderly close (the sandbox plays a broken network)
  * `done` is called once in every case, also when the client left: release `ctx` there. It runs on a pool
  * thread (on another one at the server's end).
  *
@@ -97,12 +98,19 @@ void http_reply(struct http_exchange *x, int status, const char *content_type, s
  * done when this returns: hold a lock that `done` takes. NULL when the stream ended before it began;
  * `done` has been or will be called.
  */
-enum http_stream_more { STREAM_MORE, STREAM_WAIT, STREAM_END, STREAM_BREAK };
+enum http_stream_more { STREAM_MORE, STREAM_WAIT, STREAM_END, STREAM_BREAK, STREAM_RESET };
 typedef enum http_stream_more http_stream_pull_fn(void *ctx, struct buf *piece, int64_t *wait_ms);
 typedef void http_stream_done_fn(void *ctx);
 struct http_stream;
 struct http_stream *http_reply_stream(struct http_exchange *x, int status, const char *content_type,
                                       http_stream_pull_fn *pull, http_stream_done_fn *done, void *ctx);
+/*
+ * The same with a Content-Length: exactly `length` bytes are promised. A stream that gives fewer must end with
+ * STREAM_BREAK or STREAM_RESET; STREAM_END before that many counts as a break.
+ */
+struct http_stream *http_reply_stream_sized(struct http_exchange *x, int status, const char *content_type,
+                                            int64_t length, http_stream_pull_fn *pull, http_stream_done_fn *done,
+                                            void *ctx);
 /* From any thread, until done was called. */
 void http_stream_wake(struct http_stream *stream);
 

@@ -157,8 +157,8 @@ void refuse_raw(struct http_server *server, struct http_entry *entry, struct exc
 
 /* ---- http_stream.c ---- */
 
-/* NULL when there is no memory or the server ends; `done` has been called then. */
-struct http_stream *stream_new(struct http_server *server, struct MHD_Connection *connection, int fd,
+/* length below 0: not known. NULL when there is no memory or the server ends; `done` has been called then. */
+struct http_stream *stream_new(struct http_server *server, struct MHD_Connection *connection, int fd, int64_t length,
                                http_stream_pull_fn *pull, http_stream_done_fn *done, void *ctx);
 /* The body of the answer. NULL when there is no memory; the stream's `done` is called then too. */
 struct MHD_Response *stream_response(struct http_stream *stream);

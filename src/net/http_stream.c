@@ -38,6 +38,7 @@ struct http_stream {
     struct http_server *server;
     struct MHD_Connection *connection;
     int fd;
+    int64_t length;             /* promised; below 0: not known, sent in chunks */
     http_stream_pull_fn *pull;
     http_stream_done_fn *done;
     void *ctx;
@@ -207,14 +208,30 @@ take(struct http_stream *stream, char *to, size_t room)
     return (ssize_t)count;
 }
 
+/*
+ * Sends a reset at once. SO_LINGER alone does not do it: libmicrohttpd shuts the socket down before it closes it,
+ * so the client would see an orderly end first. Dissolving the association (connect to nowhere) resets on Linux;
+ * elsewhere the close that follows does.
+ */
+static void
+reset_now(int fd)
+{
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0)
+        (void)connect(fd, &nowhere, sizeof(nowhere)); /* the answer is broken off in any case */
+}
+
 /* Nothing is left of the piece. */
 static ssize_t
 ask_for_more(struct http_stream *stream)
 {
-    if (stream->gone || stream->said == STREAM_BREAK)
+    if (stream->said == STREAM_RESET)
+        reset_now(stream->fd);
+    if (stream->gone || stream->said == STREAM_BREAK || stream->said == STREAM_RESET)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     if (stream->said == STREAM_END)
-        return MHD_CONTENT_READER_END_OF_STREAM;
+        return stream->length < 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
     MHD_suspend_connection(stream->connection);
     if (stream->said == STREAM_WAIT)
         wait_start(stream);
@@ -251,8 +268,9 @@ stream_closed(void *ctx)
 struct MHD_Response *
 stream_response(struct http_stream *stream)
 {
+    uint64_t size = stream->length < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)stream->length;
     struct MHD_Response *response =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, stream_read, stream, stream_closed);
+        MHD_create_response_from_callback(size, STREAM_BLOCK_BYTES, stream_read, stream, stream_closed);
     if (response)
         server_open_add(stream->server);
     else
@@ -267,8 +285,8 @@ stream_release_unsent(struct http_stream *stream)
 }
 
 struct http_stream *
-stream_new(struct http_server *server, struct MHD_Connection *connection, int fd, http_stream_pull_fn *pull,
-           http_stream_done_fn *done, void *ctx)
+stream_new(struct http_server *server, struct MHD_Connection *connection, int fd, int64_t length,
+           http_stream_pull_fn *pull, http_stream_done_fn *done, void *ctx)
 {
     struct http_stream *stream = alloc_zeroed(1, sizeof(*stream));
     if (!stream) {
@@ -276,7 +294,7 @@ stream_new(struct http_server *server, struct MHD_Connection *connection, int fd
         return NULL;
     }
     *stream = (struct http_stream){.magic = STREAM_MAGIC, .server = server, .connection = connection, .fd = fd,
-                                   .pull = pull, .done = done, .ctx = ctx, .said = STREAM_MORE};
+                                   .length = length, .pull = pull, .done = done, .ctx = ctx, .said = STREAM_MORE};
     stream->job = (struct http_job){.run = pull_run, .discard = pull_discard};
     buf_init(&stream->piece, STREAM_PIECE_BYTES_MAX);
     return stream;

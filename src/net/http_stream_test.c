@@ -139,6 +139,56 @@ test_a_broken_stream_shows_that_it_is_incomplete(void **state)
 }
 
 static void
+test_a_reset_stream_ends_by_a_reset_not_by_an_orderly_close(void **state)
+{
+    (void)state;
+    source_set(1, 5, STREAM_RESET);
+    server_start((struct http_server_options){0});
+    int fd = dial();
+    put(fd, "GET /s HTTP/1.1\r\n" CLOSE "\r\n");
+    assert_false(read_all(fd));
+    assert_int_equal(errno, ECONNRESET);
+    close(fd);
+    until(&source.done, 1);
+}
+
+static void
+handle_sized(struct http_exchange *x, void *ctx)
+{
+    (void)ctx;
+    atomic_store(&source.stream, http_reply_stream_sized(x, 200, "text/plain", 20, pull, done, &source));
+}
+
+static void
+ask_sized(int pieces, enum http_stream_more at_end)
+{
+    source_set(pieces, 5, at_end);
+    special = handle_sized;
+    server_start((struct http_server_options){0});
+    ask("GET /s HTTP/1.1\r\n" CLOSE "\r\n");
+    assert_reply("HTTP/1.1 200", "Content-Length: 20\r\n");
+    assert_null(strstr(reply_text, "chunked"));
+    until(&source.done, 1);
+}
+
+static void
+test_a_stream_of_known_length_is_sent_with_its_length(void **state)
+{
+    (void)state;
+    ask_sized(4, STREAM_END);
+    assert_non_null(strstr(reply_text, "\r\n\r\naaaaabbbbbcccccddddd"));
+}
+
+static void
+test_a_stream_that_ends_before_its_length_closes_the_connection(void **state)
+{
+    (void)state;
+    ask_sized(2, STREAM_END);
+    const char *body = strstr(reply_text, "\r\n\r\n");
+    assert_string_equal(body, "\r\n\r\naaaaabbbbb");
+}
+
+static void
 test_head_of_a_stream_pulls_nothing(void **state)
 {
     (void)state;

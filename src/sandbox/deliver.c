@@ -31,7 +31,8 @@ struct sending {
     size_t piece_bytes;
     int64_t pause_ms;        /* between pieces; 0: none */
     bool pausing;
-    bool breaks;             /* ends by closing the connection */
+    enum http_stream_more end; /* STREAM_END, unless the answer is to break off */
+    int64_t length;          /* announced; 0: sent in chunks */
 };
 
 static enum http_stream_more
@@ -52,7 +53,7 @@ pull(void *ctx, struct buf *piece, int64_t *wait_ms)
         return STREAM_MORE;
     }
     if (s->sent == s->len)
-        return s->breaks ? STREAM_BREAK : STREAM_END;
+        return s->end;
     size_t count = s->len - s->sent < s->piece_bytes ? s->len - s->sent : s->piece_bytes;
     buf_add(piece, (struct str){s->bytes + s->sent, count});
     s->sent += count;
@@ -94,7 +95,10 @@ send_stream(struct http_exchange *x, const struct sandbox_reply *reply, struct s
     s->len = body.len;
     if (s->piece_bytes == 0)
         s->piece_bytes = STREAM_PIECE_BYTES;
-    http_reply_stream(x, reply->status, reply->content_type, pull, done, s);
+    if (s->length > 0)
+        http_reply_stream_sized(x, reply->status, reply->content_type, s->length, pull, done, s);
+    else
+        http_reply_stream(x, reply->status, reply->content_type, pull, done, s);
 }
 
 /* Adds `blanks` blanks and `body`, compressed, to b. */
@@ -183,15 +187,17 @@ send_spoilt(struct http_exchange *x, struct sandbox_reply *reply, const struct f
         int64_t piece = fault->bytes_per_s * DRIP_INTERVAL_MS / 1000;
         int64_t pause = piece > 0 ? DRIP_INTERVAL_MS : 1000 / fault->bytes_per_s;
         send_stream(x, reply, body,
-                    (struct sending){.piece_bytes = piece > 0 ? (size_t)piece : 1, .pause_ms = pause});
+                    (struct sending){.end = STREAM_END, .piece_bytes = piece > 0 ? (size_t)piece : 1, .pause_ms = pause});
         return;
     }
-    case FAULT_SHORT_LENGTH:
+    case FAULT_SHORT_LENGTH: /* an empty body has nothing to lack: one byte more is announced */
+        send_stream(x, reply, cut, (struct sending){.end = STREAM_BREAK, .length = (int64_t)body.len + 1});
+        return;
     case FAULT_RESET:
-        send_stream(x, reply, cut, (struct sending){.breaks = true});
+        send_stream(x, reply, cut, (struct sending){.end = STREAM_RESET});
         return;
     case FAULT_HUGE:
-        send_stream(x, reply, body, (struct sending){.blanks_left = fault->mib * MIB});
+        send_stream(x, reply, body, (struct sending){.end = STREAM_END, .blanks_left = fault->mib * MIB});
         return;
     case FAULT_CUT_GZIP:
     case FAULT_GZIP_BOMB:

@@ -24,7 +24,7 @@ enum fault_kind {
     FAULT_DELAY,          /* the first byte comes late; beside other faults */
     FAULT_TRUNCATED_JSON, /* a whole answer whose JSON stops in the middle */
     FAULT_SHORT_LENGTH,   /* fewer bytes than Content-Length says */
-    FAULT_RESET,          /* the connection breaks inside a chunked body */
+    FAULT_RESET,          /* a TCP reset inside a chunked body */
     FAULT_CUT_GZIP,       /* a gzip body that stops in the middle */
     FAULT_GZIP_BOMB,
     FAULT_HUGE,           /* a page padded to many MiB */
