@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/commands_priv.h"
+#include "door/door.h"
 #include "json/writer.h"
 
 #define TEXT_BYTES_MAX (1024 * 1024)
@@ -77,5 +78,7 @@ cmd_config(struct cli *cli)
         return print_page(cli, errors_reference);
     if (str_eq(what, STR("commands")))
         return print_page(cli, cli_reference);
-    return cli_usage(cli, "There is a reference of settings, errors and commands");
+    if (str_eq(what, STR("routes")))
+        return print_page(cli, door_routes_text);
+    return cli_usage(cli, "There is a reference of settings, errors, commands and routes");
 }

@@ -174,7 +174,7 @@ const struct cli_command cli_commands[] = {
      "A key is shown once. With several tenants, name one with --tenant.\n",
      keys_options, 2, cmd_keys},
     {"users", "", "List users", NULL, page_options, 0, cmd_users},
-    {"config", "[show | reference [settings|errors|commands]]", "Show the settings and where each came from",
+    {"config", "[show | reference [settings|errors|commands|routes]]", "Show the settings and where each came from",
      "  tidemark config show\n  TIDEMARK_WORKERS=4 tidemark config show --json\n", NULL, 2, cmd_config},
     {"backup", "FILE", "Save the embedded database to a file, also while the server runs",
      "  tidemark backup /backups/tidemark-2026-11-22.db\n"

@@ -15,6 +15,7 @@
 
 #define DOOR_ARENA_BYTES (64 * 1024)
 #define RETRY_AFTER_OTHERWISE_MS 1000
+#define CSP_NOTHING "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 static bool
 copy_texts(struct door *door, const struct door_options *o)
@@ -89,15 +90,14 @@ request_parts(const struct request *r)
 /* ---- answering ---- */
 
 static void
-common_headers(struct http_exchange *x, struct str request_id)
+common_headers(struct http_exchange *x, struct str request_id, const struct reply *reply)
 {
     http_reply_header(x, "X-Request-Id", request_id);
-    http_reply_header(x, "Cache-Control", STR("no-store"));
+    http_reply_header(x, "Cache-Control", str_from_c(reply && reply->cache ? reply->cache : "no-store"));
     http_reply_header(x, "X-Content-Type-Options", STR("nosniff"));
     http_reply_header(x, "X-Frame-Options", STR("DENY"));
     http_reply_header(x, "Referrer-Policy", STR("no-referrer"));
-    http_reply_header(x, "Content-Security-Policy",
-                      STR("default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"));
+    http_reply_header(x, "Content-Security-Policy", str_from_c(reply && reply->csp ? reply->csp : CSP_NOTHING));
 }
 
 static void
@@ -125,6 +125,7 @@ reply_error(struct request *r, const struct err *err)
         r->reply.done(r->reply.stream);
     r->reply.pull = NULL;
     r->reply.done = NULL;
+    r->reply.cache = NULL;
     buf_clear(&r->reply.body);
     r->reply.type = dialect_write(r->dialect, r->as_problem, err, r->id, &r->reply.body);
     r->reply.status = dialect_status(err);
@@ -148,7 +149,7 @@ send_reply(struct request *r, int64_t began_us)
     struct http_exchange *x = r->x;
     struct reply reply = r->reply;
     CHECK(reply.status != 0);
-    common_headers(x, r->id);
+    common_headers(x, r->id, &reply);
     count_answer(r->door, reply.status, began_us);
     log_write(LOG_DEBUG, "request", LOG_S("method", x->method), LOG_S("path", x->path), LOG_I("status", reply.status),
               LOG_S("who", r->who.subject));
@@ -314,7 +315,7 @@ door_refuse(struct http_exchange *x, const struct err *err, void *ctx)
     struct str id = request_id_choose(x->arena, http_header_get(&x->headers, "X-Request-Id"));
     bool as_problem = request_wants_problem(http_header_get(&x->headers, "Accept"));
     const char *type = dialect_write(router_dialect_of(x->path), as_problem, err, id, &body);
-    common_headers(x, id);
+    common_headers(x, id, NULL);
     error_headers(x, err, "");
     count_answer(door, dialect_status(err), clock_monotonic_us(door->parts.clock));
     http_reply(x, dialect_status(err), type, buf_str(&body));
@@ -329,30 +330,4 @@ door_body_max(const struct http_exchange *x, void *ctx)
     enum route_result found = router_match(route_tables, route_table_count, x->arena, x->method, x->path, &match);
     bool large = found == ROUTE_FOUND && (match.route->flags & ROUTE_BODY_LARGE);
     return large ? LIMIT_BODY_LARGE_BYTES : LIMIT_BODY_BYTES;
-}
-
-static const char *
-access_name(enum route_access access)
-{
-    switch (access) {
-    case ACCESS_ANYONE: return "anyone";
-    case ACCESS_READ: return "content:read";
-    case ACCESS_UPDATE: return "content:update";
-    case ACCESS_DELETE: return "content:delete";
-    case ACCESS_ADMIN: return "admin";
-    case ACCESS_METRICS: return "admin, or anyone with metrics.public";
-    case ACCESS_STATUS: return "anyone, or content:read without public_status";
-    }
-    return "";
-}
-
-bool
-door_routes_text(struct buf *b)
-{
-    for (size_t t = 0; t < route_table_count; t++)
-        for (size_t i = 0; i < route_tables[t]->count; i++) {
-            const struct route *route = &route_tables[t]->rows[i];
-            buf_addf(b, "%s %s %s\n", route->method, route->pattern, access_name(route->access));
-        }
-    return buf_ok(b);
 }

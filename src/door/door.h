@@ -51,7 +51,7 @@ void door_handle(struct http_exchange *x, void *ctx);
 void door_refuse(struct http_exchange *x, const struct err *err, void *ctx);
 size_t door_body_max(const struct http_exchange *x, void *ctx);
 
-/* The route table, for documentation and tests: one line "METHOD /path access" per route. */
+/* The route table, for documentation and tests: one line "METHOD /path/:id access dialect flag..." per route. */
 bool door_routes_text(struct buf *b);
 
 #endif

@@ -32,6 +32,7 @@ struct identity {
 struct reply {
     int status;               /* 0: not answered yet */
     const char *type;
+    const char *cache, *csp;  /* headers; NULL: kept nowhere, may load nothing */
     struct buf body;
     http_stream_pull_fn *pull;     /* instead of a body */
     http_stream_done_fn *done;

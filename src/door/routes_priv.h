@@ -67,5 +67,7 @@ bool health_live(struct request *r, struct err *err);
 bool health_ready(struct request *r, struct err *err);
 bool health_metrics(struct request *r, struct err *err);
 bool root_page(struct request *r, struct err *err);
+/* assets.c: embedded files */
+bool assets_openapi(struct request *r, struct err *err);
 
 #endif

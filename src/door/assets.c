@@ -1,0 +1,59 @@
+/*
+ * Embedded files out: packed for clients that take gzip, and only when they changed (RFC 9110, section 13).
+ */
+#include "door/routes_priv.h"
+#include "web/asset.h"
+
+static bool
+list_holds(struct str list, const char *word)
+{
+    struct str one, value, parameters;
+    while (list.len) {
+        str_cut(list, ',', &one, &list);
+        bool weighed = str_cut(one, ';', &value, &parameters);
+        bool refused = weighed && (str_ends(parameters, STR("q=0")) || str_ends(parameters, STR("q=0.0")));
+        if (str_eq_nocase(str_trim(value), str_from_c(word)) && !refused)
+            return true;
+    }
+    return false;
+}
+
+/* `W/` is what a proxy makes of our tag when it changes the packing. */
+static bool
+client_has_it(const struct request *r, const struct web_asset *asset)
+{
+    struct str list = http_header_get(&r->x->headers, "If-None-Match"), one;
+    while (list.len) {
+        str_cut(list, ',', &one, &list);
+        one = str_trim(one);
+        if (str_starts(one, STR("W/")))
+            one = str_skip(one, 2);
+        if (str_eq_c(one, asset->etag))
+            return true;
+    }
+    return false;
+}
+
+static bool
+reply_asset(struct request *r, const char *name, struct err *err)
+{
+    const struct web_asset *asset = web_asset_find(str_from_c(name));
+    if (!asset)
+        return err_set(err, E_NOT_FOUND, "This build holds no %s", name);
+    r->reply.cache = "no-cache";
+    reply_add_header(r, "ETag", str_from_c(asset->etag));
+    reply_add_header(r, "Vary", STR("Accept-Encoding"));
+    if (client_has_it(r, asset))
+        return reply_empty(r, 304);
+    bool packed = list_holds(http_header_get(&r->x->headers, "Accept-Encoding"), "gzip");
+    if (packed)
+        reply_add_header(r, "Content-Encoding", STR("gzip"));
+    bool ok = packed ? buf_add(&r->reply.body, asset->gzip) : web_asset_unpack(asset, &r->reply.body);
+    return ok ? reply_body(r, 200, asset->type, err) : err_no_memory(err);
+}
+
+bool
+assets_openapi(struct request *r, struct err *err)
+{
+    return reply_asset(r, "openapi.json", err);
+}
