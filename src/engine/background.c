@@ -230,6 +230,9 @@ void *
 engine_reconnect_main(void *ctx)
 {
     struct engine *e = ctx;
+    struct err left = {0};
+    if (!engine_deletions_finish(e, &left))
+        log_err(LOG_WARN, "connections whose deletion had begun could not be removed", &left);
     do {
         struct err err = {0};
         int64_t tested = 0;

@@ -8,8 +8,6 @@
 #include "engine/connection_change.h"
 #include "queue/schedule.h"
 
-#define DELETE_PAUSE_MS 100
-#define DELETE_TRIES 200       /* of a run that is asked to end */
 
 struct creation {
     struct arena *arena;
@@ -226,72 +224,6 @@ engine_connection_change(struct engine *e, struct arena *a, int64_t tenant, stru
     account_close(&old);
     if (ok)
         *connection_out = u.connection;
-    return ok;
-}
-
-/* ---- delete ---- */
-
-struct deletion {
-    struct find find;
-    struct run run;
-    enum row unfinished;
-    bool purge, done;
-};
-
-static bool
-find_unfinished(struct db *db, void *ctx, struct err *err)
-{
-    struct deletion *d = ctx;
-    d->unfinished = store_run_unfinished(db, d->find.arena, d->find.tenant, d->find.connection.id, &d->run, err);
-    return d->unfinished != ROW_FAILED;
-}
-
-static bool
-delete_batch(struct db *db, void *ctx, struct err *err)
-{
-    struct deletion *d = ctx;
-    return store_connection_delete(db, d->find.tenant, d->find.connection.id, d->purge, store_now(db), &d->done, err);
-}
-
-static bool
-fail_jobs(struct db *db, void *ctx, struct err *err)
-{
-    struct deletion *d = ctx;
-    return store_job_orphan(db, d->find.tenant, d->find.connection.id, store_now(db), err);
-}
-
-/* A run at work is asked to end; its worker leaves it between two pages. Jobs that waited for it must not follow. */
-static bool
-end_run_of(struct engine *e, struct deletion *d, struct err *err)
-{
-    struct run ended;
-    if (!store_write(e->options.store, fail_jobs, d, err) || !store_read(e->options.store, find_unfinished, d, err))
-        return false;
-    if (d->unfinished == ROW_NONE)
-        return true;
-    struct err why = {0};
-    if (!engine_run_cancel(e, d->find.arena, d->find.tenant, d->run.uuid, &ended, &why))
-        log_err(LOG_DEBUG, "the run of a deleted connection had ended already", &why);
-    return true;
-}
-
-bool
-engine_connection_delete(struct engine *e, int64_t tenant, struct str id, bool purge, struct err *err)
-{
-    struct arena scratch;
-    arena_init(&scratch, LIMIT_REQUEST_ARENA_BYTES);
-    struct deletion d = {.find = {.arena = &scratch, .tenant = tenant, .id = id}, .purge = purge};
-    bool ok = store_read(e->options.store, find_row, &d.find, err) && end_run_of(e, &d, err);
-    for (int tries = 0; ok && !d.done;) {
-        ok = store_write(e->options.store, delete_batch, &d, err);
-        if (!ok && err->code == E_SYNC_IN_PROGRESS && tries++ < DELETE_TRIES) {
-            ok = true;
-            d.done = false;
-            struct timespec wait = {0, DELETE_PAUSE_MS * 1000000};
-            nanosleep(&wait, NULL);
-        }
-    }
-    arena_release(&scratch);
     return ok;
 }
 

@@ -10,6 +10,7 @@
  * Here a full pass is also held against the vendor's own total by different records: a vendor that gives a
  * page twice in the place of another one shows as many rows as it declared, and yet some were never seen.
  */
+#include "engine/match_release.h"
 #include "engine/work.h"
 
 #include "store/store_delete.h"
@@ -237,11 +238,13 @@ delete_batch(struct db *db, void *ctx, struct err *err)
     int64_t now_us = store_now(db);
     if (!store_page_fence(db, &d->fence, now_us + c->lease_ms * US_PER_MS, err))
         return false;
+    struct arena_mark mark = arena_mark(d->arena);
+    struct gone_list gone = {.arena = d->arena};
     if (!store_delete_apply(db, c->tenant, c->stream.id, c->connection, w->run->id, d->rows, d->count, began_us(w), now_us,
-                            &d->deleted, err) ||
+                            &gone, &d->deleted, err) ||
+        !match_keys_release(db, d->arena, c->tenant, c->region, gone.rows, gone.count, err) ||
         !store_run_add_missing(db, &d->fence, d->deleted, err))
         return false;
-    struct arena_mark mark = arena_mark(d->arena);
     struct page_mark page = {.fence = d->fence, .tenant = c->tenant, .connection = c->connection, .stream = c->stream.id,
                              .position = work_position(d->stream, d->arena, STR_NONE), .declared_total = -1,
                              .observed_us = now_us, .now_us = now_us};

@@ -59,6 +59,8 @@ void engine_do_run(void *engine, unsigned worker, struct run *run, struct lease 
 /* Background threads; background.c. */
 void *engine_schedule_main(void *engine);
 void *engine_reconnect_main(void *engine);
+/* Finishes deletions of connections that a process which died had begun (of another node too: batches may alternate). */
+MUST_USE bool engine_deletions_finish(struct engine *e, struct err *err);
 /* One round of each, for tests: how many runs were queued, connections tested. */
 MUST_USE bool engine_schedule_round(struct engine *e, int64_t *fired_out, struct err *err);
 MUST_USE bool engine_reconnect_round(struct engine *e, int64_t *tested_out, struct err *err);

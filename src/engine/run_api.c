@@ -5,7 +5,9 @@
  * worker of this process is told at once.
  */
 #include "engine/engine_priv.h"
+#include "engine/match_release.h"
 #include "store/store_delete.h"
+#include "store/store_tenant.h"
 
 #define WAIT_LOOK_MS 250          /* other nodes finish runs too: look that often */
 #define CONNECTIONS_LISTED 10
@@ -245,13 +247,20 @@ struct confirm {
     struct run_look look;
     int64_t deleted;
     bool more;
+    struct arena scratch;    /* of one batch */
 };
 
 static bool
 confirm_batch(struct db *db, void *ctx, struct err *err)
 {
     struct confirm *c = ctx;
-    return store_delete_confirm(db, c->look.tenant, c->look.run.id, store_now(db), &c->deleted, &c->more, err);
+    struct tenant tenant;
+    arena_clear(&c->scratch);
+    struct gone_list gone = {.arena = &c->scratch};
+    if (store_tenant_get(db, &c->scratch, c->look.tenant, &tenant, err) != ROW_FOUND)
+        return err->code != E_OK ? false : err_set(err, E_TENANT_NOT_FOUND, NULL);
+    return store_delete_confirm(db, c->look.tenant, c->look.run.id, store_now(db), &gone, &c->deleted, &c->more, err) &&
+           match_keys_release(db, &c->scratch, c->look.tenant, tenant.region, gone.rows, gone.count, err);
 }
 
 bool
@@ -261,6 +270,7 @@ engine_deletes_confirm(struct engine *e, int64_t tenant, struct str run_uuid, in
     arena_init(&scratch, LIMIT_RUN_ARENA_BYTES);
     struct confirm c = {.look = {.arena = &scratch, .tenant = tenant, .uuid = run_uuid}};
     int64_t deleted = 0;
+    arena_init(&c.scratch, LIMIT_RUN_ARENA_BYTES);
     bool ok = store_read(e->options.store, look, &c.look, err);
     do {
         c.deleted = 0;
@@ -268,6 +278,7 @@ engine_deletes_confirm(struct engine *e, int64_t tenant, struct str run_uuid, in
         ok = ok && store_write(e->options.store, confirm_batch, &c, err);
         deleted += c.deleted;
     } while (ok && c.more);
+    arena_release(&c.scratch);
     arena_release(&scratch);
     if (ok)
         *deleted_out = deleted;

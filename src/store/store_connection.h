@@ -12,6 +12,7 @@
 #define TIDEMARK_STORE_STORE_CONNECTION_H
 
 #include "store/db.h"
+#include "store/store_gone.h"
 
 enum connection_status {
     CONNECTION_PENDING,      /* never tested */
@@ -106,10 +107,11 @@ MUST_USE bool store_connection_template_version(struct db *db, int64_t tenant, i
  * records that no other connection maps go too. Works in batches: true with done_out false means call
  * again in another write. The first call marks it: from then on get and list do not see it, and its
  * unfinished run is cancelled under a higher epoch (a worker that has it gets E_FENCED). `purge` of later
- * calls is not looked at. E_CONNECTION_NOT_FOUND.
+ * calls is not looked at. gone (NULL: nobody asks): the records that this batch removed, for match_keys_release
+ * in the same closure. E_CONNECTION_NOT_FOUND.
  */
 MUST_USE bool store_connection_delete(struct db *db, int64_t tenant, int64_t connection, bool purge, int64_t now_us,
-                                      bool *done_out, struct err *err);
+                                      struct gone_list *gone, bool *done_out, struct err *err);
 /* Connections whose deletion has begun and not ended (a crash between batches): finish them at start. */
 MUST_USE bool store_connection_deleting(struct db *db, struct arena *a, struct connection **rows_out, size_t *count_out,
                                         struct err *err);

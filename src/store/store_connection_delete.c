@@ -22,6 +22,7 @@ struct deletion {
     int64_t tenant, connection;
     bool purge;
     struct list doomed;
+    struct gone_list *gone;  /* NULL: nobody asks */
 };
 
 static void
@@ -56,8 +57,10 @@ purge_record(struct deletion *del, int64_t record, struct err *err)
     if (row != ROW_FOUND)
         return row == ROW_NONE;
     int64_t collection = db_column_i64(&rows, 0);
-    bool deleted = db_column_bool(&rows, 1);
+    bool deleted = db_column_bool(&rows, 2), kept = gone_add(del->gone, record, &rows, 0);
     db_finish(&rows);
+    if (!kept)
+        return STORE_ARENA_FULL(err);
     if (!collection_count(del->db, del->tenant, collection, deleted ? 0 : -1, deleted ? -1 : 0, err))
         return false;
     if (db_can(del->db, DB_ARRAYS) && !run_pair(del, SQL_CONNECTION_DELETE_KEYS, record, err))
@@ -119,8 +122,8 @@ delete_batch(struct deletion *del, bool *done_out, struct err *err)
 }
 
 bool
-store_connection_delete(struct db *db, int64_t tenant, int64_t connection, bool purge, int64_t now_us, bool *done_out,
-                        struct err *err)
+store_connection_delete(struct db *db, int64_t tenant, int64_t connection, bool purge, int64_t now_us, struct gone_list *gone,
+                        bool *done_out, struct err *err)
 {
     int64_t mode = 0;
     if (!store_row_must(db_query_i64(db, SQL_CONNECTION_DELETE_MODE, DB_ARGS(DB_I(tenant), DB_I(connection)), &mode, err),
@@ -135,7 +138,7 @@ store_connection_delete(struct db *db, int64_t tenant, int64_t connection, bool 
     } else {
         struct arena scratch;
         arena_init(&scratch, DELETE_ARENA_BYTES);
-        struct deletion del = {db, tenant, connection, mode == 2, LIST_OF(&scratch, struct doomed)};
+        struct deletion del = {db, tenant, connection, mode == 2, LIST_OF(&scratch, struct doomed), gone};
         ok = delete_batch(&del, &done, err);
         arena_release(&scratch);
     }

@@ -148,16 +148,21 @@ struct deleting {
     int64_t maps;          /* marked */
     int64_t *records;      /* marked with them, for the feed */
     size_t record_count;
+    struct gone_list *gone; /* NULL: nobody asks */
 };
 
 static bool
 delete_record(struct deleting *d, int64_t record, struct err *err)
 {
-    int64_t version;
-    enum row row = db_query_i64(d->db, SQL_DELETE_RECORD, DB_ARGS(DB_I(d->tenant), DB_I(record), DB_I(d->now_us)), &version,
-                                err);
+    struct db_rows rows;
+    enum row row = db_query_row(d->db, SQL_DELETE_RECORD, DB_ARGS(DB_I(d->tenant), DB_I(record), DB_I(d->now_us)), &rows, err);
     if (row != ROW_FOUND)
         return row == ROW_NONE;
+    int64_t version = db_column_i64(&rows, 0);
+    bool kept = gone_add(d->gone, record, &rows, 1);
+    db_finish(&rows);
+    if (!kept)
+        return STORE_ARENA_FULL(err);
     d->records[d->record_count++] = record;
     return db_exec(d->db, SQL_DELETE_HISTORY, DB_ARGS(DB_I(d->tenant), DB_I(record), DB_I(version - 1), DB_I0(d->connection),
                    DB_I0(d->run), DB_I(d->now_us)), NULL, err);
@@ -214,10 +219,10 @@ delete_rows(struct deleting *d, const struct delete_candidate *rows, size_t coun
 bool
 store_delete_apply(struct db *db, int64_t tenant, int64_t stream, int64_t connection, int64_t run,
                    const struct delete_candidate *rows, size_t count, int64_t began_us, int64_t now_us,
-                   int64_t *deleted_out, struct err *err)
+                   struct gone_list *gone, int64_t *deleted_out, struct err *err)
 {
     struct deleting d = {.db = db, .tenant = tenant, .stream = stream, .connection = connection, .run = run,
-                         .began_us = began_us, .now_us = now_us};
+                         .began_us = began_us, .now_us = now_us, .gone = gone};
     if (count > 0 && !delete_rows(&d, rows, count, err))
         return false;
     *deleted_out = d.maps;
@@ -296,7 +301,7 @@ release_all(struct db *db, int64_t tenant, int64_t run, const struct held_back *
 /* All rows are of one stream and of one pass, so they share stream, connection and began_us. */
 static bool
 confirm_rows(struct db *db, struct arena *a, int64_t tenant, int64_t run, const struct held_back *rows, size_t count,
-             int64_t now_us, int64_t *deleted_out, struct err *err)
+             int64_t now_us, struct gone_list *gone, int64_t *deleted_out, struct err *err)
 {
     struct delete_candidate *candidates = ARENA_ARRAY(a, struct delete_candidate, count);
     if (!candidates)
@@ -304,14 +309,14 @@ confirm_rows(struct db *db, struct arena *a, int64_t tenant, int64_t run, const 
     for (size_t i = 0; i < count; i++)
         candidates[i] = rows[i].candidate;
     return store_delete_apply(db, tenant, rows[0].stream, rows[0].connection, run, candidates, count, rows[0].began_us, now_us,
-                              deleted_out, err) &&
+                              gone, deleted_out, err) &&
            release_all(db, tenant, run, rows, count, err) &&
            db_exec(db, SQL_DELETE_RUN_MISSING, DB_ARGS(DB_I(tenant), DB_I(run), DB_I(*deleted_out)), NULL, err);
 }
 
 bool
-store_delete_confirm(struct db *db, int64_t tenant, int64_t run, int64_t now_us, int64_t *deleted_out, bool *more_out,
-                     struct err *err)
+store_delete_confirm(struct db *db, int64_t tenant, int64_t run, int64_t now_us, struct gone_list *gone, int64_t *deleted_out,
+                     bool *more_out, struct err *err)
 {
     struct arena a;
     arena_init(&a, CONFIRM_ARENA_BYTES);
@@ -319,7 +324,7 @@ store_delete_confirm(struct db *db, int64_t tenant, int64_t run, int64_t now_us,
     int64_t deleted = 0;
     bool ok = store_rows(db, SQL_DELETE_BATCH, DB_ARGS(DB_I(tenant), DB_I(run), DB_I(CONFIRM_BATCH)), &list, held_back_read,
                          err) &&
-              (list.count == 0 || confirm_rows(db, &a, tenant, run, list.items, list.count, now_us, &deleted, err));
+              (list.count == 0 || confirm_rows(db, &a, tenant, run, list.items, list.count, now_us, gone, &deleted, err));
     arena_release(&a);
     if (!ok)
         return false;

@@ -12,6 +12,7 @@
 #ifndef TIDEMARK_STORE_STORE_DELETE_H
 #define TIDEMARK_STORE_STORE_DELETE_H
 
+#include "store/store_gone.h"
 #include "store/store_page.h"
 
 /* A set of ids >= 0: exact, compact for dense and for sparse ones. On the heap, until id_set_free. */
@@ -44,11 +45,12 @@ MUST_USE bool store_delete_live_count(struct db *db, int64_t tenant, int64_t str
 /*
  * Marks maps deleted, and their records where no live map is left; history and feed row included, the
  * stream's counters too. Rows observed since began_us are left alone. deleted_out: maps marked. Call it
- * after store_page_fence in the same closure, with the fence's own page mark after it.
+ * after store_page_fence in the same closure, with the fence's own page mark after it. gone (NULL: nobody
+ * asks): the records that went are added, for match_keys_release in the same closure.
  */
 MUST_USE bool store_delete_apply(struct db *db, int64_t tenant, int64_t stream, int64_t connection, int64_t run,
                                  const struct delete_candidate *rows, size_t count, int64_t began_us, int64_t now_us,
-                                 int64_t *deleted_out, struct err *err);
+                                 struct gone_list *gone, int64_t *deleted_out, struct err *err);
 /* The rows of the pass go. stream 0: of all streams of the run. */
 MUST_USE bool store_delete_forget(struct db *db, int64_t tenant, int64_t run, int64_t stream, struct err *err);
 
@@ -66,9 +68,9 @@ MUST_USE bool store_delete_held(struct db *db, struct arena *a, int64_t tenant, 
                                 struct delete_held **rows_out, size_t *count_out, int64_t *total_out, struct err *err);
 /*
  * A person confirms: one batch is applied (those seen again since are let go). more_out: call again in
- * another write. deleted_out: maps marked by this call; the run's `missing` is raised too.
+ * another write. deleted_out: maps marked by this call; the run's `missing` is raised too. gone: as above.
  */
-MUST_USE bool store_delete_confirm(struct db *db, int64_t tenant, int64_t run, int64_t now_us, int64_t *deleted_out,
-                                   bool *more_out, struct err *err);
+MUST_USE bool store_delete_confirm(struct db *db, int64_t tenant, int64_t run, int64_t now_us, struct gone_list *gone,
+                                   int64_t *deleted_out, bool *more_out, struct err *err);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "sql.h"
 #include "store/db.h"
+#include "store/store_gone.h"
 
 /* Reads the columns of one row from left to right. */
 struct row_reader {
@@ -62,6 +63,12 @@ MUST_USE bool name_find(const char *const *names, size_t count, struct str name,
 
 /* Takes `count` ids of a table that grows by pages (SQLite). Returns the first. */
 MUST_USE bool store_take_ids(struct db *db, const char *table, size_t count, int64_t *first_out, struct err *err);
+
+/*
+ * Notes a record that went; the row has its collection at `column` and its data behind it. gone NULL: nobody asks.
+ * False: the arena is full.
+ */
+MUST_USE bool gone_add(struct gone_list *gone, int64_t record, struct db_rows *rows, unsigned column);
 
 /* Moves the counters of a collection. */
 MUST_USE bool collection_count(struct db *db, int64_t tenant, int64_t collection, int64_t live, int64_t deleted,

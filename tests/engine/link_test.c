@@ -116,6 +116,89 @@ test_a_deleted_contact_is_not_linked_to(void **state)
     assert_counts(run, 1, 2, 0, 0, 0);
 }
 
+/* Person 2 goes at the source and a full pass finds it; then a third connection brings the same e-mail twice over. */
+static void
+test_a_contact_that_a_full_pass_deletes_gives_its_keys_to_the_next(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 3);
+    rig_run(rig, false);
+    rig_contact(rig, 2)->gone = true;
+    rig_run(rig, true);
+    rig_contact(rig, 2)->gone = false;
+    struct connection second = rig_connect(rig, "second"), third = rig_connect(rig, "third");
+    assert_counts(rig_run_of(rig, &second, false), 1, 2, 0, 0, 0);
+    /* The key is the new contact's now, not ambiguous: the next connection links to it. */
+    assert_counts(rig_run_of(rig, &third, false), 0, 3, 0, 0, 0);
+    assert_int_equal(rig_count(rig, "contacts", false), 3);
+}
+
+static void
+test_a_contact_that_comes_back_claims_its_keys_again(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 3);
+    rig_run(rig, false);
+    rig_contact(rig, 2)->gone = true;
+    rig_run(rig, true);
+    rig_contact(rig, 2)->gone = false;
+    rig_contact(rig, 2)->updated_s += 1000;
+    assert_counts(rig_run(rig, true), 0, 1, 2, 0, 0);
+    struct connection second = rig_connect(rig, "second");
+    assert_counts(rig_run_of(rig, &second, false), 0, 3, 0, 0, 0);
+    assert_int_equal(rig_count(rig, "contacts", true), 3);
+}
+
+static void
+test_a_tombstone_gives_its_keys_to_the_next(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 3);
+    rig_run(rig, false);
+    rig_contact(rig, 2)->tombstone = true;
+    rig_contact(rig, 2)->updated_s += 1000;
+    assert_counts(rig_run(rig, false), 0, 0, 2, 1, 0);
+    rig_contact(rig, 2)->tombstone = false;
+    struct connection second = rig_connect(rig, "second"), third = rig_connect(rig, "third");
+    assert_counts(rig_run_of(rig, &second, false), 1, 2, 0, 0, 0);
+    assert_counts(rig_run_of(rig, &third, false), 0, 3, 0, 0, 0);
+}
+
+static void
+test_deletes_that_a_person_confirms_give_their_keys_back(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    int64_t deleted = 0;
+    rig_fill(rig, 20);
+    rig_run(rig, false);
+    for (int64_t id = 1; id <= 12; id++)
+        rig_contact(rig, id)->gone = true;
+    struct run held = rig_run(rig, true);
+    assert_int_equal(held.verdict, VERDICT_PARTIAL);
+    assert_ok(engine_deletes_confirm(rig->engine, rig->tenant, held.uuid, &deleted, &err), err);
+    assert_int_equal(deleted, 12);
+    for (int64_t id = 1; id <= 12; id++)
+        rig_contact(rig, id)->gone = false;
+    struct connection second = rig_connect(rig, "second"), third = rig_connect(rig, "third");
+    assert_counts(rig_run_of(rig, &second, false), 12, 8, 0, 0, 0);
+    assert_counts(rig_run_of(rig, &third, false), 0, 20, 0, 0, 0);
+}
+
+static void
+test_a_purged_connection_leaves_no_keys(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    rig_fill(rig, 3);
+    rig_run(rig, false);
+    assert_ok(engine_connection_delete(rig->engine, rig->tenant, rig->connection.uuid, true, &err), err);
+    assert_int_equal(rig_count(rig, "contacts", true), 0);
+    struct connection second = rig_connect(rig, "second"), third = rig_connect(rig, "third");
+    assert_counts(rig_run_of(rig, &second, false), 3, 0, 0, 0, 0);
+    assert_counts(rig_run_of(rig, &third, false), 0, 3, 0, 0, 0);
+}
+
 static void
 test_a_changed_email_gives_its_old_key_back(void **state)
 {

@@ -94,7 +94,7 @@ test_another_tenant_sees_and_changes_nothing(void **state)
     c.tenant = thief;
     c.name = STR("stolen");
     assert_fails_with(store_connection_update(f->db, &c, NOW, err), f->err, E_CONNECTION_NOT_FOUND);
-    assert_fails_with(store_connection_delete(f->db, thief, f->connection.id, true, NOW, &flag, err), f->err,
+    assert_fails_with(store_connection_delete(f->db, thief, f->connection.id, true, NOW, NULL, &flag, err), f->err,
                       E_CONNECTION_NOT_FOUND);
     struct connection_tokens tokens;
     assert_int_equal(store_connection_tokens(f->db, a, thief, f->connection.id, &tokens, err), ROW_NONE);
@@ -312,7 +312,7 @@ delete_all(struct fixture *f, bool purge)
     bool done = false;
     for (int i = 0; i < 20 && !done; i++) {
         begin(f);
-        assert_ok(store_connection_delete(f->db, f->tenant.id, f->connection.id, purge, NOW, &done, &f->err), f->err);
+        assert_ok(store_connection_delete(f->db, f->tenant.id, f->connection.id, purge, NOW, NULL, &done, &f->err), f->err);
         commit(f);
         struct connection c;
         begin(f);
@@ -350,7 +350,7 @@ test_deleting_a_connection_keeps_its_records_and_shuts_out_its_worker(void **sta
     struct run run = with_data_and_a_run(f);
     bool done;
     begin(f);
-    assert_ok(store_connection_delete(f->db, f->tenant.id, f->connection.id, false, NOW, &done, &f->err), f->err);
+    assert_ok(store_connection_delete(f->db, f->tenant.id, f->connection.id, false, NOW, NULL, &done, &f->err), f->err);
     struct page_fence fence = run_fence(&run);
     assert_fails_with(store_page_fence(f->db, &fence, NOW + US_PER_HOUR, &f->err), f->err, E_FENCED);
     struct connection *deleting;
@@ -382,7 +382,7 @@ test_purging_a_connection_takes_the_records_that_nobody_else_maps(void **state)
     bool done = false;
     for (int i = 0; i < 20 && !done; i++) {
         begin(f);
-        assert_ok(store_connection_delete(f->db, f->tenant.id, f->connection.id, true, NOW, &done, &f->err), f->err);
+        assert_ok(store_connection_delete(f->db, f->tenant.id, f->connection.id, true, NOW, NULL, &done, &f->err), f->err);
         commit(f);
     }
     assert_int_equal(sql_number(f, "SELECT count(*) FROM records"), 1);

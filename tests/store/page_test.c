@@ -462,7 +462,7 @@ test_a_full_pass_finds_what_it_did_not_see(void **state)
     assert_ok(store_delete_live_count(f->db, f->tenant.id, f->stream.id, &live, &f->err), f->err);
     assert_int_equal(live, 2 * PAGE_RECORDS);
     assert_ok(store_delete_apply(f->db, f->tenant.id, f->stream.id, f->connection.id, second.id, gone, 2, began, NOW,
-                                 &deleted, &f->err), f->err);
+                                 NULL, &deleted, &f->err), f->err);
     assert_int_equal(deleted, 2);
     assert_ok(store_delete_hold(f->db, f->tenant.id, second.id, f->stream.id, gone + 2, 3, began, NOW, &f->err), f->err);
     commit(f);
@@ -477,7 +477,7 @@ test_a_full_pass_finds_what_it_did_not_see(void **state)
     assert_int_equal(count, 3);
     assert_int_equal(live, 3);
     while (more)
-        assert_ok(store_delete_confirm(f->db, f->tenant.id, second.id, NOW + US_PER_S, &deleted, &more, &f->err), f->err);
+        assert_ok(store_delete_confirm(f->db, f->tenant.id, second.id, NOW + US_PER_S, NULL, &deleted, &more, &f->err), f->err);
     commit(f);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM records WHERE deleted_at IS NOT NULL"), PAGE_RECORDS);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM delete_holds"), 0);

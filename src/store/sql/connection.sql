@@ -172,7 +172,7 @@ DELETE FROM raw WHERE tenant = $1 AND map = $2
 -- @name connection_delete_record
 DELETE FROM records WHERE tenant = $1 AND id = $2
     AND NOT EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = $2)
-RETURNING collection, deleted_at IS NOT NULL
+RETURNING collection, data, deleted_at IS NOT NULL
 
 -- And its history.
 -- @name connection_delete_history

@@ -33,7 +33,7 @@ WHERE tenant = $1 AND id = $2 AND stream = $5 AND deleted_at IS NULL AND observe
 UPDATE records SET deleted_at = $3, updated_at = $3, version = version + 1
 WHERE tenant = $1 AND id = $2 AND deleted_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = $2 AND m.deleted_at IS NULL)
-RETURNING version
+RETURNING version, collection, data
 
 -- That is part of its history.
 -- @name delete_history
