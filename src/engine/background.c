@@ -5,6 +5,7 @@
  * row's own time is moved in the closure that creates the run, so each due time fires once (I-26).
  */
 #include "engine/engine_priv.h"
+#include "engine/catalogue.h"
 #include "engine/job.h"
 
 #include "queue/schedule.h"
@@ -52,7 +53,9 @@ engine_schedule_of(const struct engine *e, const struct template *t, struct str 
         info->interval_us > 0 ? info->interval_us : e->options.interval_ms * US_PER_MS,
         info->full_interval_us > 0 ? info->full_interval_us : e->options.full_interval_ms * US_PER_MS,
     };
-    if (schedule_json.len > 0) {
+    if (info->configure_only)
+        s = (struct engine_schedule){0};
+    else if (schedule_json.len > 0) {
         struct arena scratch;
         arena_init(&scratch, LIMIT_BODY_BYTES * 4);
         yyjson_val *json = json_parse(&scratch, schedule_json, JSON_PLAIN, LIMIT_JSON_DEPTH_API, err);
@@ -167,6 +170,9 @@ engine_schedule_main(void *ctx)
         err = (struct err){0};
         if (!engine_job_round(e, &fired, &err))
             log_err(LOG_WARN, "waiting jobs could not be looked at", &err);
+        err = (struct err){0};
+        if (!catalogue_refresh(e, &err))
+            log_err(LOG_WARN, "stored templates could not be looked at", &err);
     } while (engine_sleep(e, LOOK_MS));
     return NULL;
 }

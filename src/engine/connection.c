@@ -74,7 +74,7 @@ create_with(struct engine *e, struct arena *a, const struct template *t, struct 
     if (!account_open_with(e, a, &c->connection, config, &account, err))
         return false;
     bool ok = true;
-    if (test) {
+    if (test && !template_info(t)->configure_only) {
         bool tested = engine_test_account(e, &account, false, &why);
         c->has_result = true;
         ok = judge_test(e, tested, &why, &c->result, err);
@@ -181,7 +181,7 @@ change_stored_config(struct engine *e, struct update *u, struct account *old, bo
     if (!account_open_with(e, a, &u->connection, config, &fresh, err))
         return false;
     bool ok = true;
-    if (test) {
+    if (test && !template_info(u->template)->configure_only) {
         bool tested = engine_test_account(e, &fresh, false, &why);
         u->has_result = true;
         ok = judge_test(e, tested, &why, &u->result, err);

@@ -2,6 +2,7 @@
  * The engine's own life: threads made, started, stopped in reverse order, numbers for /metrics.
  */
 #include "engine/engine_priv.h"
+#include "engine/catalogue.h"
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -75,6 +76,7 @@ engine_new(const struct engine_options *options, struct err *err)
     }
     e->options = *options;
     fill_defaults(&e->options);
+    e->catalogue = catalogue_new();
     e->sender = options->sender != NULL ? *options->sender : sender_of_client(options->client);
     pthread_mutex_init(&e->lock, NULL);
     pthread_condattr_t attr;
@@ -83,10 +85,19 @@ engine_new(const struct engine_options *options, struct err *err)
     pthread_cond_init(&e->changed, &attr);
     pthread_cond_init(&e->background, &attr);
     pthread_condattr_destroy(&attr);
-    if (make_parts(e, err))
+    if (e->catalogue == NULL ? err_no_memory(err) : make_parts(e, err))
         return e;
     engine_free(e);
     return NULL;
+}
+
+/* A name that the registry does not know: another node may have stored it. */
+static void
+look_for_templates(void *ctx)
+{
+    struct err err = {0};
+    if (!catalogue_refresh(ctx, &err))
+        log_err(LOG_WARN, "stored templates could not be looked at", &err);
 }
 
 void
@@ -94,6 +105,11 @@ engine_start(struct engine *e)
 {
     struct err err = {0};
     e->started = true;
+    registry_on_missing(e->options.templates, look_for_templates, e);
+    if (e->options.background && !catalogue_ensure(e, &err))
+        log_err(LOG_WARN, "the list of templates could not be written", &err);
+    look_for_templates(e);
+    err = (struct err){0};
     if (!pool_start(e->pool, &err))
         log_err(LOG_ERROR, "the workers could not be started", &err);
     if (!e->options.background)
@@ -140,12 +156,15 @@ engine_free(struct engine *e)
     if (e == NULL)
         return;
     stop_background(e);
+    if (e->started)
+        registry_on_missing(e->options.templates, NULL, NULL);
     if (e->keeper != NULL)
         lease_ask_all(e->keeper);
     unsigned workers = e->pool == NULL ? 0 : pool_workers(e->pool) + 1;
     pool_free(e->pool);
     workers_free(e, workers);
     lease_keeper_free(e->keeper);
+    catalogue_free(e->catalogue);
     circuit_release(&e->circuit);
     pthread_cond_destroy(&e->changed);
     pthread_cond_destroy(&e->background);

@@ -26,6 +26,8 @@ struct engine_worker {
     struct rng rng;
 };
 
+struct catalogue;
+
 struct engine {
     struct engine_options options;
     struct sender sender;
@@ -33,6 +35,7 @@ struct engine {
     struct pool *pool;
     struct circuit circuit;
     struct engine_worker *workers;   /* owned; one per worker of the pool and one for engine_run_here */
+    struct catalogue *catalogue;     /* owned; templates as rows */
     struct fetch_numbers numbers;
     _Atomic int64_t pages, records, runs_succeeded, runs_failed;
     atomic_bool stopping;

@@ -21,6 +21,8 @@ struct registry {
     pthread_mutex_t lock;
     struct registry_entry *entries; /* owned; under lock; sorted by name */
     size_t count, size;
+    registry_missing_fn *missing;   /* under lock */
+    void *missing_ctx;
 };
 
 static char *
@@ -128,10 +130,23 @@ not_supported(const struct registry *r, struct str name, struct err *err)
                    (int)(name.len < 60 ? name.len : 60), name.ptr ? name.ptr : "", names);
 }
 
+/* Another node may have stored it a moment ago. Not under the lock: it puts what it finds. */
+static void
+ask_for_missing(struct registry *r, struct str name)
+{
+    pthread_mutex_lock(&r->lock);
+    registry_missing_fn *missing = entry_find(r, name) == NULL ? r->missing : NULL;
+    void *ctx = r->missing_ctx;
+    pthread_mutex_unlock(&r->lock);
+    if (missing != NULL)
+        missing(ctx);
+}
+
 struct template *
 registry_get(struct registry *r, struct str name, struct err *err)
 {
     struct template *found = NULL;
+    ask_for_missing(r, name);
     pthread_mutex_lock(&r->lock);
     struct registry_entry *entry = entry_find(r, name);
     if (entry == NULL) {
@@ -179,4 +194,47 @@ registry_names(struct registry *r, struct arena *a, struct str **names_out)
         return 0;
     *names_out = names;
     return count;
+}
+
+bool
+registry_put_template(struct registry *r, struct template *t, struct err *err)
+{
+    pthread_mutex_lock(&r->lock);
+    struct registry_entry *entry = entry_find(r, template_info(t)->name);
+    if (entry == NULL)
+        entry = entry_add(r, template_info(t)->name, err);
+    struct template *old = NULL;
+    if (entry != NULL) {
+        old = entry->template;
+        entry->template = template_ref(t);
+    }
+    pthread_mutex_unlock(&r->lock);
+    template_unref(old);
+    return entry != NULL;
+}
+
+void
+registry_remove(struct registry *r, struct str name)
+{
+    struct template *old = NULL;
+    pthread_mutex_lock(&r->lock);
+    struct registry_entry *entry = entry_find(r, name);
+    if (entry != NULL && str_is_none(entry->builtin)) {
+        old = entry->template;
+        free(entry->name);
+        size_t i = (size_t)(entry - r->entries);
+        memmove(&r->entries[i], &r->entries[i + 1], (r->count - i - 1) * sizeof(*r->entries));
+        r->count--;
+    }
+    pthread_mutex_unlock(&r->lock);
+    template_unref(old);
+}
+
+void
+registry_on_missing(struct registry *r, registry_missing_fn *fn, void *ctx)
+{
+    pthread_mutex_lock(&r->lock);
+    r->missing = fn;
+    r->missing_ctx = ctx;
+    pthread_mutex_unlock(&r->lock);
 }

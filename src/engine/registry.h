@@ -15,6 +15,13 @@ void registry_free(struct registry *r);
 struct template *registry_get(struct registry *r, struct str name, struct err *err);
 /* Adds or replaces a template from its text (a user's own). */
 MUST_USE bool registry_put(struct registry *r, struct str name, struct str yaml, struct err *err);
+/* The same with one that is compiled already, under its own name; takes a reference. */
+MUST_USE bool registry_put_template(struct registry *r, struct template *t, struct err *err);
+/* A built-in one stays. */
+void registry_remove(struct registry *r, struct str name);
+/* Called, outside all locks, when a name is asked for that is not there; it may put templates. */
+typedef void registry_missing_fn(void *ctx);
+void registry_on_missing(struct registry *r, registry_missing_fn *fn, void *ctx);
 /*
  * A person's own: every NAME.yaml in the folder is the platform NAME. One that does not load is left out
  * with a warning in the log. A folder that is not there has none. How many were loaded.

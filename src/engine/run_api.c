@@ -74,11 +74,15 @@ static bool
 check_stream(struct start *s, struct err *err)
 {
     struct str wanted = s->request->stream;
-    if (wanted.len == 0)
-        return true;
-    struct template *t = registry_get(s->engine->options.templates, s->connection.template_name, err);
-    if (t == NULL)
-        return false;
+    struct err why = {0};
+    struct template *t = registry_get(s->engine->options.templates, s->connection.template_name, &why);
+    bool configure_only = t != NULL && template_info(t)->configure_only;
+    if (t == NULL || wanted.len == 0 || configure_only) {
+        template_unref(t);
+        if (configure_only)
+            return err_set(err, E_TEMPLATE_REFUSED, "This integration type can be configured, not synced: its template has no manifest");
+        return wanted.len == 0 || err_set(err, why.code, "%s", why.message);
+    }
     bool found = false;
     for (size_t i = 0; i < template_stream_count(t) && !found; i++) {
         const struct stream_info *info = template_stream_info(template_stream_at(t, i));

@@ -57,6 +57,8 @@ choose_streams(struct work *w, struct err *err)
 {
     const struct template *t = w->account.template;
     size_t count = template_stream_count(t);
+    if (template_info(t)->configure_only)
+        return err_set(err, E_TEMPLATE_REFUSED, "This integration type can be configured, not synced");
     yyjson_val *streams = parse_option(w, w->account.connection.streams);
     w->streams = ARENA_ARRAY(w->arena, struct work_stream, count + 1);
     if (w->streams == NULL)

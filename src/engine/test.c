@@ -86,6 +86,8 @@ engine_test_account(struct engine *e, struct account *account, bool background, 
 {
     struct err why = {0};
     struct fetch f;
+    if (template_info(account->template)->configure_only)
+        return err_set(err, E_TEMPLATE_REFUSED, "Test not implemented for this integration type");
     struct reader *reader = account_check_address(account, &why) ? check_reader(e, account, &why) : NULL;
     if (reader == NULL)
         return test_failed(&why, err);
@@ -136,7 +138,8 @@ result_of_failure(struct engine *e, const struct connection *c, const struct err
     t->result.error_code = str_from_c(err_name(why->code));
     t->result.error_message = str_from_c(why->message);
     t->result.alerted = c->alerted || t->alert;
-    t->result.reconnect_us = schedule_reconnect_us(failures, clock_wall_us(e->options.clock), &rng);
+    if (c->enabled)
+        t->result.reconnect_us = schedule_reconnect_us(failures, clock_wall_us(e->options.clock), &rng);
 }
 
 bool
@@ -153,8 +156,8 @@ engine_test_connection(struct engine *e, struct arena *a, int64_t tenant, int64_
     t.before = before.status;
     bool ok = engine_test_account(e, &account, background, &why);
     account_close(&account);
-    if (!ok && why.code == E_SHUTTING_DOWN) {
-        *err = why;
+    if (!ok && (why.code == E_SHUTTING_DOWN || why.code == E_TEMPLATE_REFUSED)) { /* nothing was learnt of the connection */
+        err_set(err, why.code, "%s", why.message);
         return false;
     }
     if (!ok)

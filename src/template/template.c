@@ -319,6 +319,57 @@ template_load(struct str yaml, struct str name, struct err *err)
     return NULL;
 }
 
+/* The member that `apiKey` fills: of that name, else the first secret one. */
+static struct str
+guess_secret(const struct template *t, yyjson_val *schema)
+{
+    size_t index, max;
+    yyjson_val *key, *item, *properties = json_get_c(schema, "properties");
+    if (json_get_c(properties, "apiKey"))
+        return STR("apiKey");
+    char pointer[80];
+    JSON_EACH_MEMBER(properties, index, max, key, item) {
+        int len = snprintf(pointer, sizeof(pointer), "/%.*s", STR_ARG(json_str(key)));
+        if (len > 0 && (size_t)len < sizeof(pointer) && template_config_is_secret(t, (struct str){pointer, (size_t)len}))
+            return json_str(key);
+    }
+    return STR_NONE;
+}
+
+static bool
+fill_configurable(struct template *t, struct str name, struct str display_name, struct str schema, struct err *err)
+{
+    struct template_info *info = &t->info;
+    info->configure_only = true;
+    info->source_hash = hash_text(schema);
+    info->source = STR("");
+    info->version = STR("1");
+    info->name = str_copy(&t->arena, name);
+    info->display_name = str_copy(&t->arena, display_name);
+    info->config_schema = json_parse(&t->arena, schema, JSON_PLAIN, LIMIT_JSON_DEPTH_API, err);
+    if (!info->config_schema || !info->name.ptr || !info->display_name.ptr)
+        return info->config_schema ? err_no_memory(err) : false;
+    info->schema = schema_compile(info->config_schema, err);
+    info->primary_secret = guess_secret(t, info->config_schema);
+    return info->schema != NULL;
+}
+
+struct template *
+template_new_configurable(struct str name, struct str display_name, struct str schema, struct err *err)
+{
+    struct template *t = alloc_zeroed(1, sizeof(*t));
+    if (!t) {
+        err_no_memory(err);
+        return NULL;
+    }
+    arena_init(&t->arena, LIMIT_TEMPLATE_ARENA_BYTES);
+    t->references = 1;
+    if (fill_configurable(t, name, display_name, schema, err))
+        return t;
+    template_unref(t);
+    return NULL;
+}
+
 struct template *
 template_ref(struct template *t)
 {

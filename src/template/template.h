@@ -22,6 +22,11 @@ struct template_stream;
  * E_TEMPLATE_REFUSED when no stream at all can be read; E_TOO_LARGE. Holds one reference.
  */
 struct template *template_load(struct str yaml, struct str name, struct err *err);
+/*
+ * A template without a manifest, from the JSON Schema of its configuration alone: connections can be configured, not
+ * tested nor synced (info.configure_only). E_VALIDATION_FAILED: no JSON, or no valid schema; E_LIMIT; E_NO_MEMORY.
+ */
+struct template *template_new_configurable(struct str name, struct str display_name, struct str schema, struct err *err);
 struct template *template_ref(struct template *t);
 void template_unref(struct template *t); /* accepts NULL */
 
@@ -40,6 +45,7 @@ struct template_info {
     struct str primary_secret;          /* the member that a request's `apiKey` fills */
     yyjson_val *tidemark;               /* metadata.tidemark, or NULL */
     int64_t interval_us, full_interval_us; /* default schedule; 0: not given */
+    bool configure_only;                /* no streams: can be configured, neither tested nor synced */
 };
 const struct template_info *template_info(const struct template *t);
 

@@ -243,10 +243,10 @@ test_every_table_of_tenants_data_has_the_tenant_first_in_its_keys(void **state)
     assert_ok(schema_migrate(f->db, NOW, &f->err), f->err);
     const char *without = on_postgres()
         ? "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'"
-          " WHERE c.relkind = 'r' AND c.relname NOT IN ('meta', 'tenants', 'schema_migrations') AND NOT EXISTS"
+          " WHERE c.relkind = 'r' AND c.relname NOT IN ('meta', 'templates', 'tenants', 'schema_migrations') AND NOT EXISTS"
           " (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant' AND a.attnotnull)"
         : "SELECT count(*) FROM sqlite_master m WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT IN"
-          " ('meta', 'tenants', 'schema_migrations', 'sequences') AND NOT EXISTS"
+          " ('meta', 'templates', 'tenants', 'schema_migrations', 'sequences') AND NOT EXISTS"
           " (SELECT 1 FROM pragma_table_info(m.name) t WHERE t.name = 'tenant' AND t.\"notnull\" = 1)";
     assert_int_equal(sql_number(f, without), 0);
     if (!on_postgres())
@@ -254,7 +254,7 @@ test_every_table_of_tenants_data_has_the_tenant_first_in_its_keys(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid"
         " JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'"
         " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]"
-        " WHERE i.indisunique AND c.relname NOT IN ('meta', 'tenants', 'schema_migrations') AND a.attname <> 'tenant'"), 0);
+        " WHERE i.indisunique AND c.relname NOT IN ('meta', 'templates', 'tenants', 'schema_migrations') AND a.attname <> 'tenant'"), 0);
 }
 
 /* contract, section 3: exactly these columns, in this order. */
