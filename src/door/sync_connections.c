@@ -7,6 +7,7 @@
 
 #define LIMIT_OTHERWISE 10
 #define SECRET_BYTES_MAX (64 * 1024)
+#define WEBHOOK_SECRET_BYTES_MAX 1024
 
 struct page_of {
     struct request *request;
@@ -94,13 +95,14 @@ read_words(struct request *r, struct connection_change *change, struct err *err)
            request_body_str(r, "direction", LIMIT_NAME_BYTES, &change->direction, err) &&
            request_body_str(r, "match", LIMIT_NAME_BYTES, &change->match, err) &&
            request_body_str(r, "conflictPolicy", LIMIT_NAME_BYTES, &change->conflict_policy, err) &&
-           request_body_str(r, "webhookTrust", LIMIT_NAME_BYTES, &change->webhook_trust, err);
+           request_body_str(r, "webhookTrust", LIMIT_NAME_BYTES, &change->webhook_trust, err) &&
+           request_body_str(r, "webhookSecret", WEBHOOK_SECRET_BYTES_MAX, &change->webhook_secret, err);
 }
 
 static bool
 read_change(struct request *r, struct connection_change *change, struct err *err)
 {
-    *change = (struct connection_change){.enabled = -1};
+    *change = (struct connection_change){.enabled = -1, .created_by = r->who.subject};
     return read_words(r, change, err) && read_config(r, change, err) &&
            request_body_array(r, "streams", &change->streams, err) &&
            request_body_object(r, "schedule", &change->schedule, err) &&

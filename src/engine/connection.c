@@ -11,6 +11,7 @@
 
 struct creation {
     struct arena *arena;
+    const struct connection_change *change;
     struct connection connection;
     struct connection_result result;
     bool has_result;
@@ -65,6 +66,19 @@ account_of(const struct template *t, yyjson_val *config)
     return json_str(json_get(config, json_str(json_get_c(tidemark, "account"))));
 }
 
+/* What checks the vendor's webhooks. before: what is stored. */
+static bool
+seal_webhook_secret(struct engine *e, struct arena *a, const struct account *account, struct str plain, struct str before,
+                    struct str *text_out, struct err *err)
+{
+    struct config_place place = {account->connection.tenant, account->tenant.uuid, account->connection.uuid, STR("webhook_secret")};
+    *text_out = before;
+    if (str_is_none(plain))
+        return true;
+    *text_out = STR_NONE;
+    return plain.len == 0 || config_seal_text(e->options.keys, &place, a, plain, text_out, err);
+}
+
 static bool
 create_with(struct engine *e, struct arena *a, const struct template *t, struct creation *c, yyjson_val *config, bool test,
             struct err *err)
@@ -80,9 +94,18 @@ create_with(struct engine *e, struct arena *a, const struct template *t, struct 
         ok = judge_test(e, tested, &why, &c->result, err);
     }
     c->connection.account = account_of(t, account.config);
-    ok = ok && seal_config(e, a, &account, &c->connection.config, err);
+    ok = ok && seal_config(e, a, &account, &c->connection.config, err) &&
+         seal_webhook_secret(e, a, &account, c->change->webhook_secret, STR_NONE, &c->connection.webhook_secret, err);
     account_close(&account);
     return ok && store_write(e->options.store, create_row, c, err);
+}
+
+/* Off is disconnected, but for one that waits for its first test to be switched on. */
+static void
+status_at_birth(const struct connection_change *change, struct connection *c)
+{
+    if (!c->enabled && !change->unactivated)
+        c->status = CONNECTION_DISCONNECTED;
 }
 
 bool
@@ -94,7 +117,7 @@ engine_connection_create(struct engine *e, struct arena *a, int64_t tenant, cons
         return false;
     struct err why = {0};
     char uuid[UUID_TEXT_BYTES];
-    struct creation c = {.arena = a, .connection = {.tenant = tenant, .enabled = true, .status = CONNECTION_PENDING}};
+    struct creation c = {.arena = a, .change = change, .connection = {.created_by = change->created_by, .tenant = tenant, .enabled = true, .status = CONNECTION_PENDING}};
     c.connection.template_name = str_copy(a, template_info(t)->name);
     c.connection.name = str_copy(a, template_info(t)->display_name);
     c.connection.uuid = str_copy(a, str_from_c(uuid_v7_now(uuid)));
@@ -104,7 +127,8 @@ engine_connection_create(struct engine *e, struct arena *a, int64_t tenant, cons
         given = json_parse(a, STR("{}"), JSON_PLAIN, 2, err);
     ok = ok && change_check(e, a, t, change, err) &&
          template_config_accept(t, a, given, change->pointer_prefix, &config, err) &&
-         change_apply(e, a, t, change, &c.connection, err) && create_with(e, a, t, &c, config, test, err);
+         change_apply(e, a, t, change, &c.connection, err) && (status_at_birth(change, &c.connection), true) &&
+         create_with(e, a, t, &c, config, test, err);
     template_unref(t);
     if (ok)
         *connection_out = c.connection;
@@ -121,6 +145,7 @@ struct update {
     struct connection connection;
     struct str config_before, config_after; /* sealed; after STR_NONE: not changed */
     struct str account;
+    struct str webhook_secret;              /* sealed, as it shall be */
     struct connection_result result;
     bool has_result;
 };
@@ -140,6 +165,8 @@ update_row(struct db *db, void *ctx, struct err *err)
         row.config = u->config_after;
         row.account = u->account;
     }
+    if (!str_is_none(u->change->webhook_secret))
+        row.webhook_secret = u->webhook_secret;
     if (!change_apply(u->engine, u->arena, u->template, u->change, &row, err) ||
         !store_connection_update(db, &row, now_us, err))
         return false;
@@ -220,6 +247,7 @@ engine_connection_change(struct engine *e, struct arena *a, int64_t tenant, stru
     struct update u = {.engine = e, .arena = a, .template = old.template, .change = change, .connection = old.connection,
                        .config_before = old.connection.config};
     bool ok = change_check(e, a, old.template, change, err) && change_stored_config(e, &u, &old, test, err) &&
+              seal_webhook_secret(e, a, &old, change->webhook_secret, STR_NONE, &u.webhook_secret, err) &&
               store_write(e->options.store, update_row, &u, err);
     account_close(&old);
     if (ok)

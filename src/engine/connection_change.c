@@ -143,6 +143,8 @@ change_apply(struct engine *e, struct arena *a, const struct template *t, const 
     set_text(&c->match, change->match);
     set_text(&c->conflict_policy, change->conflict_policy);
     set_text(&c->webhook_trust, change->webhook_trust);
+    if (!str_is_none(change->description))
+        c->description = change->description.len > 0 ? change->description : STR_NONE;
     if (change->enabled >= 0)
         c->enabled = change->enabled != 0;
     if (!to_column(a, change->streams, &c->streams, err) || !to_column(a, change->rules, &c->rules, err) ||

@@ -57,6 +57,10 @@ struct connection_change {
     int enabled;                    /* -1: not given */
     yyjson_val *streams, *schedule, *rules, *mapping;
     struct str direction, match, conflict_policy, webhook_trust;
+    struct str description;         /* empty removes it */
+    struct str webhook_secret;      /* write-only; empty removes it */
+    struct str created_by;          /* creation only */
+    bool unactivated;               /* creation only: off, and pending until its first successful test (door 002) */
 };
 
 /*

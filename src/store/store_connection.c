@@ -77,6 +77,7 @@ connection_read(struct row_reader *r, void *item)
     c->created_us = read_i64(r);
     c->updated_us = read_i64(r);
     c->created_by = read_text(r);
+    c->description = read_text(r);
 }
 
 bool
@@ -86,7 +87,7 @@ store_connection_create(struct db *db, struct arena *a, struct connection *c, in
         c->uuid = store_new_uuid(a);
     if (str_is_none(c->uuid))
         return STORE_ARENA_FULL(err);
-    if (!c->enabled)
+    if (!c->enabled && c->status != CONNECTION_PENDING)
         c->status = CONNECTION_DISCONNECTED;
     c->created_us = c->updated_us = now_us;
     enum row row = db_query_i64(db, SQL_CONNECTION_INSERT,
@@ -95,7 +96,7 @@ store_connection_create(struct db *db, struct arena *a, struct connection *c, in
                 DB_T(c->account), DB_T(c->streams), DB_T(c->direction), DB_T(c->schedule), DB_T(c->match),
                 DB_T(c->conflict_policy), DB_T(c->rules), DB_T(c->webhook_trust), DB_T(c->webhook_secret), DB_T(c->mapping),
                 DB_I0(c->next_run_us), DB_I0(c->next_full_us), DB_I0(c->last_tested_us), DB_I0(c->reconnect_us),
-                DB_BOOL(c->sandbox), DB_T(c->created_by), DB_I(now_us)),
+                DB_BOOL(c->sandbox), DB_T(c->created_by), DB_I(now_us), DB_T(c->description)),
         &c->id, err);
     return store_row_must(row, E_CONFLICT, err);
 }
@@ -124,6 +125,31 @@ store_connection_get(struct db *db, struct arena *a, int64_t tenant, struct str 
                      sizeof(*connection_out), connection_read, err);
 }
 
+static void
+owner_read(struct row_reader *r, void *item)
+{
+    struct connection *c = item;
+    c->tenant = read_i64(r);
+    c->id = read_i64(r);
+}
+
+enum row
+store_connection_find_any(struct db *db, struct arena *a, struct str id, struct connection *connection_out, struct err *err)
+{
+    struct connection owner;
+    int64_t number = 0;
+    struct str uuid = STR_NONE;
+    if (!str_to_i64(id, 1, INT32_MAX, &number)) {
+        if (!uuid_is_valid(id))
+            return ROW_NONE;
+        uuid = str_lower(a, id);
+        if (str_is_none(uuid))
+            return STORE_ARENA_FULL(err), ROW_FAILED;
+    }
+    enum row row = store_row(db, SQL_CONNECTION_OWNER, DB_ARGS(DB_I(number), DB_T(uuid)), a, &owner, sizeof(owner), owner_read, err);
+    return row == ROW_FOUND ? store_connection_get_by_id(db, a, owner.tenant, owner.id, connection_out, err) : row;
+}
+
 bool
 store_connection_list(struct db *db, struct arena *a, int64_t tenant, const struct connection_filter *f,
                       struct connection **rows_out, size_t *count_out, int64_t *total_out, struct err *err)
@@ -148,8 +174,15 @@ store_connection_update(struct db *db, const struct connection *c, int64_t now_u
         DB_ARGS(DB_I(c->tenant), DB_I(c->id), DB_T(c->name), DB_BOOL(c->enabled), DB_T(c->config), DB_T(c->account),
                 DB_T(c->streams), DB_T(c->direction), DB_T(c->schedule), DB_T(c->match), DB_T(c->conflict_policy),
                 DB_T(c->rules), DB_T(c->webhook_trust), DB_T(c->webhook_secret), DB_T(c->mapping), DB_I0(c->next_run_us),
-                DB_I0(c->next_full_us), DB_BOOL(c->sandbox), DB_I(now_us)),
+                DB_I0(c->next_full_us), DB_BOOL(c->sandbox), DB_I(now_us), DB_T(c->description)),
         E_CONNECTION_NOT_FOUND, err);
+}
+
+bool
+store_connection_disconnect(struct db *db, int64_t tenant, int64_t connection, int64_t now_us, struct err *err)
+{
+    return db_exec_one(db, SQL_CONNECTION_DISCONNECT, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(now_us)),
+                       E_CONNECTION_NOT_FOUND, err);
 }
 
 bool

@@ -18,7 +18,7 @@ enum connection_status {
     CONNECTION_PENDING,      /* never tested */
     CONNECTION_ACTIVE,
     CONNECTION_ERROR,
-    CONNECTION_DISCONNECTED, /* switched off by a person: enabled is false */
+    CONNECTION_DISCONNECTED, /* switched off by a person: enabled is false (pending or error and off: never activated, door 002) */
 };
 const char *connection_status_name(enum connection_status status); /* "pending", ... */
 MUST_USE bool connection_status_from_name(struct str name, enum connection_status *status_out);
@@ -57,6 +57,7 @@ struct connection {
     int64_t records;         /* records mapped and not deleted, over its streams (counters, not a scan) */
     int64_t created_us, updated_us;
     struct str created_by;   /* user subject, or STR_NONE */
+    struct str description;  /* or STR_NONE */
 };
 
 /* Inserts; fills id, uuid (in a, unless given) and times. E_CONFLICT when a given uuid exists. */
@@ -67,6 +68,9 @@ enum row store_connection_get(struct db *db, struct arena *a, int64_t tenant, st
                               struct err *err);
 enum row store_connection_get_by_id(struct db *db, struct arena *a, int64_t tenant, int64_t connection,
                                     struct connection *connection_out, struct err *err);
+/* Whosever it is: for the operator. */
+enum row store_connection_find_any(struct db *db, struct arena *a, struct str id, struct connection *connection_out,
+                                   struct err *err);
 
 struct connection_filter {
     struct str template_name; /* STR_NONE: any */
@@ -82,9 +86,11 @@ MUST_USE bool store_connection_list(struct db *db, struct arena *a, int64_t tena
 /*
  * Writes what a person may change: name, enabled, config, account, streams, direction, schedule, match,
  * conflict_policy, rules, webhook_trust, webhook_secret, mapping, next_run_us, next_full_us, sandbox, and
- * status as far as `enabled` decides it (off: disconnected; on again: pending). E_CONNECTION_NOT_FOUND.
+ * description, status as far as `enabled` decides it (switched off: disconnected; on again: pending). E_CONNECTION_NOT_FOUND.
  */
 MUST_USE bool store_connection_update(struct db *db, const struct connection *connection, int64_t now_us, struct err *err);
+/* Switched off by a person, whatever its status was; an unactivated one too. E_CONNECTION_NOT_FOUND. */
+MUST_USE bool store_connection_disconnect(struct db *db, int64_t tenant, int64_t connection, int64_t now_us, struct err *err);
 /*
  * The result of a test or of a finished run: status, error, failures, reconnect_us, alerted,
  * last_tested_us where tested. A disconnected connection stays disconnected.

@@ -2,9 +2,9 @@
 -- @name connection_insert
 INSERT INTO connections (tenant, uuid, template_name, template_version, name, enabled, status, error_code, error_message, config,
     account, streams, direction, schedule, match, conflict_policy, rules, webhook_trust, webhook_secret, mapping, next_run_at,
-    next_full_at, last_tested_at, reconnect_at, sandbox, created_by, created_at, updated_at)
+    next_full_at, last_tested_at, reconnect_at, sandbox, created_by, description, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-    $26, $27, $27)
+    $26, $28, $27, $27)
 ON CONFLICT DO NOTHING RETURNING id
 
 -- One connection by its UUID.
@@ -14,7 +14,7 @@ SELECT n.id, n.tenant, n.uuid, n.template_name, n.template_version, n.name, n.en
     n.webhook_secret, n.mapping, n.next_run_at, n.next_full_at, n.last_sync_at, n.last_sync_status, n.last_tested_at,
     n.failures, n.reconnect_at, n.alerted, n.sandbox,
     (SELECT CAST(COALESCE(sum(s.records), 0) AS BIGINT) FROM streams s WHERE s.tenant = n.tenant AND s.connection = n.id),
-    n.created_at, n.updated_at, n.created_by
+    n.created_at, n.updated_at, n.created_by, n.description
 FROM connections n WHERE n.tenant = $1 AND n.uuid = $2 AND n.deleting = 0
 
 -- One connection by its integer.
@@ -24,7 +24,7 @@ SELECT n.id, n.tenant, n.uuid, n.template_name, n.template_version, n.name, n.en
     n.webhook_secret, n.mapping, n.next_run_at, n.next_full_at, n.last_sync_at, n.last_sync_status, n.last_tested_at,
     n.failures, n.reconnect_at, n.alerted, n.sandbox,
     (SELECT CAST(COALESCE(sum(s.records), 0) AS BIGINT) FROM streams s WHERE s.tenant = n.tenant AND s.connection = n.id),
-    n.created_at, n.updated_at, n.created_by
+    n.created_at, n.updated_at, n.created_by, n.description
 FROM connections n WHERE n.tenant = $1 AND n.id = $2 AND n.deleting = 0
 
 -- A list of connections, newest first; tenant 0 is all.
@@ -34,7 +34,7 @@ SELECT n.id, n.tenant, n.uuid, n.template_name, n.template_version, n.name, n.en
     n.webhook_secret, n.mapping, n.next_run_at, n.next_full_at, n.last_sync_at, n.last_sync_status, n.last_tested_at,
     n.failures, n.reconnect_at, n.alerted, n.sandbox,
     (SELECT CAST(COALESCE(sum(s.records), 0) AS BIGINT) FROM streams s WHERE s.tenant = n.tenant AND s.connection = n.id),
-    n.created_at, n.updated_at, n.created_by
+    n.created_at, n.updated_at, n.created_by, n.description
 FROM connections n WHERE (n.tenant = $1 OR $1 = 0) AND n.deleting = 0
     AND (CAST($2 AS TEXT) IS NULL OR n.template_name = $2) AND (CAST($3 AS BIGINT) = -1 OR n.enabled = $3)
     AND (CAST($4 AS TEXT) IS NULL OR n.status = $4)
@@ -54,17 +54,27 @@ SELECT n.id, n.tenant, n.uuid, n.template_name, n.template_version, n.name, n.en
     n.webhook_secret, n.mapping, n.next_run_at, n.next_full_at, n.last_sync_at, n.last_sync_status, n.last_tested_at,
     n.failures, n.reconnect_at, n.alerted, n.sandbox,
     (SELECT CAST(COALESCE(sum(s.records), 0) AS BIGINT) FROM streams s WHERE s.tenant = n.tenant AND s.connection = n.id),
-    n.created_at, n.updated_at, n.created_by
+    n.created_at, n.updated_at, n.created_by, n.description
 FROM connections n WHERE n.deleting > 0 ORDER BY n.id
 
 -- What a person may change. Switched off it is disconnected; on again it must be tested.
 -- @name connection_update
 UPDATE connections SET name = $3, enabled = CAST($4 AS BIGINT), config = $5, account = $6, streams = $7, direction = $8, schedule = $9,
     match = $10, conflict_policy = $11, rules = $12, webhook_trust = $13, webhook_secret = $14, mapping = $15,
-    next_run_at = $16, next_full_at = $17, sandbox = $18, updated_at = $19,
-    status = CASE WHEN CAST($4 AS BIGINT) = 0 THEN 'disconnected' WHEN status = 'disconnected' THEN 'pending' ELSE status END,
+    next_run_at = $16, next_full_at = $17, sandbox = $18, updated_at = $19, description = $20,
+    status = CASE WHEN CAST($4 AS BIGINT) = 0 AND enabled = 1 THEN 'disconnected' WHEN CAST($4 AS BIGINT) = 0 THEN status WHEN status = 'disconnected' THEN 'pending' ELSE status END,
     reconnect_at = CASE WHEN CAST($4 AS BIGINT) = 0 THEN NULL ELSE reconnect_at END
 WHERE tenant = $1 AND id = $2 AND deleting = 0
+
+-- Switched off by a person, whatever it was.
+-- @name connection_disconnect
+UPDATE connections SET enabled = 0, status = 'disconnected', reconnect_at = NULL, next_run_at = NULL, next_full_at = NULL,
+    updated_at = $3
+WHERE tenant = $1 AND id = $2 AND deleting = 0
+
+-- Whose a connection is: for the operator, who names it by its integer or UUID alone.
+-- @name connection_owner
+SELECT tenant, id FROM connections WHERE ($1 = 0 OR id = $1) AND (CAST($2 AS TEXT) IS NULL OR uuid = $2) AND deleting = 0
 
 -- The result of a test or a run. A disconnected one stays so.
 -- @name connection_result
