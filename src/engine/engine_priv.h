@@ -80,6 +80,10 @@ MUST_USE bool engine_schedule_of(const struct engine *e, const struct template *
  * E_VENDOR_UNAVAILABLE; words are redacted.
  */
 MUST_USE bool engine_test_account(struct engine *e, struct account *account, bool background, struct err *err);
+/*
+ * As engine_operation, with an account that is open already (a run that pushes). */
+MUST_USE bool account_operation(struct account *account, struct arena *a, struct str section, struct str name, yyjson_val *input,
+                                yyjson_val **result_out, struct err *err);
 /* Tests a stored connection and moves its status. */
 MUST_USE bool engine_test_connection(struct engine *e, struct arena *a, int64_t tenant, int64_t connection, bool background,
                                      struct err *err);

@@ -104,6 +104,7 @@ call_new(struct http_client *client, const struct http_request *request, struct 
     arena_init(&call->arena, CALL_ARENA_BYTES);
     call->redirects_left = request->redirects_max;
     call->operator_address = request->operator_address;
+    call->once = request->once;
     call->body_max = request->body_max ? request->body_max : LIMIT_VENDOR_BODY_BYTES;
     call->total_us = (request->total_ms ? request->total_ms : LIMIT_TOTAL_MS) * US_PER_MS;
     call->on_done = request->on_done;
@@ -387,6 +388,7 @@ set_transfer(struct http_call *call)
     result |= curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     result |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error_text);
     result |= curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    result |= curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->once ? 1L : 0L);
     result |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->header_list);
     result |= curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     result |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -461,6 +463,7 @@ call_fail(struct http_call *call, enum err_code code, const char *words)
 {
     struct http_reply *reply = &call->reply;
     take_status(call);
+    reply->unsent = call->sent_us == 0;
     reply->code = call->failure.code != E_OK ? call->failure.code : code;
     const char *text = call->failure.code != E_OK ? call->failure.message : words;
     size_t len = strnlen(text, sizeof(reply->message) - 1);

@@ -49,6 +49,11 @@ struct http_request {
     /* The operator's own address (settings file, variable, sandbox): the policy lets it pass (D27). */
     bool operator_address;
     /*
+     * It may have an effect: it gets a connection of its own, because over a kept one that turns out to be dead it would be
+     * sent again by itself.
+     */
+    bool once;
+    /*
      * Called once when the reply is there (http_call_poll gives it), on the client's thread: must not block
      * nor free the call; who gives one frees the call only after it was called. NULL: nobody is told.
      */
@@ -65,6 +70,7 @@ struct http_reply {
     enum err_code code;           /* E_OK, or why there is no whole answer: E_NETWORK, E_TIMEOUT, E_PAGE_TOO_LARGE,
                                      E_BAD_PAGE (broken encoding or short body), E_ADDRESS_REFUSED, E_SHUTTING_DOWN,
                                      E_CANCELLED, E_NO_MEMORY, E_UNAVAILABLE (too many bodies in memory at once) */
+    bool unsent;                  /* code is not E_OK, and nothing of the request has left */
     char message[200];            /* for a person, when code is not E_OK; never a secret */
 };
 

@@ -34,7 +34,7 @@ struct http_call {
     struct str method, body;
     struct http_headers headers;
     unsigned redirects_left;
-    bool operator_address;
+    bool once, operator_address;
     size_t body_max;
     int64_t total_us;
     void (*on_done)(void *ctx);

@@ -142,6 +142,7 @@ expr_scope_init(struct expr_scope *scope, struct arena *a, int64_t now_us)
     scope->now_us = now_us;
     scope->steps_left = LIMIT_EXPRESSION_STEPS;
     scope->failure = EXPR_FAILED_NOT;
+    scope->keep_types = false;
     scope->count = 0;
 }
 
@@ -262,16 +263,18 @@ expr_eval(const struct expr *e, struct expr_scope *scope, struct value *value_ou
     struct value v;
     struct str text;
     if (e->plain) {
-        *value_out = e->plain_value;
+        *value_out = scope->keep_types ? value_str(e->plain_text) : e->plain_value;
         return true;
     }
     if (!check_names(&ev))
         return false;
+    if (e->single && scope->keep_types)
+        return eval_node(&ev, e->single, value_out);
     if (e->single)
         return eval_node(&ev, e->single, &v) && coerce(&ev, v, value_out);
     if (!print_statements(&ev, &text))
         return false;
-    *value_out = value_from_literal(ev.arena, text);
+    *value_out = scope->keep_types ? value_str(text) : value_from_literal(ev.arena, text);
     return true;
 }
 

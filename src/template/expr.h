@@ -45,6 +45,7 @@ struct expr_scope {
     int64_t now_us;          /* what now_utc() and today_utc() say */
     unsigned steps_left;     /* set to LIMIT_EXPRESSION_STEPS by expr_scope_init; shared by evaluations in it */
     enum expr_failure failure; /* of the last evaluation that failed in it */
+    bool keep_types;         /* no coercion: one {{ }} alone gives its value as it is, anything else its text */
     size_t count;
     struct {
         struct str name;

@@ -151,9 +151,8 @@ refused(struct reader *r, const struct http_reply *reply, yyjson_val *body, stru
     return PAGE_FAILED;
 }
 
-/* A token that the vendor does not know any more is got anew, once per request. */
-static bool
-may_refresh(struct reader *r, struct expr_scope *scope, const struct http_reply *reply, enum verdict verdict)
+bool
+page_may_refresh(struct reader *r, struct expr_scope *scope, const struct http_reply *reply, enum verdict verdict)
 {
     struct err ignored = {0};
     const struct auth *auth = auth_choose(&r->stream->requester.auth, scope, &ignored);
@@ -172,8 +171,8 @@ is_final_code(enum err_code code)
     return code == E_ADDRESS_REFUSED || code == E_SHUTTING_DOWN || code == E_CANCELLED || code == E_PAGE_TOO_LARGE;
 }
 
-static bool
-is_parked(const struct reader *r)
+bool
+page_is_parked(const struct reader *r)
 {
     const struct template *t = r->options.template;
     for (size_t i = 0; i < t->park_count; i++)
@@ -198,9 +197,9 @@ judge(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_val
         return retry_plan(r, scope, h, reply, false, reply->message, page, event, err) ? PAGE_WAIT : PAGE_FAILED;
     if (!error_handler_judge(h, scope, reply, body, &j, err))
         return PAGE_FAILED;
-    if (may_refresh(r, scope, reply, j.verdict))
+    if (page_may_refresh(r, scope, reply, j.verdict))
         return PAGE_AGAIN;
-    if (is_parked(r) && (j.verdict == VERDICT_FAIL || j.verdict == VERDICT_RETRY))
+    if (page_is_parked(r) && (j.verdict == VERDICT_FAIL || j.verdict == VERDICT_RETRY))
         j.verdict = VERDICT_RATE_LIMITED;
     struct str words = vendor_message(page, body);
     char reason[160] = "no reason given";

@@ -50,6 +50,7 @@ struct scene {
     yyjson_val *slice;         /* with extra_fields inside; or NULL */
     yyjson_val *extra_fields;  /* or NULL */
     struct value token;        /* the page token, or undefined */
+    yyjson_val *input;         /* of a declared operation: its values keep their types; else NULL */
 };
 
 /* A request while it is put together. Names may be set once; JSON bodies merge. */
@@ -359,6 +360,8 @@ struct template {
     struct text test_accept;         /* must hold for its answer */
     int64_t park[8];                 /* metadata.tidemark.limits.park: statuses that park the run */
     size_t park_count;
+    struct template_operation *operations;
+    size_t operation_count;
     struct template_fault {          /* expressions that will fail when they are evaluated */
         struct template_fault *next;
         unsigned line;

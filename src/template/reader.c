@@ -16,12 +16,13 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "template/operation_priv.h"
 
 void
 reader_scene(const struct reader *r, struct arena *a, struct value token, struct scene *scene_out)
 {
     *scene_out = (struct scene){.arena = a, .config = r->root->config, .now_us = r->options.now_us, .slice = r->slice,
-                                .extra_fields = r->extra, .token = token};
+                                .extra_fields = r->extra, .token = token, .input = r->input};
 }
 
 enum reader_step
@@ -276,7 +277,8 @@ send_next(struct reader *r, struct arena *page, struct reader_event *event, stru
     enum reader_step step = log_in_if_needed(r, &scope, event, &auth_token, err);
     if (step != READER_PAGE)
         return step;
-    if (!build_request(r, page, &scope, token, auth_token, &event->request, err))
+    if (!build_request(r, page, &scope, token, auth_token, &event->request, err) ||
+        (r->operation && !operation_request(r, &scope, &event->request, err)))
         return reader_fail(r);
     return ask(r, event, READER_FOR_PAGE, PHASE_ASKED);
 }
@@ -361,10 +363,16 @@ take_login(struct reader *r, struct arena *page, struct reader_event *event, str
 /* READER_PAGE from here that is no page means: go on. */
 #define GO_ON ((enum reader_step)99)
 
+static enum page_step
+take_body(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
+{
+    return r->operation ? operation_take(r, page, event, err) : page_take(r, page, event, err);
+}
+
 static enum reader_step
 take_page(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
 {
-    switch (page_take(r, page, event, err)) {
+    switch (take_body(r, page, event, err)) {
     case PAGE_READY: return READER_PAGE;
     case PAGE_WAIT: r->phase = PHASE_SEND; return READER_WAIT;
     case PAGE_AGAIN: r->phase = PHASE_SEND; return GO_ON;

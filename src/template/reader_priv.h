@@ -86,6 +86,8 @@ struct reader {
     struct reader **check;        /* connection test: one reader per stream, owned */
     size_t check_count, check_index;
     bool single, test;            /* reads one record; is the test request */
+    const struct template_operation *operation; /* makes one declared call, or NULL */
+    yyjson_val *input;            /* of that call; in keep */
 
     struct cursor cursor;
     bool has_cursor;
@@ -136,6 +138,9 @@ enum page_step page_take(struct reader *r, struct arena *page, struct reader_eve
 /* The wait before try again after a failure of this kind, or false when tries are used up. */
 bool retry_plan(struct reader *r, struct expr_scope *scope, const struct error_handler *h, const struct http_reply *reply,
                 bool rate_limited, const char *reason, struct arena *page, struct reader_event *event, struct err *err);
+/* A token that the vendor does not know any more is got anew, once per request. */
+bool page_may_refresh(struct reader *r, struct expr_scope *scope, const struct http_reply *reply, enum verdict verdict);
+bool page_is_parked(const struct reader *r); /* the template has this status wait */
 bool seen_add(struct seen *seen, uint64_t hash); /* false: it was there */
 void seen_release(struct seen *seen);
 

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "template/operation_priv.h"
 #include "template/stream_priv.h"
 
 static uint64_t
@@ -287,7 +288,7 @@ load(struct compiler *c, struct template *t, struct str yaml, struct str name)
     root = root ? manifest_propagate(c->arena, root, c->err) : NULL;
     t->root = root;
     return root && manifest_validate(root, c->err) && fill_info(c, t, name) && compile_spec(c, t) &&
-           compile_streams(c, t) && compile_entities(c, t) && compile_reads(c, t);
+           compile_streams(c, t) && compile_entities(c, t) && compile_reads(c, t) && operations_compile(c, t);
 }
 
 struct template *
@@ -383,6 +384,7 @@ template_unref(struct template *t)
     if (!t || __atomic_sub_fetch(&t->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     schema_free(t->info.schema);
+    operations_release(t);
     arena_release(&t->arena);
     free(t);
 }

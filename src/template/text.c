@@ -214,6 +214,10 @@ scene_scope(const struct scene *s, struct expr_scope *scope_out)
             token = value_none();
     }
     expr_scope_set(scope_out, STR("next_page_token"), token);
+    if (s->input) {
+        expr_scope_set(scope_out, STR("input"), value_from_json(s->input));
+        scope_out->keep_types = true;
+    }
     size_t index, max;
     yyjson_val *key, *item;
     JSON_EACH_MEMBER(s->extra_fields, index, max, key, item) {
@@ -281,6 +285,8 @@ value_of_text(const struct text *t, struct expr_scope *scope, bool keep_text, st
     if (!keep_text || t->constant.ptr)
         return text_value(t, scope, value_out, err) || drop_undefined(scope, value_out);
     use_parameters(t, scope);
+    if (scope->keep_types)
+        return expr_eval(t->expr, scope, value_out, err) || drop_undefined(scope, value_out);
     if (!expr_eval_text(t->expr, scope, &text, err))
         return drop_undefined(scope, value_out);
     struct value literal = value_from_literal(scope->arena, text);
