@@ -1,6 +1,7 @@
 #include "store/db.h"
 
 #include "base/check.h"
+#include "store/match_tail.h"
 
 struct db_value
 db_text_value(struct str text)
@@ -24,11 +25,23 @@ db_optional_value(int64_t number)
     return number ? DB_I(number) : DB_NULL;
 }
 
+/* The tail in memory is a copy of a table: where the table's change is undone, it is read anew when next asked for. */
+static void
+forget_match_tail(struct db *db, bool when)
+{
+    if (!when)
+        return;
+    match_tail_free(db->match_tail);
+    db->match_tail = NULL;
+}
+
 void
 db_close(struct db *db)
 {
-    if (db)
-        db->driver->close(db);
+    if (!db)
+        return;
+    forget_match_tail(db, true);
+    db->driver->close(db);
 }
 
 bool
@@ -45,6 +58,9 @@ db_begin(struct db *db, bool write, struct err *err)
     db->first_new_record = INT64_MAX;
     if (!db->driver->begin(db, write, err))
         return false;
+    forget_match_tail(db, !write); /* a reader's snapshot is another one each time */
+    if (db->match_tail)
+        db->match_tail->changed = db->match_tail->changed_in_savepoint = false;
     db->in_transaction = true;
     return true;
 }
@@ -68,6 +84,7 @@ db_commit(struct db *db, struct err *err)
     bool ok = db->driver->commit(db, err);
     if (!ok && err->code != E_STORE_UNCERTAIN)
         db->driver->rollback(db);
+    forget_match_tail(db, !ok);
     db->in_transaction = false;
     return ok;
 }
@@ -77,6 +94,7 @@ db_rollback(struct db *db)
 {
     if (db->in_transaction)
         db->driver->rollback(db);
+    forget_match_tail(db, db->in_transaction && db->match_tail && db->match_tail->changed);
     db->in_transaction = false;
 }
 
@@ -85,6 +103,8 @@ db_savepoint(struct db *db, struct err *err)
 {
     CHECK(db->in_transaction);
     db->first_new_record = INT64_MAX;
+    if (db->match_tail)
+        db->match_tail->changed_in_savepoint = false;
     return db->driver->savepoint(db, err);
 }
 
@@ -97,6 +117,7 @@ db_savepoint_keep(struct db *db, struct err *err)
 bool
 db_savepoint_undo(struct db *db, struct err *err)
 {
+    forget_match_tail(db, db->match_tail && db->match_tail->changed_in_savepoint);
     return db->driver->savepoint_undo(db, err);
 }
 

@@ -83,6 +83,7 @@ struct db_statement {
 
 struct db;
 struct db_rows;
+struct match_tail;
 
 /*
  * What a driver does. Functions follow the public ones below of the same name. `begin` of a reader opens
@@ -137,6 +138,8 @@ struct db {
     bool try_again;              /* the last failure was a deadlock or the like: the whole closure may be repeated */
     unsigned number;             /* of this connection among those that write: shards counters */
     uint64_t match_secret;       /* of this database: keys the hash of match keys */
+    struct match_tail *match_tail; /* owned; SQLite's match keys that are not in their tree yet; NULL: not loaded */
+    size_t match_tail_keys;      /* how many it may hold; 0: LIMIT_MATCH_TAIL_KEYS (tests: fewer) */
     int64_t first_new_record;    /* smallest records.id inserted by this closure; INT64_MAX: none */
 };
 

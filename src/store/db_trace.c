@@ -173,6 +173,7 @@ db_trace_wrap(struct db *real, void *trace)
     t->driver.capabilities = real->driver->capabilities;
     t->driver.defer = real->driver->defer ? traced_defer : NULL;
     t->base = *real;
+    real->match_tail = NULL; /* it is the wrapper's now */
     t->base.driver = &t->driver;
     t->real = real;
     t->trace = trace;

@@ -3,13 +3,9 @@
  *
  * A row beside the one before costs a microsecond, a random key a whole page (design, section 5): ids are
  * taken by the page and grow, so records, maps and raw rows are appended. Match keys are random whatever
- * one does; they are kept as hashes, the narrowest row there is. The hash is keyed with a secret of the
- * database, so that nobody can make two e-mails collide, and 63 further bits are compared: a chance
- * collision links nothing instead of linking wrongly.
+ * one does: store_match.c.
  */
 #include "store/store_page_priv.h"
-
-#include <xxhash.h>
 
 #include "base/check.h"
 #include "store/store_priv.h"
@@ -49,58 +45,6 @@ loop_map_lookup(struct db *db, struct arena *a, int64_t tenant, int64_t stream, 
             return STORE_ARENA_FULL(err);
     }
     return true;
-}
-
-struct match_hash {
-    int64_t hash, rest;
-};
-
-static struct match_hash
-match_hash(const struct db *db, int64_t collection, struct str key)
-{
-    uint64_t seed = db->match_secret ^ ((uint64_t)collection * UINT64_C(0x9e3779b97f4a7c15));
-    XXH128_hash_t hash = XXH3_128bits_withSeed(key.ptr, key.len, seed);
-    return (struct match_hash){(int64_t)(hash.low64 >> 1), (int64_t)(hash.high64 >> 1)};
-}
-
-static bool
-loop_match_lookup(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, size_t count,
-                  int64_t *records_out, struct err *err)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct match_hash h = match_hash(db, collection, keys[i]);
-        records_out[i] = 0;
-        if (db_query_i64(db, SQL_MATCH_LOOKUP, DB_ARGS(DB_I(tenant), DB_I(h.hash), DB_I(h.rest)), &records_out[i], err) ==
-            ROW_FAILED)
-            return false;
-    }
-    return true;
-}
-
-static bool
-match_change(struct db *db, enum sql statement, int64_t tenant, int64_t collection, const struct str *keys,
-             const int64_t *records, size_t count, struct err *err)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct match_hash h = match_hash(db, collection, keys[i]);
-        if (!db_exec(db, statement, DB_ARGS(DB_I(tenant), DB_I(h.hash), DB_I(h.rest), DB_I(records[i])), NULL, err))
-            return false;
-    }
-    return true;
-}
-
-static bool
-loop_match_claim(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, const int64_t *records,
-                 size_t count, struct err *err)
-{
-    return match_change(db, SQL_MATCH_CLAIM, tenant, collection, keys, records, count, err);
-}
-
-static bool
-loop_match_release(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, const int64_t *records,
-                   size_t count, struct err *err)
-{
-    return match_change(db, SQL_MATCH_RELEASE, tenant, collection, keys, records, count, err);
 }
 
 static bool
@@ -244,9 +188,9 @@ loop_maps_write(struct db *db, int64_t tenant, int64_t stream, struct map_write 
 
 const struct page_batches page_batches_loop = {
     .map_lookup = loop_map_lookup,
-    .match_lookup = loop_match_lookup,
-    .match_claim = loop_match_claim,
-    .match_release = loop_match_release,
+    .match_lookup = tail_match_lookup,
+    .match_claim = tail_match_claim,
+    .match_release = tail_match_release,
     .records_insert = loop_records_insert,
     .records_update = loop_records_update,
     .records_load = loop_records_load,

@@ -1,7 +1,7 @@
 /*
  * The page's batches, once per way of writing them: store_page_loop.c steps through cached statements
  * (SQLite: a call is a function call), store_page_set.c binds whole arrays (PostgreSQL: a call is a round
- * trip). store_page.c chooses, and does what is the same for both.
+ * trip). store_page.c chooses, and does what is the same for both. SQLite's match keys are store_match.c.
  */
 #ifndef TIDEMARK_STORE_STORE_PAGE_PRIV_H
 #define TIDEMARK_STORE_STORE_PAGE_PRIV_H
@@ -32,5 +32,13 @@ struct page_batches {
                        int64_t observed_us, int64_t now_us, struct moved *moved, struct err *err);
 };
 extern const struct page_batches page_batches_loop, page_batches_set;
+
+/* store_match.c */
+bool tail_match_lookup(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, size_t count,
+                       int64_t *records_out, struct err *err);
+bool tail_match_claim(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, const int64_t *records,
+                      size_t count, struct err *err);
+bool tail_match_release(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, const int64_t *records,
+                        size_t count, struct err *err);
 
 #endif

@@ -200,13 +200,24 @@ CREATE TABLE raw (
     data BLOB NOT NULL
 ) STRICT;
 
--- The key is a keyed 63-bit hash of (collection, role, value); `rest` are 63 more bits of it. Two values that
+-- The key is a keyed 63-bit hash of (collection, role, value); `rest` are 32 more bits of it. Two values that
 -- share the first but not the second link nothing, as if ambiguous. record -1: ambiguous.
 CREATE TABLE match_keys (
     hash INTEGER PRIMARY KEY,
     tenant INTEGER NOT NULL,
     record INTEGER NOT NULL,
     rest INTEGER NOT NULL
+) STRICT;
+
+-- Changes of match_keys that are not in it yet: a row per page, its keys packed (store_match.c). Rows up to
+-- merged_id are wholly merged, rows up to sweep_id below sweep_bucket; the last row's word counts.
+CREATE TABLE match_tail (
+    id INTEGER PRIMARY KEY,
+    tenant INTEGER NOT NULL,
+    merged_id INTEGER NOT NULL,
+    sweep_id INTEGER NOT NULL,
+    sweep_bucket INTEGER NOT NULL,
+    keys BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE record_history (

@@ -15,47 +15,6 @@ SELECT u.n, m.* FROM unnest($3::text[]) WITH ORDINALITY AS u (e, n) CROSS JOIN L
             AND o.id <> m.id AND o.deleted_at IS NULL) ELSE false END, base IS NOT NULL, erased
     FROM entity_map m WHERE m.tenant = $1 AND m.stream = $2 AND m.external_id = u.e LIMIT 1) AS m
 
--- Who has a match key? A record that is gone has none.
--- @name match_lookup
--- @only sqlite
-SELECT CASE WHEN rest <> $3 THEN -1 ELSE record END FROM match_keys
-WHERE hash = $2 AND tenant = $1 AND (record = -1 OR EXISTS (SELECT 1 FROM records r WHERE r.id = record))
-
--- The same for many.
--- @name match_lookup_set
--- @only postgres
-SELECT u.n, m.record FROM unnest($3::text[]) WITH ORDINALITY AS u (k, n) CROSS JOIN LATERAL (
-    SELECT record FROM match_keys WHERE tenant = $1 AND collection = $2 AND key = u.k LIMIT 1) AS m
-
--- Claims a key; one that another record has meanwhile becomes ambiguous.
--- @name match_claim
--- @only sqlite
-INSERT INTO match_keys (hash, tenant, record, rest) VALUES ($2, $1, $4, $3)
-ON CONFLICT (hash) DO UPDATE SET rest = CASE WHEN EXISTS (SELECT 1 FROM records r WHERE r.id = match_keys.record)
-        THEN match_keys.rest ELSE excluded.rest END,
-    record = CASE WHEN match_keys.record = -1 OR EXISTS (SELECT 1 FROM records r WHERE r.id = match_keys.record)
-        THEN -1 ELSE excluded.record END
-WHERE match_keys.record <> excluded.record OR match_keys.rest <> excluded.rest
-
--- The same for many, in key order, so that two pages cannot wait for each other in a circle.
--- @name match_claim_set
--- @only postgres
-INSERT INTO match_keys (tenant, collection, key, record)
-SELECT $1, $2, u.k, CASE WHEN count(DISTINCT u.r) > 1 THEN -1 ELSE min(u.r) END
-FROM unnest($3::text[], $4::bigint[]) AS u (k, r) GROUP BY u.k ORDER BY u.k
-ON CONFLICT (tenant, collection, key) DO UPDATE SET record = -1 WHERE match_keys.record <> excluded.record
-
--- A record no longer has a key. An ambiguous one stays so.
--- @name match_release
--- @only sqlite
-DELETE FROM match_keys WHERE hash = $2 AND tenant = $1 AND rest = $3 AND record = $4
-
--- The same for many.
--- @name match_release_set
--- @only postgres
-DELETE FROM match_keys m USING unnest($3::text[], $4::bigint[]) AS u (k, r)
-WHERE m.tenant = $1 AND m.collection = $2 AND m.key = u.k AND m.record = u.r
-
 -- Does a connection already map a record of its own to that record?
 -- @name record_has_map_of
 SELECT count(*) FROM (SELECT 1 FROM entity_map m JOIN streams s ON s.tenant = m.tenant AND s.id = m.stream

@@ -1,0 +1,59 @@
+/*
+ * The tail of SQLite's match keys, in memory: keys that have changed and are not in their tree yet.
+ *
+ * A row of a random key costs its whole page, read, logged and copied, and a synced contact brings two such
+ * keys. So changes wait here, grouped by the top bits of their hash, and go into the tree one group after
+ * another: then a page of the tree takes many of them at once. store_match.c reads and writes the table that
+ * this is a copy of, and says why the copy is never ahead of it or behind. No SQL here. One thread.
+ */
+#ifndef TIDEMARK_STORE_MATCH_TAIL_H
+#define TIDEMARK_STORE_MATCH_TAIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MATCH_HASH_BITS 63
+#define MATCH_BUCKET_BITS 11
+#define MATCH_BUCKETS (1u << MATCH_BUCKET_BITS)
+
+#define MATCH_NONE 0             /* as `record`: nobody has the key */
+#define MATCH_AMBIGUOUS (-1)     /* several have it */
+
+struct match_entry {
+    uint64_t hash;
+    int64_t record;
+    uint32_t rest, tenant;
+};
+
+struct match_bucket {
+    struct match_entry *entries; /* owned; sorted by hash */
+    uint32_t count, size;
+};
+
+struct match_tail {
+    struct match_bucket buckets[MATCH_BUCKETS];
+    size_t count;                /* entries in all of them */
+    int64_t last_id;             /* newest row of the table */
+    int64_t merged_id;           /* rows up to this one are wholly in the tree */
+    int64_t sweep_id;            /* rows up to this one are in the tree as far as ... */
+    unsigned sweep_bucket;       /* ... this bucket, which is the next to go */
+    int64_t trimmed_id;          /* rows up to this one are gone from the table */
+    bool changed, changed_in_savepoint; /* since the transaction, since the savepoint began */
+};
+
+struct match_tail *match_tail_new(void);                 /* empty; NULL: no memory */
+void match_tail_free(struct match_tail *tail);           /* accepts NULL */
+static inline unsigned
+match_bucket_of(uint64_t hash)
+{
+    return (unsigned)(hash >> (MATCH_HASH_BITS - MATCH_BUCKET_BITS));
+}
+/* NULL: not here, the tree says. Valid until the next put or drop. */
+const struct match_entry *match_tail_find(const struct match_tail *tail, uint64_t hash);
+/* Adds, or replaces what stood under that hash. False: no memory. */
+bool match_tail_put(struct match_tail *tail, const struct match_entry *entry);
+/* Drops the entries of one bucket. */
+void match_tail_drop(struct match_tail *tail, unsigned bucket);
+
+#endif
