@@ -264,7 +264,7 @@ run_handler(struct request *r, struct err *err)
         return false;
     if (idempotency.replay)
         return true;
-    bool ok = r->match.route->handle(r, err);
+    bool ok = str_is_none(idempotency.effect) ? r->match.route->handle(r, err) : idempotency_again(r, &idempotency, err);
     if (!ok)
         reply_error(r, err);
     idempotency_end(r, r->door->keys, &idempotency, ok ? E_OK : err->code);

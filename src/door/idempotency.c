@@ -2,7 +2,11 @@
 
 #include "base/log.h"
 #include "crypt/digest.h"
+#include "base/rng.h"
 #include "door/dialect_priv.h"
+#include "door/routes_priv.h"
+
+#include <pthread.h>
 
 struct step {
     struct request *request;
@@ -32,6 +36,64 @@ forget(struct db *db, void *ctx, struct err *err)
     struct step *s = ctx;
     return store_idempotency_forget(db, s->key, err);
 }
+
+/* ---- whose key it is ---- */
+
+static pthread_once_t process_once = PTHREAD_ONCE_INIT;
+static char process_id[UUID_TEXT_BYTES];
+
+static void
+make_process_id(void)
+{
+    uuid_v7_now(process_id);
+}
+
+static struct str
+owner_text(struct request *r)
+{
+    pthread_once(&process_once, make_process_id);
+    return str_format(r->arena, "%.*s/%s", STR_ARG(store_node_id(request_parts(r)->store)), process_id);
+}
+
+/* ---- the effect ---- */
+
+/* A store_rider_fn. */
+static bool
+note_effect(struct db *db, void *ctx, struct str effect, struct err *err)
+{
+    const struct idempotency *i = ctx;
+    return store_idempotency_effect(db, &i->key, effect, err);
+}
+
+/* How an answer is made from what its request made. */
+static const struct {
+    route_fn *handle;
+    const char *kind;
+    bool (*again)(struct request *r, struct str uuid, struct err *err);
+} makers[] = {
+    {connections_create, "connection", connections_create_again},
+    {connection_sync, "run", connection_sync_again},
+    {jobs_queue, "job", jobs_queue_again},
+    {run_start, "run", run_start_again},
+};
+
+bool
+idempotency_again(struct request *r, const struct idempotency *i, struct err *err)
+{
+    struct str kind, uuid;
+    str_cut(i->effect, ':', &kind, &uuid);
+    for (size_t k = 0; k < ARRAY_LEN(makers); k++) {
+        if (makers[k].handle != r->match.route->handle || !str_eq_c(kind, makers[k].kind))
+            continue;
+        reply_add_header(r, "Idempotency-Replayed", STR("true"));
+        return makers[k].again(r, uuid, err);
+    }
+    return err_set(err, E_IDEMPOTENCY_DONE, "The first request with this Idempotency-Key was carried out (%.*s %.*s), but its "
+                   "answer was lost when the server stopped: look at what it made, and use a new key to do it again",
+                   STR_ARG(kind), STR_ARG(uuid));
+}
+
+/* ---- begin and end ---- */
 
 static struct seal_place
 place_of(const struct request *r, const struct idempotency_key *key)
@@ -69,7 +131,7 @@ replay(struct request *r, struct keyring *keys, const struct idempotency *i, con
 bool
 idempotency_begin(struct request *r, struct keyring *keys, struct idempotency *i, struct err *err)
 {
-    *i = (struct idempotency){0};
+    *i = (struct idempotency){.effect = STR_NONE};
     struct str text = http_header_get(&r->x->headers, "Idempotency-Key");
     int64_t tenant = r->tenant.id ? r->tenant.id : r->who.tenant.id;
     if (str_is_none(text) || !(r->match.route->flags & ROUTE_CREATES) || !tenant)
@@ -80,7 +142,7 @@ idempotency_begin(struct request *r, struct keyring *keys, struct idempotency *i
     char hash[SHA256_TEXT_BYTES];
     if (!sha256_hex(r->x->body, hash, err))
         return false;
-    i->key = (struct idempotency_key){tenant, route_text(r), text, str_copy(r->arena, str_from_c(hash))};
+    i->key = (struct idempotency_key){tenant, route_text(r), text, str_copy(r->arena, str_from_c(hash)), owner_text(r), 0};
     struct step s = {.key = &i->key, .arena = r->arena};
     if (!store_write(request_parts(r)->store, begin, &s, err))
         return false;
@@ -88,6 +150,10 @@ idempotency_begin(struct request *r, struct keyring *keys, struct idempotency *i
         return false;
     i->replay = s.answer.replay;
     i->used = !s.answer.replay;
+    i->effect = s.answer.effect;
+    i->key.taken_us = s.answer.taken_us;
+    if (i->used)
+        store_rider_set(note_effect, i);
     return true;
 }
 
@@ -117,9 +183,10 @@ idempotency_end(struct request *r, struct keyring *keys, const struct idempotenc
 {
     if (!i->used)
         return;
+    store_rider_set(NULL, NULL);
     struct err err = {0};
     struct step s = {.key = &i->key, .arena = r->arena, .answer = {.status = r->reply.status}};
-    bool keep = is_worth_keeping(r, code);
+    bool keep = is_worth_keeping(r, code) && code != E_IDEMPOTENCY_DONE;
     bool ok = !keep || sealed_body(r, keys, i, &s.answer.body, &err);
     ok = ok && store_write(request_parts(r)->store, keep ? finish : forget, &s, &err);
     if (!ok)

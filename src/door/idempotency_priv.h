@@ -1,9 +1,13 @@
 /*
  * Idempotency-Key (I-28): the same key and body within 24 hours gives the first answer again.
  *
- * The row is begun before the handler and finished with its answer. A failure that trying again
- * may mend (a busy connection, a vendor or a database that did not answer) gives the key free; every other
- * answer is kept.
+ * The row is begun before the handler; what the handler makes is noted in the transaction that makes it; the
+ * row is finished with the answer. A failure that trying again may mend (a busy connection, a vendor or a
+ * database that did not answer) gives the key free, unless something was made; every other answer is kept.
+ *
+ * A process that dies behind the effect leaves a row with the effect and no answer. The same key then gets the answer
+ * made anew from what stands in the database, where the table in idempotency.c knows how, and elsewhere
+ * E_IDEMPOTENCY_DONE, which names what was made. It is never made twice.
  */
 #ifndef TIDEMARK_DOOR_IDEMPOTENCY_PRIV_H
 #define TIDEMARK_DOOR_IDEMPOTENCY_PRIV_H
@@ -15,6 +19,7 @@
 struct idempotency {
     bool used;                /* a key was sent and the row is begun */
     bool replay;              /* r->reply holds the first answer */
+    struct str effect;        /* what the first request made, whose answer was lost; STR_NONE: go on */
     struct idempotency_key key;
 };
 
@@ -23,6 +28,8 @@ struct idempotency {
  * key that is empty or too long), E_IDEMPOTENCY_CONFLICT, E_IDEMPOTENCY_RUNNING.
  */
 MUST_USE bool idempotency_begin(struct request *r, struct keyring *keys, struct idempotency *i, struct err *err);
+/* Instead of the handler, when effect is set: fills r->reply. False with err: E_IDEMPOTENCY_DONE. */
+MUST_USE bool idempotency_again(struct request *r, const struct idempotency *i, struct err *err);
 /* After r->reply is filled, with E_OK or the error it tells: keeps it, or gives the key free when trying again may help. */
 void idempotency_end(struct request *r, struct keyring *keys, const struct idempotency *i, enum err_code code);
 

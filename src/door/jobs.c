@@ -228,6 +228,26 @@ jobs_list(struct request *r, struct err *err)
 
 /* ---- queueing ---- */
 
+static bool
+reply_queued(struct request *r, const struct job_view *v, struct err *err)
+{
+    struct json_writer *w = begin(r, 201);
+    json_add_bool(w, "success", true);
+    json_begin_object(w, "job");
+    add_head(w, v);
+    json_add_time(w, "queuedAt", v->job.created_us);
+    json_add_time(w, "estimatedStart", v->start_us);
+    json_end_object(w);
+    return reply_end(r, err);
+}
+
+bool
+jobs_queue_again(struct request *r, struct str uuid, struct err *err)
+{
+    struct job_view v;
+    return engine_job_find(request_parts(r)->engine, r->arena, r->tenant.id, uuid, &v, err) && reply_queued(r, &v, err);
+}
+
 bool
 jobs_queue(struct request *r, struct err *err)
 {
@@ -239,16 +259,7 @@ jobs_queue(struct request *r, struct err *err)
         !request_body_object(r, "data", &ask.data, err) || !request_body_object(r, "options", &ask.options, err) ||
         !request_body_object(r, "schedule", &ask.schedule, err))
         return false;
-    if (!engine_job_queue(request_parts(r)->engine, r->arena, r->tenant.id, &ask, &v, err))
-        return false;
-    struct json_writer *w = begin(r, 201);
-    json_add_bool(w, "success", true);
-    json_begin_object(w, "job");
-    add_head(w, &v);
-    json_add_time(w, "queuedAt", v.job.created_us);
-    json_add_time(w, "estimatedStart", v.start_us);
-    json_end_object(w);
-    return reply_end(r, err);
+    return engine_job_queue(request_parts(r)->engine, r->arena, r->tenant.id, &ask, &v, err) && reply_queued(r, &v, err);
 }
 
 /* ---- steering ---- */

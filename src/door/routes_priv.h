@@ -13,6 +13,7 @@ extern const struct route_table routes_system, routes_identity, routes_sync, rou
 /* sync_connections.c */
 bool connections_list(struct request *r, struct err *err);
 bool connections_create(struct request *r, struct err *err);
+bool connections_create_again(struct request *r, struct str uuid, struct err *err); /* ..._again: for idempotency.c */
 bool connections_get(struct request *r, struct err *err);
 bool connections_change(struct request *r, struct err *err);
 bool connections_delete(struct request *r, struct err *err);
@@ -23,6 +24,8 @@ bool state_reset(struct request *r, struct err *err);
 /* sync_run.c: starting */
 bool run_start(struct request *r, struct err *err);
 bool connection_sync(struct request *r, struct err *err);
+bool run_start_again(struct request *r, struct str uuid, struct err *err);
+bool connection_sync_again(struct request *r, struct str uuid, struct err *err);
 /* sync_runs.c: looking and steering */
 bool runs_list(struct request *r, struct err *err);
 bool runs_get(struct request *r, struct err *err);
@@ -58,6 +61,7 @@ bool jobs_status(struct request *r, struct err *err);
 bool jobs_info(struct request *r, struct err *err);
 bool jobs_list(struct request *r, struct err *err);
 bool jobs_queue(struct request *r, struct err *err);
+bool jobs_queue_again(struct request *r, struct str uuid, struct err *err);
 bool jobs_pause(struct request *r, struct err *err);
 bool jobs_resume(struct request *r, struct err *err);
 bool jobs_cancel(struct request *r, struct err *err);

@@ -139,6 +139,16 @@ connections_create(struct request *r, struct err *err)
 }
 
 bool
+connections_create_again(struct request *r, struct str uuid, struct err *err)
+{
+    struct connection connection;
+    if (!find_connection(r, uuid, &connection, err))
+        return false;
+    struct json_writer *w = reply_begin(r, 201);
+    return view_connection_whole(r, w, &connection, err) && reply_end(r, err);
+}
+
+bool
 connections_get(struct request *r, struct err *err)
 {
     struct connection connection;

@@ -27,6 +27,24 @@ read_run(struct request *r, struct run_request *ask, struct err *err)
     return true;
 }
 
+static bool
+reply_accepted(struct request *r, const struct run *run, struct err *err)
+{
+    struct json_writer *w = reply_object(r, 202);
+    json_add_str(w, "runId", run->uuid);
+    json_add_str(w, "connectionId", run->connection_uuid);
+    json_add_c(w, "status", "pending");
+    json_add_time(w, "createdAt", run->created_us);
+    return reply_object_end(r, err);
+}
+
+bool
+run_start_again(struct request *r, struct str uuid, struct err *err)
+{
+    struct run run;
+    return find_run(r, uuid, &run, err) && reply_accepted(r, &run, err);
+}
+
 bool
 run_start(struct request *r, struct err *err)
 {
@@ -36,14 +54,7 @@ run_start(struct request *r, struct err *err)
         return false;
     if (!ask.connection.len && !ask.provider.len)
         return request_fault(r, err, "/connectionId", "is required, or a provider that has one connection");
-    if (!engine_run_start(request_parts(r)->engine, r->arena, r->tenant.id, &ask, &run, err))
-        return false;
-    struct json_writer *w = reply_object(r, 202);
-    json_add_str(w, "runId", run.uuid);
-    json_add_str(w, "connectionId", run.connection_uuid);
-    json_add_c(w, "status", "pending");
-    json_add_time(w, "createdAt", run.created_us);
-    return reply_object_end(r, err);
+    return engine_run_start(request_parts(r)->engine, r->arena, r->tenant.id, &ask, &run, err) && reply_accepted(r, &run, err);
 }
 
 static bool
@@ -111,6 +122,24 @@ wait_wanted_ms(struct request *r)
     return r->body ? 0 : WAIT_MAX_MS;
 }
 
+/* Waits for it as the request wants. */
+static bool
+reply_sync(struct request *r, struct run *run, struct err *err)
+{
+    int64_t wait_ms = wait_wanted_ms(r);
+    if (wait_ms > 0 &&
+        !engine_run_wait(request_parts(r)->engine, r->arena, r->tenant.id, run->uuid, wait_ms, run, err))
+        return false;
+    return run_state_is_terminal(run->state) ? reply_counts(r, run, err) : reply_started(r, run, err);
+}
+
+bool
+connection_sync_again(struct request *r, struct str uuid, struct err *err)
+{
+    struct run run;
+    return find_run(r, uuid, &run, err) && reply_sync(r, &run, err);
+}
+
 bool
 connection_sync(struct request *r, struct err *err)
 {
@@ -120,13 +149,5 @@ connection_sync(struct request *r, struct err *err)
         return false;
     ask.connection = request_path_param(r, 0);
     ask.provider = STR_NONE;
-    struct engine *engine = request_parts(r)->engine;
-    if (!engine_run_start(engine, r->arena, r->tenant.id, &ask, &run, err))
-        return false;
-    int64_t wait_ms = wait_wanted_ms(r);
-    if (wait_ms > 0 && !engine_run_wait(engine, r->arena, r->tenant.id, run.uuid, wait_ms, &run, err))
-        return false;
-    if (run_state_is_terminal(run.state))
-        return reply_counts(r, &run, err);
-    return reply_started(r, &run, err);
+    return engine_run_start(request_parts(r)->engine, r->arena, r->tenant.id, &ask, &run, err) && reply_sync(r, &run, err);
 }

@@ -176,6 +176,27 @@ look_again(struct db *db, void *ctx, struct err *err)
     return job_look(db, k->arena, &k->job, is_idle(k->engine), store_now(db), &k->view, err);
 }
 
+static bool
+look_at_job(struct db *db, void *ctx, struct err *err)
+{
+    struct ask *k = ctx;
+    enum row row = store_job_find(db, k->arena, k->tenant, k->name, &k->job, err);
+    if (row != ROW_FOUND)
+        return row == ROW_NONE && err_set(err, E_JOB_NOT_FOUND, NULL);
+    return job_look(db, k->arena, &k->job, is_idle(k->engine), store_now(db), &k->view, err);
+}
+
+bool
+engine_job_find(struct engine *e, struct arena *a, int64_t tenant, struct str uuid, struct job_view *view_out,
+                struct err *err)
+{
+    struct ask k = {.engine = e, .arena = a, .tenant = tenant, .name = uuid};
+    if (!store_read(e->options.store, look_at_job, &k, err))
+        return false;
+    *view_out = k.view;
+    return true;
+}
+
 bool
 engine_job_ask(struct engine *e, struct arena *a, int64_t tenant, struct str name, enum job_ask ask, int64_t wait_ms,
                struct job_view *view_out, struct err *err)

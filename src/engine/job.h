@@ -43,6 +43,9 @@ MUST_USE bool engine_job_queue(struct engine *e, struct arena *a, int64_t tenant
  */
 MUST_USE bool engine_job_ask(struct engine *e, struct arena *a, int64_t tenant, struct str name, enum job_ask ask, int64_t wait_ms,
                              struct job_view *view_out, struct err *err);
+/* By uuid, finished or not. E_JOB_NOT_FOUND. */
+MUST_USE bool engine_job_find(struct engine *e, struct arena *a, int64_t tenant, struct str uuid, struct job_view *view_out,
+                              struct err *err);
 MUST_USE bool engine_job_list(struct engine *e, struct arena *a, int64_t tenant, const struct job_filter *filter,
                               struct job_view **rows_out, size_t *count_out, int64_t *total_out, struct err *err);
 /* Removes the tenant's finished jobs with their runs and logs; the counts are what was removed (I-25). */

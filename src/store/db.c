@@ -36,6 +36,13 @@ forget_match_tail(struct db *db, bool when)
 }
 
 void
+db_note_effect(struct db *db, const char *kind, struct str uuid)
+{
+    if (db->effect[0] == '\0')
+        (void)snprintf(db->effect, sizeof(db->effect), "%s:%.*s", kind, STR_ARG(uuid));
+}
+
+void
 db_close(struct db *db)
 {
     if (!db)

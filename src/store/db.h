@@ -130,6 +130,8 @@ struct db_postgres_options {
 };
 struct db *db_postgres_open(const struct db_postgres_options *options, struct err *err);
 
+#define DB_EFFECT_BYTES 64
+
 struct db {
     const struct db_driver *driver;
     const struct clock *clock;   /* of the store */
@@ -141,6 +143,7 @@ struct db {
     struct match_tail *match_tail; /* owned; SQLite's match keys that are not in their tree yet; NULL: not loaded */
     size_t match_tail_keys;      /* how many it may hold; 0: LIMIT_MATCH_TAIL_KEYS (tests: fewer) */
     int64_t first_new_record;    /* smallest records.id inserted by this closure; INT64_MAX: none */
+    char effect[DB_EFFECT_BYTES]; /* what this closure made, for its rider (store.h); "": nothing noted */
 };
 
 /* A result being read. On the caller's stack; always ended by db_finish (db_next does it at the last row). */
@@ -153,6 +156,12 @@ struct db_rows {
     int64_t count;               /* PostgreSQL: rows there are */
     int64_t changed;
 };
+
+/*
+ * Notes what this closure makes on somebody's request: kind and UUID. The first note of a closure counts. Whoever adds a
+ * function that a creating POST ends in calls it there, so that its Idempotency-Key finds the thing after a crash.
+ */
+void db_note_effect(struct db *db, const char *kind, struct str uuid);
 
 void db_close(struct db *db);                    /* accepts NULL */
 bool db_can(const struct db *db, enum db_capability capability);

@@ -254,9 +254,42 @@ store_close(struct store *st)
 
 /* ---- reading and writing ---- */
 
+static _Thread_local struct rider {
+    store_rider_fn *fn;
+    void *ctx;
+} rider;
+
+/* A closure with somebody riding along. */
+struct ride {
+    store_fn *fn;
+    void *ctx;
+    struct rider rider;
+};
+
+static bool
+ride(struct db *db, void *ctx, struct err *err)
+{
+    struct ride *r = ctx;
+    db->effect[0] = '\0';
+    if (!r->fn(db, r->ctx, err))
+        return false;
+    return db->effect[0] == '\0' || r->rider.fn(db, r->rider.ctx, str_from_c(db->effect), err);
+}
+
+void
+store_rider_set(store_rider_fn *fn, void *ctx)
+{
+    rider = (struct rider){fn, ctx};
+}
+
 bool
 store_write(struct store *st, store_fn *fn, void *ctx, struct err *err)
 {
+    struct ride with_rider = {fn, ctx, rider};
+    if (rider.fn) {
+        fn = ride;
+        ctx = &with_rider;
+    }
     return st->postgres ? lender_write(st->writers, fn, ctx, err) : writer_run(st->writer, fn, ctx, err);
 }
 

@@ -87,6 +87,7 @@ store_connection_create(struct db *db, struct arena *a, struct connection *c, in
         c->uuid = store_new_uuid(a);
     if (str_is_none(c->uuid))
         return STORE_ARENA_FULL(err);
+    db_note_effect(db, "connection", c->uuid);
     if (!c->enabled && c->status != CONNECTION_PENDING)
         c->status = CONNECTION_DISCONNECTED;
     c->created_us = c->updated_us = now_us;

@@ -115,6 +115,7 @@ store_job_create(struct db *db, struct arena *a, struct job *job, int64_t now_us
     job->uuid = store_new_uuid(a);
     if (str_is_none(job->uuid))
         return STORE_ARENA_FULL(err);
+    db_note_effect(db, "job", job->uuid);
     job->state = JOB_QUEUED;
     job->created_us = job->updated_us = now_us;
     enum row row = db_query_i64(db, SQL_JOB_INSERT, DB_ARGS(DB_I(job->tenant), DB_T(job->uuid), DB_T(job->name),

@@ -27,6 +27,7 @@ store_key_create(struct db *db, struct arena *a, struct api_key *key, struct str
     key->uuid = store_new_uuid(a);
     if (str_is_none(key->uuid))
         return STORE_ARENA_FULL(err);
+    db_note_effect(db, "key", key->uuid);
     key->created_us = now_us;
     enum row row = db_query_i64(db, SQL_KEY_INSERT, DB_ARGS(DB_I(key->tenant), DB_T(key->uuid), DB_T(hash), DB_T(key->name),
                                 DB_T(key->shown), DB_T(str_from_c(user_role_name(key->role))), DB_I(key->permissions),

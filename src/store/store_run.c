@@ -253,6 +253,7 @@ store_run_create(struct db *db, struct arena *a, const struct run_new *ask, int6
     struct str uuid = store_new_uuid(a);
     if (str_is_none(uuid))
         return STORE_ARENA_FULL(err);
+    db_note_effect(db, "run", uuid);
     if (!job && !make_job(db, a, ask, now_us, &job, err))
         return false;
     row = insert_run(db, ask, job, uuid, now_us, &id, err);

@@ -29,6 +29,7 @@ store_tenant_create(struct db *db, struct arena *a, struct tenant *tenant, int64
     tenant->uuid = store_new_uuid(a);
     if (str_is_none(tenant->uuid))
         return STORE_ARENA_FULL(err);
+    db_note_effect(db, "tenant", tenant->uuid);
     enum row row = db_query_i64(db, SQL_TENANT_INSERT, DB_ARGS(DB_T(tenant->uuid), DB_T(tenant->key), DB_T(tenant->name),
                                 DB_T(tenant->region), DB_I(now_us)), &tenant->id, err);
     if (row == ROW_NONE)
