@@ -8,6 +8,7 @@
 #include "store/store_connection.h"
 #include "store/store_job.h"
 #include "store/store_priv.h"
+#include "store/store_search.h"
 
 #define DELETE_MAPS 500
 #define DELETE_RUNS 10
@@ -65,7 +66,8 @@ purge_record(struct deletion *del, int64_t record, struct err *err)
         return false;
     if (db_can(del->db, DB_ARRAYS) && !run_pair(del, SQL_CONNECTION_DELETE_KEYS, record, err))
         return false;
-    return run_pair(del, SQL_CONNECTION_DELETE_HISTORY, record, err);
+    return store_search_remove(del->db, del->tenant, record, err) &&
+           run_pair(del, SQL_CONNECTION_DELETE_HISTORY, record, err);
 }
 
 static bool

@@ -82,8 +82,8 @@ store_event_read(struct db *db, struct arena *a, int64_t tenant, struct event_pl
                  struct event **rows_out, size_t *count_out, struct err *err)
 {
     struct list list = LIST_OF(a, struct event_row);
-    if (!store_rows(db, SQL_EVENT_READ, DB_ARGS(DB_I(tenant), DB_I(after.transaction), DB_I(after.seq), DB_I(limit)), &list,
-                    event_read, err))
+    if (!store_rows(db, tenant ? SQL_EVENT_READ : SQL_EVENT_READ_ALL, DB_ARGS(DB_I(tenant), DB_I(after.transaction), DB_I(after.seq),
+                    DB_I(limit)), &list, event_read, err))
         return false;
     struct event *events = ARENA_ARRAY(a, struct event, list.count + 1);
     if (!events)
@@ -107,9 +107,42 @@ bool
 store_event_newest(struct db *db, int64_t tenant, struct event_place *place_out, struct err *err)
 {
     struct event_place place = {0};
-    enum row row = store_row(db, SQL_EVENT_NEWEST, DB_ARGS(DB_I(tenant)), NULL, &place, sizeof(place), place_read, err);
+    enum row row = store_row(db, tenant ? SQL_EVENT_NEWEST : SQL_EVENT_NEWEST_ALL, DB_ARGS(DB_I(tenant)), NULL, &place, sizeof(place), place_read, err);
     if (row == ROW_FAILED)
         return false;
     *place_out = place;
     return true;
+}
+
+enum row
+store_event_get(struct db *db, struct arena *a, int64_t tenant, int64_t seq, struct event *event_out, struct err *err)
+{
+    struct event_row stored;
+    enum row row = store_row(db, SQL_EVENT_GET, DB_ARGS(DB_I(tenant), DB_I(seq)), a, &stored, sizeof(stored), event_read, err);
+    if (row == ROW_FOUND && !unpack_rows(a, &stored, event_out, 1, err))
+        return ROW_FAILED;
+    return row;
+}
+
+static void
+uuid_read(struct row_reader *r, void *item)
+{
+    *(struct str *)item = read_text(r);
+}
+
+/* The rows lie beside each other where a page wrote them. */
+bool
+store_event_uuids(struct db *db, struct arena *a, const struct event *event, struct str **uuids_out, size_t *count_out,
+                  struct err *err)
+{
+    struct list list = LIST_OF(a, struct str);
+    bool ok = true;
+    if (db_can(db, DB_ARRAYS) && event->record_count)
+        ok = store_rows(db, SQL_EVENT_RECORD_UUIDS, DB_ARGS(DB_I(event->tenant),
+                        DB_I_ARRAY(event->records, event->record_count)), &list, uuid_read, err);
+    for (size_t i = 0; ok && !db_can(db, DB_ARRAYS) && i < event->record_count; i++)
+        ok = store_rows(db, SQL_EVENT_RECORD_UUID, DB_ARGS(DB_I(event->tenant), DB_I(event->records[i])), &list, uuid_read, err);
+    *uuids_out = list.items;
+    *count_out = list.count;
+    return ok;
 }

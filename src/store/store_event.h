@@ -33,5 +33,10 @@ MUST_USE bool store_event_read(struct db *db, struct arena *a, int64_t tenant, s
                                struct event **rows_out, size_t *count_out, struct err *err);
 /* The newest place: where a reader begins who wants only what comes. */
 MUST_USE bool store_event_newest(struct db *db, int64_t tenant, struct event_place *place_out, struct err *err);
+/* One event by its seq. */
+enum row store_event_get(struct db *db, struct arena *a, int64_t tenant, int64_t seq, struct event *event_out, struct err *err);
+/* What its records are called outside, in their order; those that are gone are left out. */
+MUST_USE bool store_event_uuids(struct db *db, struct arena *a, const struct event *event, struct str **uuids_out,
+                                size_t *count_out, struct err *err);
 
 #endif

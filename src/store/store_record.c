@@ -1,10 +1,10 @@
 #include "store/store_record.h"
 
-#include "base/buf.h"
 #include "store/store.h"
 #include "store/store_priv.h"
+#include "store/store_search.h"
 
-#define LIKE_BYTES_MAX 4096
+#define SEARCH_ARENA_BYTES (256 * 1024)
 /*
  * A row's updated_at is taken inside its transaction, which may commit a little later. Whoever follows by
  * updated_at must not pass such a row: with several writers the last seconds are left for the next call.
@@ -56,30 +56,28 @@ store_record_by_external(struct db *db, struct arena *a, int64_t tenant, int64_t
                      sizeof(*record_out), record_read, err);
 }
 
-/* "%text%" in lower case with LIKE's own signs escaped; STR_NONE stays so. */
-static struct str
-like_pattern(struct arena *a, struct str text)
-{
-    if (str_is_none(text))
-        return STR_NONE;
-    struct buf b;
-    buf_init(&b, LIKE_BYTES_MAX);
-    buf_add_char(&b, '%');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '%' || text.ptr[i] == '_' || text.ptr[i] == '\\')
-            buf_add_char(&b, '\\');
-        buf_add_char(&b, text.ptr[i]);
-    }
-    buf_add_char(&b, '%');
-    struct str pattern = buf_ok(&b) ? str_lower(a, buf_str(&b)) : STR("%");
-    buf_release(&b);
-    return pattern;
-}
-
 static unsigned
 list_statement(enum record_order order)
 {
     return order == RECORD_NEWEST ? SQL_RECORD_NEWEST : order == RECORD_OLDEST ? SQL_RECORD_OLDEST : SQL_RECORD_UPDATED;
+}
+
+#define FILTER_VALUES(tenant, collection, f)                                                                         \
+    DB_I(tenant), DB_I(collection), DB_I((f)->updated_since_us), DB_BOOL((f)->include_deleted), DB_I((f)->stream),   \
+        DB_T((f)->status), DB_I((f)->parent)
+
+/* By words: an index finds the rows, newest first or by last change. One more than asked for, as below. */
+static bool
+query_found(struct db *db, int64_t tenant, int64_t collection, const struct record_filter *filter,
+            const struct search_terms *terms, int64_t horizon_us, struct list *list, struct err *err)
+{
+    struct db_value values[] = {
+        FILTER_VALUES(tenant, collection, filter), DB_T(terms->match), DB_T(terms->words[0]), DB_T(terms->words[1]),
+        DB_T(terms->words[2]), DB_I(filter->after.id), DB_I(filter->limit + 1), DB_I(filter->offset),
+        DB_I(filter->after.updated_us), DB_I(horizon_us)};
+    bool updated = filter->order == RECORD_UPDATED;
+    return store_rows(db, updated ? SQL_SEARCH_UPDATED : SQL_SEARCH_NEWEST, values,
+                      updated ? ARRAY_LEN(values) : ARRAY_LEN(values) - 2, list, record_read, err);
 }
 
 /* One more than asked for tells whether there is a next page. */
@@ -87,10 +85,14 @@ static bool
 query_list(struct db *db, int64_t tenant, int64_t collection, const struct record_filter *filter, struct list *list,
            struct err *err)
 {
+    struct search_terms terms;
     int64_t horizon_us = db_can(db, DB_ONE_WRITER) ? INT64_MAX : store_now(db) - FOLLOW_HORIZON_US;
+    if (!store_search_terms(db, list->a, filter->text, &terms, err))
+        return false;
+    if (terms.match.len)
+        return query_found(db, tenant, collection, filter, &terms, horizon_us, list, err);
     struct db_value values[] = {
-        DB_I(tenant), DB_I(collection), DB_I(filter->updated_since_us), DB_BOOL(filter->include_deleted), DB_I(filter->stream),
-        DB_T(filter->status), DB_I(filter->parent), DB_T(like_pattern(list->a, filter->text)), DB_I(filter->after.id),
+        FILTER_VALUES(tenant, collection, filter), DB_T(terms.like), DB_I(filter->after.id),
         DB_I(filter->limit + 1), DB_I(filter->offset), DB_I(filter->after.updated_us), DB_I(horizon_us)};
     size_t count = filter->order == RECORD_UPDATED ? ARRAY_LEN(values) : ARRAY_LEN(values) - 2;
     return store_rows(db, list_statement(filter->order), values, count, list, record_read, err);
@@ -128,10 +130,17 @@ store_record_count(struct db *db, int64_t tenant, int64_t collection, const stru
         return db_query_i64(db, SQL_RECORD_TOTAL, DB_ARGS(DB_I(tenant), DB_I(collection), DB_BOOL(filter->include_deleted)),
                             count_out, err) == ROW_FOUND;
     struct arena scratch;
-    arena_init(&scratch, 4 * LIKE_BYTES_MAX);
-    enum row row = db_query_i64(db, SQL_RECORD_COUNT, DB_ARGS(DB_I(tenant), DB_I(collection), DB_I(filter->updated_since_us),
-                                DB_BOOL(filter->include_deleted), DB_I(filter->stream), DB_T(filter->status),
-                                DB_I(filter->parent), DB_T(like_pattern(&scratch, filter->text)), DB_I(most)), count_out, err);
+    struct search_terms terms;
+    arena_init(&scratch, SEARCH_ARENA_BYTES);
+    enum row row = ROW_FAILED;
+    if (!store_search_terms(db, &scratch, filter->text, &terms, err))
+        row = ROW_FAILED;
+    else if (terms.match.len)
+        row = db_query_i64(db, SQL_SEARCH_COUNT, DB_ARGS(FILTER_VALUES(tenant, collection, filter), DB_T(terms.match),
+                           DB_T(terms.words[0]), DB_T(terms.words[1]), DB_T(terms.words[2]), DB_I(most)), count_out, err);
+    else
+        row = db_query_i64(db, SQL_RECORD_COUNT, DB_ARGS(FILTER_VALUES(tenant, collection, filter), DB_T(terms.like),
+                           DB_I(most)), count_out, err);
     arena_release(&scratch);
     return row == ROW_FOUND;
 }
@@ -190,6 +199,9 @@ change_read(struct row_reader *r, void *item)
     change->run = read_i64(r);
     change->fields = read_text(r);
     change->at_us = read_i64(r);
+    change->actor = read_text(r);
+    change->connection_uuid = read_text(r);
+    change->run_uuid = read_text(r);
 }
 
 bool

@@ -43,7 +43,7 @@ struct record_filter {
     int64_t stream;          /* only what this stream maps; 0: any */
     struct str status;       /* exact, or STR_NONE */
     int64_t parent;          /* 0: any */
-    struct str text;         /* part of the title, ASCII case ignored; STR_NONE: any */
+    struct str text;         /* words that must be found (store_search.h), folded by the caller; STR_NONE: any */
     struct record_place after;
     size_t offset, limit;
 };
@@ -73,6 +73,8 @@ struct record_change {       /* one entry of the history */
     int64_t connection, run; /* who did it; 0: a local edit */
     struct str fields;       /* JSON of the old values */
     int64_t at_us;
+    struct str actor;        /* of a local edit: "user:<sub>", "key:<uuid>"; or STR_NONE */
+    struct str connection_uuid, run_uuid; /* STR_NONE: none, or gone */
 };
 /* Newest first. */
 MUST_USE bool store_record_history(struct db *db, struct arena *a, int64_t tenant, int64_t record, size_t limit,

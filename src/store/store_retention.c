@@ -67,6 +67,8 @@ store_retention_sweep(struct db *db, const struct retention *keep, int64_t now_u
               sweep_runs(db, keep->run_us, now_us, &removed, err) &&
               sweep_by_age(db, SQL_RETENTION_JOBS, keep->run_us, now_us, &removed, err) &&
               sweep_by_age(db, SQL_RETENTION_EVENTS, keep->event_us, now_us, &removed, err) &&
+              sweep_by_age(db, SQL_DELIVERY_SWEEP, keep->event_us, now_us, &removed, err) &&
+              sweep_by_age(db, SQL_PUSH_OUTBOX_SWEEP, keep->event_us, now_us, &removed, err) &&
               sweep_by_age(db, SQL_RETENTION_HISTORY, keep->history_us, now_us, &removed, err) &&
               sweep_by_age(db, SQL_RETENTION_RAW, keep->raw_us, now_us, &removed, err) &&
               sweep_by_age(db, SQL_RETENTION_AUDIT, keep->audit_us, now_us, &removed, err) &&

@@ -26,6 +26,7 @@ WHERE m.tenant = $1 AND m.stream = $2 AND m.external_id = $3
 
 -- A list, newest first. UUIDs grow with time, so their index is the order; the place is an id, turned into its UUID.
 -- @name record_newest
+-- @sqlite
 SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
     r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
@@ -33,12 +34,25 @@ LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
     AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
-    AND (CAST($8 AS text) IS NULL OR lower(r.title) LIKE $8 ESCAPE '\')
+    AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.rowid = r.id AND s.text LIKE $8 ESCAPE '\'))
+    AND (CAST($9 AS BIGINT) = 0 OR r.uuid < (SELECT b.uuid FROM records b WHERE b.tenant = $1 AND b.id = $9))
+ORDER BY r.uuid DESC LIMIT $10 OFFSET $11
+-- @postgres
+SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
+    r.created_at, r.updated_at, r.deleted_at
+FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
+    AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.tenant = $1 AND s.record = r.id
+        AND s.text LIKE $8 ESCAPE '\'))
     AND (CAST($9 AS BIGINT) = 0 OR r.uuid < (SELECT b.uuid FROM records b WHERE b.tenant = $1 AND b.id = $9))
 ORDER BY r.uuid DESC LIMIT $10 OFFSET $11
 
 -- The same, oldest first.
 -- @name record_oldest
+-- @sqlite
 SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
     r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
@@ -46,12 +60,25 @@ LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
     AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
-    AND (CAST($8 AS text) IS NULL OR lower(r.title) LIKE $8 ESCAPE '\')
+    AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.rowid = r.id AND s.text LIKE $8 ESCAPE '\'))
+    AND (CAST($9 AS BIGINT) = 0 OR r.uuid > (SELECT b.uuid FROM records b WHERE b.tenant = $1 AND b.id = $9))
+ORDER BY r.uuid LIMIT $10 OFFSET $11
+-- @postgres
+SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
+    r.created_at, r.updated_at, r.deleted_at
+FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
+    AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.tenant = $1 AND s.record = r.id
+        AND s.text LIKE $8 ESCAPE '\'))
     AND (CAST($9 AS BIGINT) = 0 OR r.uuid > (SELECT b.uuid FROM records b WHERE b.tenant = $1 AND b.id = $9))
 ORDER BY r.uuid LIMIT $10 OFFSET $11
 
 -- The same by last change, for those who follow along: nothing younger than $13, which a page in flight could overtake.
 -- @name record_updated
+-- @sqlite
 SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
     r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
@@ -59,17 +86,37 @@ LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
     AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
-    AND (CAST($8 AS text) IS NULL OR lower(r.title) LIKE $8 ESCAPE '\')
+    AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.rowid = r.id AND s.text LIKE $8 ESCAPE '\'))
+    AND r.updated_at >= $12 AND (r.updated_at > $12 OR r.id > $9) AND r.updated_at < $13
+ORDER BY r.updated_at, r.id LIMIT $10 OFFSET $11
+-- @postgres
+SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
+    r.created_at, r.updated_at, r.deleted_at
+FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
+    AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.tenant = $1 AND s.record = r.id
+        AND s.text LIKE $8 ESCAPE '\'))
     AND r.updated_at >= $12 AND (r.updated_at > $12 OR r.id > $9) AND r.updated_at < $13
 ORDER BY r.updated_at, r.id LIMIT $10 OFFSET $11
 
 -- How many match, counted no further than $9.
 -- @name record_count
+-- @sqlite
 SELECT count(*) FROM (SELECT 1 FROM records r
 WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
     AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
-    AND (CAST($8 AS text) IS NULL OR lower(r.title) LIKE $8 ESCAPE '\') LIMIT $9) AS counted
+    AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.rowid = r.id AND s.text LIKE $8 ESCAPE '\')) LIMIT $9) AS counted
+-- @postgres
+SELECT count(*) FROM (SELECT 1 FROM records r
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
+    AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.tenant = $1 AND s.record = r.id
+        AND s.text LIKE $8 ESCAPE '\')) LIMIT $9) AS counted
 
 -- How many there are, from the counters.
 -- @name record_total
@@ -90,8 +137,10 @@ SELECT data FROM raw WHERE tenant = $1 AND map = $2
 
 -- What a record was before, newest first.
 -- @name record_changes
-SELECT id, version, connection, run, fields, created_at FROM record_history WHERE tenant = $1 AND record = $2
-ORDER BY id DESC LIMIT $3
+SELECT h.id, h.version, h.connection, h.run, h.fields, h.created_at, h.actor, n.uuid, u.uuid
+FROM record_history h LEFT JOIN connections n ON n.tenant = h.tenant AND n.id = h.connection
+LEFT JOIN runs u ON u.tenant = h.tenant AND u.id = h.run
+WHERE h.tenant = $1 AND h.record = $2 ORDER BY h.id DESC LIMIT $3
 
 -- The kinds of a tenant with their counts.
 -- @name record_kinds

@@ -1,0 +1,74 @@
+-- A change of a record that no run made: who did it, and the old values.
+-- @name history_insert_actor
+INSERT INTO record_history (tenant, record, version, connection, run, created_at, fields, actor)
+VALUES ($1, $2, $3, NULL, NULL, $4, $5, $6)
+
+-- A record waits to be sent to a source of it.
+-- @name push_outbox_add
+INSERT INTO push_outbox (tenant, connection, record, created_at)
+SELECT DISTINCT m.tenant, s.connection, m.record, CAST($3 AS bigint) FROM entity_map m
+JOIN streams s ON s.tenant = m.tenant AND s.id = m.stream JOIN connections n ON n.tenant = s.tenant AND n.id = s.connection
+WHERE m.tenant = $1 AND m.record = $2 AND m.deleted_at IS NULL AND n.direction IN ('push', 'both')
+ON CONFLICT DO NOTHING
+
+-- Erasure (LGPD, GDPR). The vendor's record as it was kept,
+-- @name erase_raw
+DELETE FROM raw WHERE tenant = $1 AND map IN (SELECT id FROM entity_map WHERE tenant = $1 AND record = $2)
+
+-- what was rejected of it,
+-- @name erase_rejected
+DELETE FROM rejected_records WHERE tenant = $1 AND id IN (SELECT j.id FROM rejected_records j JOIN entity_map m
+    ON m.tenant = j.tenant AND m.stream = j.stream AND m.external_id = j.external_id WHERE m.tenant = $1 AND m.record = $2)
+
+-- which those are, by stream: their counters move,
+-- @name erase_rejected_counts
+SELECT j.stream, count(*) FROM rejected_records j JOIN entity_map m
+    ON m.tenant = j.tenant AND m.stream = j.stream AND m.external_id = j.external_id
+WHERE m.tenant = $1 AND m.record = $2 GROUP BY j.stream
+
+-- how many live maps it has, by stream,
+-- @name erase_map_counts
+SELECT stream, count(*) FROM entity_map WHERE tenant = $1 AND record = $2 AND deleted_at IS NULL GROUP BY stream
+
+-- its maps, of which a tombstone stays that keeps the next sync from bringing it back,
+-- @name erase_maps
+UPDATE entity_map SET erased = 1, deleted_at = COALESCE(deleted_at, $3), updated_at = $3, fingerprint = $4, source_version = NULL,
+    url = NULL, base = NULL WHERE tenant = $1 AND record = $2
+
+-- answers kept for an Idempotency-Key,
+-- @name erase_answers
+DELETE FROM idempotency_keys WHERE tenant = $1 AND body LIKE '%' || $2 || '%'
+
+-- what waits to be pushed,
+-- @name erase_outbox
+DELETE FROM push_outbox WHERE tenant = $1 AND record = $2
+
+-- what the guard holds back of it,
+-- @name erase_holds
+DELETE FROM delete_holds WHERE tenant = $1 AND record = $2
+
+-- and what its children say of it.
+-- @name erase_children
+UPDATE records SET parent = NULL WHERE tenant = $1 AND parent = $2
+
+-- One external id of a record; $5: of which stream, when several have it.
+-- @name unlink_find
+SELECT m.id, m.stream, m.base, (SELECT count(*) FROM entity_map o WHERE o.tenant = m.tenant AND o.record = m.record
+    AND o.deleted_at IS NULL AND o.id <> m.id)
+FROM entity_map m JOIN streams s ON s.tenant = m.tenant AND s.id = m.stream
+JOIN connections n ON n.tenant = s.tenant AND n.id = s.connection
+WHERE m.tenant = $1 AND m.record = $2 AND n.uuid = $3 AND m.deleted_at IS NULL
+    AND (CAST($4 AS text) IS NULL OR m.external_id = $4) AND (CAST($5 AS text) IS NULL OR s.name = $5)
+ORDER BY m.id LIMIT 2
+
+-- It becomes another record's.
+-- @name unlink_map
+UPDATE entity_map SET record = $3, base = NULL, shared = 0, updated_at = $4 WHERE tenant = $1 AND id = $2
+
+-- Its history.
+-- @name erase_history
+DELETE FROM record_history WHERE tenant = $1 AND record = $2
+
+-- The record itself.
+-- @name erase_record
+DELETE FROM records WHERE tenant = $1 AND id = $2

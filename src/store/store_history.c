@@ -1,0 +1,122 @@
+#include "store/store_history.h"
+
+#include "store/store_priv.h"
+#include "store/store_search.h"
+
+bool
+store_history_add(struct db *db, int64_t tenant, int64_t record, int64_t version, struct str fields, struct str actor,
+                  int64_t now_us, struct err *err)
+{
+    return db_exec(db, SQL_HISTORY_INSERT_ACTOR, DB_ARGS(DB_I(tenant), DB_I(record), DB_I(version), DB_I(now_us),
+                   DB_T(fields), DB_T(actor)), NULL, err);
+}
+
+bool
+store_push_queue(struct db *db, int64_t tenant, int64_t record, int64_t now_us, struct err *err)
+{
+    return db_exec(db, SQL_PUSH_OUTBOX_ADD, DB_ARGS(DB_I(tenant), DB_I(record), DB_I(now_us)), NULL, err);
+}
+
+/* ---- erasure ---- */
+
+struct stream_number {
+    int64_t stream, count;
+};
+
+static void
+stream_number_read(struct row_reader *r, void *item)
+{
+    struct stream_number *n = item;
+    n->stream = read_i64(r);
+    n->count = read_i64(r);
+}
+
+static bool
+numbers_of(struct db *db, struct arena *a, enum sql statement, const struct record *record, struct list *list, struct err *err)
+{
+    *list = LIST_OF(a, struct stream_number);
+    return store_rows(db, statement, DB_ARGS(DB_I(record->tenant), DB_I(record->id)), list, stream_number_read, err);
+}
+
+/* Live maps become tombstones, rejected rows go. */
+static bool
+move_stream_counters(struct db *db, struct arena *a, const struct record *record, struct err *err)
+{
+    struct list maps, rejected;
+    if (!numbers_of(db, a, SQL_ERASE_MAP_COUNTS, record, &maps, err) ||
+        !numbers_of(db, a, SQL_ERASE_REJECTED_COUNTS, record, &rejected, err))
+        return false;
+    const struct stream_number *m = maps.items, *j = rejected.items;
+    bool ok = true;
+    for (size_t i = 0; ok && i < maps.count; i++)
+        ok = db_exec(db, SQL_STREAM_COUNT, DB_ARGS(DB_I(record->tenant), DB_I(m[i].stream), DB_I(-m[i].count),
+                     DB_I(m[i].count), DB_I(0)), NULL, err);
+    for (size_t i = 0; ok && i < rejected.count; i++)
+        ok = db_exec(db, SQL_STREAM_COUNT, DB_ARGS(DB_I(record->tenant), DB_I(j[i].stream), DB_I(0), DB_I(0),
+                     DB_I(-j[i].count)), NULL, err);
+    return ok;
+}
+
+static bool
+erase_parts(struct db *db, const struct record *record, struct err *err)
+{
+    static const enum sql parts[] = {SQL_ERASE_RAW, SQL_ERASE_REJECTED, SQL_ERASE_HISTORY, SQL_ERASE_CHILDREN,
+                                     SQL_ERASE_OUTBOX, SQL_ERASE_HOLDS, SQL_ERASE_RECORD};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (!db_exec(db, parts[i], DB_ARGS(DB_I(record->tenant), DB_I(record->id)), NULL, err))
+            return false;
+    return true;
+}
+
+bool
+store_record_erase(struct db *db, struct arena *a, const struct record *record, int64_t now_us, struct err *err)
+{
+    static const char nothing[FINGERPRINT_BYTES];
+    struct str fingerprint = {nothing, sizeof(nothing)};
+    bool gone = record->deleted_us != 0;
+    if (db_can(db, DB_ARRAYS) &&
+        !db_exec(db, SQL_CONNECTION_DELETE_KEYS, DB_ARGS(DB_I(record->tenant), DB_I(record->id)), NULL, err))
+        return false;
+    return move_stream_counters(db, a, record, err) && store_search_remove(db, record->tenant, record->id, err) &&
+           erase_parts(db, record, err) &&
+           db_exec(db, SQL_ERASE_MAPS, DB_ARGS(DB_I(record->tenant), DB_I(record->id), DB_I(now_us), DB_B(fingerprint)),
+                   NULL, err) &&
+           db_exec(db, SQL_ERASE_ANSWERS, DB_ARGS(DB_I(record->tenant), DB_T(record->uuid)), NULL, err) &&
+           collection_count(db, record->tenant, record->collection, gone ? 0 : -1, gone ? -1 : 0, err);
+}
+
+/* ---- unlinking ---- */
+
+static void
+unlink_read(struct row_reader *r, void *item)
+{
+    struct unlink_row *row = item;
+    row->map = read_i64(r);
+    row->stream = read_i64(r);
+    row->base = read_text(r);
+    row->others = read_i64(r);
+}
+
+enum row
+store_unlink_find(struct db *db, struct arena *a, int64_t tenant, int64_t record, struct str connection_uuid,
+                  struct str external_id, struct str stream_name, struct unlink_row *row_out, struct err *err)
+{
+    struct list list = LIST_OF(a, struct unlink_row);
+    if (!store_rows(db, SQL_UNLINK_FIND, DB_ARGS(DB_I(tenant), DB_I(record), DB_T(connection_uuid), DB_T(external_id),
+                    DB_T(stream_name)), &list, unlink_read, err))
+        return ROW_FAILED;
+    if (list.count == 0)
+        return ROW_NONE;
+    if (list.count > 1) {
+        err_set(err, E_CONFLICT, "This connection has several external ids for the record: name one with externalId and stream");
+        return ROW_FAILED;
+    }
+    *row_out = *(const struct unlink_row *)list.items;
+    return ROW_FOUND;
+}
+
+bool
+store_unlink(struct db *db, int64_t tenant, int64_t map, int64_t record, int64_t now_us, struct err *err)
+{
+    return db_exec_one(db, SQL_UNLINK_MAP, DB_ARGS(DB_I(tenant), DB_I(map), DB_I(record), DB_I(now_us)), E_NOT_FOUND, err);
+}

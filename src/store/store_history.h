@@ -1,0 +1,37 @@
+/*
+ * What people do to records here: edits with who made them, erasure, unlinking.
+ *
+ * The caller (engine/edit.c, engine/erase.c) decides; all of one deed runs in one write closure.
+ */
+#ifndef TIDEMARK_STORE_STORE_HISTORY_H
+#define TIDEMARK_STORE_STORE_HISTORY_H
+
+#include "store/store_page.h"
+#include "store/store_record.h"
+
+/* version: the one that was replaced. fields: JSON of the old values. */
+MUST_USE bool store_history_add(struct db *db, int64_t tenant, int64_t record, int64_t version, struct str fields,
+                                struct str actor, int64_t now_us, struct err *err);
+/* A local change waits to be sent to the sources of the record whose connections push; twice is once. */
+MUST_USE bool store_push_queue(struct db *db, int64_t tenant, int64_t record, int64_t now_us, struct err *err);
+
+/*
+ * The record, its history, raw and rejected copies, search text and kept answers go; what it was called at its
+ * sources stays as tombstones that keep a sync from bringing it back (map_row.erased). Counters move. Match keys and
+ * the feed are the caller's.
+ */
+MUST_USE bool store_record_erase(struct db *db, struct arena *a, const struct record *record, int64_t now_us,
+                                 struct err *err);
+
+struct unlink_row {
+    int64_t map, stream;
+    struct str base;         /* what the source said last, or STR_NONE: what the record says */
+    int64_t others;          /* further live maps of the record */
+};
+/* external_id and stream_name may be STR_NONE. ROW_NONE: no such map; E_CONFLICT: several, one must be named. */
+enum row store_unlink_find(struct db *db, struct arena *a, int64_t tenant, int64_t record, struct str connection_uuid,
+                           struct str external_id, struct str stream_name, struct unlink_row *row_out, struct err *err);
+/* The map becomes that of another record, which agrees with it. */
+MUST_USE bool store_unlink(struct db *db, int64_t tenant, int64_t map, int64_t record, int64_t now_us, struct err *err);
+
+#endif
