@@ -1,12 +1,19 @@
 /*
  * The synced entities out: lists and one (contract, sections 8 and 9). Mapped fields stand at the top, beside
  * id, kind, version and times; a mapped field that has one of our names gives way to ours.
+ *
+ * Which kinds there are is engine/kind.h's table; a stream that has no kind of its own is shown under
+ * /records/:connectionId/:stream by the same code.
  */
 #include "door/entities_priv.h"
 
 #include "base/encode.h"
 #include "base/rng.h"
 #include "door/routes_priv.h"
+#include "door/views_priv.h"
+#include "engine/kind.h"
+#include "engine/raw.h"
+#include "engine/search.h"
 #include "store/store_stream.h"
 
 #define LIMIT_OTHERWISE 20
@@ -23,7 +30,7 @@ entity_kind(const struct request *r)
 {
     struct str kind = str_skip(str_from_c(r->match.route->pattern), strlen(API_PREFIX)), rest;
     str_cut(kind, '/', &kind, &rest);
-    return kind;
+    return str_eq(kind, STR("records")) ? STR_NONE : kind;
 }
 
 static bool
@@ -64,21 +71,25 @@ entity_write(struct json_writer *w, struct arena *a, const struct record *record
 
 struct list {
     struct request *request;
-    struct str kind;
+    struct connection connection; /* of /records/:connectionId/:stream; id 0: a kind is meant */
+    struct str parent_uuid;
     struct record_filter filter;
+    struct stream stream;    /* of the connection */
     int64_t collection;      /* 0: nothing of that kind was ever synced */
+    bool nothing;            /* the parent asked for does not exist here */
     struct record *rows;
     size_t count;
     struct record_place next;
     int64_t total;
+    bool counted;            /* exactly */
 };
 
 static struct str
 place_text(struct arena *a, struct record_place place)
 {
     struct buf b;
-    struct str plain = str_format(a, PLACE_PREFIX "%lld:%lld", (long long)place.updated_us, (long long)place.id);
-    buf_init(&b, 128);
+    struct str plain = str_format(a, PLACE_PREFIX "%lld:%lld:%s", (long long)place.updated_us, (long long)place.id, place.uuid);
+    buf_init(&b, 256);
     base64_encode(&b, plain, BASE64_URL);
     struct str text = buf_ok(&b) ? str_copy(a, buf_str(&b)) : STR_NONE;
     buf_release(&b);
@@ -88,11 +99,42 @@ place_text(struct arena *a, struct record_place place)
 static bool
 place_parse(struct arena *a, struct str text, struct record_place *place_out)
 {
-    struct str plain, updated, id;
-    if (text.len > 128 || !base64_decode(a, text, BASE64_URL, &plain) || !str_starts(plain, STR(PLACE_PREFIX)) ||
-        !str_cut(str_skip(plain, strlen(PLACE_PREFIX)), ':', &updated, &id))
+    struct str plain, updated, id, uuid;
+    struct record_place place = {0};
+    if (text.len > 200 || !base64_decode(a, text, BASE64_URL, &plain) || !str_starts(plain, STR(PLACE_PREFIX)) ||
+        !str_cut(str_skip(plain, strlen(PLACE_PREFIX)), ':', &updated, &id) || !str_cut(id, ':', &id, &uuid))
         return false;
-    return str_to_i64(updated, 0, INT64_MAX, &place_out->updated_us) && str_to_i64(id, 0, INT64_MAX, &place_out->id);
+    if (!str_to_i64(updated, 0, INT64_MAX, &place.updated_us) || !str_to_i64(id, 1, INT64_MAX, &place.id) ||
+        !uuid_is_valid(uuid))
+        return false;
+    snprintf(place.uuid, sizeof(place.uuid), "%.*s", STR_ARG(uuid));
+    *place_out = place;
+    return true;
+}
+
+static bool
+find_stream(struct db *db, struct list *l, struct err *err)
+{
+    const struct request *r = l->request;
+    enum row row = store_stream_find(db, r->arena, r->tenant.id, l->connection.id, request_path_param(r, 1), &l->stream, err);
+    if (row == ROW_NONE)
+        return err_set(err, E_NOT_FOUND, "This connection has synced no stream of that name");
+    l->collection = l->stream.collection;
+    l->filter.stream = l->stream.id;
+    return row == ROW_FOUND;
+}
+
+static bool
+find_parent(struct db *db, struct list *l, struct err *err)
+{
+    struct record parent;
+    if (!l->parent_uuid.len)
+        return true;
+    enum row row = store_record_get(db, l->request->arena, l->request->tenant.id, STR_NONE, l->parent_uuid, &parent, err);
+    if (row == ROW_FOUND)
+        l->filter.parent = parent.id;
+    l->nothing = row == ROW_NONE;
+    return row != ROW_FAILED;
 }
 
 static bool
@@ -100,7 +142,29 @@ find_collection(struct db *db, void *ctx, struct err *err)
 {
     struct list *l = ctx;
     l->collection = 0;
-    return store_collection_find(db, l->request->tenant.id, l->kind, &l->collection, err) != ROW_FAILED;
+    if (l->connection.id ? !find_stream(db, l, err)
+                         : store_collection_find(db, l->request->tenant.id, entity_kind(l->request), &l->collection, err) == ROW_FAILED)
+        return false;
+    return find_parent(db, l, err);
+}
+
+static bool
+asks_for_nothing_else(const struct record_filter *f)
+{
+    return !f->updated_since_us && !f->status.ptr && !f->text.len && !f->parent;
+}
+
+/* A stream has a counter of its own, as a kind has; a filtered total is counted to a bound. */
+static bool
+count_all(struct db *db, struct list *l, struct err *err)
+{
+    bool plain = asks_for_nothing_else(&l->filter);
+    l->counted = plain;
+    if (plain && l->stream.id) {
+        l->total = l->stream.records + (l->filter.include_deleted ? l->stream.deleted : 0);
+        return true;
+    }
+    return store_record_count(db, l->request->tenant.id, l->collection, &l->filter, LIMIT_COUNT_EXACT, &l->total, err);
 }
 
 static bool
@@ -110,49 +174,67 @@ read_list(struct db *db, void *ctx, struct err *err)
     struct request *r = l->request;
     if (!find_collection(db, ctx, err))
         return false;
-    if (!l->collection)
+    l->counted = true;
+    if (!l->collection || l->nothing)
         return true;
     return store_record_list(db, r->arena, r->tenant.id, l->collection, &l->filter, &l->rows, &l->count, &l->next, err) &&
-           store_record_count(db, r->tenant.id, l->collection, &l->filter, LIMIT_COUNT_EXACT, &l->total, err);
+           count_all(db, l, err);
+}
+
+/* `parentId`, or what the kind calls its parent. */
+static bool
+read_parent(const struct request *r, struct list *l, struct err *err)
+{
+    const struct kind *kind = kind_find(entity_kind(r));
+    l->parent_uuid = request_query(r, "parentId");
+    if (str_is_none(l->parent_uuid) && kind && kind->parent)
+        l->parent_uuid = request_query(r, kind->parent);
+    if (str_is_none(l->parent_uuid) || uuid_is_valid(l->parent_uuid))
+        return true;
+    return err_set(err, E_VALIDATION_FAILED, "The parameter parentId must be the id of a record");
+}
+
+static bool
+read_text_filter(struct request *r, struct record_filter *filter, struct err *err)
+{
+    struct str text = request_query(r, "q");
+    if (str_is_none(text))
+        return true;
+    if (text.len > TEXT_BYTES_MAX)
+        return err_set(err, E_VALIDATION_FAILED, "The parameter q is longer than %d bytes", TEXT_BYTES_MAX);
+    filter->text = search_question(r->arena, text);
+    if (filter->text.len == 0)
+        return err_set(err, E_VALIDATION_FAILED, "The parameter q holds nothing to look for");
+    return true;
 }
 
 /* Who asks for what changed follows along: oldest change first, deleted ones too. */
 static bool
-read_filter(struct request *r, struct record_filter *filter, struct err *err)
+read_filter(struct request *r, struct list *l, struct err *err)
 {
     int deleted;
+    struct record_filter *filter = &l->filter;
     struct str cursor = request_query(r, "cursor");
-    *filter = (struct record_filter){.order = RECORD_NEWEST};
     if (!request_query_time(r, "updatedSince", &filter->updated_since_us, err) ||
-        !request_query_bool(r, "includeDeleted", &deleted, err))
+        !request_query_bool(r, "includeDeleted", &deleted, err) || !read_text_filter(r, filter, err) || !read_parent(r, l, err))
         return false;
     if (filter->updated_since_us)
         filter->order = RECORD_UPDATED;
     filter->include_deleted = deleted == 1 || (deleted < 0 && filter->updated_since_us);
     filter->status = request_query(r, "status");
-    filter->text = request_query(r, "q");
-    if (filter->text.len > TEXT_BYTES_MAX)
-        return err_set(err, E_VALIDATION_FAILED, "The parameter q is longer than %d bytes", TEXT_BYTES_MAX);
     if (!str_is_none(cursor) && !place_parse(r->arena, cursor, &filter->after))
         return err_set(err, E_VALIDATION_FAILED,
                        "The parameter cursor is not one that this server gave: take it from meta.nextCursor");
     return true;
 }
 
-static bool
-has_filter(const struct record_filter *f)
-{
-    return f->updated_since_us || f->include_deleted || f->status.ptr || f->text.ptr;
-}
-
 static void
 write_meta(struct request *r, const struct list *l, const struct paging *paging)
 {
     struct json_writer *w = &r->w;
-    bool at_least = has_filter(&l->filter) && l->total >= LIMIT_COUNT_EXACT;
     json_begin_object(w, "meta");
     json_add_i64(w, "total", l->total);
-    if (at_least)
+    if (!l->counted && l->total >= LIMIT_COUNT_EXACT)
         json_add_bool(w, "totalAtLeast", true);
     if (!l->filter.after.id)
         json_add_i64(w, "page", paging->page);
@@ -188,64 +270,102 @@ wants(const struct request *r, const char *media_type)
     return false;
 }
 
-bool
-entities_list(struct request *r, struct err *err)
+static bool
+write_rows(struct request *r, const struct list *l, struct err *err)
 {
-    struct paging paging;
-    struct list l = {.request = r, .kind = entity_kind(r)};
-    if (!read_filter(r, &l.filter, err) || !read_page_and_limit(r, &l, &paging, err))
-        return false;
-    bool csv = wants(r, "text/csv");
-    if (csv || wants(r, "application/x-ndjson")) {
-        if (!store_read(request_parts(r)->store, find_collection, &l, err))
-            return false;
-        return entity_export(r, &l.filter, l.collection, csv, err);
-    }
-    if (!store_read(request_parts(r)->store, read_list, &l, err))
-        return false;
     struct json_writer *w = reply_begin(r, 200);
     json_begin_array(w, NULL);
-    for (size_t i = 0; i < l.count; i++) {
+    for (size_t i = 0; i < l->count; i++) {
         json_begin_object(w, NULL);
-        if (!entity_write(w, r->arena, &l.rows[i]))
+        if (!entity_write(w, r->arena, &l->rows[i]))
             return err_set(err, E_TOO_LARGE, "The page is too large: ask for a smaller one");
         json_end_object(w);
     }
     json_end_array(w);
-    write_meta(r, &l, &paging);
+    return true;
+}
+
+static bool
+list(struct request *r, struct list *l, struct err *err)
+{
+    struct paging paging;
+    if (!read_filter(r, l, err) || !read_page_and_limit(r, l, &paging, err))
+        return false;
+    bool csv = wants(r, "text/csv");
+    if (csv || wants(r, "application/x-ndjson")) {
+        if (!store_read(request_parts(r)->store, find_collection, l, err))
+            return false;
+        return entity_export(r, &l->filter, l->nothing ? 0 : l->collection, csv, err);
+    }
+    if (!store_read(request_parts(r)->store, read_list, l, err) || !write_rows(r, l, err))
+        return false;
+    write_meta(r, l, &paging);
     return reply_end(r, err);
+}
+
+bool
+entities_list(struct request *r, struct err *err)
+{
+    struct list l = {.request = r};
+    return list(r, &l, err);
+}
+
+bool
+entities_list_stream(struct request *r, struct err *err)
+{
+    struct list l = {.request = r};
+    return find_connection(r, request_path_param(r, 0), &l.connection, err) && list(r, &l, err);
 }
 
 /* ---- one ---- */
 
 struct one {
     struct request *request;
+    struct str kind, uuid;
     struct record record;
     bool found;
     struct record_source *sources;
+    struct str *raws;        /* of each source, packed; STR_NONE: not kept */
     struct record_change *changes;
     size_t source_count, change_count;
 };
+
+static bool
+read_raws(struct db *db, struct one *o, struct err *err)
+{
+    struct request *r = o->request;
+    o->raws = ARENA_ARRAY(r->arena, struct str, o->source_count + 1);
+    if (!o->raws)
+        return err_no_memory(err);
+    for (size_t i = 0; i < o->source_count; i++)
+        if (store_record_raw(db, r->arena, r->tenant.id, o->sources[i].map, &o->raws[i], err) == ROW_FAILED)
+            return false;
+    return true;
+}
 
 static bool
 read_one(struct db *db, void *ctx, struct err *err)
 {
     struct one *o = ctx;
     struct request *r = o->request;
-    enum row row = store_record_get(db, r->arena, r->tenant.id, entity_kind(r), request_path_param(r, 0), &o->record, err);
+    enum row row = store_record_get(db, r->arena, r->tenant.id, o->kind, o->uuid, &o->record, err);
     o->found = row == ROW_FOUND;
     if (row != ROW_FOUND)
         return row == ROW_NONE;
     return store_record_sources(db, r->arena, r->tenant.id, o->record.id, &o->sources, &o->source_count, err) &&
-           store_record_history(db, r->arena, r->tenant.id, o->record.id, HISTORY_MAX, &o->changes, &o->change_count, err);
+           store_record_history(db, r->arena, r->tenant.id, o->record.id, HISTORY_MAX, &o->changes, &o->change_count, err) &&
+           read_raws(db, o, err);
 }
 
-static void
-write_sources(struct json_writer *w, const struct one *o)
+static bool
+write_sources(struct json_writer *w, const struct one *o, struct err *err)
 {
     json_begin_array(w, "externalIds");
     for (size_t i = 0; i < o->source_count; i++) {
         const struct record_source *s = &o->sources[i];
+        struct str raw = STR_NONE;
+        if (o->raws[i].len && !raw_unpack(o->request->arena, o->raws[i], &raw, err))
+            return false;
         json_begin_object(w, NULL);
         json_add_str(w, "provider", s->template_name);
         json_add_str(w, "connectionId", s->connection_uuid);
@@ -254,9 +374,11 @@ write_sources(struct json_writer *w, const struct one *o)
         if (s->url.len)
             json_add_str(w, "url", s->url);
         json_add_time(w, "deletedAt", s->deleted_us);
+        json_add_raw(w, "raw", raw);
         json_end_object(w);
     }
     json_end_array(w);
+    return true;
 }
 
 static void
@@ -269,23 +391,33 @@ write_history(struct json_writer *w, const struct one *o)
         json_add_i64(w, "version", c->version);
         json_add_time(w, "at", c->at_us);
         json_add_raw(w, "oldValues", c->fields);
+        json_add_str(w, "connectionId", c->connection_uuid);
+        json_add_str(w, "runId", c->run_uuid);
+        json_add_str(w, "actor", c->actor);
         json_end_object(w);
     }
     json_end_array(w);
 }
 
 bool
-entities_get(struct request *r, struct err *err)
+entity_reply(struct request *r, int status, struct str kind, struct str uuid, struct err *err)
 {
-    struct one o = {.request = r};
-    if (uuid_is_valid(request_path_param(r, 0)) && !store_read(request_parts(r)->store, read_one, &o, err))
+    struct one o = {.request = r, .kind = kind, .uuid = uuid};
+    if (uuid_is_valid(uuid) && !store_read(request_parts(r)->store, read_one, &o, err))
         return false;
     if (!o.found)
         return err_set(err, E_NOT_FOUND, NULL);
-    struct json_writer *w = reply_object(r, 200);
+    struct json_writer *w = reply_object(r, status);
     if (!entity_write(w, r->arena, &o.record))
         return err_set(err, E_TOO_LARGE, NULL);
-    write_sources(w, &o);
+    if (!write_sources(w, &o, err))
+        return false;
     write_history(w, &o);
     return reply_object_end(r, err);
+}
+
+bool
+entities_get(struct request *r, struct err *err)
+{
+    return entity_reply(r, 200, entity_kind(r), request_path_param(r, 0), err);
 }

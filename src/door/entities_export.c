@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "door/entities_priv.h"
+#include "engine/kind.h"
 
 #define BATCH_ROWS 500
 #define EXPORT_ARENA_BYTES (256L * 1024 * 1024)
@@ -13,7 +14,7 @@
 struct export {
     struct store *store;
     int64_t tenant, collection;
-    struct str kind;            /* of the route table */
+    struct str kind;            /* of the route table; STR_NONE: any */
     struct record_filter filter;
     char texts[2][256];         /* status and text of the filter */
     bool csv, began, ended;
@@ -22,29 +23,39 @@ struct export {
     size_t count;
 };
 
-/* The columns of a CSV export, after those that every entity has. Members that are objects are written as JSON. */
-static const struct {
-    const char *kind, *columns[8];
-} kinds[] = {
-    {"contacts", {"name", "email", "phone", "timezone", "customFields"}},
-    {"conversations", {"status", "contactId", "metadata"}},
-    {"messages", {"content", "direction", "type", "sentAt", "contactId", "metadata"}},
-};
+/* Members of a kind that is none of ours stand together, as JSON. */
+static const struct kind_field data_only[] = {{0}};
 
-static const char *const *
+static const struct kind_field *
 columns_of(struct str kind)
 {
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        if (str_eq_c(kind, kinds[i].kind))
-            return kinds[i].columns;
-    static const char *const none[] = {NULL};
-    return none;
+    const struct kind *known = kind_find(kind);
+    return known ? known->fields : data_only;
+}
+
+/* A number or a phone number is no formula, although it begins with a sign. */
+static bool
+is_number(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!strchr("0123456789+-.,() ", text.ptr[i]) || text.ptr[i] == '\0')
+            return false;
+    return true;
+}
+
+/* Spreadsheets run what begins so (CSV injection); an apostrophe in front makes it text. */
+static bool
+is_formula(struct str text)
+{
+    if (text.len == 0 || text.ptr[0] == '\0' || !strchr("=+-@\t\r", text.ptr[0]))
+        return false;
+    return !((text.ptr[0] == '+' || text.ptr[0] == '-') && is_number(text));
 }
 
 static void
 csv_cell(struct buf *b, struct str text)
 {
-    bool plain = true;
+    bool formula = is_formula(text), plain = !formula;
     for (size_t i = 0; i < text.len && plain; i++)
         plain = !strchr("\",\r\n", text.ptr[i]);
     if (plain) {
@@ -52,6 +63,8 @@ csv_cell(struct buf *b, struct str text)
         return;
     }
     buf_add_char(b, '"');
+    if (formula)
+        buf_add_char(b, '\'');
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] == '"')
             buf_add_char(b, '"');
@@ -81,8 +94,10 @@ static void
 csv_head(struct buf *b, struct str kind)
 {
     buf_add_c(b, "id");
-    for (const char *const *column = columns_of(kind); *column; column++)
-        buf_addf(b, ",%s", *column);
+    for (const struct kind_field *column = columns_of(kind); column->name; column++)
+        buf_addf(b, ",%s", column->name);
+    if (!kind_find(kind))
+        buf_add_c(b, ",data");
     buf_add_c(b, ",parentId,createdAt,updatedAt,deletedAt\r\n");
 }
 
@@ -94,9 +109,13 @@ csv_row(struct buf *b, struct export *e, const struct record *record)
     if (!data)
         return false;
     buf_add(b, record->uuid);
-    for (const char *const *column = columns_of(e->kind); *column; column++) {
+    for (const struct kind_field *column = columns_of(e->kind); column->name; column++) {
         buf_add_char(b, ',');
-        csv_value(b, &e->arena, json_get_c(data, *column));
+        csv_value(b, &e->arena, json_get_c(data, column->name));
+    }
+    if (!kind_find(e->kind)) {
+        buf_add_char(b, ',');
+        csv_value(b, &e->arena, data);
     }
     buf_add_char(b, ',');
     buf_add(b, record->parent_uuid);
@@ -185,7 +204,7 @@ entity_export(struct request *r, const struct record_filter *filter, int64_t col
     e->filter.text = keep(e->texts[1], filter->text);
     e->filter.limit = BATCH_ROWS;
     e->filter.offset = 0;
-    if (!filter->updated_since_us)
+    if (!filter->updated_since_us && !filter->text.len) /* what a search found comes in its own order */
         e->filter.order = RECORD_OLDEST;
     arena_init(&e->arena, EXPORT_ARENA_BYTES);
     r->reply = (struct reply){.status = 200, .body = r->reply.body, .pull = pull, .done = done, .stream = e,

@@ -5,10 +5,12 @@
 #include "door/request_priv.h"
 #include "store/store_record.h"
 
-/* "contacts" of "/api/v1/contacts/:id". */
+/* "contacts" of "/api/v1/contacts/:id"; STR_NONE of "/api/v1/records/...": any. */
 struct str entity_kind(const struct request *r);
 /* The members of an entity: ours first, then its mapped fields. False when the arena is full. */
 MUST_USE bool entity_write(struct json_writer *w, struct arena *a, const struct record *record);
+/* One with its external ids and history, as GET shows it. kind STR_NONE: any. E_NOT_FOUND. */
+MUST_USE bool entity_reply(struct request *r, int status, struct str kind, struct str uuid, struct err *err);
 /* Fills r->reply with a stream of the whole collection: NDJSON or CSV. */
 MUST_USE bool entity_export(struct request *r, const struct record_filter *filter, int64_t collection, bool csv,
                             struct err *err);

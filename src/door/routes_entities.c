@@ -1,16 +1,31 @@
 /*
- * Addresses of entities out. Fixed segments stand above parameters.
+ * Addresses of entities: the same for each kind of engine/kind.h, and for the streams that have none. Fixed segments
+ * stand above parameters.
  */
 #include "door/routes_priv.h"
 
 #define CORE DIALECT_CORE
+#define KIND(name)                                                                                                   \
+    {"GET", "/api/v1/" name, ACCESS_READ, CORE, 0, entities_list},                                                   \
+    {"POST", "/api/v1/" name, ACCESS_UPDATE, CORE, ROUTE_BODY | ROUTE_CREATES, entities_create},                     \
+    {"GET", "/api/v1/" name "/:id", ACCESS_READ, CORE, 0, entities_get},                                             \
+    {"PATCH", "/api/v1/" name "/:id", ACCESS_UPDATE, CORE, ROUTE_BODY, entities_change},                             \
+    {"DELETE", "/api/v1/" name "/:id", ACCESS_DELETE, CORE, 0, entities_delete}
 
 static const struct route routes[] = {
-    {"GET", "/api/v1/contacts", ACCESS_READ, CORE, 0, entities_list},
-    {"GET", "/api/v1/contacts/:id", ACCESS_READ, CORE, 0, entities_get},
-    {"GET", "/api/v1/conversations", ACCESS_READ, CORE, 0, entities_list},
-    {"GET", "/api/v1/conversations/:id", ACCESS_READ, CORE, 0, entities_get},
-    {"GET", "/api/v1/messages", ACCESS_READ, CORE, 0, entities_list},
-    {"GET", "/api/v1/messages/:id", ACCESS_READ, CORE, 0, entities_get},
+    KIND("contacts"),
+    KIND("conversations"),
+    KIND("messages"),
+    KIND("leads"),
+    KIND("companies"),
+    KIND("deals"),
+    KIND("tickets"),
+    KIND("products"),
+    KIND("orders"),
+    KIND("customers"),
+    {"POST", "/api/v1/records/:id/unlink", ACCESS_UPDATE, CORE, ROUTE_BODY, records_unlink},
+    {"GET", "/api/v1/records/:id", ACCESS_READ, CORE, 0, entities_get},
+    {"DELETE", "/api/v1/records/:id", ACCESS_DELETE, CORE, 0, entities_delete},
+    {"GET", "/api/v1/records/:connectionId/:stream", ACCESS_READ, CORE, 0, entities_list_stream},
 };
 const struct route_table routes_entities = {routes, ARRAY_LEN(routes)};

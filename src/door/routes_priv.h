@@ -40,9 +40,14 @@ bool deletes_confirm(struct request *r, struct err *err);
 /* sync_rejected.c */
 bool rejected_list(struct request *r, struct err *err);
 bool rejected_replay(struct request *r, struct err *err);
-/* entities.c */
+/* entities.c, entities_edit.c */
 bool entities_list(struct request *r, struct err *err);
+bool entities_list_stream(struct request *r, struct err *err);
 bool entities_get(struct request *r, struct err *err);
+bool entities_create(struct request *r, struct err *err);
+bool entities_change(struct request *r, struct err *err);
+bool entities_delete(struct request *r, struct err *err);
+bool records_unlink(struct request *r, struct err *err);
 /* templates.c */
 bool templates_list(struct request *r, struct err *err);
 bool templates_get(struct request *r, struct err *err);

@@ -1,16 +1,20 @@
 /*
- * What happens without being asked: schedules fire, broken connections are tested again.
+ * What happens without being asked: schedules fire, broken connections are tested again, text search follows.
  *
- * Two threads, because a test blocks on a vendor and a firing must not wait for that. All nodes look; the
+ * Threads of their own, because a test blocks on a vendor and a firing must not wait for that. All nodes look; the
  * row's own time is moved in the closure that creates the run, so each due time fires once (I-26).
  */
 #include "engine/engine_priv.h"
 #include "engine/catalogue.h"
 #include "engine/job.h"
+#include "engine/search.h"
 
 #include "queue/schedule.h"
 
 #define LOOK_MS 1000
+#define SEARCH_LOOK_MS 300
+#define SEARCH_BESIDE_PAGES 3 /* pauses so many times as long as it worked */
+#define SEARCH_FAILED_MS 10000
 #define DUE_ROWS 100
 #define BUSY_AGAIN_US (10 * US_PER_S)   /* a firing that finds its connection busy waits; later ones join it */
 #define ROUND_ARENA_BYTES (64L * 1024 * 1024)
@@ -245,5 +249,34 @@ engine_reconnect_main(void *ctx)
         if (!engine_reconnect_round(e, &tested, &err))
             log_err(LOG_WARN, "broken connections could not be looked at", &err);
     } while (engine_sleep(e, LOOK_MS));
+    return NULL;
+}
+
+/* ---- text search ---- */
+
+/* How long to wait before the next batch: pages that are committed meanwhile go first. */
+static int64_t
+search_pause_ms(struct engine *e, int64_t began_us, int64_t *pages_seen)
+{
+    int64_t pages = atomic_load(&e->pages), took_ms = (clock_monotonic_us(e->options.clock) - began_us) / US_PER_MS;
+    bool busy = pages != *pages_seen;
+    *pages_seen = pages;
+    return busy ? SEARCH_BESIDE_PAGES * (took_ms + 1) : 0;
+}
+
+void *
+engine_search_main(void *ctx)
+{
+    struct engine *e = ctx;
+    int64_t pages_seen = 0, pause_ms;
+    do {
+        struct err err = {0};
+        bool more = false;
+        int64_t began_us = clock_monotonic_us(e->options.clock);
+        bool ok = search_round(e->options.store, &more, &err);
+        if (!ok)
+            log_err(LOG_WARN, "text search could not follow", &err);
+        pause_ms = !ok ? SEARCH_FAILED_MS : more ? search_pause_ms(e, began_us, &pages_seen) : SEARCH_LOOK_MS;
+    } while (engine_sleep(e, pause_ms));
     return NULL;
 }

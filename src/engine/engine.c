@@ -116,8 +116,9 @@ engine_start(struct engine *e)
         return;
     e->schedule_started = pthread_create(&e->schedule_thread, NULL, engine_schedule_main, e) == 0;
     e->reconnect_started = pthread_create(&e->reconnect_thread, NULL, engine_reconnect_main, e) == 0;
-    if (!e->schedule_started || !e->reconnect_started)
-        log_write(LOG_ERROR, "the schedule thread could not be started");
+    e->search_started = pthread_create(&e->search_thread, NULL, engine_search_main, e) == 0;
+    if (!e->schedule_started || !e->reconnect_started || !e->search_started)
+        log_write(LOG_ERROR, "a background thread could not be started");
 }
 
 static void
@@ -134,7 +135,9 @@ stop_background(struct engine *e)
         pthread_join(e->schedule_thread, NULL);
     if (e->reconnect_started)
         pthread_join(e->reconnect_thread, NULL);
-    e->schedule_started = e->reconnect_started = false;
+    if (e->search_started)
+        pthread_join(e->search_thread, NULL);
+    e->schedule_started = e->reconnect_started = e->search_started = false;
 }
 
 void

@@ -45,8 +45,8 @@ struct engine {
     pthread_cond_t changed;          /* a run of this process ended or was handed back; under lock */
     uint64_t changes;                /* under lock */
 
-    pthread_t schedule_thread, reconnect_thread;
-    bool schedule_started, reconnect_started;
+    pthread_t schedule_thread, reconnect_thread, search_thread;
+    bool schedule_started, reconnect_started, search_started;
     pthread_cond_t background;       /* under lock: stop */
     struct fetch *reconnect_fetch;   /* under lock: what the reconnect thread waits for */
 };
@@ -64,6 +64,7 @@ void *engine_schedule_main(void *engine);
 void *engine_reconnect_main(void *engine);
 /* Finishes deletions of connections that a process which died had begun (of another node too: batches may alternate). */
 MUST_USE bool engine_deletions_finish(struct engine *e, struct err *err);
+void *engine_search_main(void *engine);
 /* One round of each, for tests: how many runs were queued, connections tested. */
 MUST_USE bool engine_schedule_round(struct engine *e, int64_t *fired_out, struct err *err);
 MUST_USE bool engine_reconnect_round(struct engine *e, int64_t *tested_out, struct err *err);

@@ -66,6 +66,29 @@ list_statement(enum record_order order)
     DB_I(tenant), DB_I(collection), DB_I((f)->updated_since_us), DB_BOOL((f)->include_deleted), DB_I((f)->stream),   \
         DB_T((f)->status), DB_I((f)->parent)
 
+/* Where a list goes on; at first beyond all UUIDs (in every collation a letter follows the hex digits). */
+static struct str
+uuid_place(const struct record_filter *filter)
+{
+    if (filter->after.uuid[0])
+        return str_from_c(filter->after.uuid);
+    return filter->order == RECORD_NEWEST ? STR("z") : STR("");
+}
+
+static int64_t
+updated_place(const struct record_filter *filter)
+{
+    return filter->after.id ? filter->after.updated_us : filter->updated_since_us;
+}
+
+static struct record_place
+place_of(const struct record *record)
+{
+    struct record_place place = {.updated_us = record->updated_us, .id = record->id};
+    snprintf(place.uuid, sizeof(place.uuid), "%.*s", STR_ARG(record->uuid));
+    return place;
+}
+
 /* By words: an index finds the rows, newest first or by last change. One more than asked for, as below. */
 static bool
 query_found(struct db *db, int64_t tenant, int64_t collection, const struct record_filter *filter,
@@ -74,7 +97,7 @@ query_found(struct db *db, int64_t tenant, int64_t collection, const struct reco
     struct db_value values[] = {
         FILTER_VALUES(tenant, collection, filter), DB_T(terms->match), DB_T(terms->words[0]), DB_T(terms->words[1]),
         DB_T(terms->words[2]), DB_I(filter->after.id), DB_I(filter->limit + 1), DB_I(filter->offset),
-        DB_I(filter->after.updated_us), DB_I(horizon_us)};
+        DB_I(updated_place(filter)), DB_I(horizon_us)};
     bool updated = filter->order == RECORD_UPDATED;
     return store_rows(db, updated ? SQL_SEARCH_UPDATED : SQL_SEARCH_NEWEST, values,
                       updated ? ARRAY_LEN(values) : ARRAY_LEN(values) - 2, list, record_read, err);
@@ -92,10 +115,13 @@ query_list(struct db *db, int64_t tenant, int64_t collection, const struct recor
     if (terms.match.len)
         return query_found(db, tenant, collection, filter, &terms, horizon_us, list, err);
     struct db_value values[] = {
-        FILTER_VALUES(tenant, collection, filter), DB_T(terms.like), DB_I(filter->after.id),
-        DB_I(filter->limit + 1), DB_I(filter->offset), DB_I(filter->after.updated_us), DB_I(horizon_us)};
-    size_t count = filter->order == RECORD_UPDATED ? ARRAY_LEN(values) : ARRAY_LEN(values) - 2;
-    return store_rows(db, list_statement(filter->order), values, count, list, record_read, err);
+        FILTER_VALUES(tenant, collection, filter), DB_T(terms.like), DB_T(uuid_place(filter)),
+        DB_I(filter->limit + 1), DB_I(filter->offset), DB_I(updated_place(filter)), DB_I(horizon_us)};
+    bool updated = filter->order == RECORD_UPDATED;
+    if (updated)
+        values[8] = DB_I(filter->after.id);
+    return store_rows(db, list_statement(filter->order), values, updated ? ARRAY_LEN(values) : ARRAY_LEN(values) - 2, list,
+                      record_read, err);
 }
 
 bool
@@ -108,8 +134,7 @@ store_record_list(struct db *db, struct arena *a, int64_t tenant, int64_t collec
     struct record *rows = list.items;
     bool more = list.count > filter->limit;
     size_t count = more ? filter->limit : list.count;
-    *next_out = more && count ? (struct record_place){rows[count - 1].updated_us, rows[count - 1].id}
-                              : (struct record_place){0};
+    *next_out = more && count ? place_of(&rows[count - 1]) : (struct record_place){0};
     *rows_out = rows;
     *count_out = count;
     return true;

@@ -35,6 +35,7 @@ enum record_order {
 };
 struct record_place {        /* where a page ended; zeroed: from the start */
     int64_t updated_us, id;
+    char uuid[37];           /* stays a place when its record is erased */
 };
 struct record_filter {
     enum record_order order;

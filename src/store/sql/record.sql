@@ -24,7 +24,8 @@ JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE m.tenant = $1 AND m.stream = $2 AND m.external_id = $3
 
--- A list, newest first. UUIDs grow with time, so their index is the order; the place is an id, turned into its UUID.
+-- A list, newest first. UUIDs grow with time, so their index is the order and the place. (The place is always there, one
+-- beyond all others at first: an OR would keep it from being used.)
 -- @name record_newest
 -- @sqlite
 SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
@@ -35,7 +36,7 @@ WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updat
     AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.rowid = r.id AND s.text LIKE $8 ESCAPE '\'))
-    AND (CAST($9 AS BIGINT) = 0 OR r.uuid < (SELECT b.uuid FROM records b WHERE b.tenant = $1 AND b.id = $9))
+    AND r.uuid < $9
 ORDER BY r.uuid DESC LIMIT $10 OFFSET $11
 -- @postgres
 SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
@@ -47,7 +48,7 @@ WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updat
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.tenant = $1 AND s.record = r.id
         AND s.text LIKE $8 ESCAPE '\'))
-    AND (CAST($9 AS BIGINT) = 0 OR r.uuid < (SELECT b.uuid FROM records b WHERE b.tenant = $1 AND b.id = $9))
+    AND r.uuid < $9
 ORDER BY r.uuid DESC LIMIT $10 OFFSET $11
 
 -- The same, oldest first.
@@ -61,7 +62,7 @@ WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updat
     AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.rowid = r.id AND s.text LIKE $8 ESCAPE '\'))
-    AND (CAST($9 AS BIGINT) = 0 OR r.uuid > (SELECT b.uuid FROM records b WHERE b.tenant = $1 AND b.id = $9))
+    AND r.uuid > $9
 ORDER BY r.uuid LIMIT $10 OFFSET $11
 -- @postgres
 SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
@@ -73,7 +74,7 @@ WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updat
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.tenant = $1 AND s.record = r.id
         AND s.text LIKE $8 ESCAPE '\'))
-    AND (CAST($9 AS BIGINT) = 0 OR r.uuid > (SELECT b.uuid FROM records b WHERE b.tenant = $1 AND b.id = $9))
+    AND r.uuid > $9
 ORDER BY r.uuid LIMIT $10 OFFSET $11
 
 -- The same by last change, for those who follow along: nothing younger than $13, which a page in flight could overtake.

@@ -1,0 +1,81 @@
+/*
+ * Local edits of entities: the request's words for engine/edit.h.
+ */
+#include "door/entities_priv.h"
+#include "door/routes_priv.h"
+#include "engine/edit.h"
+
+#define NAME_BYTES_MAX 1000
+
+static struct edit_by
+by_of(const struct request *r)
+{
+    return (struct edit_by){.tenant = r->tenant.id, .region = r->tenant.region, .actor = r->who.subject,
+                            .request_id = r->id, .address = r->x->peer};
+}
+
+/* If-Match: "5" asks that the record is at version 5. */
+static bool
+read_version(const struct request *r, int64_t *version_out, struct err *err)
+{
+    struct str text = str_trim(http_header_get(&r->x->headers, "If-Match"));
+    *version_out = 0;
+    if (text.len == 0 || str_eq(text, STR("*")))
+        return true;
+    if (text.len > 2 && text.ptr[0] == '"' && str_ends(text, STR("\"")))
+        text = str_slice(text, 1, text.len - 1);
+    return str_to_i64(text, 1, INT64_MAX, version_out) ||
+           err_set(err, E_VALIDATION_FAILED, "The header If-Match must be a record's version, for example \"5\"");
+}
+
+bool
+entities_create(struct request *r, struct err *err)
+{
+    struct edit_by by = by_of(r);
+    struct record record;
+    return edit_create(request_parts(r)->engine, r->arena, &by, entity_kind(r), r->body, &record, err) &&
+           entity_reply(r, 201, record.kind, record.uuid, err);
+}
+
+bool
+entities_change(struct request *r, struct err *err)
+{
+    struct edit_by by = by_of(r);
+    struct record record;
+    int64_t version;
+    return read_version(r, &version, err) &&
+           edit_change(request_parts(r)->engine, r->arena, &by, entity_kind(r), request_path_param(r, 0), version, r->body,
+                       &record, err) &&
+           entity_reply(r, 200, record.kind, record.uuid, err);
+}
+
+bool
+entities_delete(struct request *r, struct err *err)
+{
+    int erase;
+    struct edit_by by = by_of(r);
+    struct engine *engine = request_parts(r)->engine;
+    struct str uuid = request_path_param(r, 0);
+    if (!request_query_bool(r, "erase", &erase, err))
+        return false;
+    if (erase == 1 && !r->who.admin)
+        return err_set(err, E_FORBIDDEN, "Erasing data for ever needs the admin's role");
+    bool ok = erase == 1 ? edit_erase(engine, &by, entity_kind(r), uuid, err) : edit_delete(engine, &by, entity_kind(r), uuid, err);
+    return ok && reply_empty(r, 204);
+}
+
+bool
+records_unlink(struct request *r, struct err *err)
+{
+    struct edit_by by = by_of(r);
+    struct record record;
+    struct unlink_ask ask = {.record = request_path_param(r, 0)};
+    if (!request_body_str(r, "connectionId", NAME_BYTES_MAX, &ask.connection, err) ||
+        !request_body_str(r, "externalId", NAME_BYTES_MAX, &ask.external_id, err) ||
+        !request_body_str(r, "stream", NAME_BYTES_MAX, &ask.stream, err))
+        return false;
+    if (!ask.connection.len)
+        return request_fault(r, err, "/connectionId", "is required: the connection whose record is to be taken apart");
+    return edit_unlink(request_parts(r)->engine, r->arena, &by, &ask, &record, err) &&
+           entity_reply(r, 200, record.kind, record.uuid, err);
+}
