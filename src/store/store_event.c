@@ -107,7 +107,8 @@ bool
 store_event_newest(struct db *db, int64_t tenant, struct event_place *place_out, struct err *err)
 {
     struct event_place place = {0};
-    enum row row = store_row(db, tenant ? SQL_EVENT_NEWEST : SQL_EVENT_NEWEST_ALL, DB_ARGS(DB_I(tenant)), NULL, &place, sizeof(place), place_read, err);
+    enum row row = store_row(db, tenant ? SQL_EVENT_NEWEST : SQL_EVENT_NEWEST_ALL, DB_ARGS(DB_I(tenant)), NULL, &place,
+                             sizeof(place), place_read, err);
     if (row == ROW_FAILED)
         return false;
     *place_out = place;
