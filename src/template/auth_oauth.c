@@ -23,6 +23,8 @@ struct oauth_plan {
     size_t scope_count;
     struct input body, headers;
     bool as_query, single_use;
+    bool use_assertion;        /* the login sends a token that we sign (RFC 7523) */
+    struct auth assertion;
     struct str new_refresh_name;
     struct str *access_path, *refresh_path, *expiry_path;
     size_t access_count, refresh_count, expiry_count;
@@ -85,8 +87,9 @@ oauth_compile(struct compiler *c, const struct node *n, struct auth *auth)
     if (!p)
         return compile_full(c);
     auth->plan = p;
-    if (node_is_true_at(n, "use_profile_assertion") || node_is_true_at(n, "profile_assertion"))
-        return refuse(c, "needs JwtAuthenticator, which is not supported");
+    p->use_assertion = node_is_true_at(n, "use_profile_assertion");
+    if (p->use_assertion && !jwt_compile(c, node_get_c(n, "profile_assertion"), &p->assertion))
+        return false;
     p->as_query = node_is_true_at(n, "send_refresh_request_as_query_params");
     p->expiry_format = node_text_at(n, "token_expiry_date_format");
     return compile_names(c, n, p) && text_list_field(c, n, "scopes", &p->scopes, &p->scope_count) &&
@@ -230,6 +233,14 @@ has_name(const struct draft_list *list, struct str name)
     return false;
 }
 
+/* RFC 7523: nothing but the grant and the token that we signed. */
+static bool
+put_assertion(const struct oauth_plan *p, struct draft *d, struct expr_scope *scope, struct err *err)
+{
+    struct str token;
+    return jwt_token(&p->assertion, scope, &token, err) && put_field(d, p, STR("assertion"), token, err);
+}
+
 /* Fields of the template's own, where the standard ones do not stand already. */
 static bool
 put_extra(const struct oauth_plan *p, struct draft *d, struct expr_scope *scope, struct err *err)
@@ -265,6 +276,8 @@ oauth_login(const struct auth *auth, struct expr_scope *scope, struct http_reque
     if (p->headers.kind == INPUT_MAP &&
         (!input_value(&p->headers, scope, false, &headers, err) || !draft_merge(&d, INJECT_HEADER, headers, err)))
         return false;
+    if (p->use_assertion)
+        return put_assertion(p, &d, scope, err) && draft_finish(&d, STR("POST"), endpoint, request_out, err);
     if (!has_name(&d.headers, STR("Authorization")) && !put_credentials(p, &d, scope, err))
         return false;
     if (text_given(&p->refresh_token) && !put_field(&d, p, refresh_name, refresh, err))

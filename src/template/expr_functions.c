@@ -275,6 +275,21 @@ function_camel_case_to_snake_case(struct call *c, struct value *value_out)
     return !str_is_none(lower) || eval_full(c->ev);
 }
 
+/* A key file that a person pasted as text, say. */
+static bool
+function_json_loads(struct call *c, struct value *value_out)
+{
+    struct str text;
+    struct err ignored = {0};
+    if (!call_str(c, c->args[0], &text) || !eval_charge(c->ev, text.len / BYTES_PER_STEP))
+        return false;
+    yyjson_val *json = json_parse(c->ev->arena, text, JSON_NUMBERS_RAW, LIMIT_VALUE_DEPTH, &ignored);
+    if (!json)
+        return eval_fail(c->ev, EXPR_FAILED_VALUE, "json_loads was given no valid JSON");
+    *value_out = value_from_json(json);
+    return true;
+}
+
 /* ---- dicts ---- */
 
 /* Copies a mapping, or a sequence of pairs, into a dict. */
@@ -350,6 +365,7 @@ find_function(struct str name)
         {.name = "min", .call = function_min, .parameters = "args", .required = 1, .variadic = true},
         {.name = "sanitize_url", .call = function_sanitize_url, .parameters = "value", .required = 1},
         {.name = "camel_case_to_snake_case", .call = function_camel_case_to_snake_case, .parameters = "value", .required = 1},
+        {.name = "json_loads", .call = function_json_loads, .parameters = "text", .required = 1},
         {.name = "dict", .call = function_dict, .parameters = "", .variadic = true},
         {.name = "namespace", .call = function_namespace, .parameters = "", .variadic = true},
     };

@@ -224,13 +224,17 @@ judge(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_val
 /* ---- the body */
 
 static const char *
-body_fault(const struct reader *r, yyjson_val *body)
+body_fault(const struct reader *r, yyjson_val *body, const char *decode_fault)
 {
     struct str text = str_trim(r->reply->body);
-    if (text.len == 0)
+    enum decoder_kind kind = r->stream->decoder.kind;
+    bool may_be_empty = kind == DECODE_CSV || kind == DECODE_JSONL || kind == DECODE_LINES || kind == DECODE_GZIP;
+    if (text.len == 0 && !may_be_empty)
         return "the body is empty";
-    if (text.ptr[0] == '<')
+    if (text.len && text.ptr[0] == '<' && kind != DECODE_XML)
         return "it is a web page, not JSON";
+    if (!body && decode_fault)
+        return decode_fault;
     if (!body)
         return "it is not valid JSON";
     return yyjson_is_ctn(body) ? NULL : "it is neither an object nor a list";
@@ -343,7 +347,7 @@ pick_all(struct picking *p, struct expr_scope *scope, const struct value_span *s
 {
     const struct selector *s = &p->r->stream->selector;
     bool client_side = p->r->has_cursor && p->r->cursor.plan->client_side;
-    bool plain = s->transform_count == 0 && !text_given(&s->filter) && !client_side;
+    bool plain = s->transform_count == 0 && !s->normalize && !text_given(&s->filter) && !client_side;
     p->event->records = ARENA_ARRAY(p->page, struct reader_record, span->count + 1);
     if (!p->event->records)
         return err_set(err, E_PAGE_TOO_LARGE, "The page does not fit in memory");
@@ -530,6 +534,18 @@ wants_body(const struct reader *r)
     return status == 0 ? false : status < 400 || r->reply->body.len < (1 << 20);
 }
 
+/* An error's body is looked at as JSON, whatever pages come in. */
+static yyjson_val *
+read_body(const struct reader *r, struct arena *page, const char **fault_out, struct err *err)
+{
+    const struct decoder *decoder = &r->stream->decoder;
+    if (decoder->kind != DECODE_JSON && r->reply->status < 400)
+        return decoder_read(decoder, page, r->reply->body, fault_out);
+    if (r->reply->body.len == 0)
+        return NULL;
+    return json_parse(page, r->reply->body, JSON_NUMBERS_RAW | JSON_ALLOW_BOM, LIMIT_JSON_DEPTH_VENDOR, err);
+}
+
 enum page_step
 page_take(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
 {
@@ -541,8 +557,9 @@ page_take(struct reader *r, struct arena *page, struct reader_event *event, stru
     if (r->token.len)
         token = value_from_json(json_parse(page, buf_str(&r->token), JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, &parse_err));
     yyjson_val *body = NULL;
-    if (wants_body(r) && r->reply->body.len)
-        body = json_parse(page, r->reply->body, JSON_NUMBERS_RAW | JSON_ALLOW_BOM, LIMIT_JSON_DEPTH_VENDOR, &parse_err);
+    const char *decode_fault = NULL;
+    if (wants_body(r))
+        body = read_body(r, page, &decode_fault, &parse_err);
     reader_scene(r, page, token, &scene);
     scene_scope(&scene, &scope);
     enum page_step verdict = judge(r, &scope, page, body, &ended, event, err);
@@ -555,7 +572,7 @@ page_take(struct reader *r, struct arena *page, struct reader_event *event, stru
         return PAGE_FAILED;
     }
     if (!ended) {
-        const char *fault = no_content ? NULL : body_fault(r, body);
+        const char *fault = no_content ? NULL : body_fault(r, body, decode_fault);
         if (!fault && !no_content && !path_is_there(r, &scope, body))
             fault = "the member that holds the records is missing";
         if (fault)

@@ -104,6 +104,21 @@ bool draft_merge(struct draft *d, enum inject into, struct value map, struct err
 struct str url_join(struct arena *a, struct str base, struct str path);
 bool draft_finish(struct draft *d, struct str method, struct str url, struct http_request *request_out, struct err *err);
 
+/* ---- decode.c: from an answer's bytes to the value that records are looked for in */
+enum decoder_kind { DECODE_JSON, DECODE_JSONL, DECODE_LINES, DECODE_CSV, DECODE_XML, DECODE_GZIP, DECODE_ZIP };
+struct decoder {
+    enum decoder_kind kind;
+    struct decoder *inner;     /* DECODE_GZIP, DECODE_ZIP */
+    struct str encoding;       /* of texts; STR_NONE: UTF-8 */
+    char delimiter;            /* DECODE_CSV */
+    struct str *none_texts;    /* of a CSV cell that become null */
+    size_t none_count;
+};
+/* n NULL: JSON. */
+bool decoder_compile(struct compiler *c, const struct node *n, struct decoder *decoder_out);
+/* NULL with *fault_out, words for a person; they are NULL too for JSON that cannot be read, and when memory is out. */
+yyjson_val *decoder_read(const struct decoder *decoder, struct arena *a, struct str bytes, const char **fault_out);
+
 /* ---- auth */
 struct auth_session;           /* tokens got while reading; in the reader */
 struct auth {
@@ -138,7 +153,11 @@ bool auth_compile(struct compiler *c, const struct node *n, struct auth *auth_ou
 const struct auth *auth_choose(const struct auth *auth, struct expr_scope *scope, struct err *err);
 bool auth_session_set(struct auth_session *session, struct str token, int64_t expires_us, struct err *err);
 void auth_session_release(struct auth_session *session);
-extern const struct auth_kind auth_none, auth_api_key, auth_bearer, auth_basic, auth_oauth, auth_selective;
+extern const struct auth_kind auth_none, auth_api_key, auth_bearer, auth_basic, auth_oauth, auth_selective, auth_session_token,
+    auth_session_token_legacy, auth_jwt;
+/* A JwtAuthenticator's plan, and the token it makes: also the assertion of an OAuthAuthenticator. */
+bool jwt_compile(struct compiler *c, const struct node *n, struct auth *auth);
+bool jwt_token(const struct auth *auth, struct expr_scope *scope, struct str *token_out, struct err *err);
 /* The member of a configuration where tokens of ours are kept. */
 #define AUTH_TOKENS_MEMBER "x-tidemark-tokens"
 
@@ -236,11 +255,15 @@ struct selector {
     size_t path_count;
     struct text filter;        /* absent: all pass */
     bool transform_first, transform_first_given;
-    bool normalize;
+    yyjson_val *normalize;     /* the stream's schema, when values are cast to it; else NULL */
     struct transform *transforms;
     size_t transform_count;
 };
-bool selector_compile(struct compiler *c, const struct node *n, const struct node *transformations, struct selector *selector_out);
+/* schema: of the stream, or NULL. */
+bool selector_compile(struct compiler *c, const struct node *n, const struct node *transformations, yyjson_val *schema,
+                      struct selector *selector_out);
+/* normalize.c: the record with its values cast to the schema's types, in a; NULL when it is full. */
+yyjson_val *normalize(struct arena *a, yyjson_val *schema, yyjson_val *record);
 struct value_span {
     yyjson_val **items;
     size_t count;
@@ -329,11 +352,21 @@ bool requester_compile(struct compiler *c, const struct node *n, struct requeste
 bool requester_build(const struct requester *r, struct draft *d, struct expr_scope *scope, struct str path_token,
                      struct str auth_token, struct http_request *request_out, struct err *err);
 
+/* ---- config_rules.c */
+struct config_rules;
+/* spec.config_normalization_rules; NULL when there are none. E_TEMPLATE_REFUSED. */
+bool config_rules_compile(struct compiler *c, const struct node *spec, struct config_rules **rules_out);
+void config_rules_release(struct config_rules *r); /* what it holds beside the arena; accepts NULL */
+/* The configuration as the template's streams want it. r NULL: as it is. E_VALIDATION_FAILED, E_EXPRESSION. */
+bool config_rules_apply(const struct config_rules *r, struct arena *a, int64_t now_us, yyjson_val *config, yyjson_val **config_out,
+                        struct err *err);
+
 /* ---- template.c */
 struct template_stream {
     struct stream_info info;
     struct template *owner;
     struct requester requester;
+    struct decoder decoder;
     struct selector selector;
     struct pager pager;
     struct router *router;           /* or NULL */
@@ -357,6 +390,7 @@ struct template {
     struct template_stream **reads;  /* per stream: reads one record by its id, or NULL */
     size_t stream_count;
     struct template_stream *test;    /* metadata.tidemark.test, or NULL */
+    struct config_rules *config_rules; /* or NULL */
     struct text test_accept;         /* must hold for its answer */
     int64_t park[8];                 /* metadata.tidemark.limits.park: statuses that park the run */
     size_t park_count;

@@ -504,11 +504,21 @@ reader_reply(struct reader *r, const struct http_reply *reply)
     r->root->asked->reply = reply;
 }
 
+/* A reader without a template of its own (tests) has no rules. */
+static bool
+normal_config(struct reader *r, yyjson_val *config, struct err *err)
+{
+    const struct template *t = r->stream->owner;
+    return config_rules_apply(t ? t->config_rules : NULL, &r->keep, r->options.now_us, config, &r->config, err);
+}
+
 void
 reader_config_replace(struct reader *r, yyjson_val *config)
 {
     struct reader *asked = r->root->asked;
-    r->root->config = config;
+    struct err ignored = {0};
+    if (!normal_config(r->root, config, &ignored)) /* the one before fitted, and only tokens have changed */
+        r->root->config = config;
     for (size_t i = 0; i < r->root->slot_count; i++)
         auth_session_release(&r->root->slots[i].session);
     if (asked && (asked->phase == PHASE_LOGIN || asked->phase == PHASE_ASKED))
@@ -544,7 +554,7 @@ reader_new_for(const struct reader_options *options, const struct template_strea
     map_init(&r->parent_states, &r->keep);
     r->state_us = r->recent_us = INT64_MIN;
     r->has_walk = stream->router != NULL;
-    if (!keep_text(r, &r->options.position, err) || !keep_text(r, &r->options.updated_since, err) ||
+    if ((!root && !normal_config(r, options->config, err)) || !keep_text(r, &r->options.position, err) || !keep_text(r, &r->options.updated_since, err) ||
         !keep_text(r, &r->options.stream, err) || (r->has_walk && !walk_init(&r->walk, stream->router, r, err))) {
         reader_free(r);
         return NULL;

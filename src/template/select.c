@@ -8,17 +8,19 @@
 #include "base/limits.h"
 
 static bool
-compile_normalization(struct compiler *c, const struct node *n, struct selector *s)
+compile_normalization(struct compiler *c, const struct node *n, yyjson_val *schema, struct selector *s)
 {
     const struct node *how = node_get_c(n, "schema_normalization");
     if (how && how->type == NODE_MAP)
         return refuse_component(c, how);
-    s->normalize = str_eq(node_text(how), STR("Default"));
+    if (str_eq(node_text(how), STR("Default")))
+        s->normalize = schema;
     return true;
 }
 
 bool
-selector_compile(struct compiler *c, const struct node *n, const struct node *transformations, struct selector *selector_out)
+selector_compile(struct compiler *c, const struct node *n, const struct node *transformations, yyjson_val *schema,
+                 struct selector *selector_out)
 {
     const struct node *extractor = node_get_c(n, "extractor"), *filter = node_get_c(n, "record_filter");
     const struct node *first = node_get_c(n, "transform_before_filtering");
@@ -34,7 +36,7 @@ selector_compile(struct compiler *c, const struct node *n, const struct node *tr
     selector_out->transform_first_given = first && first->type == NODE_BOOL;
     selector_out->transform_first = selector_out->transform_first_given && first->flag;
     return text_list_field(c, extractor, "field_path", &selector_out->path, &selector_out->path_count) &&
-           text_field(c, filter, "condition", &selector_out->filter) && compile_normalization(c, n, selector_out) &&
+           text_field(c, filter, "condition", &selector_out->filter) && compile_normalization(c, n, schema, selector_out) &&
            transforms_compile(c, transformations, &selector_out->transforms, &selector_out->transform_count);
 }
 
@@ -77,6 +79,8 @@ selector_apply(const struct selector *s, struct expr_scope *scope, yyjson_val *r
         return false;
     if (keep && !transform_first && !transform(s, scope, &record, err))
         return false;
+    if (keep && s->normalize && !(record = normalize(scope->arena, s->normalize, record)))
+        return err_set(err, E_PAGE_TOO_LARGE, "The page does not fit in memory");
     *value_out = keep ? record : NULL;
     return true;
 }

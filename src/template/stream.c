@@ -7,14 +7,6 @@
 #include "template/stream_priv.h"
 
 static bool
-compile_decoder(struct compiler *c, const struct node *n)
-{
-    if (!n || n->type == NODE_NULL || node_type_is(n, "JsonDecoder"))
-        return true;
-    return refuse_component(c, n);
-}
-
-static bool
 compile_schema(struct compiler *c, const struct node *n, struct stream_info *info)
 {
     if (n && n->type == NODE_LIST) {
@@ -75,8 +67,8 @@ compile_retriever(struct compiler *c, const struct node *stream, const struct no
     if (node_is_true_at(n, "pagination_reset"))
         return refuse(c, "needs PaginationReset, which is not supported");
     s->ignore_slice_on_pages = node_is_true_at(n, "ignore_stream_slicer_parameters_on_paginated_requests");
-    return requester_compile(c, node_get_c(n, "requester"), &s->requester) && compile_decoder(c, node_get_c(n, "decoder")) &&
-           selector_compile(c, node_get_c(n, "record_selector"), node_get_c(stream, "transformations"), &s->selector) &&
+    return requester_compile(c, node_get_c(n, "requester"), &s->requester) && decoder_compile(c, node_get_c(n, "decoder"), &s->decoder) &&
+           selector_compile(c, node_get_c(n, "record_selector"), node_get_c(stream, "transformations"), s->info.schema, &s->selector) &&
            pager_compile(c, node_get_c(n, "paginator"), &s->pager) &&
            router_compile(c, node_get_c(n, "partition_router"), &s->router);
 }

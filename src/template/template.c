@@ -94,6 +94,33 @@ compile_streams(struct compiler *c, struct template *t)
     return add_dynamic(c, t, dynamic);
 }
 
+/* What the configuration would need is needed by every stream. */
+static void
+refuse_all(struct template *t, struct str why)
+{
+    for (size_t i = 0; i < t->stream_count; i++)
+        if (str_is_none(t->streams[i].info.refused)) {
+            t->streams[i].info.refused = why;
+            t->streams[i].info.synced = false;
+        }
+}
+
+static bool
+compile_config_rules(struct compiler *c, struct template *t)
+{
+    struct err *outer = c->err, inner = {.items = outer->items};
+    c->err = &inner;
+    bool ok = config_rules_compile(c, node_get_c(t->root, "spec"), &t->config_rules);
+    c->err = outer;
+    if (ok)
+        return true;
+    if (inner.code != E_TEMPLATE_REFUSED)
+        return err_set(outer, inner.code, "spec.config_normalization_rules: %s", inner.message);
+    struct str why = str_copy(c->arena, str_from_c(inner.message));
+    refuse_all(t, why);
+    return why.ptr || compile_full(c);
+}
+
 static bool
 any_readable(const struct template *t)
 {
@@ -288,7 +315,7 @@ load(struct compiler *c, struct template *t, struct str yaml, struct str name)
     root = root ? manifest_propagate(c->arena, root, c->err) : NULL;
     t->root = root;
     return root && manifest_validate(root, c->err) && fill_info(c, t, name) && compile_spec(c, t) &&
-           compile_streams(c, t) && compile_entities(c, t) && compile_reads(c, t) && operations_compile(c, t);
+           compile_streams(c, t) && compile_config_rules(c, t) && compile_entities(c, t) && compile_reads(c, t) && operations_compile(c, t);
 }
 
 struct template *
@@ -385,6 +412,7 @@ template_unref(struct template *t)
         return;
     schema_free(t->info.schema);
     operations_release(t);
+    config_rules_release(t->config_rules);
     arena_release(&t->arena);
     free(t);
 }
