@@ -11,7 +11,10 @@
 
 #define WINDOW_US US_PER_MINUTE
 
-static const char *const size_names[] = {"contacts", "conversations", "messages", "plain"};
+static const char *const size_names[] = {
+    "contacts", "conversations", "messages", "plain",
+    "orders", "inventory", "events", "quota",
+};
 
 static size_t
 vendor_index(const struct vendor *vendor)
@@ -90,7 +93,7 @@ core_set_size(struct sandbox_options *options, struct str entity, int64_t count,
 {
     struct str name = size_name(entity);
     if (str_is_none(name))
-        return err_set(err, E_USAGE, "\"%.*s\" has no size: contacts, conversations, messages and plain have",
+        return err_set(err, E_USAGE, "\"%.*s\" has no size; docs/sandbox.md lists those that have",
                        STR_ARG(entity));
     size_t at = 0;
     while (at < options->size_count && !str_eq(options->sizes[at].entity, name))

@@ -87,6 +87,7 @@ struct vendor {
     void (*finish)(struct sandbox_request *request, struct sandbox_reply *reply);
 };
 
+extern const struct vendor vendor_amazon;
 extern const struct vendor vendor_chatwoot;
 extern const struct vendor *const sandbox_vendors[]; /* all of them, vendors.c */
 size_t sandbox_vendors_count(void);

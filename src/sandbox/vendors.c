@@ -3,6 +3,7 @@
 
 const struct vendor *const sandbox_vendors[] = {
     &vendor_chatwoot,
+    &vendor_amazon,
 };
 _Static_assert(ARRAY_LEN(sandbox_vendors) <= VENDORS_MAX, "the core has counters for each vendor");
 

@@ -86,6 +86,7 @@ struct change {
 };
 
 #define COLLECTIONS_MAX 8
+#define VENDOR_NUMBERS 32
 #define JOURNAL_MAX 1000000 /* changes kept; older ones are forgotten */
 
 struct world {
@@ -101,6 +102,7 @@ struct world {
     int64_t changes;          /* made since the start, journalled or not */
     enum change_by by;        /* who is changing things now; BY_SEED (at first) is not journalled */
     const void *vendor;       /* whose world it is: struct vendor, vendor.h */
+    int64_t vendor_numbers[VENDOR_NUMBERS]; /* the vendor's own, zero at first: quotas, counters */
 };
 
 /* Where generated objects stand in time: fixed, so that a seed gives the same world on every day. */

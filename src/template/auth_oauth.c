@@ -25,6 +25,7 @@ struct oauth_plan {
     bool as_query, single_use;
     bool use_assertion;        /* the login sends a token that we sign (RFC 7523) */
     struct auth assertion;
+    struct str header;       /* x-tidemark-header: the bare token stands there; empty: Authorization: Bearer */
     struct str new_refresh_name;
     struct str *access_path, *refresh_path, *expiry_path;
     size_t access_count, refresh_count, expiry_count;
@@ -91,6 +92,7 @@ oauth_compile(struct compiler *c, const struct node *n, struct auth *auth)
     if (p->use_assertion && !jwt_compile(c, node_get_c(n, "profile_assertion"), &p->assertion))
         return false;
     p->as_query = node_is_true_at(n, "send_refresh_request_as_query_params");
+    p->header = node_text_at(n, "x-tidemark-header");
     p->expiry_format = node_text_at(n, "token_expiry_date_format");
     return compile_names(c, n, p) && text_list_field(c, n, "scopes", &p->scopes, &p->scope_count) &&
            input_compile(c, n, node_get_c(n, "refresh_request_body"), &p->body) &&
@@ -110,7 +112,10 @@ name_or(const struct text *t, const char *otherwise, struct expr_scope *scope, s
 static bool
 oauth_apply(const struct auth *auth, struct draft *d, struct expr_scope *scope, struct str token, struct err *err)
 {
-    (void)auth, (void)scope;
+    const struct oauth_plan *p = auth->plan;
+    (void)scope;
+    if (p->header.len)
+        return draft_put(d, INJECT_HEADER, p->header, value_str(token), err);
     struct str value = str_join2(d->arena, STR("Bearer "), token);
     return (value.ptr || err_no_memory(err)) && draft_put(d, INJECT_HEADER, STR("Authorization"), value_str(value), err);
 }

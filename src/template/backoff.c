@@ -101,6 +101,8 @@ wait_from_header(const struct backoff *b, struct expr_scope *scope, const struct
     if (!header_number(b, scope, reply, &number, &found, err) || !text_number(&b->amount, scope, 0, &least, err) ||
         !text_number(&b->cap, scope, 0, &cap, err))
         return false;
+    if (found && b->per_second)
+        number = number > 0 ? 1 / number : 0;
     if (b->kind == BACKOFF_HEADER)
         *seconds_out = found ? number : -1;
     else if (!found || number == 0)

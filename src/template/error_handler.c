@@ -85,6 +85,7 @@ compile_backoff(struct compiler *c, const struct node *n, struct backoff *b)
     if (!until && !node_type_is(n, "WaitTimeFromHeader"))
         return refuse_component(c, n);
     b->kind = until ? BACKOFF_UNTIL_HEADER : BACKOFF_HEADER;
+    b->per_second = str_eq_c(node_text_at(n, "x-tidemark-unit"), "per_second");
     return text_field(c, n, "header", &b->header) && text_field(c, n, "regex", &b->regex) &&
            text_field(c, n, "min_wait", &b->amount) && text_field(c, n, "max_waiting_time_in_seconds", &b->cap);
 }

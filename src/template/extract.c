@@ -15,6 +15,9 @@ struct collecting {
     size_t size;
     const struct str *path;
     size_t path_count;
+    const struct extract_extra *extra;
+    struct str names[LIMIT_TEMPLATE_DEPTH]; /* what the path's '*' stand for at present */
+    size_t name_count;
 };
 
 static bool
@@ -65,25 +68,36 @@ path_find(yyjson_val *root, const struct str *path, size_t count)
 }
 
 static bool
+collect_named(struct collecting *c, yyjson_val *item)
+{
+    if (c->extra && yyjson_is_obj(item))
+        item = extract_extra_named(c->extra, c->arena, item, c->names, c->name_count);
+    return item && collect(c, item);
+}
+
+static bool
 fan_out(struct collecting *c, yyjson_val *at, size_t depth)
 {
     if (depth == c->path_count)
-        return collect(c, at);
+        return collect_named(c, at);
     if (!str_eq(c->path[depth], STR("*"))) {
         yyjson_val *next = step(at, c->path[depth]);
         return !next || fan_out(c, next, depth + 1);
     }
     size_t index, max;
     yyjson_val *key, *item;
+    bool ok = true;
+    struct str *name = &c->names[c->name_count++];
     JSON_EACH_ITEM(at, index, max, item) {
-        if (!fan_out(c, item, depth + 1))
-            return false;
+        *name = STR_NONE; /* a place in a list is no name */
+        ok = ok && fan_out(c, item, depth + 1);
     }
     JSON_EACH_MEMBER(at, index, max, key, item) {
-        if (!fan_out(c, item, depth + 1))
-            return false;
+        *name = json_str(key);
+        ok = ok && fan_out(c, item, depth + 1);
     }
-    return true;
+    c->name_count--;
+    return ok;
 }
 
 static bool
@@ -109,7 +123,7 @@ selector_extract(const struct selector *s, struct expr_scope *scope, yyjson_val 
             return false;
         has_star = has_star || str_eq(path[i], STR("*"));
     }
-    struct collecting c = {.arena = scope->arena, .path = path, .path_count = s->path_count};
+    struct collecting c = {.arena = scope->arena, .path = path, .path_count = s->path_count, .extra = s->extra};
     bool ok = true;
     size_t index, max;
     yyjson_val *item;
@@ -122,7 +136,7 @@ selector_extract(const struct selector *s, struct expr_scope *scope, yyjson_val 
     } else {
         ok = extract_one(&c, body, has_star);
     }
-    if (!ok)
+    if (!ok || (s->extra && !extract_extra_number(s->extra, scope->arena, &c.span)))
         return err_set(err, E_PAGE_TOO_LARGE, "The page holds more records than fit in memory");
     *span_out = c.span;
     return true;

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "template/manifest_lines.h"
 #include "template/template.h"
+#include "template/test_builtin.h"
 
 #define NOW STR("2026-06-15T12:34:56Z")
 
@@ -124,7 +125,7 @@ test_input_that_is_no_json_is_a_usage_error_and_writes_nothing(void **state)
     size_t len = 0;
     (void)state;
     FILE *out = open_memstream(&text, &len);
-    struct manifest_input in = {.yaml = template_builtins[0].yaml, .name = STR("x"), .config = STR("nonsense"), .now = NOW};
+    struct manifest_input in = {.yaml = builtin_yaml("chatwoot"), .name = STR("x"), .config = STR("nonsense"), .now = NOW};
     assert_fails_with(manifest_requests(&in, out, &err), err, E_USAGE);
     fclose(out);
     assert_int_equal(len, 0);
@@ -139,7 +140,7 @@ test_check_lists_streams_and_reasons(void **state)
     size_t len = 0;
     (void)state;
     FILE *out = open_memstream(&text, &len);
-    struct manifest_input in = {.yaml = template_builtins[0].yaml, .name = STR("x"), .now = NOW};
+    struct manifest_input in = {.yaml = builtin_yaml("chatwoot"), .name = STR("x"), .now = NOW};
     assert_ok(manifest_check(&in, false, out, &err), err);
     fclose(out);
     assert_true(str_contains((struct str){text, len}, STR("3 of 3 streams")));

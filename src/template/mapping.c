@@ -167,7 +167,18 @@ static bool
 source_value(struct applying *ap, const struct source *s, struct field_value *value_out, struct err *err)
 {
     yyjson_val *v;
-    if (!s->expr)
+    struct many_found many = s->many ? mapping_many_find(s->many, ap->page, ap->record) : (struct many_found){0};
+    if (many.bad && !ap->fault.ptr)
+        ap->fault = STR("a part of the sum is no number, or it has too many digits");
+    if (many.text.ptr && s->type != TYPE_NUMBER) {
+        *value_out = text_value_of(many.text);
+        return true;
+    }
+    if (many.text.ptr && !(many.json = json_parse(ap->page, many.text, JSON_NUMBERS_RAW, 1, err)))
+        return false;
+    if (s->many)
+        v = many.json;
+    else if (!s->expr)
         v = path_value(ap, s);
     else if (!evaluated(ap, s, &v, err))
         return false;

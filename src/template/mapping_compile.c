@@ -90,9 +90,12 @@ compile_source(struct mapping_compiler *c, yyjson_val *json, struct source *s)
     s->map = keep_json(c->arena, json_get_c(json, "map"));
     s->otherwise = keep_json(c->arena, json_get_c(json, "default"));
     s->format = str_copy(c->arena, json_str(json_get_c(json, "format")));
-    yyjson_val *from = json_get_c(json, "from");
-    return compile_type(c, json_str(json_get_c(json, "type")), s) &&
-           (!from || compile_text_source(c, json_str(from), s));
+    yyjson_val *from = json_get_c(json, "from"), *sum = json_get_c(json, "sum");
+    if (!compile_type(c, json_str(json_get_c(json, "type")), s))
+        return false;
+    if (sum || yyjson_is_arr(from))
+        return mapping_many_compile(c->arena, sum ? sum : from, sum != NULL, &s->many, c->err);
+    return !from || compile_text_source(c, json_str(from), s);
 }
 
 static ptrdiff_t

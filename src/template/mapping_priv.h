@@ -14,11 +14,30 @@
 
 enum field_type { TYPE_ANY, TYPE_TEXT, TYPE_NUMBER, TYPE_MONEY, TYPE_TIME, TYPE_BOOL };
 
+/* Several places; mapping_many.c. */
+struct many_path {
+    struct str parts[SOURCE_PATH_MAX];
+    size_t count;
+};
+struct many {
+    struct many_path *paths;
+    size_t count;
+    bool sum;                  /* else the first that is there */
+};
+struct many_found {
+    bool present, bad;         /* bad: a part of the sum is no number, or it has too many digits */
+    yyjson_val *json;          /* the first, or */
+    struct str text;           /* the sum */
+};
+bool mapping_many_compile(struct arena *a, yyjson_val *list, bool sum, struct many **many_out, struct err *err);
+struct many_found mapping_many_find(const struct many *many, struct arena *a, yyjson_val *record);
+
 struct source {
     struct str path[SOURCE_PATH_MAX];
     size_t path_count;         /* 0 with expr NULL: nothing */
     size_t top;                /* which of the mapping's top members path[0] is */
     struct expr *expr;
+    struct many *many;         /* or NULL */
     yyjson_val *map;           /* value -> value, or NULL */
     yyjson_val *otherwise;     /* where missing or null, or where the map has no entry */
     enum field_type type;

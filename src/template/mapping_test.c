@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "template/mapping.h"
+#include "template/test_builtin.h"
 
 #define NOW_US INT64_C(1767441600000000)
 
@@ -24,7 +25,7 @@ setup(void **state)
 {
     struct maps *m = calloc(1, sizeof(*m));
     arena_init(&m->arena, 1 << 26);
-    m->template = template_load(template_builtins[0].yaml, STR("t"), &m->err);
+    m->template = template_load(builtin_yaml("chatwoot"), STR("t"), &m->err);
     assert_non_null(m->template);
     *state = m;
     return 0;
@@ -177,4 +178,43 @@ test_the_sample_of_conversations_becomes_the_row_written_by_hand(void **state)
                             "\"metadata\":{\"chatwoot_content_type\":\"text\",\"chatwoot_conversation_id\":\"123\",\"chatwoot_id\":\"456\"},"
                             "\"private\":false,\"senderId\":\"789\",\"senderName\":\"Ana Souza\",\"status\":\"sent\"}");
     assert_str(m->row.parent_id, "123");
+}
+
+/* ---- several places ---- */
+
+#define ONLY(field) "{\"name\":null,\"email\":null,\"phone\":null,\"customFields.chatwoot_id\":null,\"customFields.chatwoot_identifier\":null," \
+                    "\"customFields.chatwoot_thumbnail\":null,\"customFields.chatwoot_additional_attributes\":null," field "}"
+#define SUMS ONLY("\"x\":{\"sum\":[\"a.*.v\",\"b.v\"],\"type\":\"money\",\"default\":\"0.00\"}")
+
+static void
+test_a_sum_is_exact_and_keeps_its_decimals(void **state)
+{
+    struct maps *m = *state;
+    map_one(m, "contacts", SUMS, NULL, json(m, "{\"id\":1,\"identifier\":\"i\",\"a\":[{\"v\":0.1},{\"v\":0.2},{\"w\":9},{\"v\":null}],\"b\":{\"v\":\"-1.10\"}}"));
+    assert_str(m->row.data, "{\"x\":\"-0.80\"}");
+    map_one(m, "contacts", SUMS, NULL, json(m, "{\"id\":1,\"identifier\":\"i\",\"a\":[{\"v\":90071992547409931234.01},{\"v\":1E+2},{\"v\":5e-3}]}"));
+    assert_str(m->row.data, "{\"x\":\"90071992547409931334.015\"}");
+    map_one(m, "contacts", SUMS, NULL, json(m, "{\"id\":1,\"identifier\":\"i\",\"a\":[]}"));
+    assert_str(m->row.data, "{\"x\":\"0.00\"}");
+}
+
+static void
+test_a_sum_of_what_is_no_number_rejects_the_record(void **state)
+{
+    struct maps *m = *state;
+    map_one(m, "contacts", SUMS, NULL, json(m, "{\"id\":1,\"identifier\":\"i\",\"a\":[{\"v\":\"ten\"}]}"));
+    assert_non_null(m->row.rejected.ptr);
+    map_one(m, "contacts", SUMS, NULL, json(m, "{\"id\":1,\"identifier\":\"i\",\"a\":[{\"v\":99999999999999999999999999999999999999999}]}"));
+    assert_non_null(m->row.rejected.ptr);
+}
+
+static void
+test_the_first_of_several_places_and_whole_sums(void **state)
+{
+    struct maps *m = *state;
+    const char *first = ONLY("\"x\":{\"from\":[\"a\",\"b.*.v\",\"c\"]},\"n\":{\"sum\":[\"l.*\"],\"type\":\"number\"}");
+    map_one(m, "contacts", first, NULL, json(m, "{\"id\":1,\"identifier\":\"i\",\"a\":null,\"b\":[{},{\"v\":\"two\"}],\"c\":\"three\",\"l\":[1,2,3]}"));
+    assert_str(m->row.data, "{\"n\":6,\"x\":\"two\"}");
+    map_one(m, "contacts", first, NULL, json(m, "{\"id\":1,\"identifier\":\"i\",\"c\":\"three\"}"));
+    assert_str(m->row.data, "{\"x\":\"three\"}");
 }

@@ -205,6 +205,7 @@ struct response_filter {
 };
 struct backoff {
     enum { BACKOFF_CONSTANT, BACKOFF_EXPONENTIAL, BACKOFF_HEADER, BACKOFF_UNTIL_HEADER } kind;
+    bool per_second;           /* x-tidemark-unit: the header tells a rate, not a time */
     struct text amount;        /* seconds, or factor, or least wait */
     struct text header, regex, cap;
 };
@@ -253,6 +254,7 @@ bool transforms_compile(struct compiler *c, const struct node *list, struct tran
 struct selector {
     struct text *path;
     size_t path_count;
+    struct extract_extra *extra; /* what extraction adds to each record, or NULL */
     struct text filter;        /* absent: all pass */
     bool transform_first, transform_first_given;
     yyjson_val *normalize;     /* the stream's schema, when values are cast to it; else NULL */
@@ -274,6 +276,12 @@ bool selector_extract(const struct selector *s, struct expr_scope *scope, yyjson
 typedef bool cursor_filter_fn(void *ctx, yyjson_val *record);
 bool selector_apply(const struct selector *s, struct expr_scope *scope, yyjson_val *record, cursor_filter_fn *first, void *ctx,
                     yyjson_val **value_out, struct err *err);
+/* ---- extract_extra.c: x-tidemark-names, x-tidemark-occurrence */
+bool extract_extra_compile(struct compiler *c, const struct node *extractor, struct extract_extra **extra_out);
+/* A copy of the record with the names that its path's '*' stood for. NULL: the page does not fit in memory. */
+yyjson_val *extract_extra_named(const struct extract_extra *x, struct arena *a, yyjson_val *record, const struct str *names, size_t count);
+/* Numbers the records that are equal, from 0. False: no memory. */
+bool extract_extra_number(const struct extract_extra *x, struct arena *a, struct value_span *span);
 /* Looks along a path of texts; list indexes are numbers. NULL when missing. */
 yyjson_val *path_find(yyjson_val *root, const struct str *path, size_t count);
 

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "template/mapping.h"
 #include "template/reader.h"
+#include "template/test_builtin.h"
 
 #define NOW_US INT64_C(1767441600000000) /* 2026-01-03T12:00:00Z */
 
@@ -26,7 +27,7 @@ setup(void **state)
     struct drive *d = calloc(1, sizeof(*d));
     arena_init(&d->keep, 1 << 24);
     arena_init(&d->page, LIMIT_PAGE_ARENA_BYTES);
-    d->template = template_load(template_builtins[0].yaml, str_from_c(template_builtins[0].name), &d->err);
+    d->template = template_load(builtin_yaml("chatwoot"), STR("chatwoot"), &d->err);
     if (!d->template)
         fail_msg("%s", d->err.message);
     d->options = (struct reader_options){.template = d->template, .now_us = NOW_US, .stream = STR("contacts")};

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "template/reader.h"
+#include "template/test_builtin.h"
 
 #define NOW_US INT64_C(1767441600000000) /* 2026-01-03T12:00:00Z */
 #define NOW_S INT64_C(1767441600)
@@ -126,7 +127,7 @@ setup(void **state)
     arena_init(&p->keep, 1 << 26);
     arena_init(&p->page, LIMIT_PAGE_ARENA_BYTES);
     arena_init(&p->body, 1 << 26);
-    p->template = template_load(template_builtins[0].yaml, STR("t"), &p->err);
+    p->template = template_load(builtin_yaml("chatwoot"), STR("t"), &p->err);
     assert_non_null(p->template);
     p->options = (struct reader_options){.template = p->template, .now_us = NOW_US, .overlap_us = 60 * US_PER_S};
     p->options.config = json_parse(&p->keep, STR("{\"accountId\":\"1\",\"accessToken\":\"t\",\"baseUrl\":\"https://c.example.com\"}"), JSON_PLAIN, 8, &p->err);

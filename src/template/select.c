@@ -36,6 +36,7 @@ selector_compile(struct compiler *c, const struct node *n, const struct node *tr
     selector_out->transform_first_given = first && first->type == NODE_BOOL;
     selector_out->transform_first = selector_out->transform_first_given && first->flag;
     return text_list_field(c, extractor, "field_path", &selector_out->path, &selector_out->path_count) &&
+           extract_extra_compile(c, extractor, &selector_out->extra) &&
            text_field(c, filter, "condition", &selector_out->filter) && compile_normalization(c, n, schema, selector_out) &&
            transforms_compile(c, transformations, &selector_out->transforms, &selector_out->transform_count);
 }

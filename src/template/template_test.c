@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "template/template.h"
+#include "template/test_builtin.h"
 
 #define HEAD "version: '1'\ntype: DeclarativeSource\ncheck: {type: CheckStream, stream_names: [a]}\n"
 
@@ -106,7 +107,7 @@ test_the_chatwoot_template_says_what_the_engine_needs(void **state)
 {
     struct err err = {0};
     (void)state;
-    struct template *t = template_load(template_builtins[0].yaml, STR("x"), &err);
+    struct template *t = template_load(builtin_yaml("chatwoot"), STR("x"), &err);
     const struct stream_info *contacts = template_stream_info(template_stream_find(t, STR("contacts")));
     assert_true(contacts->mapped && contacts->incremental && contacts->supports_deletes && contacts->has_reads && contacts->synced);
     assert_str(template_info(t)->primary_secret, "accessToken");
@@ -123,7 +124,7 @@ test_every_allocation_of_loading_may_fail_I37(void **state)
     for (int64_t nth = 1; nth < 400; nth += 7) {
         struct err err = {0};
         alloc_fail_at(nth, 0);
-        struct template *t = template_load(template_builtins[0].yaml, STR("x"), &err);
+        struct template *t = template_load(builtin_yaml("chatwoot"), STR("x"), &err);
         alloc_fail_at(0, 0);
         assert_true(t || err.code != E_OK);
         template_unref(t);

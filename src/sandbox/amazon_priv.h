@@ -1,0 +1,66 @@
+/*
+ * What the files of the Amazon Selling Partner simulation share. Facts from the vendor's models (ordersV0,
+ * financesV0, fbaInventory, sellers) and its pages on Login with Amazon and usage plans.
+ */
+#ifndef TIDEMARK_SANDBOX_AMAZON_PRIV_H
+#define TIDEMARK_SANDBOX_AMAZON_PRIV_H
+
+#include "sandbox/people.h"
+#include "sandbox/vendor.h"
+
+#define AMAZON_NAME "amazon_sp_api"
+#define AMAZON_MARKETPLACE "ATVPDKIKX0DER"
+#define AMAZON_SELLER "A1TIDEMARKSIM"
+
+/* Operations with a rate of their own; places in the world's vendor_numbers. */
+enum amazon_operation { OPERATION_FINANCES, OPERATION_INVENTORY, OPERATION_ORDERS, OPERATION_ITEMS, OPERATION_SELLERS, OPERATIONS };
+
+/* ---- amazon_world.c: what a seller's account holds ---- */
+
+struct amazon {
+    struct collection *orders, *items, *inventory, *events, *codes;
+};
+struct amazon amazon_of(struct world *world);
+bool amazon_populate(struct world *world, const struct sandbox_core *core);
+uint64_t amazon_random(struct world *world, const struct collection *c, uint32_t index);
+uint32_t amazon_create_order(struct world *world, struct collection *c, int64_t now_us);
+uint32_t amazon_create_stock(struct world *world, struct collection *c, int64_t now_us);
+uint32_t amazon_create_event(struct world *world, struct collection *c, int64_t now_us);
+
+struct amazon_product {
+    struct str sku, asin, fnsku, title;
+    int64_t price_cents;
+};
+struct amazon_product amazon_product(struct world *world, uint64_t number, struct arena *a);
+struct str amazon_order_id(struct arena *a, int64_t id);
+/* "2026-10-01T12:00:00Z". */
+struct str amazon_time(struct arena *a, int64_t us);
+struct str amazon_cents(struct arena *a, int64_t cents); /* "-12.05" */
+
+/* ---- amazon_orders.c, amazon_stock.c, amazon_finance.c: lists ---- */
+
+void amazon_orders_list(struct sandbox_request *r, struct sandbox_reply *reply);
+void amazon_order_show(struct sandbox_request *r, struct sandbox_reply *reply, struct str id, bool items);
+void amazon_write_order(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w);
+void amazon_write_item(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w);
+void amazon_stock_list(struct sandbox_request *r, struct sandbox_reply *reply);
+void amazon_write_stock(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w);
+void amazon_events_list(struct sandbox_request *r, struct sandbox_reply *reply);
+void amazon_write_event(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w);
+
+/* ---- amazon_login.c: Login with Amazon ---- */
+
+void amazon_consent(struct sandbox_request *r, struct sandbox_reply *reply);
+void amazon_token(struct sandbox_request *r, struct sandbox_reply *reply);
+/* The refresh token or code that a token request shows. */
+struct str amazon_token_shown(const struct sandbox_request *r);
+void amazon_token_refuse(struct sandbox_request *r, struct sandbox_reply *reply);
+
+/* ---- amazon.c: answers that many need ---- */
+
+void amazon_error(struct sandbox_reply *reply, int status, const char *code, const char *message, const char *details);
+/* A page token: where the next page begins. -1: there is none; false: it is broken, the answer is made. */
+bool amazon_page(struct sandbox_request *r, struct sandbox_reply *reply, const char *name, int64_t *from_out);
+struct str amazon_page_token(struct arena *a, int64_t from);
+
+#endif
