@@ -17,6 +17,7 @@ static const struct usage usages[OPERATIONS] = {
     [OPERATION_ORDERS] = {"0.0167", 16700, 20},    [OPERATION_ITEMS] = {"0.5", 500000, 30},
     [OPERATION_SELLERS] = {"0.016", 16000, 15},
 };
+#define DENIED "Access to requested resource is denied."
 #define TOKEN INT64_C(1000000)  /* one request */
 #define NUMBERS_OF_BUCKETS 6    /* then level and time of each bucket */
 
@@ -116,11 +117,12 @@ refuse_token(struct sandbox_request *r, struct sandbox_reply *reply)
     if (is_login(r))
         amazon_token_refuse(r, reply);
     else if (str_is_none(shown) || shown.len == 0)
-        amazon_error(reply, 403, "Unauthorized", "Access to requested resource is denied.", "Access token is missing in the request header.");
+        amazon_error(reply, 403, "Unauthorized", DENIED, "Access token is missing in the request header.");
     else if (str_eq_c(shown, "invalid"))
-        amazon_error(reply, 403, "Unauthorized", "Access to requested resource is denied.", "The access token you provided is revoked, malformed or invalid.");
+        amazon_error(reply, 403, "Unauthorized", DENIED,
+                     "The access token you provided is revoked, malformed or invalid.");
     else
-        amazon_error(reply, 403, "Unauthorized", "Access to requested resource is denied.", "The access token you provided has expired.");
+        amazon_error(reply, 403, "Unauthorized", DENIED, "The access token you provided has expired.");
 }
 
 static void
@@ -158,9 +160,11 @@ static void
 sellers_show(struct sandbox_reply *reply)
 {
     reply_json(reply, 200);
-    buf_add(&reply->body, STR("{\"payload\":[{\"marketplace\":{\"id\":\"" AMAZON_MARKETPLACE "\",\"name\":\"Amazon.com\",\"countryCode\":\"US\","
+    buf_add(&reply->body, STR("{\"payload\":[{\"marketplace\":{\"id\":\"" AMAZON_MARKETPLACE "\","
+                              "\"name\":\"Amazon.com\",\"countryCode\":\"US\","
                               "\"defaultCurrencyCode\":\"USD\",\"defaultLanguageCode\":\"en_US\",\"domainName\":\"www.amazon.com\"},"
-                              "\"storeName\":\"Simulated store\",\"participation\":{\"isParticipating\":true,\"hasSuspendedListings\":false}}]}"));
+                              "\"storeName\":\"Simulated store\","
+                              "\"participation\":{\"isParticipating\":true,\"hasSuspendedListings\":false}}]}"));
 }
 
 static void
@@ -223,7 +227,8 @@ finish(struct sandbox_request *r, struct sandbox_reply *reply)
 const struct vendor vendor_amazon = {
     .name = AMAZON_NAME,
     .title = "Amazon Selling Partner",
-    .config = "{\"clientId\":\"test\",\"clientSecret\":\"test\",\"refreshToken\":\"Atzr|simulated\",\"applicationId\":\"amzn1.sp.solution.simulated\","
+    .config = "{\"clientId\":\"test\",\"clientSecret\":\"test\",\"refreshToken\":\"Atzr|simulated\","
+              "\"applicationId\":\"amzn1.sp.solution.simulated\","
               "\"sellerId\":\"" AMAZON_SELLER "\",\"baseUrl\":\"%s\"}",
     .account = 1,
     .entities = {

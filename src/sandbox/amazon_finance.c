@@ -10,7 +10,17 @@
 #define PER_PAGE 100
 #define EMPTY_EVERY 3 /* so many pages, one is empty */
 
-enum event_kind { EVENT_REFUND, EVENT_CHARGEBACK, EVENT_GUARANTEE, EVENT_ADJUSTMENT, EVENT_SAFET, EVENT_LIQUIDATION, EVENT_SHIPMENT, EVENT_FEE, EVENT_KINDS };
+enum event_kind {
+    EVENT_REFUND,
+    EVENT_CHARGEBACK,
+    EVENT_GUARANTEE,
+    EVENT_ADJUSTMENT,
+    EVENT_SAFET,
+    EVENT_LIQUIDATION,
+    EVENT_SHIPMENT,
+    EVENT_FEE,
+    EVENT_KINDS
+};
 static const char *const lists[EVENT_KINDS] = {
     "RefundEventList", "ChargebackEventList", "GuaranteeClaimEventList", "AdjustmentEventList",
     "SAFETReimbursementEventList", "FBALiquidationEventList", "ShipmentEventList", "ServiceFeeEventList",
@@ -179,7 +189,8 @@ read_query(struct sandbox_request *r, struct sandbox_reply *reply, struct event_
 }
 
 static void
-write_lists(struct sandbox_request *r, struct sandbox_reply *reply, const struct view *view, int64_t from, int64_t to, struct json_writer *w)
+write_lists(struct sandbox_request *r, struct sandbox_reply *reply, const struct view *view, int64_t from, int64_t to,
+            struct json_writer *w)
 {
     struct collection *events = amazon_of(r->world).events;
     json_begin_object(w, "FinancialEvents");

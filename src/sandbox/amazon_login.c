@@ -47,7 +47,8 @@ void
 amazon_token_refuse(struct sandbox_request *r, struct sandbox_reply *reply)
 {
     (void)r;
-    login_error(reply, 400, "invalid_grant", "The request has an invalid grant parameter : refresh_token. User may have revoked or didn't grant the permission.");
+    login_error(reply, 400, "invalid_grant",
+                "The request has an invalid grant parameter : refresh_token. User may have revoked or didn't grant the permission.");
 }
 
 /* ---- codes ---- */

@@ -333,12 +333,15 @@ test_a_vendor_says_how_to_connect_to_it(void **state)
     (void)state;
     struct err err = {0};
     start_sandbox(NULL);
-    assert_int_equal(sandbox_vendor_count(sandbox), 1);
-    struct sandbox_vendor vendor = sandbox_vendor_at(sandbox, 0);
-    assert_str(vendor.name, "chatwoot");
-    yyjson_val *config = json_parse(&arena, vendor.config, JSON_PLAIN, 8, &err);
-    assert_true(str_eq(json_str(json_get_c(config, "baseUrl")), vendor.base_url));
-    assert_true(str_starts(vendor.base_url, sandbox_url(sandbox)));
+    bool known = false;
+    for (size_t i = 0; i < sandbox_vendor_count(sandbox); i++) {
+        struct sandbox_vendor vendor = sandbox_vendor_at(sandbox, i);
+        known = known || str_eq_c(vendor.name, "chatwoot");
+        yyjson_val *config = json_parse(&arena, vendor.config, JSON_PLAIN, 8, &err);
+        assert_true(str_eq(json_str(json_get_c(config, "baseUrl")), vendor.base_url));
+        assert_true(str_starts(vendor.base_url, sandbox_url(sandbox)));
+    }
+    assert_true(known);
 }
 
 static void

@@ -190,7 +190,8 @@ static void
 test_a_sum_is_exact_and_keeps_its_decimals(void **state)
 {
     struct maps *m = *state;
-    map_one(m, "contacts", SUMS, NULL, json(m, "{\"id\":1,\"identifier\":\"i\",\"a\":[{\"v\":0.1},{\"v\":0.2},{\"w\":9},{\"v\":null}],\"b\":{\"v\":\"-1.10\"}}"));
+    map_one(m, "contacts", SUMS, NULL,
+            json(m, "{\"id\":1,\"identifier\":\"i\",\"a\":[{\"v\":0.1},{\"v\":0.2},{\"w\":9},{\"v\":null}],\"b\":{\"v\":\"-1.10\"}}"));
     assert_str(m->row.data, "{\"x\":\"-0.80\"}");
     map_one(m, "contacts", SUMS, NULL, json(m, "{\"id\":1,\"identifier\":\"i\",\"a\":[{\"v\":90071992547409931234.01},{\"v\":1E+2},{\"v\":5e-3}]}"));
     assert_str(m->row.data, "{\"x\":\"90071992547409931334.015\"}");

@@ -29,6 +29,7 @@ test('first start prints an admin key once, what is synced, and what to try next
   assert.equal((await first.anonymous('GET', '/api/v1/tenants', undefined, { Authorization: `Bearer ${key}` })).status, 200);
   assert.equal(mode(join(data, 'server.json')), '600');
   assert.equal(mode(join(data, 'secret.key')), '600');
+  const { total } = (await first.api('GET', '/api/v1/sync/connections')).body.meta;
   assert.deepEqual(await first.stop(), { code: 0, signal: null });
   assert.ok(!existsSync(join(data, 'server.json')), 'the address goes with the server');
 
@@ -36,7 +37,7 @@ test('first start prints an admin key once, what is synced, and what to try next
   await until('the greeting', () => second.output.stdout.includes('Try next'));
   assert.equal(adminKey(second.output.stdout), undefined);
   assert.equal((await second.anonymous('GET', '/api/v1/session', undefined, { Authorization: `Bearer ${key}` })).status, 200);
-  assert.equal((await second.api('GET', '/api/v1/sync/connections')).body.meta.total, 1, 'no second connection');
+  assert.equal((await second.api('GET', '/api/v1/sync/connections')).body.meta.total, total, 'no second connection of any');
   await second.stop();
 });
 
@@ -182,7 +183,7 @@ test("a person's own template in the data folder is a platform", async () => {
   const server = await startTidemark({ data });
   const names = (await server.anonymous('GET', '/api/v1/templates')).body.data.map((t) => t.name);
   assert.ok(names.includes('chatwoot'), names.join());
-  assert.ok(names.length === 2, names.join());
+  assert.ok(!names.includes('broken'), names.join());
   assert.match(server.output.stderr, /broken/);
   await server.stop();
 });
