@@ -8,6 +8,7 @@ const struct route_table *const route_tables[] = {
     &routes_identity,
     &routes_sync,
     &routes_jobs,
+    &routes_integrations,
     &routes_entities,
 };
 const size_t route_table_count = ARRAY_LEN(route_tables);

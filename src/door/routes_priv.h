@@ -7,6 +7,7 @@
 #include "door/request_priv.h"
 
 extern const struct route_table *const route_tables[];
+extern const struct route_table routes_integrations;
 extern const size_t route_table_count;
 extern const struct route_table routes_system, routes_identity, routes_sync, routes_jobs, routes_entities;
 
@@ -71,6 +72,39 @@ bool jobs_pause(struct request *r, struct err *err);
 bool jobs_resume(struct request *r, struct err *err);
 bool jobs_cancel(struct request *r, struct err *err);
 bool jobs_purge(struct request *r, struct err *err);
+/* integrations_templates.c */
+bool integration_templates_list(struct request *r, struct err *err);
+bool integration_templates_get(struct request *r, struct err *err);
+bool integration_templates_create(struct request *r, struct err *err);
+bool integration_templates_change(struct request *r, struct err *err);
+bool integration_templates_delete(struct request *r, struct err *err);
+/* integrations.c, integrations_do.c */
+bool integrations_list(struct request *r, struct err *err);
+bool integrations_own(struct request *r, struct err *err);
+bool integrations_get(struct request *r, struct err *err);
+bool integrations_create(struct request *r, struct err *err);
+bool integrations_change(struct request *r, struct err *err);
+bool integrations_delete(struct request *r, struct err *err);
+bool integrations_test(struct request *r, struct err *err);
+bool integrations_activate(struct request *r, struct err *err);
+bool integrations_disconnect(struct request *r, struct err *err);
+bool integrations_sync(struct request *r, struct err *err);
+/* sub_accounts.c, sub_account_parts.c */
+bool sub_accounts_list(struct request *r, struct err *err);
+bool sub_accounts_get(struct request *r, struct err *err);
+bool sub_accounts_create(struct request *r, struct err *err);
+bool sub_accounts_change(struct request *r, struct err *err);
+bool sub_accounts_delete(struct request *r, struct err *err);
+bool sub_account_users_list(struct request *r, struct err *err);
+bool sub_account_users_get(struct request *r, struct err *err);
+bool sub_account_users_create(struct request *r, struct err *err);
+bool sub_account_users_change(struct request *r, struct err *err);
+bool sub_account_users_delete(struct request *r, struct err *err);
+bool strategies_list(struct request *r, struct err *err);
+bool strategies_get(struct request *r, struct err *err);
+bool strategies_create(struct request *r, struct err *err);
+bool strategies_change(struct request *r, struct err *err);
+bool strategies_delete(struct request *r, struct err *err);
 /* health.c, root.c */
 bool health_live(struct request *r, struct err *err);
 bool health_ready(struct request *r, struct err *err);
