@@ -122,8 +122,6 @@ write_status(struct json_writer *w, const struct err *err)
     json_add_i64(w, "statusCode", dialect_status(err));
     json_add_c(w, "message", words(err));
     json_add_c(w, "error", dialect_reason(dialect_status(err)));
-    if (err->code == E_VALIDATION_FAILED && err->items && err->item_count)
-        write_details(w, "details", err);
     json_end_object(w);
 }
 

@@ -151,6 +151,20 @@ read_sub_account(struct request *r, struct tenant *tenant_out, struct err *err)
                                             : false;
 }
 
+/* This door's errors have one text and no list: all faults go into it. */
+static bool
+tell_faults(const struct request *r, struct err *err)
+{
+    struct buf b;
+    buf_init(&b, ERR_ITEMS_MAX * sizeof(struct err_item));
+    for (unsigned i = 0; err->code == E_VALIDATION_FAILED && i < err->item_count; i++)
+        buf_addf(&b, "%s%s: %s", i ? "; " : "", r->items[i].pointer + (r->items[i].pointer[0] == '/'), r->items[i].message);
+    if (buf_ok(&b) && err->item_count > 1 && b.len < sizeof(err->message)) /* the items stay: a problem lists them */
+        snprintf(err->message, sizeof(err->message), "%.*s", STR_ARG(buf_str(&b)));
+    buf_release(&b);
+    return false;
+}
+
 bool
 integrations_create(struct request *r, struct err *err)
 {
@@ -172,10 +186,9 @@ integrations_create(struct request *r, struct err *err)
     change.provider = template.name;
     change.enabled = change.enabled == 1;
     change.unactivated = true;
-    if (!engine_connection_create(request_parts(r)->engine, r->arena, tenant.id, &change, test == 1, &c, err) ||
-        !integration_audit(r, "integration.create", &c, err))
-        return false;
-    return integration_reply(r, 201, &c, err);
+    if (!engine_connection_create(request_parts(r)->engine, r->arena, tenant.id, &change, test == 1, &c, err))
+        return tell_faults(r, err);
+    return integration_audit(r, "integration.create", &c, err) && integration_reply(r, 201, &c, err);
 }
 
 bool
@@ -184,11 +197,11 @@ integrations_change(struct request *r, struct err *err)
     struct connection_change change;
     struct connection c;
     int test;
-    if (!read_change(r, &change, err) || !request_query_bool(r, "test", &test, err) || !find_integration(r, &c, err) ||
-        !engine_connection_change(request_parts(r)->engine, r->arena, c.tenant, c.uuid, &change, test == 1, &c, err) ||
-        !integration_audit(r, "integration.change", &c, err))
+    if (!read_change(r, &change, err) || !request_query_bool(r, "test", &test, err) || !find_integration(r, &c, err))
         return false;
-    return integration_reply(r, 200, &c, err);
+    if (!engine_connection_change(request_parts(r)->engine, r->arena, c.tenant, c.uuid, &change, test == 1, &c, err))
+        return tell_faults(r, err);
+    return integration_audit(r, "integration.change", &c, err) && integration_reply(r, 200, &c, err);
 }
 
 bool

@@ -89,6 +89,8 @@ bool integrations_test(struct request *r, struct err *err);
 bool integrations_activate(struct request *r, struct err *err);
 bool integrations_disconnect(struct request *r, struct err *err);
 bool integrations_sync(struct request *r, struct err *err);
+/* integrations_actions.c */
+bool integrations_action(struct request *r, struct err *err);
 /* sub_accounts.c, sub_account_parts.c */
 bool sub_accounts_list(struct request *r, struct err *err);
 bool sub_accounts_get(struct request *r, struct err *err);

@@ -1,0 +1,24 @@
+/*
+ * Actions (002, chapter 4): one call to the vendor that the template declares, asked for by a person.
+ */
+#include "door/integrations_view_priv.h"
+#include "door/routes_priv.h"
+#include "engine/operation.h"
+
+bool
+integrations_action(struct request *r, struct err *err)
+{
+    struct connection c;
+    yyjson_val *result = NULL;
+    if (!find_integration(r, &c, err))
+        return false;
+    struct operation_call call = {.tenant = c.tenant, .connection = c.uuid, .section = STR("actions"),
+                                  .name = request_path_param(r, 1), .input = r->body};
+    if (!engine_operation(request_parts(r)->engine, r->arena, &call, &result, err))
+        return false;
+    struct json_writer *w = bare_object(r, 200);
+    json_add_bool(w, "success", true);
+    json_add_str(w, "action", call.name);
+    json_add_val(w, "data", result);
+    return bare_end(r, err);
+}
