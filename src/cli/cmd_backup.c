@@ -1,5 +1,5 @@
 /*
- * `tidemark backup` and `restore`, for the embedded database. A PostgreSQL server has its own tools.
+ * `tidemark backup` and `restore`, of whichever database the settings name.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -7,9 +7,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "cli/backup.h"
 #include "cli/commands_priv.h"
 #include "store/store.h"
+#include "store/store_backup.h"
 #include "store/store_run.h"
 
 #define LOCK_FILE "tidemark.lock"
@@ -21,11 +21,17 @@ in_data(struct cli *cli, const char *name)
 }
 
 static bool
-check_embedded(struct cli *cli, struct err *err)
+is_embedded(struct cli *cli)
 {
-    if (config_is_set(&cli->config, SETTING_DATABASE))
-        return err_set(err, E_USAGE, "This is for the embedded database; back up PostgreSQL with its own tools (pg_dump)");
-    return cli_positional(cli, 0).len || err_set(err, E_USAGE, "Say which file");
+    return !config_is_set(&cli->config, SETTING_DATABASE);
+}
+
+static bool
+save(struct cli *cli, struct str file, struct err *err)
+{
+    if (is_embedded(cli))
+        return store_backup_file(cli->arena, in_data(cli, DATABASE_FILE), file, err);
+    return store_dump(cli->arena, config_text(&cli->config, SETTING_DATABASE), file, clock_system(), err);
 }
 
 enum exit_code
@@ -33,7 +39,9 @@ cmd_backup(struct cli *cli)
 {
     struct err err = {0};
     struct str file = cli_positional(cli, 0);
-    if (!check_embedded(cli, &err) || !backup_copy(cli->arena, in_data(cli, DATABASE_FILE), file, &err))
+    if (!file.len)
+        err_set(&err, E_USAGE, "Say which file");
+    if (!file.len || !save(cli, file, &err))
         return cli_fail(cli, &err);
     if (cli->json)
         printf("{\"file\":\"%.*s\"}\n", STR_ARG(file));
@@ -118,7 +126,7 @@ restore(struct cli *cli, struct str *aside_out, struct err *err)
         return false;
     unlink(fresh_path);
     /* Copied and checked first: a bad file leaves everything as it was. */
-    bool ok = backup_copy(cli->arena, file, fresh, err) && move_aside(cli, aside_out, err);
+    bool ok = store_backup_file(cli->arena, file, fresh, err) && move_aside(cli, aside_out, err);
     ok = ok && (rename(fresh_path, database) == 0 || err_set(err, E_UNAVAILABLE, "The database cannot be put in place"));
     unlink(fresh_path);
     close(lock);
@@ -130,7 +138,12 @@ cmd_restore(struct cli *cli)
 {
     struct err err = {0};
     struct str aside = STR_NONE;
-    if (!check_embedded(cli, &err) || !restore(cli, &aside, &err))
+    struct str file = cli_positional(cli, 0);
+    bool ok = file.len ? is_embedded(cli) ? restore(cli, &aside, &err)
+                                          : store_dump_load(cli->arena, config_text(&cli->config, SETTING_DATABASE), file,
+                                                            clock_system(), &err)
+                       : err_set(&err, E_USAGE, "Say which file");
+    if (!ok)
         return cli_fail(cli, &err);
     if (cli->json)
         puts("{\"success\":true}");

@@ -176,12 +176,14 @@ const struct cli_command cli_commands[] = {
     {"users", "", "List users", NULL, page_options, 0, cmd_users},
     {"config", "[show | reference [settings|errors|commands|routes]]", "Show the settings and where each came from",
      "  tidemark config show\n  TIDEMARK_WORKERS=4 tidemark config show --json\n", NULL, 2, cmd_config},
-    {"backup", "FILE", "Save the embedded database to a file, also while the server runs",
+    {"backup", "FILE", "Save the database to a file, also while the server runs",
      "  tidemark backup /backups/tidemark-2026-11-22.db\n"
+     "The embedded database becomes a database file; PostgreSQL (the setting `database`) a compressed dump of one moment.\n"
      "The key of stored secrets is never inside: keep DATA/secret.key apart.\n",
      NULL, 1, cmd_backup},
-    {"restore", "FILE", "Put a backup in the place of the embedded database, while no server runs",
-     "  tidemark restore /backups/tidemark-2026-11-22.db\n", NULL, 1, cmd_restore},
+    {"restore", "FILE", "Put a backup in the place of the embedded database, while no server runs, or into an empty PostgreSQL database",
+     "  tidemark restore /backups/tidemark-2026-11-22.db\n"
+     "  createdb tidemark2 && tidemark restore --database postgres:///tidemark2 /backups/tidemark-2026-11-22.dump\n", NULL, 1, cmd_restore},
     {"migrate", "", "Bring the database up to date (serve does it too)", NULL, NULL, 0, cmd_migrate},
     {"doctor", "", "Look for what is wrong and say what to do", NULL, NULL, 0, cmd_doctor},
     {"version", "", "Print the version", NULL, NULL, 0, cmd_version},

@@ -102,7 +102,7 @@ apply(struct db *db, const struct migration *m, int64_t now_us, struct err *err)
 
 /* One step inside its transaction. done_out: nothing was left to do. */
 static bool
-step(struct db *db, int64_t now_us, bool *done_out, struct err *err)
+step(struct db *db, int last, int64_t now_us, bool *done_out, struct err *err)
 {
     if (!is_sqlite(db) && (!db_exec(db, SQL_SCHEMA_PATIENCE, DB_NO_ARGS, NULL, err) ||
                            !db_exec(db, SQL_SCHEMA_LOCK, DB_NO_ARGS, NULL, err)))
@@ -112,21 +112,26 @@ step(struct db *db, int64_t now_us, bool *done_out, struct err *err)
     int version;
     if (!schema_version(db, &version, err))
         return false;
-    if (version < (int)migration_count)
+    if (version < last)
         return apply(db, &migrations[version], now_us, err);
+    if (version < (int)migration_count) {
+        *done_out = true; /* stops on the way: the last one makes the views */
+        return true;
+    }
     if (!views_are_current(db, done_out, err))
         return false;
     return *done_out || (drop_views(db, err) && create_views(db, err));
 }
 
 bool
-schema_migrate(struct db *db, int64_t now_us, struct err *err)
+schema_migrate_to(struct db *db, int last, int64_t now_us, struct err *err)
 {
+    CHECK(last <= (int)migration_count);
     bool done = false;
     for (unsigned i = 0; i <= migration_count + 1 && !done; i++) {
         if (!db_begin_write(db, err))
             return false;
-        if (!step(db, now_us, &done, err)) {
+        if (!step(db, last, now_us, &done, err)) {
             db_rollback(db);
             return false;
         }
@@ -135,4 +140,21 @@ schema_migrate(struct db *db, int64_t now_us, struct err *err)
     }
     CHECK(done);
     return true;
+}
+
+bool
+schema_migrate(struct db *db, int64_t now_us, struct err *err)
+{
+    return schema_migrate_to(db, (int)migration_count, now_us, err);
+}
+
+bool
+schema_has_table(struct str name)
+{
+    char text[128];
+    int len = snprintf(text, sizeof(text), "CREATE TABLE %.*s (", STR_ARG(name));
+    for (unsigned i = 0; i < migration_count && len > 0 && (size_t)len < sizeof(text); i++)
+        if (strstr(migrations[i].postgres, text))
+            return true;
+    return false;
 }

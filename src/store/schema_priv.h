@@ -32,5 +32,9 @@ MUST_USE bool schema_version(struct db *db, int *version_out, struct err *err);
  * statement (I-39). The views are dropped inside every migration and made anew inside the last.
  */
 MUST_USE bool schema_migrate(struct db *db, int64_t now_us, struct err *err);
+/* The same up to migration `last` only: for loading what an older program has saved. */
+MUST_USE bool schema_migrate_to(struct db *db, int last, int64_t now_us, struct err *err);
+/* Whether a migration has made that table: others in the same schema are not ours. */
+bool schema_has_table(struct str name);
 
 #endif

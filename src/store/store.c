@@ -19,7 +19,6 @@
 #define STORE_ARENA_BYTES (64 * 1024)
 #define CONNECTIONS_DEFAULT 8
 #define ENGINE_TEXT_BYTES 64
-#define PREPARE_OFF STR("tidemark_prepare=off") /* in the URL: a pooler without prepared statements stands between */
 
 struct store {
     struct arena arena;              /* texts that live as long as the store */
@@ -166,27 +165,13 @@ open_postgres(struct store *st, struct err *err)
            (st->listener = listener_new(st->path, heard_of_work, st, err));
 }
 
-/* Cuts our own word out of the connection string, with the separator in front of it (or, after '?', behind it). */
-static struct str
-without_prepare_off(struct arena *a, struct str url, bool *found_out)
-{
-    ptrdiff_t at = str_find_str(url, PREPARE_OFF);
-    *found_out = at > 0;
-    if (at <= 0)
-        return url;
-    struct str head = str_slice(url, 0, (size_t)at), tail = str_skip(url, (size_t)at + PREPARE_OFF.len);
-    if (head.ptr[head.len - 1] == '?' && tail.len > 0)
-        tail = str_skip(tail, 1);
-    else
-        head.len--;
-    return str_join2(a, head, tail);
-}
-
 static bool
 open_either(struct store *st, struct err *err)
 {
     struct arena *a = &st->arena;
     bool prepare_off = false;
+    if (st->postgres && !database_setting_check(st->options.url, err))
+        return false;
     if (!str_is_none(st->options.data_dir)) {
         char *folder = str_cstr(a, st->options.data_dir);
         char *node = str_cstr(a, str_join2(a, st->options.data_dir, STR("/node-id")));
@@ -198,7 +183,7 @@ open_either(struct store *st, struct err *err)
         CHECK(st->postgres);
         uuid_v7_now(st->node_id);
     }
-    st->path = str_cstr(a, st->postgres ? without_prepare_off(a, st->options.url, &prepare_off)
+    st->path = str_cstr(a, st->postgres ? postgres_conninfo(a, st->options.url, &prepare_off)
                                         : str_join2(a, st->options.data_dir, STR("/tidemark.db")));
     st->prepare = !prepare_off;
     if (!st->path)

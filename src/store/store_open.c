@@ -11,6 +11,8 @@
 #include "sql.h"
 #include "store/schema_priv.h"
 
+#define PREPARE_OFF STR("tidemark_prepare=off") /* in the URL: a pooler without prepared statements stands between */
+
 #define QUICK_CHECK_BYTES_MAX (64L * 1024 * 1024) /* larger files would hold up the start: `doctor` checks them */
 #define SQLITE_MAGIC "SQLite format 3"            /* the first 16 bytes, with their NUL */
 
@@ -122,4 +124,33 @@ sqlite_file_check(const char *path, const struct clock *clock, int *version_out,
         db_rollback(db);
     db_close(db);
     return ok;
+}
+
+bool
+database_setting_check(struct str url, struct err *err)
+{
+    if (str_starts(url, STR("postgres://")) || str_starts(url, STR("postgresql://")))
+        return true;
+    struct str scheme, rest;
+    if (str_cut(url, ':', &scheme, &rest) && str_starts(rest, STR("//")))
+        return err_set(err, E_CONFIG, "`database` begins with \"%.*s://\": it is postgres://user@host/name, or left out for the "
+                       "embedded database in the data folder", STR_ARG(str_slice(scheme, 0, scheme.len < 32 ? scheme.len : 32)));
+    return str_find(url, '=') > 0 ||
+           err_set(err, E_CONFIG, "`database` is postgres://user@host/name, or left out for the embedded database in the data folder");
+}
+
+/* Cuts our own word out of the connection string, with the separator in front of it (or, after '?', behind it). */
+struct str
+postgres_conninfo(struct arena *a, struct str url, bool *found_out)
+{
+    ptrdiff_t at = str_find_str(url, PREPARE_OFF);
+    *found_out = at > 0;
+    if (at <= 0)
+        return url;
+    struct str head = str_slice(url, 0, (size_t)at), tail = str_skip(url, (size_t)at + PREPARE_OFF.len);
+    if (head.ptr[head.len - 1] == '?' && tail.len > 0)
+        tail = str_skip(tail, 1);
+    else
+        head.len--;
+    return str_join2(a, head, tail);
 }

@@ -49,6 +49,15 @@ test('mistakes are usage errors that say what is wrong', () => {
   assert.match(tidemark(['version']).stdout, /^tidemark \d+\.\d+\.\d+/);
 });
 
+test('a database of another kind is refused in clear words, without its password', () => {
+  for (const database of ['mysql://root:geheim@db/x', 'sqlite:///x.db', 'geheim.db']) {
+    const { code, stderr } = tidemark(['migrate', '--data', data, '--database', database]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /postgres:\/\/user@host\/name/);
+    assert.doesNotMatch(stderr, /geheim/);
+  }
+});
+
 test('without server and data folder the exit code is 3 and the way out is named', () => {
   const { code, stderr } = tidemark(['runs', '--data', join(data, 'nowhere')]);
   assert.equal(code, 3);

@@ -1,4 +1,10 @@
-#include "cli/backup.h"
+/*
+ * The embedded database's backup. Copying the file while the server writes would give a torn one; this reads through
+ * the database's own means, as one more reader.
+ */
+#include "store/store_backup.h"
+
+#include "store/store_dump_priv.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -80,19 +86,19 @@ check_copy(struct copying *c)
 }
 
 /* Data first, then its name: after a power cut there is a whole copy or none. */
-static bool
-publish(struct copying *c)
+bool
+backup_publish(const char *half, const char *to, struct err *err)
 {
-    int fd = open(c->half, O_RDONLY | O_CLOEXEC);
+    int fd = open(half, O_RDONLY | O_CLOEXEC);
     bool ok = fd >= 0 && fsync(fd) == 0;
     if (fd >= 0)
         close(fd);
-    ok = ok && link(c->half, c->to) == 0;
-    return ok || err_set(c->err, access(c->to, F_OK) == 0 ? E_CONFLICT : E_UNAVAILABLE, "%s cannot be made", c->to);
+    ok = ok && link(half, to) == 0;
+    return ok || err_set(err, access(to, F_OK) == 0 ? E_CONFLICT : E_UNAVAILABLE, "%s cannot be made", to);
 }
 
 bool
-backup_copy(struct arena *a, struct str from, struct str to, struct err *err)
+store_backup_file(struct arena *a, struct str from, struct str to, struct err *err)
 {
     struct copying c = {.from = str_cstr(a, from), .to = str_cstr(a, to), .err = err};
     c.half = str_cstr(a, str_format(a, "%.*s.half.%d", STR_ARG(to), (int)getpid()));
@@ -103,7 +109,7 @@ backup_copy(struct arena *a, struct str from, struct str to, struct err *err)
     bool ok = open_source(&c) && open_target(&c) && copy_pages(&c) && check_copy(&c);
     sqlite3_close(c.source);
     sqlite3_close(c.target);
-    ok = ok && publish(&c);
+    ok = ok && backup_publish(c.half, c.to, err);
     unlink(c.half);
     return ok;
 }
