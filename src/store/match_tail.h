@@ -36,8 +36,8 @@ struct match_tail {
     size_t count;                /* entries in all of them */
     int64_t last_id;             /* newest row of the table */
     int64_t merged_id;           /* rows up to this one are wholly in the tree */
-    int64_t sweep_id;            /* rows up to this one are in the tree as far as ... */
-    unsigned sweep_bucket;       /* ... this bucket, which is the next to go */
+    int64_t sweep_id;            /* newest row when this round of the sweep began */
+    unsigned sweep_bucket;       /* the next to go */
     int64_t trimmed_id;          /* rows up to this one are gone from the table */
     bool changed, changed_in_savepoint; /* since the transaction, since the savepoint began */
 };

@@ -13,9 +13,11 @@
  * round the buckets of the hash for ever and takes the next few. Where it arrives, a bucket has gathered keys
  * for a whole round, and a page of the tree takes many at once; and no call ever waits for a great merge.
  *
- * How far the sweep has come is written in the very row that the call appends: rows up to merged_id are wholly
- * in the tree (and deleted a few at a time), rows up to sweep_id are there in all buckets below sweep_bucket.
- * Entries that are read again at a start although they had been merged are the newest word all the same.
+ * How far the sweep has come is written in the very row that the call appends. sweep_id, the newest row when
+ * this round began, names the round; sweep_bucket is the next bucket to go. So the table alone tells which
+ * entries are in the tree: rows up to merged_id wholly (they are deleted a few at a time), a row of the round
+ * before where its bucket came after the row or has come since, a row of this round where it came in between.
+ * An entry that is read again although it was merged, in its own call, is the newest word all the same.
  *
  * All of it happens in the caller's transaction. The memory is a mere copy of the table: db.c forgets it when a
  * transaction or savepoint that changed it is undone, and the next call reads it anew. So it holds neither more
@@ -92,19 +94,27 @@ load_state(struct db *db, struct match_tail *tail, struct err *err)
     return tail->sweep_bucket < MATCH_BUCKETS || err_set(err, E_STORE_CORRUPT, NULL);
 }
 
+/* Has the sweep passed a bucket since a row was appended, in which it stood at `row_bucket` of round `row_round`? */
+static bool
+is_merged(const struct match_tail *tail, int64_t row_round, unsigned row_bucket, unsigned bucket)
+{
+    bool after_row = bucket >= row_bucket, passed = bucket < tail->sweep_bucket;
+    return row_round == tail->sweep_id ? after_row && passed : after_row || passed;
+}
+
 static bool
 load_row(struct match_tail *tail, struct db_rows *rows, struct err *err)
 {
-    int64_t id = db_column_i64(rows, 0), tenant = db_column_i64(rows, 1);
-    struct str keys = db_column_blob(rows, 2);
+    int64_t tenant = db_column_i64(rows, 0), round = db_column_i64(rows, 1);
+    unsigned bucket = (unsigned)db_column_i64(rows, 2);
+    struct str keys = db_column_blob(rows, 3);
     if (keys.len % ENTRY_BYTES != 0)
         return err_set(err, E_STORE_CORRUPT, NULL);
     for (const char *at = keys.ptr; at < keys.ptr + keys.len;) {
         struct match_entry e = read_entry(&at, tenant);
         if (e.hash >> MATCH_HASH_BITS != 0)
             return err_set(err, E_STORE_CORRUPT, NULL);
-        bool merged = id <= tail->sweep_id && match_bucket_of(e.hash) < tail->sweep_bucket;
-        if (!merged && !match_tail_put(tail, &e))
+        if (!is_merged(tail, round, bucket, match_bucket_of(e.hash)) && !match_tail_put(tail, &e))
             return err_no_memory(err);
     }
     return true;

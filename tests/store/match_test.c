@@ -372,7 +372,7 @@ test_the_tail_stays_within_its_limit_in_memory_and_on_disk(void **state)
     for (int i = 0; i < 20; i++) { /* a restart wherever the sweep stands; then more is merged than added until it fits */
         restart(&b);
         assert_all_claimed(&b, 10000 + 30 * i);
-        assert_true(f->db->match_tail->count <= 2 * limit);
+        assert_true(f->db->match_tail->count <= limit + 2 * 300); /* and what the last call had merged at once */
         claim_fresh(&b, 10000 + 30 * i, 30);
         assert_true(f->db->match_tail->count <= limit);
     }

@@ -209,8 +209,8 @@ CREATE TABLE match_keys (
     rest INTEGER NOT NULL
 ) STRICT;
 
--- Changes of match_keys that are not in it yet: a row per page, its keys packed (store_match.c). Rows up to
--- merged_id are wholly merged, rows up to sweep_id below sweep_bucket; the last row's word counts.
+-- Changes of match_keys, of which the newest are not in it yet: a row per page, its keys packed. Rows up to
+-- merged_id are wholly merged; what sweep_id and sweep_bucket say of the others stands in store_match.c.
 CREATE TABLE match_tail (
     id INTEGER PRIMARY KEY,
     tenant INTEGER NOT NULL,

@@ -16,7 +16,7 @@ SELECT id, merged_id, sweep_id, sweep_bucket FROM match_tail ORDER BY id DESC LI
 -- What the tail holds, oldest first.
 -- @name match_tail_load
 -- @only sqlite
-SELECT id, tenant, keys FROM match_tail WHERE id > $1 ORDER BY id
+SELECT tenant, sweep_id, sweep_bucket, keys FROM match_tail WHERE id > $1 ORDER BY id
 
 -- A page's keys go to the end of the tail.
 -- @name match_tail_append
