@@ -15,7 +15,7 @@ import sys
 import yaml
 
 METHODS = ('get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace')
-ACCESS = ('anyone', 'content:read', 'content:update', 'content:delete', 'admin', 'metrics', 'status')
+ACCESS = ('anyone', 'token', 'content:read', 'content:update', 'content:delete', 'admin', 'metrics', 'status')
 PERMISSION = {'get': 'content:read', 'delete': 'content:delete'}
 # As router_dialect_of in src/door/router.c: the first beginning that fits.
 DIALECTS = (('/api/v1/integrations/amazon/', 'message'), ('/api/sync/', 'message'), ('/api/v1/', 'core'), ('/sync', 'status'),
@@ -91,7 +91,7 @@ def add_error_shapes(document):
 def security_of(access):
     if access == 'anyone':
         return []
-    needs = {'metrics': ['admin'], 'status': ['content:read']}.get(access, [access])
+    needs = {'metrics': ['admin'], 'status': ['content:read'], 'token': []}.get(access, [access])
     ways = [{'bearer': needs}, {'session': needs}]
     return [{}] + ways if access in ('metrics', 'status') else ways
 

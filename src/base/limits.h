@@ -90,4 +90,10 @@
 #define LIMIT_AUTH_FAILURES 10
 #define LIMIT_AUTH_WINDOW_S 300
 
+/* Keys that an identity provider publishes (JWKS) */
+#define LIMIT_JWKS_FRESH_S 600                       /* older ones are fetched anew, while they still serve */
+#define LIMIT_JWKS_RETRY_S 30                        /* between two tries: unknown key ids must not make us a flood */
+#define LIMIT_JWKS_STALE_S (24 * 60 * 60)            /* how long old ones serve while the address fails */
+#define LIMIT_JWKS_FETCH_MS 5000
+
 #endif

@@ -1,5 +1,5 @@
 /*
- * `tidemark tenants`, `keys` and `users`: the operator's.
+ * `tidemark tenants`, `keys`, `users` and `audit`: the operator's.
  */
 #include <stdio.h>
 
@@ -26,7 +26,25 @@ static const struct out_column new_key_pairs[] = {
 };
 static const struct out_column user_columns[] = {
     {"SUBJECT", "subject", OUT_TEXT, 40}, {"NAME", "name", OUT_TEXT, 40}, {"E-MAIL", "email", OUT_TEXT, 40},
-    {"ROLE", "role", OUT_TEXT, 0}, {"SEEN (UTC)", "seenAt", OUT_TIME, 0},
+    {"ROLE", "role", OUT_TEXT, 0}, {"ON", "enabled", OUT_BOOL, 0}, {"SEEN (UTC)", "seenAt", OUT_TIME, 0},
+    {0},
+};
+static const struct out_column key_pairs[] = {
+    {"Name", "name", OUT_TEXT, 0}, {"Begins", "prefix", OUT_TEXT, 0}, {"Role", "role", OUT_TEXT, 0},
+    {"Permissions", "permissions", OUT_TEXT, 0}, {"Created (UTC)", "createdAt", OUT_TIME, 0},
+    {"Last used (UTC)", "lastUsedAt", OUT_TIME, 0}, {"Expires (UTC)", "expiresAt", OUT_TIME, 0},
+    {"Revoked (UTC)", "revokedAt", OUT_TIME, 0}, {"Id", "id", OUT_TEXT, 0},
+    {0},
+};
+static const struct out_column user_pairs[] = {
+    {"Subject", "subject", OUT_TEXT, 0}, {"Name", "name", OUT_TEXT, 0}, {"E-mail", "email", OUT_TEXT, 0},
+    {"Role", "role", OUT_TEXT, 0}, {"Permissions", "permissions", OUT_TEXT, 0}, {"On", "enabled", OUT_BOOL, 0},
+    {"Created (UTC)", "createdAt", OUT_TIME, 0}, {"Seen (UTC)", "seenAt", OUT_TIME, 0}, {"Id", "id", OUT_TEXT, 0},
+    {0},
+};
+static const struct out_column audit_columns[] = {
+    {"WHEN (UTC)", "at", OUT_TIME, 0}, {"WHO", "actor", OUT_TEXT, 44}, {"WHAT", "action", OUT_TEXT, 60},
+    {"TO", "subject", OUT_TEXT, 40}, {"STATUS", "status", OUT_NUMBER, 0}, {"FROM", "address", OUT_TEXT, 0},
     {0},
 };
 
@@ -49,19 +67,21 @@ add_permissions(struct cli *cli, struct json_writer *w)
     json_end_array(w);
 }
 
+/* first: the member that a positional argument fills; NULL for none. */
 static struct str
-body_of(struct cli *cli, const char *first_member, struct str first, const struct member_option *more, size_t count)
+body_of(struct cli *cli, const char *first, struct str value, const struct member_option *more)
 {
     struct buf b;
     struct json_writer w;
     buf_init(&b, BODY_BYTES_MAX);
     json_writer_init(&w, &b);
     json_begin_object(&w, NULL);
-    json_add_str(&w, first_member, first);
-    for (size_t i = 0; i < count; i++) {
-        struct str value = cli_value(cli, more[i].option);
-        if (value.len)
-            json_add_str(&w, more[i].member, value);
+    if (first)
+        json_add_str(&w, first, value);
+    for (; more && more->member; more++) {
+        struct str option = cli_value(cli, more->option);
+        if (option.len)
+            json_add_str(&w, more->member, option);
     }
     add_permissions(cli, &w);
     json_end_object(&w);
@@ -70,19 +90,69 @@ body_of(struct cli *cli, const char *first_member, struct str first, const struc
     return text;
 }
 
+/* What can be done with one of them: a verb, the request it makes, how the answer is shown. */
+struct verb {
+    const char *name, *method;
+    const char *first;               /* the body's member for the name given; NULL: the name stands in the path */
+    const char *fixed_body;          /* instead of one made of options */
+    const struct member_option *options;
+    const struct out_column *shown;  /* NULL: `done` is said */
+    const char *done;
+    const char *name_otherwise;      /* where no name is given; NULL: one must be */
+};
+
+struct noun {
+    const char *path, *usage, *nothing;
+    const struct out_column *columns;
+    const struct verb *verbs;
+};
+
+static bool
+ask(struct cli *cli, struct client *c, const struct noun *noun, const struct verb *verb, struct str name, struct err *err)
+{
+    struct client_reply reply;
+    struct str path = str_from_c(noun->path), body = STR_NONE;
+    if (!verb->first)
+        path = str_format(cli->arena, "%s/%.*s", noun->path, STR_ARG(encoded(cli, name)));
+    if (verb->fixed_body)
+        body = str_from_c(verb->fixed_body);
+    else if (verb->first || verb->options)
+        body = body_of(cli, verb->first, name, verb->options);
+    if (verb->shown)
+        return print_one(cli, c, verb->method, path, body, verb->shown, err);
+    if (!client_call(c, cli->arena, verb->method, path, body, &reply, err))
+        return false;
+    puts(cli->json ? "{\"success\":true}" : verb->done);
+    return true;
+}
+
+static bool
+act(struct cli *cli, struct client *c, const struct noun *noun, struct err *err)
+{
+    struct str verb = cli_positional(cli, 0), name = cli_positional(cli, 1), query;
+    for (const struct verb *v = noun->verbs; v && v->name; v++)
+        if (str_eq_c(verb, v->name) && (name.len || v->name_otherwise))
+            return ask(cli, c, noun, v, name.len ? name : str_from_c(v->name_otherwise), err);
+    if (verb.len && (name.len || !str_eq(verb, STR("list"))))
+        return err_set(err, E_USAGE, "%s", noun->usage);
+    return list_query(cli, &query, err) &&
+           print_list(cli, c, str_join2(cli->arena, str_from_c(noun->path), query), noun->columns, noun->nothing, err);
+}
+
 static bool
 tenants(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *err)
 {
-    static const struct member_option options[] = {{"name", "name"}, {"region", "region"}};
-    struct str verb = cli_positional(cli, 0), key = cli_positional(cli, 1), query;
+    static const struct member_option options[] = {{"name", "name"}, {"region", "region"}, {0}};
+    static const struct verb verbs[] = {
+        {.name = "create", .method = "POST", .first = "key", .options = options, .shown = tenant_columns},
+        {.name = "show", .method = "GET", .shown = tenant_columns},
+        {.name = "set", .method = "PATCH", .options = options, .shown = tenant_columns},
+        {0},
+    };
+    static const struct noun noun = {"/api/v1/tenants", "Say tenants, tenants create KEY, tenants show KEY, or tenants set KEY "
+                                     "[--name NAME] [--region BR]", "No tenants.", tenant_columns, verbs};
     (void)code_out;
-    if (str_eq(verb, STR("create")) && key.len)
-        return print_one(cli, c, "POST", STR("/api/v1/tenants"), body_of(cli, "key", key, options, ARRAY_LEN(options)),
-                         tenant_columns, err);
-    if (verb.len && !str_eq(verb, STR("list")))
-        return err_set(err, E_USAGE, "Say tenants, or tenants create KEY [--name NAME] [--region BR]");
-    return list_query(cli, &query, err) &&
-           print_list(cli, c, str_join2(cli->arena, STR("/api/v1/tenants"), query), tenant_columns, "No tenants.", err);
+    return act(cli, c, &noun, err);
 }
 
 enum exit_code
@@ -94,25 +164,17 @@ cmd_tenants(struct cli *cli)
 static bool
 keys(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *err)
 {
-    static const struct member_option options[] = {{"role", "role"}, {"expiresAt", "expires"}};
-    struct client_reply reply;
-    struct str verb = cli_positional(cli, 0), what = cli_positional(cli, 1), query;
+    static const struct member_option options[] = {{"role", "role"}, {"expiresAt", "expires"}, {0}};
+    static const struct verb verbs[] = {
+        {.name = "create", .method = "POST", .first = "name", .options = options, .shown = new_key_pairs, .name_otherwise = "command line"},
+        {.name = "show", .method = "GET", .shown = key_pairs},
+        {.name = "revoke", .method = "DELETE", .done = "Revoked."},
+        {0},
+    };
+    static const struct noun noun = {"/api/v1/keys", "Say keys, keys create [NAME] [--role admin], keys show ID, or keys revoke ID",
+                                     "No keys.", key_columns, verbs};
     (void)code_out;
-    if (str_eq(verb, STR("create")))
-        return print_one(cli, c, "POST", STR("/api/v1/keys"),
-                         body_of(cli, "name", what.len ? what : STR("command line"), options, ARRAY_LEN(options)),
-                         new_key_pairs, err);
-    if (str_eq(verb, STR("revoke")) && what.len) {
-        struct str path = str_join2(cli->arena, STR("/api/v1/keys/"), encoded(cli, what));
-        if (!client_call(c, cli->arena, "DELETE", path, STR_NONE, &reply, err))
-            return false;
-        puts(cli->json ? "{\"success\":true}" : "Revoked.");
-        return true;
-    }
-    if (verb.len && !str_eq(verb, STR("list")))
-        return err_set(err, E_USAGE, "Say keys, keys create [NAME] [--role admin], or keys revoke ID");
-    return list_query(cli, &query, err) &&
-           print_list(cli, c, str_join2(cli->arena, STR("/api/v1/keys"), query), key_columns, "No keys.", err);
+    return act(cli, c, &noun, err);
 }
 
 enum exit_code
@@ -124,15 +186,43 @@ cmd_keys(struct cli *cli)
 static bool
 users(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *err)
 {
-    struct str query;
+    static const struct member_option options[] = {{"name", "name"}, {"email", "email"}, {"role", "role"}, {0}};
+    static const struct verb verbs[] = {
+        {.name = "add", .method = "POST", .first = "subject", .options = options, .shown = user_pairs},
+        {.name = "show", .method = "GET", .shown = user_pairs},
+        {.name = "set", .method = "PATCH", .options = options, .shown = user_pairs},
+        {.name = "revoke", .method = "DELETE", .done = "Switched off: tokens of this user are refused, sessions have ended."},
+        {.name = "restore", .method = "PATCH", .fixed_body = "{\"enabled\":true}", .shown = user_pairs},
+        {0},
+    };
+    static const struct noun noun = {"/api/v1/users", "Say users, users add SUBJECT, users show|revoke|restore USER, or users set USER "
+                                     "[--role admin] [--permissions A,B]",
+                                     "No users: they appear when their tokens are first used.", user_columns, verbs};
     (void)code_out;
-    return list_query(cli, &query, err) &&
-           print_list(cli, c, str_join2(cli->arena, STR("/api/v1/users"), query), user_columns,
-                      "No users: they appear when their tokens are first used.", err);
+    return act(cli, c, &noun, err);
 }
 
 enum exit_code
 cmd_users(struct cli *cli)
 {
     return with_client(cli, users);
+}
+
+static bool
+audit(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *err)
+{
+    int64_t limit;
+    (void)code_out;
+    if (!cli_number(cli, "limit", 1, 500, 20, &limit, err))
+        return false;
+    struct str actor = cli_value(cli, "actor");
+    struct str path = str_format(cli->arena, "/api/v1/audit?limit=%lld%s%.*s", (long long)limit, actor.len ? "&actor=" : "",
+                                 STR_ARG(encoded(cli, actor)));
+    return print_list(cli, c, path, audit_columns, "Nothing yet.", err);
+}
+
+enum exit_code
+cmd_audit(struct cli *cli)
+{
+    return with_client(cli, audit);
 }

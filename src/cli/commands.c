@@ -98,8 +98,8 @@ static const struct cli_option manifest_options[] = {
 };
 static const struct cli_option tenants_options[] = {
     PAGE_OPTIONS,
-    {"name", "NAME", "with create: its name for people"},
-    {"region", "BR", "with create: the country of phone numbers without a prefix"},
+    {"name", "NAME", "with create and set: its name for people"},
+    {"region", "BR", "with create and set: the country of phone numbers without a prefix"},
     {0},
 };
 static const struct cli_option keys_options[] = {
@@ -107,6 +107,20 @@ static const struct cli_option keys_options[] = {
     {"role", "ROLE", "with create: user (default) or admin"},
     {"permissions", "A,B", "with create: of content:read, content:update, content:delete"},
     {"expires", "TIME", "with create: e.g. 2027-01-31T00:00:00Z"},
+    {0},
+};
+
+static const struct cli_option users_options[] = {
+    PAGE_OPTIONS,
+    {"name", "NAME", "with add and set: name"},
+    {"email", "ADDRESS", "with add and set: e-mail"},
+    {"role", "ROLE", "with add and set: user or admin, for tokens that name none"},
+    {"permissions", "A,B", "with add and set: of content:read, content:update, content:delete, for tokens that list none"},
+    {0},
+};
+static const struct cli_option audit_options[] = {
+    {"limit", "N", "how many, 1 to 500 (20)"},
+    {"actor", "WHO", "only of this one, e.g. user:ana"},
     {0},
 };
 
@@ -167,13 +181,18 @@ const struct cli_command cli_commands[] = {
      "  tidemark manifest read shop.yaml --config shop.json --stream orders --mapped\n"
      "A checked template goes into DATA/templates/NAME.yaml and is a platform at the next start.\n",
      manifest_options, 2, cmd_manifest},
-    {"tenants", "[list | create KEY]", "List or create tenants",
+    {"tenants", "[list | create|show|set KEY]", "List, create and rename tenants",
      "  tidemark tenants create org123 --name \"Acme\" --region BR\n", tenants_options, 2, cmd_tenants},
-    {"keys", "[list | create [NAME] | revoke ID]", "List, create and revoke API keys",
+    {"keys", "[list | create [NAME] | show|revoke ID]", "List, create and revoke API keys",
      "  tidemark keys create dashboard --permissions content:read\n  tidemark keys create chief --role admin\n"
      "A key is shown once. With several tenants, name one with --tenant.\n",
      keys_options, 2, cmd_keys},
-    {"users", "", "List users", NULL, page_options, 0, cmd_users},
+    {"users", "[list | add SUBJECT | show|set|revoke|restore USER]", "List users, give them roles, switch them off",
+     "  tidemark users add auth0|42 --name Ana --role user\n  tidemark users set auth0|42 --permissions content:read\n"
+     "  tidemark users revoke auth0|42\n"
+     "SUBJECT is the `sub` of the user's tokens. A token's own role and permissions come first.\n",
+     users_options, 2, cmd_users},
+    {"audit", "[--actor WHO]", "List what admins did, newest first", "  tidemark audit --limit 50\n", audit_options, 0, cmd_audit},
     {"config", "[show | reference [settings|errors|commands|routes]]", "Show the settings and where each came from",
      "  tidemark config show\n  TIDEMARK_WORKERS=4 tidemark config show --json\n", NULL, 2, cmd_config},
     {"backup", "FILE", "Save the database to a file, also while the server runs",

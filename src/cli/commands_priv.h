@@ -30,6 +30,7 @@ enum exit_code cmd_templates(struct cli *cli);
 enum exit_code cmd_tenants(struct cli *cli);
 enum exit_code cmd_keys(struct cli *cli);
 enum exit_code cmd_users(struct cli *cli);
+enum exit_code cmd_audit(struct cli *cli);
 /* cmd_config.c */
 enum exit_code cmd_config(struct cli *cli);
 /* cmd_manifest.c */

@@ -62,7 +62,7 @@ static bool
 open_keys(struct instance *i, struct err *err)
 {
     struct str secret, made;
-    if (!secret_file_get(i->options.config, &i->arena, &secret, &made, err))
+    if (!secret_file_get(i->options.config, SETTING_SECRET_KEY, "secret.key", &i->arena, &secret, &made, err))
         return false;
     log_secret_add(secret);
     i->master = seal_master_new(secret, err);
@@ -209,48 +209,56 @@ start_engine(struct instance *i, struct err *err)
     return i->engine != NULL;
 }
 
+/* The command line comes with the local key; only a server needs to know tokens. */
 static bool
 open_jwt(struct instance *i, struct err *err)
 {
-    struct str secret = config_text(i->options.config, SETTING_JWT_SECRET);
-    if (!secret.len)
+    struct str made;
+    if (!i->options.serve)
         return true;
-    log_secret_add(secret);
+    if (!secret_file_get(i->options.config, SETTING_JWT_SECRET, "jwt.key", &i->arena, &i->jwt_secret, &made, err))
+        return false;
+    if (made.len)
+        log_write(LOG_INFO, "a secret for signing tokens was made", LOG_S("file", made));
+    log_secret_add(i->jwt_secret);
     i->jwt = jwt_keys_new();
-    return i->jwt ? jwt_keys_add_secret(i->jwt, secret, err) : err_no_memory(err);
+    return i->jwt ? jwt_keys_add_secret(i->jwt, i->jwt_secret, err) : err_no_memory(err);
+}
+
+static bool
+read_algorithms(struct str list, unsigned *algorithms_out, struct err *err)
+{
+    struct str one;
+    unsigned algorithms = 0;
+    while (list.len) {
+        str_cut(list, ',', &one, &list);
+        one = str_trim(one);
+        enum jwt_algorithm algorithm = jwt_algorithm_from_name(one);
+        if (!algorithm || algorithm == JWT_HS256)
+            return err_set(err, E_CONFIG, "auth.jwks_algorithms knows RS256, ES256 and EdDSA, not \"%.*s\"", STR_ARG(one));
+        algorithms |= algorithm;
+    }
+    *algorithms_out = algorithms;
+    return algorithms || err_set(err, E_CONFIG, "auth.jwks_algorithms is empty");
+}
+
+static bool
+open_jwks(struct instance *i, struct err *err)
+{
+    const struct config *c = i->options.config;
+    struct jwks_options options = {.client = i->client, .clock = clock_system(), .url = config_text(c, SETTING_JWKS_URL)};
+    if (!i->options.serve || !options.url.len)
+        return true;
+    if (!read_algorithms(config_text(c, SETTING_JWKS_ALGORITHMS), &options.algorithms, err))
+        return false;
+    i->jwks = jwks_new(&options, err);
+    return i->jwks != NULL;
 }
 
 static struct str
 or_none(struct str text)
 {
     return text.len ? text : STR_NONE;
-}
-
-static bool
-open_door(struct instance *i, struct err *err)
-{
-    const struct config *c = i->options.config;
-    struct str public_url = config_text(c, SETTING_PUBLIC_URL);
-    if (str_ends(public_url, STR("/")))
-        public_url.len--;
-    struct door_options options = {
-        .store = i->store,
-        .engine = i->engine,
-        .templates = i->templates,
-        .keys = i->keys,
-        .clock = clock_system(),
-        .jwt = i->jwt,
-        .jwt_issuer = or_none(config_text(c, SETTING_JWT_ISSUER)),
-        .jwt_audience = or_none(config_text(c, SETTING_JWT_AUDIENCE)),
-        .public_url = or_none(public_url),
-        .local_key = i->info.local_key,
-        .metrics_public = config_bool(c, SETTING_METRICS_PUBLIC),
-        .status_private = !config_bool(c, SETTING_PUBLIC_STATUS),
-        .get_changes_off = !config_bool(c, SETTING_GET_CHANGES),
-        .sandbox = i->options.sandbox != NULL,
-    };
-    i->door = door_new(&options, err);
-    return i->door != NULL;
 }
 
 /* "127.0.0.1:3000" with the port of the setting `port` where that is given. */
@@ -267,6 +275,47 @@ listen_address(struct instance *i)
     bool bracket = str_ends(listen, STR("]"));
     struct str host = colon < 0 || bracket ? listen : str_slice(listen, 0, (size_t)colon);
     return str_format(&i->arena, "%.*s:%lld", STR_ARG(host), (long long)config_number(c, SETTING_PORT));
+}
+
+/* The sandbox's demo-user is for this machine alone (D21). */
+static bool
+listens_on_loopback(struct instance *i)
+{
+    struct str listen = listen_address(i);
+    return str_starts(listen, STR("127.")) || str_starts(listen, STR("localhost:")) || str_starts(listen, STR("[::1]"));
+}
+
+static bool
+open_door(struct instance *i, struct err *err)
+{
+    const struct config *c = i->options.config;
+    struct str public_url = config_text(c, SETTING_PUBLIC_URL);
+    if (str_ends(public_url, STR("/")))
+        public_url.len--;
+    struct door_options options = {
+        .store = i->store,
+        .engine = i->engine,
+        .templates = i->templates,
+        .keys = i->keys,
+        .clock = clock_system(),
+        .jwt = i->jwt,
+        .jwks = i->jwks,
+        .auto_provision = config_bool(c, SETTING_AUTO_PROVISION),
+        .session_secret = i->jwt_secret,
+        .session_ms = config_us(c, SETTING_SESSION_TTL) / US_PER_MS,
+        .cors_origins = or_none(config_text(c, SETTING_CORS_ORIGINS)),
+        .demo_user = i->options.sandbox != NULL && listens_on_loopback(i),
+        .jwt_issuer = or_none(config_text(c, SETTING_JWT_ISSUER)),
+        .jwt_audience = or_none(config_text(c, SETTING_JWT_AUDIENCE)),
+        .public_url = or_none(public_url),
+        .local_key = i->info.local_key,
+        .metrics_public = config_bool(c, SETTING_METRICS_PUBLIC),
+        .status_private = !config_bool(c, SETTING_PUBLIC_STATUS),
+        .get_changes_off = !config_bool(c, SETTING_GET_CHANGES),
+        .sandbox = i->options.sandbox != NULL,
+    };
+    i->door = door_new(&options, err);
+    return i->door != NULL;
 }
 
 static bool
@@ -340,7 +389,7 @@ instance_start(const struct instance_options *options, struct err *err)
     arena_init(&i->arena, ARENA_BYTES);
     static bool (*const steps[])(struct instance *, struct err *) = {
         open_store, open_keys, make_first, open_client, open_templates,
-        start_sandbox, start_engine, open_jwt, open_door, start_server,
+        start_sandbox, start_engine, open_jwt, open_jwks, open_door, start_server,
     };
     for (size_t s = 0; s < ARRAY_LEN(steps); s++)
         if (!steps[s](i, err)) {
@@ -374,6 +423,7 @@ instance_stop(struct instance *i)
     remove_server_file(i);
     http_server_free(i->server);
     door_free(i->door);
+    jwks_free(i->jwks);
     jwt_keys_free(i->jwt);
     if (i->engine)
         engine_free(i->engine);

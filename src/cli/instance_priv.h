@@ -22,6 +22,8 @@ struct instance {
     struct http_client *client;
     struct engine *engine;
     struct jwt_keys *jwt;
+    struct jwks *jwks;
+    struct str jwt_secret;         /* or STR_NONE */
     struct door *door;
     struct http_server *server;
     struct sandbox *sandbox;

@@ -9,7 +9,6 @@
 
 #define SECRET_CHARS 43        /* of 62: 256 bits */
 #define SECRET_FILE_BYTES_MAX 4096
-#define FILE_NAME "secret.key"
 
 static bool
 read_all(int fd, char *bytes, size_t size, size_t *len_out)
@@ -112,13 +111,14 @@ make(struct arena *a, struct str path, struct str *secret_out, struct err *err)
 }
 
 bool
-secret_file_get(const struct config *config, struct arena *a, struct str *secret_out, struct str *made_out, struct err *err)
+secret_file_get(const struct config *config, enum setting_id setting, const char *file, struct arena *a, struct str *secret_out,
+                struct str *made_out, struct err *err)
 {
     *made_out = STR_NONE;
-    *secret_out = config_text(config, SETTING_SECRET_KEY);
+    *secret_out = config_text(config, setting);
     if (secret_out->len)
         return true;
-    struct str path = str_format(a, "%.*s/%s", STR_ARG(config_text(config, SETTING_DATA_DIR)), FILE_NAME);
+    struct str path = str_format(a, "%.*s/%s", STR_ARG(config_text(config, SETTING_DATA_DIR)), file);
     struct str text = file_read(a, path, SECRET_FILE_BYTES_MAX, err);
     if (str_is_none(text) && err->code == E_NOT_FOUND) {
         if (!make(a, path, secret_out, err))

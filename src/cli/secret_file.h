@@ -1,5 +1,6 @@
 /*
- * The key that stored secrets are sealed with: from the configuration, else from a file that is made once.
+ * Keys that come from the configuration, else from a file in the data folder that is made once: the one that stored secrets are
+ * sealed with (secret.key), and the one that tokens are signed with (jwt.key).
  */
 #ifndef TIDEMARK_CLI_SECRET_FILE_H
 #define TIDEMARK_CLI_SECRET_FILE_H
@@ -7,11 +8,12 @@
 #include "cli/config.h"
 
 /*
- * The text of the key, in a. made_out: the file that was written just now, or STR_NONE. The folder must exist.
- * E_CONFIG when the file cannot be read or is open to others, E_UNAVAILABLE when it cannot be written.
+ * The text of the key, in a: of the setting, else of the file of that name. made_out: the file that was written just now,
+ * or STR_NONE. The folder must exist. E_CONFIG when the file cannot be read or is open to others, E_UNAVAILABLE when it
+ * cannot be written.
  */
-MUST_USE bool secret_file_get(const struct config *config, struct arena *a, struct str *secret_out, struct str *made_out,
-                              struct err *err);
+MUST_USE bool secret_file_get(const struct config *config, enum setting_id setting, const char *file, struct arena *a,
+                              struct str *secret_out, struct str *made_out, struct err *err);
 /* Takes a file back that was made just now and turned out to be of no use. */
 void secret_file_unmake(struct arena *a, struct str file);
 

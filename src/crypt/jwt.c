@@ -127,6 +127,18 @@ signature_holds(const struct jwt_keys *keys, struct str token, const struct part
 }
 
 bool
+jwt_peek(struct str token, struct arena *a, enum jwt_algorithm *algorithm_out, struct str *kid_out)
+{
+    struct parts parts;
+    yyjson_val *header = split(token, &parts) ? read_object(a, parts.header) : NULL;
+    if (!header)
+        return false;
+    *algorithm_out = jwt_algorithm_from_name(json_str(json_get_c(header, "alg")));
+    *kid_out = json_str(json_get_c(header, "kid"));
+    return true;
+}
+
+bool
 jwt_verify(const struct jwt_keys *keys, const struct jwt_policy *policy, int64_t now_us, struct str token,
            struct arena *a, yyjson_val **claims_out, struct err *err)
 {

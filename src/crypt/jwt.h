@@ -28,13 +28,17 @@ enum jwt_algorithm {
 /* A set of verification keys, each with its one algorithm. Immutable once shared; then any thread. */
 struct jwt_keys;
 
+/* 0 for a name that is none of ours, "none" among them. */
+enum jwt_algorithm jwt_algorithm_from_name(struct str name);
+
 struct jwt_keys *jwt_keys_new(void); /* NULL: no memory */
 void jwt_keys_free(struct jwt_keys *keys); /* accepts NULL; wipes */
 /* A shared secret for HS256. Copied. E_CONFIG when shorter than JWT_SECRET_BYTES_MIN; E_LIMIT past JWT_KEYS_MAX. */
 MUST_USE bool jwt_keys_add_secret(struct jwt_keys *keys, struct str secret, struct err *err);
 /*
  * The public keys of a JWKS document (RFC 7517) whose algorithm is among `algorithms` (a sum of the enum
- * without JWT_HS256). Keys of another kind or use are passed over; none left is E_CONFIG. Nothing is fetched.
+ * without JWT_HS256). Keys of another kind or use and unusable ones are passed over; none left is E_CONFIG. Nothing
+ * is fetched.
  */
 MUST_USE bool jwt_keys_add_jwks(struct jwt_keys *keys, struct str jwks, unsigned algorithms, struct err *err);
 
@@ -52,6 +56,13 @@ struct jwt_policy {
  */
 MUST_USE bool jwt_verify(const struct jwt_keys *keys, const struct jwt_policy *policy, int64_t now_us,
                          struct str token, struct arena *a, yyjson_val **claims_out, struct err *err);
+/*
+ * Which key a token asks for, before anything is verified: its algorithm (0: none of ours) and kid (STR_NONE: none named), in a.
+ * False for what is no token. What it says is only fit for choosing keys to look at.
+ */
+bool jwt_peek(struct str token, struct arena *a, enum jwt_algorithm *algorithm_out, struct str *kid_out);
+/* Whether some key could have signed it. */
+bool jwt_keys_hold(const struct jwt_keys *keys, enum jwt_algorithm algorithm, struct str kid);
 /*
  * Signs a claims object (JSON text) with HS256. Fit for our own session cookie and for tests. E_CONFIG for a
  * short secret, E_VALIDATION_FAILED when claims is no JSON object with `exp`.

@@ -244,13 +244,15 @@ add_all(struct jwt_keys *keys, struct arena *a, yyjson_val *list, unsigned algor
         if (!(key.algorithm & algorithms) || !is_for_verifying(jwk, key.algorithm))
             continue;
         if (!key_import(a, jwk, &key, err)) {
-            key_release(&key);
-            return false;
+            key_release(&key); /* one that cannot be used must not take the others with it */
+            continue;
         }
         if (!keys_take(keys, &key, err))
             return false;
     }
-    return keys->count > before || err_set(err, E_CONFIG, "The JWKS document has no key that may be used here");
+    if (keys->count == before && err->code != E_CONFIG)
+        return err_set(err, E_CONFIG, "The JWKS document has no key that may be used here");
+    return keys->count > before;
 }
 
 bool
@@ -302,6 +304,22 @@ cjose_matches(const struct jwt_key *key, struct str token)
     return ok;
 }
 
+static bool
+may_sign(const struct jwt_key *key, enum jwt_algorithm algorithm, struct str kid)
+{
+    return key->algorithm == algorithm && (!kid.ptr || !key->kid.len || str_eq(kid, secret_reveal(&key->kid)));
+}
+
+bool
+jwt_keys_hold(const struct jwt_keys *keys, enum jwt_algorithm algorithm, struct str kid)
+{
+    CHECK(keys->magic == KEYS_MAGIC);
+    for (size_t i = 0; i < keys->count; i++)
+        if (may_sign(&keys->keys[i], algorithm, kid))
+            return true;
+    return false;
+}
+
 bool
 jwt_signature_is_ours(const struct jwt_keys *keys, enum jwt_algorithm algorithm, struct str kid, struct str token,
                       struct str signed_part, struct str signature)
@@ -309,8 +327,7 @@ jwt_signature_is_ours(const struct jwt_keys *keys, enum jwt_algorithm algorithm,
     CHECK(keys->magic == KEYS_MAGIC);
     for (size_t i = 0; i < keys->count; i++) {
         const struct jwt_key *key = &keys->keys[i];
-        if (key->algorithm != algorithm ||
-            (kid.ptr && key->kid.len && !str_eq(kid, secret_reveal(&key->kid))))
+        if (!may_sign(key, algorithm, kid))
             continue;
         bool ours = algorithm == JWT_HS256   ? hs256_matches(key, signed_part, signature)
                     : algorithm == JWT_EDDSA ? ed25519_matches(key, signed_part, signature)

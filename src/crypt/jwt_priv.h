@@ -6,8 +6,6 @@
 
 #include "crypt/jwt.h"
 
-/* 0 for a name that is none of ours, "none" among them. */
-enum jwt_algorithm jwt_algorithm_from_name(struct str name);
 /*
  * Whether one of the keys of that algorithm made the signature. token: the whole compact text; signed_part: all before
  * its second dot; signature: decoded. A kid (STR_NONE when there is none) passes over keys that have another.

@@ -291,3 +291,32 @@ test_unusable_jwks_documents_are_named(void **state)
         assert_fails_with(jwt_keys_add_jwks(f->keys, str_from_c(documents[i]), JWT_RS256 | JWT_ES256 | JWT_EDDSA, &f->err),
                           f->err, E_CONFIG);
 }
+
+static void
+test_an_unusable_key_does_not_take_the_others_with_it(void **state)
+{
+    struct fixture *f = *state;
+    struct buf b;
+    buf_init(&b, 64 * 1024);
+    buf_addf(&b, "{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"},{\"kty\":\"EC\",\"crv\":\"P-256\"},%s", strchr(jwks, '[') + 1);
+    assert_ok(jwt_keys_add_jwks(f->keys, buf_str(&b), JWT_RS256 | JWT_ES256 | JWT_EDDSA, &f->err), f->err);
+    assert_ok(verify(f, str_from_c(rs256_token)), f->err);
+    buf_release(&b);
+}
+
+static void
+test_the_key_a_token_asks_for_is_known_without_trusting_it(void **state)
+{
+    struct fixture *f = *state;
+    enum jwt_algorithm algorithm;
+    struct str kid;
+    assert_ok(jwt_keys_add_jwks(f->keys, str_from_c(jwks), JWT_ES256, &f->err), f->err);
+    assert_true(jwt_peek(str_from_c(es256_token), &f->a, &algorithm, &kid));
+    assert_int_equal(algorithm, JWT_ES256);
+    assert_true(jwt_keys_hold(f->keys, algorithm, kid));
+    assert_false(jwt_keys_hold(f->keys, algorithm, STR("another")));
+    assert_true(jwt_peek(str_from_c(rs256_token), &f->a, &algorithm, &kid));
+    assert_false(jwt_keys_hold(f->keys, algorithm, kid));
+    assert_false(jwt_peek(STR("a.b"), &f->a, &algorithm, &kid));
+    assert_false(jwt_peek(STR("e30"), &f->a, &algorithm, &kid));
+}

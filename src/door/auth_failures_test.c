@@ -89,7 +89,7 @@ test_a_missing_permission_is_named(void **state)
 {
     (void)state;
     struct err err = {0};
-    struct identity reader = {.known = true, .permissions = PERMISSION_READ};
+    struct identity reader = {.permissions = PERMISSION_READ};
     assert_ok(identity_may(&reader, ACCESS_READ, &err), err);
     assert_fails_with(identity_may(&reader, ACCESS_UPDATE, &err), err, E_FORBIDDEN);
     assert_string_equal(err.message, "This token lacks the permission content:update");
@@ -106,7 +106,7 @@ test_a_tenants_token_reaches_its_own_tenant_only(void **state)
     arena_init(&a, 1 << 16);
     struct tenant meant;
     struct err err = {0};
-    struct identity who = {.known = true, .tenant = {.id = 7, .uuid = STR("0193b2f0-0000-7000-8000-000000000007"), .key = STR("org7")}};
+    struct identity who = {.tenant = {.id = 7, .uuid = STR("0193b2f0-0000-7000-8000-000000000007"), .key = STR("org7")}};
     assert_ok(identity_tenant(NULL, &who, &a, STR_NONE, &meant, &err), err);
     assert_int_equal(meant.id, 7);
     assert_ok(identity_tenant(NULL, &who, &a, STR("org7"), &meant, &err), err);

@@ -9,12 +9,14 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "door/audit_priv.h"
 #include "door/dialect_priv.h"
 #include "door/idempotency_priv.h"
 #include "door/routes_priv.h"
 
 #define DOOR_ARENA_BYTES (64 * 1024)
 #define RETRY_AFTER_OTHERWISE_MS 1000
+#define SESSION_OTHERWISE_US (12 * US_PER_HOUR)
 #define CSP_NOTHING "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 static bool
@@ -28,6 +30,18 @@ copy_texts(struct door *door, const struct door_options *o)
     return (!o->local_key.len || door->identity.local_key.ptr) && (!o->public_url.len || door->parts.public_url.ptr) &&
            (!o->jwt_issuer.len || door->identity.jwt_policy.issuer.ptr) &&
            (!o->jwt_audience.len || door->identity.jwt_policy.audience.ptr);
+}
+
+static bool
+make_parts(struct door *door, const struct door_options *o, struct err *err)
+{
+    door->looks = audit_looks_new(o->clock);
+    door->identity = (struct identity_options){.store = o->store, .clock = o->clock, .jwt = o->jwt, .jwks = o->jwks,
+                                               .auto_provision = o->auto_provision, .failures = auth_failures_new(o->clock)};
+    if (!door->looks || !door->identity.failures || !copy_texts(door, o))
+        return err_no_memory(err);
+    return (!o->session_secret.len || secret_set(&door->session_secret, o->session_secret, err)) &&
+           origins_init(&door->origins, &door->arena, o->public_url, o->cors_origins, err);
 }
 
 struct door *
@@ -47,14 +61,12 @@ door_new(const struct door_options *o, struct err *err)
     door->status_private = o->status_private;
     door->get_changes_off = o->get_changes_off;
     door->started_us = clock_wall_us(o->clock);
-    door->identity = (struct identity_options){.store = o->store, .clock = o->clock, .jwt = o->jwt,
-                                               .failures = auth_failures_new(o->clock)};
-    if (!door->identity.failures || !copy_texts(door, o)) {
-        door_free(door);
-        err_no_memory(err);
-        return NULL;
-    }
-    return door;
+    door->session_us = o->session_ms ? o->session_ms * US_PER_MS : SESSION_OTHERWISE_US;
+    door->demo_user = o->demo_user;
+    if (make_parts(door, o, err))
+        return door;
+    door_free(door);
+    return NULL;
 }
 
 void
@@ -64,6 +76,8 @@ door_free(struct door *door)
         return;
     CHECK(door->magic == DOOR_MAGIC);
     auth_failures_free(door->identity.failures);
+    audit_looks_free(door->looks);
+    secret_release(&door->session_secret);
     arena_release(&door->arena);
     door->magic = 0;
     free(door);
@@ -150,6 +164,7 @@ send_reply(struct request *r, int64_t began_us)
     struct reply reply = r->reply;
     CHECK(reply.status != 0);
     common_headers(x, r->id, &reply);
+    origin_headers(&r->door->origins, x);
     count_answer(r->door, reply.status, began_us);
     log_write(LOG_DEBUG, "request", LOG_S("method", x->method), LOG_S("path", x->path), LOG_I("status", reply.status),
               LOG_S("who", r->who.subject));
@@ -193,19 +208,6 @@ read_query(struct request *r, struct err *err)
     return true;
 }
 
-static struct str
-named_tenant(const struct request *r)
-{
-    static const char *const headers[] = {"orgid", "X-Tenant-Id", "companyId"};
-    for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
-        struct str value = http_header_get(&r->x->headers, headers[i]);
-        if (value.len)
-            return value;
-    }
-    struct str value = request_query(r, "companyId");
-    return value.len ? value : STR_NONE;
-}
-
 static bool
 is_open(const struct request *r)
 {
@@ -236,11 +238,43 @@ check_flags(struct request *r, struct err *err)
     snprintf(r->match.allow, sizeof(r->match.allow), "POST"); /* for that answer alone */
     if (changes && r->door->get_changes_off)
         return err_set(err, E_METHOD_NOT_ALLOWED, "Changing something by GET is switched off here: use POST");
-    if (changes && (is_looking_ahead(r) || str_is_none(bearer_token(http_header_get(&r->x->headers, "Authorization")))))
+    if (changes && (is_looking_ahead(r) || r->who.via != VIA_BEARER))
         return err_set(err, E_FORBIDDEN, "A GET that changes something needs a bearer token and must not be a prefetch: use POST");
     if ((flags & ROUTE_ORGID) && http_header_get(&r->x->headers, "orgid").len == 0)
         return err_set(err, E_VALIDATION_FAILED, "The header orgid is required: it names the organization");
     return true;
+}
+
+bool
+request_changes(const struct request *r)
+{
+    struct str method = r->x->method;
+    return (r->match.route->flags & ROUTE_CHANGES) || !(str_eq(method, STR("GET")) || str_eq(method, STR("HEAD")));
+}
+
+bool
+request_identify(struct request *r)
+{
+    struct err ignored = {0};
+    return r->who.via != VIA_NOTHING || identity_find(&r->door->identity, r->x, &r->who, &ignored);
+}
+
+/* The sandbox lets door 004's documented demo-user in without a token, from this machine alone. */
+static bool
+is_demo(const struct request *r)
+{
+    const struct http_headers *headers = &r->x->headers;
+    return r->door->demo_user && r->match.route->dialect == DIALECT_MESSAGE && host_is_loopback(r->x) &&
+           str_is_none(http_header_get(headers, "Authorization")) &&
+           str_is_none(cookie_value(http_header_get(headers, "Cookie"), STR(SESSION_COOKIE)));
+}
+
+static bool
+find_demo(struct request *r, struct err *err)
+{
+    struct identity operator = {.admin = true};
+    r->who = (struct identity){.via = VIA_DEMO, .permissions = PERMISSIONS_USER, .subject = STR("user:demo-user")};
+    return identity_tenant(r->door->parts.store, &operator, r->arena, TENANT_DEFAULT_KEY, &r->who.tenant, err);
 }
 
 static bool
@@ -249,11 +283,14 @@ authorize(struct request *r, struct err *err)
     const struct route *route = r->match.route;
     if (is_open(r))
         return true;
-    if (!identity_find(&r->door->identity, r->x, &r->who, err) || !identity_may(&r->who, route->access, err) || !check_flags(r, err))
+    if (!(is_demo(r) ? find_demo(r, err) : identity_find(&r->door->identity, r->x, &r->who, err)) ||
+        !identity_may(&r->who, route->access, err) || !check_flags(r, err))
+        return false;
+    if (request_changes(r) && !origin_may_change(&r->door->origins, r->x, r->who.via, err))
         return false;
     if (route->flags & ROUTE_NO_TENANT)
         return true;
-    return identity_tenant(r->door->parts.store, &r->who, r->arena, named_tenant(r), &r->tenant, err);
+    return identity_tenant(r->door->parts.store, &r->who, r->arena, identity_named_tenant(r), &r->tenant, err);
 }
 
 static bool
@@ -301,8 +338,9 @@ door_handle(struct http_exchange *x, void *ctx)
     check_context(r->id.ptr, NULL, NULL);
     struct err err = {.items = r->items};
     bool ok = find_route(r, &err) && read_query(r, &err) && authorize(r, &err) && run_handler(r, &err);
-    if (!ok)
+    if (!ok && !origin_preflight(&door->origins, r))
         reply_error(r, &err);
+    audit_request(r);
     send_reply(r, began_us);
 }
 
@@ -316,6 +354,7 @@ door_refuse(struct http_exchange *x, const struct err *err, void *ctx)
     bool as_problem = request_wants_problem(http_header_get(&x->headers, "Accept"));
     const char *type = dialect_write(router_dialect_of(x->path), as_problem, err, id, &body);
     common_headers(x, id, NULL);
+    origin_headers(&door->origins, x);
     error_headers(x, err, "");
     count_answer(door, dialect_status(err), clock_monotonic_us(door->parts.clock));
     http_reply(x, dialect_status(err), type, buf_str(&body));

@@ -14,6 +14,7 @@
 #define TIDEMARK_DOOR_DOOR_H
 
 #include "crypt/jwt.h"
+#include "door/jwks.h"
 #include "engine/engine.h"
 #include "engine/keyring.h"
 #include "engine/registry.h"
@@ -28,8 +29,14 @@ struct door_options {
     struct registry *templates;
     struct keyring *keys;           /* seals stored answers that hold a secret */
     const struct clock *clock;
-    const struct jwt_keys *jwt;     /* NULL: API keys only */
+    const struct jwt_keys *jwt;     /* shared secrets that tokens are signed with; NULL: none */
+    struct jwks *jwks;              /* published keys; NULL: none */
     struct str jwt_issuer, jwt_audience; /* STR_NONE: not checked */
+    bool auto_provision;            /* a valid token may name a tenant that does not exist yet: it is made */
+    struct str session_secret;      /* signs the tokens of sessions; STR_NONE: nobody can sign in */
+    int64_t session_ms;             /* how long a session lasts; 0: 12 hours */
+    struct str cors_origins;        /* comma separated; or STR_NONE */
+    bool demo_user;                 /* door 004 without a token, from this machine: the sandbox's alone (D21) */
     struct str public_url;          /* without a '/' at the end, or STR_NONE */
     struct str local_key;           /* a bearer token of this process alone, with the admin's role; STR_NONE: none */
     bool metrics_public;
@@ -38,7 +45,7 @@ struct door_options {
     bool sandbox;                   /* shown on the page at "/" */
 };
 
-/* Borrows everything in options; copies its texts. NULL with E_NO_MEMORY. */
+/* Borrows everything in options; copies its texts. NULL with E_NO_MEMORY, E_CONFIG (cors_origins). */
 struct door *door_new(const struct door_options *options, struct err *err);
 void door_free(struct door *door); /* accepts NULL; after the server is gone */
 /* Late wiring: the server whose numbers /metrics shows. Before the first request that asks for them. */

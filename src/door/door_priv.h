@@ -4,7 +4,9 @@
 
 #include <stdatomic.h>
 
+#include "crypt/secret.h"
 #include "door/identity_priv.h"
+#include "door/origin_priv.h"
 
 #define DOOR_MAGIC 0x7d00f00d
 #define STATUS_CLASSES 6
@@ -15,6 +17,11 @@ struct door {
     struct door_parts parts;
     struct keyring *keys;
     struct identity_options identity;
+    struct origins origins;
+    struct audit_looks *looks;
+    struct secret session_secret;   /* signs the tokens of sessions; empty: there are none */
+    int64_t session_us;
+    bool demo_user;
     bool metrics_public, status_private, get_changes_off;
     int64_t started_us;             /* wall */
     _Atomic(const struct http_server *) server;

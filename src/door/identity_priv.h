@@ -1,15 +1,23 @@
 /*
  * Who is asking, what he may do, and which tenant is meant (contract, section 2).
  *
- * A bearer token is an API key, a JWT, or the local key of this process. Nobody is told more than "missing
- * or invalid"; repeated failures from one address are slowed down (LIMIT_AUTH_FAILURES in
- * LIMIT_AUTH_WINDOW_S). A valid token always passes: behind a proxy all clients share one address, and a
- * stranger must not be able to lock them out; keys of 256 bits need no protection by counting.
+ * A bearer token is an API key, a JWT, or the local key of this process; the cookie session_token is a session of ours
+ * or a JWT. Nobody is told more than "missing or invalid"; repeated failures from one address are slowed down
+ * (LIMIT_AUTH_FAILURES in LIMIT_AUTH_WINDOW_S). A valid token always passes: behind a proxy all clients share one
+ * address, and a stranger must not be able to lock them out; keys of 256 bits need no protection by counting.
+ *
+ * identity.c chooses, identity_key.c knows keys and sessions, identity_jwt.c tokens, identity_tenant.c the tenant.
  */
 #ifndef TIDEMARK_DOOR_IDENTITY_PRIV_H
 #define TIDEMARK_DOOR_IDENTITY_PRIV_H
 
+#include "door/jwks.h"
 #include "door/request_priv.h"
+
+#define SESSION_COOKIE "session_token"
+#define SESSION_CLAIM "tidemark_session" /* marks the tokens of our own sessions */
+#define PERMISSIONS_ADMIN (PERMISSION_READ | PERMISSION_UPDATE | PERMISSION_DELETE)
+#define PERMISSIONS_USER (PERMISSION_READ | PERMISSION_UPDATE)
 
 /* Failed tries by address. Bounded: an old entry gives way. Any thread. */
 struct auth_failures;
@@ -21,18 +29,23 @@ bool auth_failures_add(struct auth_failures *f, struct str peer, int64_t *wait_m
 struct identity_options {
     struct store *store;
     const struct clock *clock;
-    const struct jwt_keys *jwt;
+    const struct jwt_keys *jwt;      /* shared secrets; NULL: none */
+    struct jwks *jwks;               /* published keys; NULL: none */
     struct jwt_policy jwt_policy;
+    bool auto_provision;             /* a valid token may name a tenant that does not exist yet */
     struct str local_key;
     struct auth_failures *failures;
 };
 
 /*
- * From the Authorization header. E_UNAUTHORIZED, E_RATE_LIMITED, E_FORBIDDEN (a token of a tenant that does
- * not exist). Blocks on the store.
+ * From the Authorization header, else the cookie. E_UNAUTHORIZED, E_RATE_LIMITED, E_FORBIDDEN (a token of a tenant that
+ * does not exist, a user who is switched off), E_UNAVAILABLE. Blocks on the store.
  */
 MUST_USE bool identity_find(const struct identity_options *o, struct http_exchange *x, struct identity *identity_out,
                             struct err *err);
+/* The same from a text, for signing in. */
+MUST_USE bool identity_of_token(const struct identity_options *o, struct http_exchange *x, struct str token,
+                                struct identity *identity_out, struct err *err);
 /* May he take this route? E_FORBIDDEN says what is missing. */
 MUST_USE bool identity_may(const struct identity *who, enum route_access access, struct err *err);
 /*
@@ -41,7 +54,25 @@ MUST_USE bool identity_may(const struct identity *who, enum route_access access,
  */
 MUST_USE bool identity_tenant(struct store *store, const struct identity *who, struct arena *a, struct str named,
                               struct tenant *tenant_out, struct err *err);
+/* What the request names: orgid, X-Tenant-Id, companyId, as headers or the last one in the query. STR_NONE: nothing. */
+struct str identity_named_tenant(const struct request *r);
 /* "Bearer abc" -> "abc"; STR_NONE for anything else. */
 struct str bearer_token(struct str header);
+/* A cookie's value, or STR_NONE. */
+struct str cookie_value(struct str header, struct str name);
+/* The role's permissions. */
+unsigned role_permissions(enum user_role role);
+
+/* ---- between the files ---- */
+
+/* Counts a failure; always false. */
+bool identity_refuse(const struct identity_options *o, struct str peer, struct err *err);
+MUST_USE bool identity_by_key(const struct identity_options *o, struct http_exchange *x, struct str token,
+                              struct identity *identity_out, struct err *err);
+/* found_out false: no session of that token; the answer is not given yet. */
+MUST_USE bool identity_by_session(const struct identity_options *o, struct http_exchange *x, struct str token, bool *found_out,
+                                  struct identity *identity_out, struct err *err);
+MUST_USE bool identity_by_jwt(const struct identity_options *o, struct http_exchange *x, struct str token,
+                              struct identity *identity_out, struct err *err);
 
 #endif

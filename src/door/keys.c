@@ -17,23 +17,6 @@ struct keys {
     size_t count;
 };
 
-static const struct {
-    unsigned bit;
-    const char *name;
-} permission_names[] = {
-    {PERMISSION_READ, "content:read"}, {PERMISSION_UPDATE, "content:update"}, {PERMISSION_DELETE, "content:delete"},
-};
-
-static void
-write_permissions(struct json_writer *w, const char *key, unsigned bits)
-{
-    json_begin_array(w, key);
-    for (size_t i = 0; i < ARRAY_LEN(permission_names); i++)
-        if (bits & permission_names[i].bit)
-            json_add_c(w, NULL, permission_names[i].name);
-    json_end_array(w);
-}
-
 /* What a key may do: its own list, else its role's. */
 static unsigned
 effective(const struct api_key *key)
@@ -87,24 +70,24 @@ keys_list(struct request *r, struct err *err)
 }
 
 static bool
-read_permissions(struct request *r, unsigned *bits_out, struct err *err)
+read_one(struct db *db, void *ctx, struct err *err)
 {
-    yyjson_val *list, *item;
-    size_t index, max;
-    unsigned bits = 0;
-    if (!request_body_array(r, "permissions", &list, err))
+    struct keys *k = ctx;
+    enum row row = store_key_get(db, k->request->arena, k->request->tenant.id, k->uuid, &k->one, err);
+    k->count = row == ROW_FOUND;
+    return row != ROW_FAILED;
+}
+
+bool
+keys_get(struct request *r, struct err *err)
+{
+    struct keys k = {.request = r, .uuid = request_path_param(r, 0)};
+    if (!store_read(request_parts(r)->store, read_one, &k, err))
         return false;
-    yyjson_arr_foreach(list, index, max, item) {
-        unsigned bit = 0;
-        for (size_t i = 0; i < ARRAY_LEN(permission_names); i++)
-            if (str_eq_c(json_str(item), permission_names[i].name))
-                bit = permission_names[i].bit;
-        if (!bit)
-            return request_fault(r, err, "/permissions", "knows content:read, content:update and content:delete");
-        bits |= bit;
-    }
-    *bits_out = bits;
-    return true;
+    if (!k.count)
+        return err_set(err, E_NOT_FOUND, NULL);
+    write_key(reply_object(r, 200), &k.one);
+    return reply_object_end(r, err);
 }
 
 static bool
@@ -128,7 +111,7 @@ read_ask(struct request *r, struct api_key *key, struct err *err)
     struct str role;
     if (!request_body_str(r, "name", LIMIT_NAME_BYTES, &key->name, err) ||
         !request_body_str(r, "role", LIMIT_NAME_BYTES, &role, err) ||
-        !read_permissions(r, &key->permissions, err) || !read_expiry(r, &key->expires_us, err))
+        !request_body_permissions(r, &key->permissions, err) || !read_expiry(r, &key->expires_us, err))
         return false;
     if (!key->name.len)
         return request_fault(r, err, "/name", "is required: say what the key is for");

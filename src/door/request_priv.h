@@ -20,14 +20,26 @@
 #define PAGE_NUMBER_MAX 1000000000
 #define REPLY_BYTES_MAX LIMIT_REQUEST_ARENA_BYTES
 
+/* How he proved it. What a browser sends by itself proves less: see origin_may_change. */
+enum identity_via {
+    VIA_NOTHING,
+    VIA_BEARER,               /* the Authorization header */
+    VIA_COOKIE,
+    VIA_DEMO,                 /* the sandbox's demo-user: no proof at all */
+};
+
 /* Who is asking. */
 struct identity {
-    bool known;
+    enum identity_via via;
     bool admin;               /* the operator's role, over all tenants */
     unsigned permissions;     /* of enum permission */
     struct tenant tenant;     /* his own; id 0: none (the local key) */
     struct str subject;       /* "key:<uuid>", "user:<sub>", "local" */
+    int64_t api_key;          /* 0: it was none */
+    int64_t expires_us;       /* of what he proved it with; 0: never */
 };
+/* The part of a subject after its kind: the `sub` of a token, the UUID of a key. */
+struct str identity_user_id(const struct identity *who);
 
 struct reply {
     int status;               /* 0: not answered yet */
@@ -49,6 +61,7 @@ struct request {
     struct str id;            /* of the request; NUL-terminated in the arena */
     struct identity who;
     struct tenant tenant;     /* the one meant; id 0 with ROUTE_NO_TENANT */
+    bool audited;             /* the handler wrote its own row of the audit log */
     struct http_pair *query;
     size_t query_count;
     yyjson_val *body;         /* an object, or NULL: none was sent */
@@ -67,6 +80,10 @@ struct door_parts {
     bool sandbox;
 };
 const struct door_parts *request_parts(const struct request *r);
+/* On a route that is open to anyone: takes up who is asking, where a valid token came along. r->who is he. */
+bool request_identify(struct request *r);
+/* Whether it may change something: all but GET and HEAD, and the GETs that do. */
+bool request_changes(const struct request *r);
 
 /* ---- reading ---- */
 
@@ -102,6 +119,8 @@ MUST_USE bool request_body_i64(struct request *r, const char *name, int64_t min,
                                int64_t *value_out, struct err *err);
 MUST_USE bool request_body_object(struct request *r, const char *name, yyjson_val **value_out, struct err *err);
 MUST_USE bool request_body_array(struct request *r, const char *name, yyjson_val **value_out, struct err *err);
+/* The list "permissions" as bits of enum permission; 0 when it is missing, null or empty. */
+MUST_USE bool request_body_permissions(struct request *r, unsigned *bits_out, struct err *err);
 /* E_VALIDATION_FAILED with one item: false. */
 bool request_fault(struct request *r, struct err *err, const char *pointer, const char *words);
 
@@ -128,6 +147,10 @@ bool reply_object_end(struct request *r, struct err *err);
 bool reply_empty(struct request *r, int status);
 /* A body of another kind: append to r->reply.body, then give its type. */
 bool reply_body(struct request *r, int status, const char *type, struct err *err);
+/* The bit of "content:read" and so on; 0 for another name. */
+unsigned permission_from_name(struct str name);
+/* "permissions": ["content:read", ...] */
+void write_permissions(struct json_writer *w, const char *key, unsigned bits);
 void reply_add_header(struct request *r, const char *name, struct str value);
 
 #endif

@@ -27,6 +27,7 @@ enum dialect {
 
 enum route_access {
     ACCESS_ANYONE,
+    ACCESS_TOKEN,       /* whoever has a valid token, whatever it may do */
     ACCESS_READ,        /* content:read, and so on */
     ACCESS_UPDATE,
     ACCESS_DELETE,

@@ -20,6 +20,7 @@ access_name(enum route_access access)
 {
     switch (access) {
     case ACCESS_ANYONE: return "anyone";
+    case ACCESS_TOKEN: return "token";
     case ACCESS_READ: return "content:read";
     case ACCESS_UPDATE: return "content:update";
     case ACCESS_DELETE: return "content:delete";

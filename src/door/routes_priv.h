@@ -60,8 +60,17 @@ bool tenants_change(struct request *r, struct err *err);
 bool keys_list(struct request *r, struct err *err);
 bool keys_create(struct request *r, struct err *err);
 bool keys_revoke(struct request *r, struct err *err);
+bool keys_get(struct request *r, struct err *err);
 bool users_list(struct request *r, struct err *err);
+bool users_create(struct request *r, struct err *err);
+bool users_get(struct request *r, struct err *err);
+bool users_change(struct request *r, struct err *err);
+bool users_disable(struct request *r, struct err *err);
+/* session.c, audit.c */
 bool session_get(struct request *r, struct err *err);
+bool session_create(struct request *r, struct err *err);
+bool session_delete(struct request *r, struct err *err);
+bool audit_list(struct request *r, struct err *err);
 /* jobs.c */
 bool jobs_status(struct request *r, struct err *err);
 bool jobs_info(struct request *r, struct err *err);

@@ -5,7 +5,6 @@
 #include "door/routes_priv.h"
 
 #define LIMIT_OTHERWISE 50
-#define KEY_BYTES_MAX 64
 
 struct tenants {
     struct request *request;
@@ -68,20 +67,6 @@ tenants_list(struct request *r, struct err *err)
 }
 
 static bool
-is_key(struct str key)
-{
-    for (size_t i = 0; i < key.len; i++) {
-        char c = key.ptr[i];
-        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-                    c == '.';
-        if (!fits)
-            return false;
-    }
-    int64_t number;
-    return key.len > 0 && key.len <= KEY_BYTES_MAX && !str_to_i64(key, 0, INT64_MAX, &number);
-}
-
-static bool
 is_region(struct str region)
 {
     return region.len == 2 && region.ptr[0] >= 'A' && region.ptr[0] <= 'Z' && region.ptr[1] >= 'A' &&
@@ -114,7 +99,7 @@ tenants_create(struct request *r, struct err *err)
     struct tenants t = {.request = r};
     if (!request_body_str(r, "key", LIMIT_NAME_BYTES, &t.key, err) || !read_name_and_region(r, &t, err))
         return false;
-    if (!is_key(t.key))
+    if (!store_tenant_key_is_valid(t.key))
         return request_fault(r, err, "/key", "is required: 1 to 64 letters, digits, '_', '-', '.', not a number alone");
     if (!t.name.len)
         t.name = t.key;

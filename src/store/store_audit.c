@@ -6,8 +6,8 @@ bool
 store_audit_add(struct db *db, const struct audit *audit, int64_t now_us, struct err *err)
 {
     return db_exec(db, SQL_AUDIT_ADD, DB_ARGS(DB_I(audit->tenant), DB_T(audit->actor), DB_T(audit->action),
-                   DB_T(audit->subject), DB_T(audit->detail), DB_T(audit->request_id), DB_T(audit->address), DB_I(now_us)),
-                   NULL, err);
+                   DB_T(audit->subject), DB_T(audit->detail), DB_T(audit->request_id), DB_T(audit->address), DB_I(now_us),
+                   DB_I0(audit->status)), NULL, err);
 }
 
 static void
@@ -23,14 +23,16 @@ audit_read(struct row_reader *r, void *item)
     audit->request_id = read_text(r);
     audit->address = read_text(r);
     audit->at_us = read_i64(r);
+    audit->status = read_i64(r);
+    audit->tenant_uuid = read_text(r);
 }
 
 bool
-store_audit_list(struct db *db, struct arena *a, int64_t tenant, int64_t before, size_t limit, struct audit **rows_out,
-                 size_t *count_out, struct err *err)
+store_audit_list(struct db *db, struct arena *a, const struct audit_filter *f, struct audit **rows_out, size_t *count_out,
+                 struct err *err)
 {
     struct list list = LIST_OF(a, struct audit);
-    if (!store_rows(db, SQL_AUDIT_LIST, DB_ARGS(DB_I(tenant), DB_I(before), DB_I(limit)), &list, audit_read, err))
+    if (!store_rows(db, SQL_AUDIT_LIST, DB_ARGS(DB_I(f->tenant), DB_I(f->before), DB_T(f->actor), DB_I(f->limit)), &list, audit_read, err))
         return false;
     *rows_out = list.items;
     *count_out = list.count;

@@ -41,6 +41,12 @@ store_key_find(struct db *db, struct arena *a, struct str hash, int64_t now_us, 
     return store_row(db, SQL_KEY_FIND, DB_ARGS(DB_T(hash), DB_I(now_us)), a, key_out, sizeof(*key_out), key_read, err);
 }
 
+enum row
+store_key_get(struct db *db, struct arena *a, int64_t tenant, struct str uuid, struct api_key *key_out, struct err *err)
+{
+    return store_row(db, SQL_KEY_GET, DB_ARGS(DB_I(tenant), DB_T(uuid)), a, key_out, sizeof(*key_out), key_read, err);
+}
+
 bool
 store_key_touch(struct db *db, int64_t tenant, int64_t key, int64_t now_us, struct err *err)
 {

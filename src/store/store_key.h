@@ -29,6 +29,8 @@ MUST_USE bool store_key_create(struct db *db, struct arena *a, struct api_key *k
 /* Whose key is this? ROW_NONE for unknown, revoked and expired ones. */
 enum row store_key_find(struct db *db, struct arena *a, struct str hash, int64_t now_us, struct api_key *key_out,
                         struct err *err);
+/* By UUID, a revoked one too. */
+enum row store_key_get(struct db *db, struct arena *a, int64_t tenant, struct str uuid, struct api_key *key_out, struct err *err);
 /* A hint, moved at most once a minute: costs nothing when it is recent. */
 MUST_USE bool store_key_touch(struct db *db, int64_t tenant, int64_t key, int64_t now_us, struct err *err);
 /* By UUID. E_NOT_FOUND. Revoking twice is fine. */

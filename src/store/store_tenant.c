@@ -98,6 +98,28 @@ store_tenant_find(struct db *db, struct arena *a, struct str name, struct tenant
 }
 
 bool
+store_tenant_has_name(const struct tenant *tenant, struct str name)
+{
+    int64_t number;
+    return str_eq_nocase(name, tenant->uuid) || str_eq(name, tenant->key) ||
+           (str_to_i64(name, 1, INT32_MAX, &number) && number == tenant->id);
+}
+
+bool
+store_tenant_key_is_valid(struct str key)
+{
+    for (size_t i = 0; i < key.len; i++) {
+        char c = key.ptr[i];
+        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+                    c == '.';
+        if (!fits)
+            return false;
+    }
+    int64_t number;
+    return key.len > 0 && key.len <= TENANT_KEY_BYTES_MAX && !str_to_i64(key, 0, INT64_MAX, &number);
+}
+
+bool
 store_tenant_list(struct db *db, struct arena *a, int64_t after, size_t limit, struct tenant **rows_out, size_t *count_out,
                   struct err *err)
 {

@@ -11,6 +11,7 @@
 #include "store/db.h"
 
 #define TENANT_DEFAULT_KEY STR("default")
+#define TENANT_KEY_BYTES_MAX 64
 
 struct tenant {
     int64_t id;              /* from 1 */
@@ -28,8 +29,12 @@ MUST_USE bool store_tenant_create(struct db *db, struct arena *a, struct tenant 
 MUST_USE bool store_tenant_update(struct db *db, int64_t tenant, struct str name, struct str region, int64_t now_us,
                                   struct err *err);
 enum row store_tenant_get(struct db *db, struct arena *a, int64_t tenant, struct tenant *tenant_out, struct err *err);
-/* By UUID, key, or integer in text: whatever a header or claim names. */
+/* By UUID, key, or integer in text: whatever a header, path or claim names. The one place that knows what names a tenant. */
 enum row store_tenant_find(struct db *db, struct arena *a, struct str name, struct tenant *tenant_out, struct err *err);
+/* Whether that name would find this tenant. */
+bool store_tenant_has_name(const struct tenant *tenant, struct str name);
+/* May it be a tenant's key? 1 to 64 letters, digits, '_', '-', '.', and not a number alone, which would name another by its integer. */
+bool store_tenant_key_is_valid(struct str key);
 /* Those with id > after, by id, at most limit. */
 MUST_USE bool store_tenant_list(struct db *db, struct arena *a, int64_t after, size_t limit, struct tenant **rows_out,
                                 size_t *count_out, struct err *err);

@@ -33,8 +33,31 @@ user_read(struct row_reader *r, void *item)
     struct str role = db_column_text(r->rows, r->column++);
     if (!user_role_from_name(role, &u->role))
         u->role = ROLE_USER;
+    u->permissions = (unsigned)read_i64(r);
     u->created_us = read_i64(r);
     u->seen_us = read_i64(r);
+    u->disabled_us = read_i64(r);
+}
+
+bool
+store_user_create(struct db *db, struct arena *a, struct user *user, int64_t now_us, struct err *err)
+{
+    user->uuid = store_new_uuid(a);
+    if (str_is_none(user->uuid))
+        return STORE_ARENA_FULL(err);
+    user->created_us = now_us;
+    enum row row = db_query_i64(db, SQL_USER_INSERT, DB_ARGS(DB_I(user->tenant), DB_T(user->uuid), DB_T(user->subject),
+                                DB_T(user->name), DB_T(user->email), DB_T(str_from_c(user_role_name(user->role))),
+                                DB_I(user->permissions), DB_I(now_us)), &user->id, err);
+    return store_row_must(row, E_CONFLICT, err);
+}
+
+bool
+store_user_update(struct db *db, const struct user *user, struct err *err)
+{
+    return db_exec_one(db, SQL_USER_UPDATE, DB_ARGS(DB_I(user->tenant), DB_I(user->id), DB_T(user->name), DB_T(user->email),
+                       DB_T(str_from_c(user_role_name(user->role))), DB_I(user->permissions), DB_I0(user->disabled_us)),
+                       E_NOT_FOUND, err);
 }
 
 bool
@@ -47,7 +70,13 @@ store_user_ensure(struct db *db, struct arena *a, int64_t tenant, struct str sub
     if (!db_exec(db, SQL_USER_ENSURE, DB_ARGS(DB_I(tenant), DB_T(uuid), DB_T(subject), DB_T(name), DB_T(email),
                  DB_T(str_from_c(user_role_name(role))), DB_I(now_us)), NULL, err))
         return false;
-    return store_row_must(store_user_find(db, a, tenant, subject, user_out, err), E_STORE, err);
+    return store_row_must(store_user_by_subject(db, a, tenant, subject, user_out, err), E_STORE, err);
+}
+
+enum row
+store_user_by_subject(struct db *db, struct arena *a, int64_t tenant, struct str subject, struct user *user_out, struct err *err)
+{
+    return store_row(db, SQL_USER_BY_SUBJECT, DB_ARGS(DB_I(tenant), DB_T(subject)), a, user_out, sizeof(*user_out), user_read, err);
 }
 
 enum row

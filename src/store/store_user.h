@@ -20,14 +20,24 @@ struct user {
     int64_t id, tenant;
     struct str uuid, subject;
     struct str name, email;  /* or STR_NONE */
-    enum user_role role;
-    int64_t created_us, seen_us; /* seen_us is moved at most once an hour */
+    enum user_role role;     /* granted by an admin; a token's own claim comes first */
+    unsigned permissions;    /* of enum permission, granted likewise; 0: those of the role */
+    int64_t created_us;
+    int64_t seen_us;         /* moved at most once an hour; 0: never */
+    int64_t disabled_us;     /* 0: not; else his tokens are refused since then */
 };
 
-/* Finds or makes the user; name and email are taken over when given. */
+/* Finds or makes the user; name and email are taken over when given, the role only when he is new. */
 MUST_USE bool store_user_ensure(struct db *db, struct arena *a, int64_t tenant, struct str subject, struct str name,
                                 struct str email, enum user_role role, int64_t now_us, struct user *user_out, struct err *err);
-/* By UUID or subject. */
+/* uuid and id of `user` are filled in; its texts stay the caller's. E_CONFLICT when the subject exists. */
+MUST_USE bool store_user_create(struct db *db, struct arena *a, struct user *user, int64_t now_us, struct err *err);
+/* Name, e-mail, role, permissions and disabled_us as they stand in `user`. E_NOT_FOUND. */
+MUST_USE bool store_user_update(struct db *db, const struct user *user, struct err *err);
+/* By subject alone: what a token says must not be taken for another's UUID. */
+enum row store_user_by_subject(struct db *db, struct arena *a, int64_t tenant, struct str subject, struct user *user_out,
+                               struct err *err);
+/* By UUID or subject: what a person names. */
 enum row store_user_find(struct db *db, struct arena *a, int64_t tenant, struct str name, struct user *user_out,
                          struct err *err);
 /* Those with id > after, by id. */

@@ -4,6 +4,7 @@
 #include "tests/store/fixture.h"
 
 #include "store/store_audit.h"
+#include "store/store_session.h"
 #include "store/store_data_key.h"
 #include "store/store_priv.h"
 
@@ -203,6 +204,55 @@ test_users_are_made_at_first_use_and_keep_their_names(void **state)
     assert_int_equal(again.id, user.id);
     assert_str(again.name, "Ana");
     assert_str(again.email, "a@b.c");
+    commit(f);
+}
+
+static void
+test_a_token_does_not_change_what_an_admin_granted(void **state)
+{
+    struct fixture *f = *state;
+    struct user user = {.tenant = f->tenant.id, .subject = STR("ana"), .role = ROLE_USER, .permissions = PERMISSION_READ}, again;
+    begin(f);
+    assert_ok(store_user_create(f->db, &f->arena, &user, NOW, &f->err), f->err);
+    assert_fails_with(store_user_create(f->db, &f->arena, &user, NOW, &f->err), f->err, E_CONFLICT);
+    assert_int_equal(store_user_find(f->db, &f->arena, f->tenant.id, STR("ana"), &user, &f->err), ROW_FOUND);
+    user.disabled_us = NOW;
+    assert_ok(store_user_update(f->db, &user, &f->err), f->err);
+    assert_ok(store_user_ensure(f->db, &f->arena, f->tenant.id, STR("ana"), STR("Ana"), STR_NONE, ROLE_ADMIN, NOW + 1, &again,
+                                &f->err), f->err);
+    assert_int_equal(again.role, ROLE_USER);
+    assert_int_equal(again.permissions, PERMISSION_READ);
+    assert_int_equal(again.disabled_us, NOW);
+    assert_str(again.name, "Ana");
+    user.tenant++;
+    assert_fails_with(store_user_update(f->db, &user, &f->err), f->err, E_NOT_FOUND);
+    commit(f);
+}
+
+static void
+test_a_session_ends_by_time_by_signing_out_and_with_its_key(void **state)
+{
+    struct fixture *f = *state;
+    struct api_key key = {.tenant = f->tenant.id, .name = STR("ci"), .shown = STR("tm_abc"), .role = ROLE_USER};
+    struct session session = {.tenant = f->tenant.id, .subject = STR("key:1"), .permissions = 3, .expires_us = NOW + US_PER_DAY}, found;
+    begin(f);
+    assert_ok(store_key_create(f->db, &f->arena, &key, STR("aa"), NOW, &f->err), f->err);
+    assert_ok(store_session_create(f->db, &session, STR("01"), NOW, &f->err), f->err);
+    session.api_key = key.id;
+    assert_ok(store_session_create(f->db, &session, STR("02"), NOW, &f->err), f->err);
+    assert_int_equal(store_session_find(f->db, &f->arena, STR("01"), NOW, &found, &f->err), ROW_FOUND);
+    assert_true(found.live);
+    assert_int_equal(store_session_find(f->db, &f->arena, STR("01"), NOW + US_PER_DAY, &found, &f->err), ROW_FOUND);
+    assert_false(found.live);
+    assert_ok(store_session_end(f->db, STR("01"), NOW, &f->err), f->err);
+    assert_int_equal(store_session_find(f->db, &f->arena, STR("01"), NOW, &found, &f->err), ROW_FOUND);
+    assert_false(found.live);
+    assert_int_equal(store_session_find(f->db, &f->arena, STR("02"), NOW, &found, &f->err), ROW_FOUND);
+    assert_true(found.live);
+    assert_ok(store_key_revoke(f->db, f->tenant.id, key.uuid, NOW, &f->err), f->err);
+    assert_int_equal(store_session_find(f->db, &f->arena, STR("02"), NOW, &found, &f->err), ROW_FOUND);
+    assert_false(found.live);
+    assert_int_equal(store_session_find(f->db, &f->arena, STR("03"), NOW, &found, &f->err), ROW_NONE);
     commit(f);
 }
 

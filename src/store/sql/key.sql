@@ -22,6 +22,11 @@ UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $3) WHERE tenant = $1 AND 
 SELECT id, tenant, uuid, name, shown, role, permissions, created_at, last_used_at, expires_at, revoked_at FROM api_keys
 WHERE (tenant = $1 OR $1 = 0) AND id > $2 ORDER BY id LIMIT $3
 
+-- One key of a tenant.
+-- @name key_get
+SELECT id, tenant, uuid, name, shown, role, permissions, created_at, last_used_at, expires_at, revoked_at FROM api_keys
+WHERE tenant = $1 AND uuid = $2
+
 -- Keys that work.
 -- @name key_count
 SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)

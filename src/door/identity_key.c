@@ -1,0 +1,132 @@
+/*
+ * What is known by its hash: API keys, and the sessions of browsers that signed in.
+ */
+#include "door/identity_priv.h"
+
+#include <stdlib.h>
+
+#include "crypt/token.h"
+#include "store/store_session.h"
+
+struct search {
+    struct arena *arena;
+    struct str hash;
+    int64_t now_us;
+    struct api_key key;
+    struct session session;
+    struct tenant tenant;
+    bool found;
+};
+
+static bool
+begin(const struct identity_options *o, struct http_exchange *x, struct str token, char hash[TOKEN_HASH_BYTES], struct search *s,
+      struct err *err)
+{
+    if (!token_hash(token, hash, err))
+        return false;
+    *s = (struct search){.arena = x->arena, .hash = {hash, TOKEN_HASH_BYTES - 1}, .now_us = clock_wall_us(o->clock)};
+    return true;
+}
+
+/* ---- API keys ---- */
+
+static bool
+search_key(struct db *db, void *ctx, struct err *err)
+{
+    struct search *s = ctx;
+    enum row row = store_key_find(db, s->arena, s->hash, s->now_us, &s->key, err);
+    if (row == ROW_FOUND)
+        row = store_tenant_get(db, s->arena, s->key.tenant, &s->tenant, err);
+    s->found = row == ROW_FOUND;
+    return row != ROW_FAILED;
+}
+
+struct touch {
+    int64_t tenant, key, now_us;
+};
+
+static bool
+touch_key(struct db *db, void *ctx, struct err *err)
+{
+    struct touch *t = ctx;
+    return store_key_touch(db, t->tenant, t->key, t->now_us, err);
+}
+
+static void
+touch_done(void *ctx, bool ok, const struct err *err)
+{
+    (void)ok, (void)err; /* a hint: the next use tries again */
+    free(ctx);
+}
+
+/* "Last used" may lag behind; nobody waits for it. */
+static void
+note_use(const struct identity_options *o, const struct api_key *key, int64_t now_us)
+{
+    if (now_us - key->last_used_us < US_PER_MINUTE)
+        return;
+    struct touch *t = malloc(sizeof(*t));
+    if (!t)
+        return;
+    *t = (struct touch){key->tenant, key->id, now_us};
+    store_write_async(o->store, STORE_SHORT, touch_key, t, touch_done);
+}
+
+bool
+identity_by_key(const struct identity_options *o, struct http_exchange *x, struct str token, struct identity *identity_out,
+                struct err *err)
+{
+    char hash[TOKEN_HASH_BYTES];
+    struct search s;
+    if (!begin(o, x, token, hash, &s, err) || !store_read(o->store, search_key, &s, err))
+        return false;
+    if (!s.found)
+        return identity_refuse(o, x->peer, err);
+    note_use(o, &s.key, s.now_us);
+    *identity_out = (struct identity){
+        .admin = s.key.role == ROLE_ADMIN,
+        .permissions = s.key.permissions ? s.key.permissions : role_permissions(s.key.role),
+        .tenant = s.tenant,
+        .subject = str_format(x->arena, "key:%.*s", STR_ARG(s.key.uuid)),
+        .api_key = s.key.id,
+        .expires_us = s.key.expires_us,
+    };
+    return true;
+}
+
+/* ---- sessions ---- */
+
+static bool
+search_session(struct db *db, void *ctx, struct err *err)
+{
+    struct search *s = ctx;
+    enum row row = store_session_find(db, s->arena, s->hash, s->now_us, &s->session, err);
+    s->found = row == ROW_FOUND;
+    if (row == ROW_FOUND && s->session.tenant)
+        row = store_tenant_get(db, s->arena, s->session.tenant, &s->tenant, err);
+    return row != ROW_FAILED;
+}
+
+bool
+identity_by_session(const struct identity_options *o, struct http_exchange *x, struct str token, bool *found_out,
+                    struct identity *identity_out, struct err *err)
+{
+    char hash[TOKEN_HASH_BYTES];
+    struct search s;
+    if (!begin(o, x, token, hash, &s, err) || !store_read(o->store, search_session, &s, err))
+        return false;
+    *found_out = s.found;
+    if (!s.found)
+        return true;
+    if (!s.session.live)
+        return err_set(err, E_UNAUTHORIZED, "The session has ended: sign in again"); /* a browser that was left open is no guess */
+    *identity_out = (struct identity){
+        .admin = s.session.role == ROLE_ADMIN,
+        .permissions = s.session.permissions,
+        .tenant = s.tenant,
+        .subject = s.session.subject,
+        .api_key = s.session.api_key,
+        .expires_us = s.session.expires_us,
+    };
+    return true;
+}

@@ -1,0 +1,76 @@
+/*
+ * The tenant that a request is about: one's own, or for an admin the one he names.
+ */
+#include "door/identity_priv.h"
+
+struct search {
+    struct arena *arena;
+    struct str named;
+    struct tenant tenant;
+    bool found;
+};
+
+static bool
+search_tenant(struct db *db, void *ctx, struct err *err)
+{
+    struct search *s = ctx;
+    enum row row = store_tenant_find(db, s->arena, s->named, &s->tenant, err);
+    s->found = row == ROW_FOUND;
+    return row != ROW_FAILED;
+}
+
+static bool
+search_only_tenant(struct db *db, void *ctx, struct err *err)
+{
+    struct search *s = ctx;
+    struct tenant *rows;
+    size_t count;
+    if (!store_tenant_list(db, s->arena, 0, 2, &rows, &count, err))
+        return false;
+    s->found = count == 1;
+    if (s->found)
+        s->tenant = rows[0];
+    return true;
+}
+
+static bool
+admin_tenant(struct store *store, struct arena *a, struct str named, struct tenant *tenant_out, struct err *err)
+{
+    struct search s = {.arena = a, .named = named};
+    bool any = str_is_none(named);
+    if (!text_is_storable(named))
+        return err_set(err, E_TENANT_NOT_FOUND, NULL);
+    if (!store_read(store, any ? search_only_tenant : search_tenant, &s, err))
+        return false;
+    if (!s.found && !any)
+        return err_set(err, E_TENANT_NOT_FOUND, NULL);
+    if (!s.found)
+        return err_set(err, E_VALIDATION_FAILED, "Several tenants exist: name one with the header X-Tenant-Id");
+    *tenant_out = s.tenant;
+    return true;
+}
+
+bool
+identity_tenant(struct store *store, const struct identity *who, struct arena *a, struct str named,
+                struct tenant *tenant_out, struct err *err)
+{
+    if (who->admin)
+        return admin_tenant(store, a, named, tenant_out, err);
+    if (!str_is_none(named) && !store_tenant_has_name(&who->tenant, named))
+        return err_set(err, E_FORBIDDEN, "This token belongs to another tenant");
+    *tenant_out = who->tenant;
+    return true;
+}
+
+struct str
+identity_named_tenant(const struct request *r)
+{
+    static const char *const headers[] = {"orgid", "X-Tenant-Id", "companyId"};
+    for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+        struct str value = http_header_get(&r->x->headers, headers[i]);
+        if (value.len)
+            return value;
+    }
+    struct str value = request_query(r, "companyId");
+    return value.len ? value : STR_NONE;
+}
