@@ -102,7 +102,7 @@ integrations_get(struct request *r, struct err *err)
 /* ---- changing ---- */
 
 struct audit_entry {
-    const struct request *request;
+    struct request *request;
     int64_t tenant;
     const char *action;
     struct str subject;

@@ -19,11 +19,7 @@
 static bool
 is_admin(struct request *r)
 {
-    struct err ignored = {0};
-    if (!r->who.known && http_header_get(&r->x->headers, "Authorization").len &&
-        !identity_find(&r->door->identity, r->x, &r->who, &ignored))
-        return false;
-    return r->who.admin;
+    return request_identify(r) && r->who.admin;
 }
 
 static struct str
@@ -165,11 +161,12 @@ write_audit(struct db *db, void *ctx, struct err *err)
 {
     struct templates *t = ctx;
     struct tenant tenant;
-    const struct request *r = t->request;
+    struct request *r = t->request;
     if (!store_tenant_ensure_default(db, r->arena, store_now(db), &tenant, NULL, err))
         return false;
     struct audit audit = {.tenant = tenant.id, .actor = r->who.subject, .action = str_from_c(t->action), .subject = t->subject,
                           .request_id = r->id, .address = r->x->peer};
+    r->audited = true;
     return store_audit_add(db, &audit, store_now(db), err);
 }
 
