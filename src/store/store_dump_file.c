@@ -152,25 +152,24 @@ dump_reader_free(struct dump_reader *r)
 struct dump_reader *
 dump_reader_new(const char *path, struct err *err)
 {
-    FILE *file = fopen(path, "rbe");
-    if (!file) {
-        err_set(err, E_NOT_FOUND, "There is no file %s", path);
+    struct dump_reader *r = alloc_zeroed(1, sizeof(*r));
+    if (!r) {
+        err_no_memory(err);
         return NULL;
     }
-    struct dump_reader *r = alloc_zeroed(1, sizeof(*r));
-    if (r) {
-        r->file = file;
-        r->stream = ZSTD_createDStream();
-        r->packed = alloc_bytes(ZSTD_DStreamInSize());
-        buf_init(&r->bytes, 2 * PIECE_BYTES_MAX);
+    r->file = fopen(path, "rbe");
+    if (!r->file) {
+        err_set(err, E_NOT_FOUND, "There is no file %s", path);
+        free(r);
+        return NULL;
     }
-    if (r && r->stream && r->packed)
+    r->stream = ZSTD_createDStream();
+    r->packed = alloc_bytes(ZSTD_DStreamInSize());
+    buf_init(&r->bytes, 2 * PIECE_BYTES_MAX);
+    if (r->stream && r->packed)
         return r;
     err_no_memory(err);
-    if (r)
-        dump_reader_free(r);
-    else
-        fclose(file);
+    dump_reader_free(r);
     return NULL;
 }
 

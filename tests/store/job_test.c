@@ -438,3 +438,144 @@ test_purge_goes_in_batches_and_leaves_deletes_that_wait_for_a_person(void **stat
     assert_int_equal(look(f, &held).state, JOB_COMPLETED);
     commit(f);
 }
+
+/* ---- every statement of every job function fails once: nothing half done stays ---- */
+
+struct faulted {
+    struct fixture *f;
+    struct job job, repeating;
+    struct run run;
+};
+
+static bool
+do_create(struct faulted *w, struct err *err)
+{
+    w->job = (struct job){.tenant = w->f->tenant.id, .connection = w->f->connection.id, .name = STR("once"), .type = STR("full"),
+                          .full = true, .priority = PRIORITY_NORMAL, .waiting = true, .start_after_us = NOW, .rank = NOW};
+    return store_job_create(w->f->db, &w->f->arena, &w->job, NOW, err) &&
+           store_job_start_next(w->f->db, w->job.tenant, w->job.connection, NOW, NULL, err);
+}
+
+static bool
+do_create_repeating(struct faulted *w, struct err *err)
+{
+    w->repeating = (struct job){.tenant = w->f->tenant.id, .connection = w->f->connection.id, .name = STR("often"),
+                                .type = STR("scheduled"), .full = true, .priority = PRIORITY_LOW,
+                                .schedule = STR("{\"repeat\":\"hourly\"}"), .next_us = NOW};
+    return store_job_create(w->f->db, &w->f->arena, &w->repeating, NOW, err);
+}
+
+static bool
+do_fire(struct faulted *w, struct err *err)
+{
+    bool fired = false;
+    struct job due;
+    if (store_job_get(w->f->db, &w->f->arena, w->repeating.tenant, w->repeating.id, &due, err) != ROW_FOUND)
+        return false;
+    return store_job_fire(w->f->db, &due, NOW + US_PER_HOUR, true, NOW, &fired, err) &&
+           store_job_start_next(w->f->db, due.tenant, due.connection, NOW, NULL, err);
+}
+
+static bool
+do_claim(struct faulted *w, struct err *err)
+{
+    struct run_claim ask = {STR("node"), NOW, NOW + 30 * US_PER_S};
+    return store_run_claim(w->f->db, &w->f->arena, &ask, &w->run, err) == ROW_FOUND;
+}
+
+/* The next one that waits gets its run in the same transaction. */
+static bool
+do_finish(struct faulted *w, struct err *err)
+{
+    struct page_fence fence = run_fence(&w->run);
+    struct run_end end = {.state = RUN_SUCCEEDED, .verdict = VERDICT_COMPLETE, .error_code = STR_NONE};
+    return store_run_finish(w->f->db, &fence, &end, NOW + US_PER_S, err);
+}
+
+static bool
+ask_often(struct faulted *w, enum job_ask ask, struct err *err)
+{
+    struct job now, after;
+    if (store_job_get(w->f->db, &w->f->arena, w->repeating.tenant, w->repeating.id, &now, err) != ROW_FOUND)
+        return false;
+    return store_job_ask(w->f->db, &w->f->arena, &now, ask, NOW + US_PER_HOUR, NOW + 2 * US_PER_S, &after, err);
+}
+
+static bool
+do_pause(struct faulted *w, struct err *err)
+{
+    return ask_often(w, JOB_ASK_PAUSE, err);
+}
+
+static bool
+do_resume(struct faulted *w, struct err *err)
+{
+    return ask_often(w, JOB_ASK_RESUME, err);
+}
+
+static bool
+do_cancel(struct faulted *w, struct err *err)
+{
+    return ask_often(w, JOB_ASK_CANCEL, err);
+}
+
+static bool
+do_purge(struct faulted *w, struct err *err)
+{
+    struct job_purge purge = {0};
+    return store_job_purge(w->f->db, w->f->tenant.id, &purge, err);
+}
+
+#define JOBS_DIGEST                                                                                                     \
+    "SELECT COALESCE(sum(id * 7 + length(state) * 1000 + waiting * 100000 + COALESCE(next_at, 0) % 999 + tries), 0) FROM jobs"
+#define RUNS_DIGEST "SELECT COALESCE(sum(id * 7 + length(state) * 1000 + ready * 100000 + epoch * 31), 0) FROM runs"
+
+static void
+fail_every_statement(struct faulted *w, struct db_trace *trace, const char *name, bool (*step)(struct faulted *, struct err *))
+{
+    struct fixture *f = w->f;
+    int64_t jobs = sql_number(f, JOBS_DIGEST), runs = sql_number(f, RUNS_DIGEST);
+    for (int64_t nth = 1; nth < 200; nth++) {
+        struct faulted before = *w;
+        begin(f);
+        atomic_store(&trace->calls, 0);
+        atomic_store(&trace->fail_at, nth);
+        bool ok = step(w, &f->err);
+        bool struck = atomic_load(&trace->calls) >= nth;
+        atomic_store(&trace->fail_at, 0);
+        if (!struck) {
+            assert_ok(ok, f->err);
+            commit(f);
+            assert_true(nth > 1);
+            return;
+        }
+        if (ok)
+            fail_msg("%s: statement %d failed and nobody noticed", name, (int)nth);
+        db_rollback(f->db);
+        *w = before;
+        assert_int_equal(sql_number(f, JOBS_DIGEST), jobs);
+        assert_int_equal(sql_number(f, RUNS_DIGEST), runs);
+    }
+    fail_msg("%s has no end", name);
+}
+
+static void
+test_i37_any_statement_of_a_job_function_may_fail(void **state)
+{
+    struct db_trace trace = {.at = DB_TRACE_STATEMENT};
+    struct faulted w = {.f = *state};
+    w.f->db = db_trace_wrap(w.f->db, &trace);
+    fail_every_statement(&w, &trace, "create", do_create);
+    fail_every_statement(&w, &trace, "create repeating", do_create_repeating);
+    fail_every_statement(&w, &trace, "fire", do_fire);
+    assert_int_equal(sql_number(w.f, "SELECT count(*) FROM sync_jobs WHERE status = 'queued' AND priority = 'low'"), 1);
+    fail_every_statement(&w, &trace, "claim", do_claim);
+    fail_every_statement(&w, &trace, "finish", do_finish);
+    assert_int_equal(sql_number(w.f, "SELECT count(*) FROM sync_jobs WHERE status = 'completed'"), 1);
+    assert_int_equal(sql_number(w.f, "SELECT count(*) FROM sync_runs r JOIN sync_jobs j ON j.id = r.job_id"), 2);
+    fail_every_statement(&w, &trace, "pause", do_pause);
+    fail_every_statement(&w, &trace, "resume", do_resume);
+    fail_every_statement(&w, &trace, "cancel", do_cancel);
+    fail_every_statement(&w, &trace, "purge", do_purge);
+    assert_int_equal(sql_number(w.f, "SELECT count(*) FROM sync_jobs"), 0);
+}

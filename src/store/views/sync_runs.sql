@@ -23,9 +23,11 @@ SELECT r.uuid AS id,
        r.error_message AS error_message,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.created_at / 1000000.0, 'unixepoch') AS created_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.started_at / 1000000.0, 'unixepoch') AS started_at,
-       strftime('%Y-%m-%dT%H:%M:%fZ', r.finished_at / 1000000.0, 'unixepoch') AS finished_at
+       strftime('%Y-%m-%dT%H:%M:%fZ', r.finished_at / 1000000.0, 'unixepoch') AS finished_at,
+       j.uuid AS job_id
 FROM runs r
 JOIN tenants t ON t.id = r.tenant
+LEFT JOIN jobs j ON j.tenant = r.tenant AND j.id = r.job
 LEFT JOIN connections n ON n.tenant = r.tenant AND n.id = r.connection;
 -- @postgres
 CREATE OR REPLACE VIEW sync_runs AS
@@ -51,7 +53,9 @@ SELECT r.uuid AS id,
        r.error_message AS error_message,
        to_timestamp(r.created_at / 1000000.0) AS created_at,
        to_timestamp(r.started_at / 1000000.0) AS started_at,
-       to_timestamp(r.finished_at / 1000000.0) AS finished_at
+       to_timestamp(r.finished_at / 1000000.0) AS finished_at,
+       j.uuid AS job_id
 FROM runs r
 JOIN tenants t ON t.id = r.tenant
+LEFT JOIN jobs j ON j.tenant = r.tenant AND j.id = r.job
 LEFT JOIN connections n ON n.tenant = r.tenant AND n.id = r.connection;
