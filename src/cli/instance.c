@@ -255,6 +255,29 @@ open_jwks(struct instance *i, struct err *err)
     return i->jwks != NULL;
 }
 
+/* Accepts events at once; applies them only where schedules run too. */
+static bool
+start_inbox(struct instance *i, struct err *err)
+{
+    const struct config *c = i->options.config;
+    struct str public_url = config_text(c, SETTING_PUBLIC_URL);
+    if (str_ends(public_url, STR("/")))
+        public_url.len--;
+    struct inbox_options options = {
+        .engine = i->engine,
+        .store = i->store,
+        .templates = i->templates,
+        .keys = i->keys,
+        .clock = clock_system(),
+        .public_url = public_url,
+        .workers = (unsigned)config_number(c, SETTING_WEBHOOK_WORKERS),
+        .lease_ms = config_number(c, SETTING_LEASE_MS),
+        .hints_per_s = config_number(c, SETTING_WEBHOOK_HINT_RATE),
+    };
+    i->inbox = inbox_new(&options, err);
+    return i->inbox && (!i->options.serve || inbox_start(i->inbox, err));
+}
+
 static struct str
 or_none(struct str text)
 {
@@ -274,6 +297,7 @@ listen_address(struct instance *i)
     ptrdiff_t colon = str_find_last(listen, ':');
     bool bracket = str_ends(listen, STR("]"));
     struct str host = colon < 0 || bracket ? listen : str_slice(listen, 0, (size_t)colon);
+        .inbox = i->inbox,
     return str_format(&i->arena, "%.*s:%lld", STR_ARG(host), (long long)config_number(c, SETTING_PORT));
 }
 
@@ -343,6 +367,8 @@ start_server(struct instance *i, struct err *err)
     if (str_eq(host, STR("0.0.0.0")) || str_eq(host, STR("[::]")))
         host = STR("127.0.0.1");
     i->info.url = str_format(&i->arena, "http://%.*s:%d", STR_ARG(host), http_server_port(i->server));
+    if (i->info.url.ptr)
+        inbox_set_url(i->inbox, i->info.url);
     return i->info.url.ptr || err_no_memory(err);
 }
 
@@ -389,7 +415,7 @@ instance_start(const struct instance_options *options, struct err *err)
     arena_init(&i->arena, ARENA_BYTES);
     static bool (*const steps[])(struct instance *, struct err *) = {
         open_store, open_keys, make_first, open_client, open_templates,
-        start_sandbox, start_engine, open_jwt, open_jwks, open_door, start_server,
+        start_sandbox, start_engine, start_inbox, open_jwt, open_jwks, open_door, start_server,
     };
     for (size_t s = 0; s < ARRAY_LEN(steps); s++)
         if (!steps[s](i, err)) {
@@ -416,6 +442,8 @@ instance_stop(struct instance *i)
         return;
     if (i->door)
         door_stopping(i->door);
+    if (i->inbox)
+        inbox_stop(i->inbox);
     if (i->engine)
         engine_stop(i->engine, ENGINE_STOP_MS);
     if (i->server)
@@ -425,6 +453,7 @@ instance_stop(struct instance *i)
     door_free(i->door);
     jwks_free(i->jwks);
     jwt_keys_free(i->jwt);
+    inbox_free(i->inbox);
     if (i->engine)
         engine_free(i->engine);
     http_client_free(i->client);

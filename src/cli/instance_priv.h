@@ -21,6 +21,7 @@ struct instance {
     struct registry *templates;
     struct http_client *client;
     struct engine *engine;
+    struct inbox *inbox;
     struct jwt_keys *jwt;
     struct jwks *jwks;
     struct str jwt_secret;         /* or STR_NONE */

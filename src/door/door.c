@@ -54,7 +54,7 @@ door_new(const struct door_options *o, struct err *err)
     }
     door->magic = DOOR_MAGIC;
     arena_init(&door->arena, DOOR_ARENA_BYTES);
-    door->parts = (struct door_parts){.store = o->store, .engine = o->engine, .templates = o->templates,
+    door->parts = (struct door_parts){.store = o->store, .engine = o->engine, .templates = o->templates, .inbox = o->inbox,
                                       .clock = o->clock, .sandbox = o->sandbox};
     door->keys = o->keys;
     door->metrics_public = o->metrics_public;

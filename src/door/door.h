@@ -18,6 +18,7 @@
 #include "engine/engine.h"
 #include "engine/keyring.h"
 #include "engine/registry.h"
+#include "hook/inbox.h"
 #include "net/http_server.h"
 #include "store/store.h"
 
@@ -27,6 +28,7 @@ struct door_options {
     struct store *store;
     struct engine *engine;
     struct registry *templates;
+    struct inbox *inbox;            /* webhooks in */
     struct keyring *keys;           /* seals stored answers that hold a secret */
     const struct clock *clock;
     const struct jwt_keys *jwt;     /* shared secrets that tokens are signed with; NULL: none */

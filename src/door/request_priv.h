@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "door/door.h"
 #include "door/router_priv.h"
+#include "hook/inbox.h"
 #include "json/writer.h"
 #include "net/http_server.h"
 #include "store/store_key.h"
@@ -75,6 +76,7 @@ struct door_parts {
     struct store *store;
     struct engine *engine;
     struct registry *templates;
+    struct inbox *inbox;
     const struct clock *clock;
     struct str public_url;
     bool sandbox;

@@ -10,6 +10,7 @@ const struct route_table *const route_tables[] = {
     &routes_jobs,
     &routes_integrations,
     &routes_entities,
+    &routes_webhooks,
 };
 const size_t route_table_count = ARRAY_LEN(route_tables);
 

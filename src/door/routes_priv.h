@@ -10,6 +10,7 @@ extern const struct route_table *const route_tables[];
 extern const struct route_table routes_integrations;
 extern const size_t route_table_count;
 extern const struct route_table routes_system, routes_identity, routes_sync, routes_jobs, routes_entities;
+extern const struct route_table routes_webhooks;
 
 /* sync_connections.c */
 bool connections_list(struct request *r, struct err *err);
@@ -116,6 +117,18 @@ bool strategies_get(struct request *r, struct err *err);
 bool strategies_create(struct request *r, struct err *err);
 bool strategies_change(struct request *r, struct err *err);
 bool strategies_delete(struct request *r, struct err *err);
+/* webhooks.c: vendors */
+bool webhook_of_template(struct request *r, struct err *err);
+bool webhook_of_connection(struct request *r, struct err *err);
+bool webhook_envelope(struct request *r, struct err *err);
+bool webhook_greet_template(struct request *r, struct err *err);
+bool webhook_greet_connection(struct request *r, struct err *err);
+bool webhook_greet_envelope(struct request *r, struct err *err);
+bool webhook_setup(struct request *r, struct err *err);
+/* webhooks_events.c: people */
+bool webhook_events_list(struct request *r, struct err *err);
+bool webhook_events_get(struct request *r, struct err *err);
+bool webhook_events_replay(struct request *r, struct err *err);
 /* health.c, root.c */
 bool health_live(struct request *r, struct err *err);
 bool health_ready(struct request *r, struct err *err);

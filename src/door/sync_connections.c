@@ -86,6 +86,17 @@ read_config(struct request *r, struct connection_change *change, struct err *err
 }
 
 /* The engine checks what the words mean; here only that they are words, lists and objects. */
+/* Write-only; null takes it away. */
+static bool
+read_webhook_secret(struct request *r, struct connection_change *change, struct err *err)
+{
+    change->webhook_secret = STR_NONE;
+    if (yyjson_is_null(json_get_c(r->body, "webhookSecret")))
+        change->webhook_secret = STR("");
+    return yyjson_is_null(json_get_c(r->body, "webhookSecret")) ||
+           request_body_str(r, "webhookSecret", WEBHOOK_SECRET_BYTES_MAX, &change->webhook_secret, err);
+}
+
 static bool
 read_words(struct request *r, struct connection_change *change, struct err *err)
 {
@@ -95,8 +106,7 @@ read_words(struct request *r, struct connection_change *change, struct err *err)
            request_body_str(r, "direction", LIMIT_NAME_BYTES, &change->direction, err) &&
            request_body_str(r, "match", LIMIT_NAME_BYTES, &change->match, err) &&
            request_body_str(r, "conflictPolicy", LIMIT_NAME_BYTES, &change->conflict_policy, err) &&
-           request_body_str(r, "webhookTrust", LIMIT_NAME_BYTES, &change->webhook_trust, err) &&
-           request_body_str(r, "webhookSecret", WEBHOOK_SECRET_BYTES_MAX, &change->webhook_secret, err);
+           request_body_str(r, "webhookTrust", LIMIT_NAME_BYTES, &change->webhook_trust, err) && read_webhook_secret(r, change, err);
 }
 
 static bool

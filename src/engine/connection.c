@@ -6,6 +6,7 @@
  * have changed it: the configuration is compared inside the writing closure.
  */
 #include "engine/connection_change.h"
+#include "engine/webhook_keys.h"
 #include "queue/schedule.h"
 
 
@@ -58,25 +59,25 @@ seal_config(struct engine *e, struct arena *a, const struct account *account, st
     return config_seal(e->options.keys, &place, a, account->config, text_out, err);
 }
 
+/* What the row's webhook keys become; the same where the change says nothing of them. */
+static bool
+seal_webhook_secret(struct engine *e, struct arena *a, const struct account *account, const struct connection_change *change,
+                    struct str *text, struct err *err)
+{
+    const struct connection *c = &account->connection;
+    struct webhook_keys_place place = {c->tenant, account->tenant.uuid, c->uuid};
+    if (str_is_none(change->webhook_secret))
+        return true;
+    return webhook_keys_change(e->options.keys, &place, a, c->webhook_secret, change->webhook_secret,
+                               clock_wall_us(e->options.clock), text, err);
+}
+
 /* Which account at the vendor this is, for routing webhooks: the member that the template names. */
 static struct str
 account_of(const struct template *t, yyjson_val *config)
 {
     yyjson_val *tidemark = template_info(t)->tidemark;
     return json_str(json_get(config, json_str(json_get_c(tidemark, "account"))));
-}
-
-/* What checks the vendor's webhooks. before: what is stored. */
-static bool
-seal_webhook_secret(struct engine *e, struct arena *a, const struct account *account, struct str plain, struct str before,
-                    struct str *text_out, struct err *err)
-{
-    struct config_place place = {account->connection.tenant, account->tenant.uuid, account->connection.uuid, STR("webhook_secret")};
-    *text_out = before;
-    if (str_is_none(plain))
-        return true;
-    *text_out = STR_NONE;
-    return plain.len == 0 || config_seal_text(e->options.keys, &place, a, plain, text_out, err);
 }
 
 static bool
@@ -95,7 +96,7 @@ create_with(struct engine *e, struct arena *a, const struct template *t, struct 
     }
     c->connection.account = account_of(t, account.config);
     ok = ok && seal_config(e, a, &account, &c->connection.config, err) &&
-         seal_webhook_secret(e, a, &account, c->change->webhook_secret, STR_NONE, &c->connection.webhook_secret, err);
+         seal_webhook_secret(e, a, &account, c->change, &c->connection.webhook_secret, err);
     account_close(&account);
     return ok && store_write(e->options.store, create_row, c, err);
 }
@@ -144,8 +145,8 @@ struct update {
     const struct connection_change *change;
     struct connection connection;
     struct str config_before, config_after; /* sealed; after STR_NONE: not changed */
+    struct str webhook_before, webhook_after; /* sealed; looked at when the change names a secret */
     struct str account;
-    struct str webhook_secret;              /* sealed, as it shall be */
     struct connection_result result;
     bool has_result;
 };
@@ -165,8 +166,11 @@ update_row(struct db *db, void *ctx, struct err *err)
         row.config = u->config_after;
         row.account = u->account;
     }
-    if (!str_is_none(u->change->webhook_secret))
-        row.webhook_secret = u->webhook_secret;
+    if (!str_is_none(u->change->webhook_secret)) {
+        if (!str_eq(row.webhook_secret, u->webhook_before))
+            return err_set(err, E_CONFLICT, "Somebody else changed this connection at the same time: look at it again");
+        row.webhook_secret = u->webhook_after;
+    }
     if (!change_apply(u->engine, u->arena, u->template, u->change, &row, err) ||
         !store_connection_update(db, &row, now_us, err))
         return false;
@@ -245,9 +249,9 @@ engine_connection_change(struct engine *e, struct arena *a, int64_t tenant, stru
         !account_open(e, a, tenant, f.connection.id, &old, err))
         return false;
     struct update u = {.engine = e, .arena = a, .template = old.template, .change = change, .connection = old.connection,
-                       .config_before = old.connection.config};
+                       .config_before = old.connection.config, .webhook_before = old.connection.webhook_secret};
     bool ok = change_check(e, a, old.template, change, err) && change_stored_config(e, &u, &old, test, err) &&
-              seal_webhook_secret(e, a, &old, change->webhook_secret, STR_NONE, &u.webhook_secret, err) &&
+              seal_webhook_secret(e, a, &old, change, &u.webhook_after, err) &&
               store_write(e->options.store, update_row, &u, err);
     account_close(&old);
     if (ok)

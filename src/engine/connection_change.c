@@ -4,6 +4,7 @@
 #include "engine/connection_change.h"
 
 #include "engine/page_merge.h"
+#include "engine/webhook_keys.h"
 #include "queue/schedule.h"
 #include "template/mapping.h"
 
@@ -40,6 +41,8 @@ check_words(const struct connection_change *c, struct err *err)
         return refuse(err, STR("/webhookTrust"), "webhookTrust is hint or payload");
     if (c->conflict_policy.len > 0 && !conflict_policy_is_known(c->conflict_policy))
         return refuse(err, STR("/conflictPolicy"), "conflictPolicy is last_write_wins, source_wins, local_wins or manual");
+    if (c->webhook_secret.len > WEBHOOK_SECRET_BYTES_MAX || (c->webhook_secret.len > 0 && c->webhook_secret.len < WEBHOOK_SECRET_BYTES_MIN))
+        return refuse(err, STR("/webhookSecret"), "webhookSecret has 4 to 512 characters");
     if (c->name.len > LIMIT_NAME_BYTES)
         return refuse(err, STR("/name"), "name is longer than 200 bytes");
     return true;

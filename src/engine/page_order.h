@@ -16,5 +16,7 @@ struct observation {
 
 /* Is `later` older than what is known, so that it must not be applied? Equal ones are not. */
 bool observation_is_older(const struct observation *later, const struct observation *known);
+/* Do these two versions decide by themselves? */
+bool observation_versions_compare(struct str a, struct str b);
 
 #endif

@@ -104,6 +104,9 @@ delete_rest(struct deletion *del, struct err *err)
 {
     return run_pair(del, SQL_CONNECTION_DELETE_REJECTED, del->connection, err) &&
            run_pair(del, SQL_CONNECTION_DELETE_STATE, del->connection, err) &&
+           run_pair(del, SQL_CONNECTION_DELETE_INBOX, del->connection, err) &&
+           run_pair(del, SQL_CONNECTION_DELETE_DELIVERIES, del->connection, err) &&
+           run_pair(del, SQL_CONNECTION_DELETE_QUEUE, del->connection, err) &&
            run_pair(del, SQL_CONNECTION_DELETE_STREAMS, del->connection, err) &&
            run_pair(del, SQL_CONNECTION_DELETE, del->connection, err);
 }

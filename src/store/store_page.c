@@ -282,6 +282,12 @@ finish_log(struct db *db, const struct page_mark *m, struct err *err)
                    DB_I(m->log.len), DB_I(m->now_us), DB_B(m->log), DB_I(LIMIT_RUN_LOG_LINES)), err);
 }
 
+bool
+store_map_observed(struct db *db, int64_t tenant, int64_t stream, struct str external_id, int64_t observed_us, struct err *err)
+{
+    return db_defer(db, SQL_MAP_OBSERVED, DB_ARGS(DB_I(tenant), DB_I(stream), DB_T(external_id), DB_I(observed_us)), err);
+}
+
 static bool
 finish_feed(struct db *db, const struct page_mark *m, struct err *err)
 {

@@ -103,6 +103,9 @@ struct map_write {
 };
 MUST_USE bool store_maps_write(struct db *db, int64_t tenant, int64_t stream, struct map_write *maps, size_t count,
                                int64_t observed_us, int64_t now_us, struct err *err);
+/* A single fetch found the record as it is known: older events must not change it. */
+MUST_USE bool store_map_observed(struct db *db, int64_t tenant, int64_t stream, struct str external_id, int64_t observed_us,
+                                 struct err *err);
 /* Bases of other maps of a record that is about to change (copy on write, design section 5). */
 struct base_row {
     int64_t map, stream;

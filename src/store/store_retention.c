@@ -1,6 +1,7 @@
 #include "store/store_retention.h"
 
 #include "store/store_idempotency.h"
+#include "store/store_inbox.h"
 #include "store/store_priv.h"
 
 /* A kind that goes by age alone: one statement, oldest first. */
@@ -58,6 +59,17 @@ sweep_runs(struct db *db, int64_t keep_us, int64_t now_us, int64_t *removed, str
     return row == ROW_NONE || (row == ROW_FOUND && remove_run(db, run.tenant, run.id, removed, err));
 }
 
+/* Deliveries outlive their events' content only as long as they must be known again. */
+static bool
+sweep_inbox(struct db *db, const struct retention *keep, int64_t now_us, int64_t *removed, struct err *err)
+{
+    if (!sweep_by_age(db, SQL_RETENTION_INBOX, keep->inbox_us, now_us, removed, err) ||
+        !sweep_by_age(db, SQL_RETENTION_DELIVERIES, INBOX_WINDOW_US, now_us, removed, err))
+        return false;
+    return keep->inbox_rows_max == 0 || *removed > 0 ||
+           db_exec(db, SQL_RETENTION_INBOX_MANY, DB_ARGS(DB_I(keep->inbox_rows_max), DB_I(RETENTION_BATCH_ROWS)), removed, err);
+}
+
 bool
 store_retention_sweep(struct db *db, const struct retention *keep, int64_t now_us, int64_t *removed_out, struct err *err)
 {
@@ -72,6 +84,7 @@ store_retention_sweep(struct db *db, const struct retention *keep, int64_t now_u
               sweep_by_age(db, SQL_RETENTION_HISTORY, keep->history_us, now_us, &removed, err) &&
               sweep_by_age(db, SQL_RETENTION_RAW, keep->raw_us, now_us, &removed, err) &&
               sweep_by_age(db, SQL_RETENTION_AUDIT, keep->audit_us, now_us, &removed, err) &&
+              sweep_inbox(db, keep, now_us, &removed, err) &&
               sweep_by_age(db, SQL_RETENTION_IDEMPOTENCY, IDEMPOTENCY_KEEP_US, now_us, &removed, err);
     if (ok)
         *removed_out = removed;

@@ -614,15 +614,43 @@ reader_free(struct reader *r)
     free(r);
 }
 
+/* Are all members there that the stream's `reads` needs beside the id? */
+static bool
+has_needs(const struct template *t, const struct template_stream *s, yyjson_val *slice)
+{
+    yyjson_val *spec = json_get(json_get_c(t->info.tidemark, "reads"), s->info.name), *name;
+    size_t index, max;
+    yyjson_arr_foreach(json_get_c(spec, "needs"), index, max, name) {
+        if (json_str(json_get(slice, json_str(name))).len == 0)
+            return false;
+    }
+    return true;
+}
+
+static yyjson_val *
+single_slice(struct reader *r, struct str external_id, yyjson_val *more)
+{
+    size_t index, max;
+    yyjson_val *key, *value;
+    yyjson_mut_doc *doc = json_mut_doc(&r->keep);
+    yyjson_mut_val *slice = doc ? yyjson_mut_obj(doc) : NULL;
+    if (!slice)
+        return NULL;
+    yyjson_obj_foreach(more, index, max, key, value)
+        yyjson_mut_obj_add(slice, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, value));
+    yyjson_mut_obj_put(slice, yyjson_mut_str(doc, "id"), yyjson_mut_strncpy(doc, external_id.ptr, external_id.len));
+    return json_freeze(&r->keep, slice);
+}
+
 struct reader *
-reader_new_single(const struct reader_options *options, struct str external_id, struct err *err)
+reader_new_single_in(const struct reader_options *options, struct str external_id, yyjson_val *more, struct err *err)
 {
     const struct template_stream *s = find_stream(options, err);
     const struct template *t = options->template;
     struct reader *r = NULL;
     if (!s)
         return NULL;
-    if (!s->info.has_reads) {
+    if (!t->reads[s - t->streams] || !has_needs(t, s, more)) {
         err_set(err, E_TEMPLATE_REFUSED, "The template cannot read one record of %.*s by its id", STR_ARG(s->info.name));
         return NULL;
     }
@@ -630,17 +658,20 @@ reader_new_single(const struct reader_options *options, struct str external_id, 
     own.state = NULL, own.position = STR_NONE;
     if (!(r = reader_new_for(&own, t->reads[s - t->streams], NULL, err)))
         return NULL;
-    yyjson_mut_doc *doc = json_mut_doc(&r->keep);
-    yyjson_mut_val *slice = doc ? yyjson_mut_obj(doc) : NULL;
-    if (slice)
-        yyjson_mut_obj_add(slice, yyjson_mut_str(doc, "id"), yyjson_mut_strncpy(doc, external_id.ptr, external_id.len));
+    yyjson_val *slice = single_slice(r, external_id, more);
     r->single = true, r->single_partition_done = true;
-    if (!slice || !reader_open_partition(r, json_freeze(&r->keep, slice), NULL, err) || !reader_open_slice(r, INT64_MIN, err)) {
+    if (!slice || !reader_open_partition(r, slice, NULL, err) || !reader_open_slice(r, INT64_MIN, err)) {
         reader_free(r);
         return NULL;
     }
     r->phase = PHASE_SEND;
     return r;
+}
+
+struct reader *
+reader_new_single(const struct reader_options *options, struct str external_id, struct err *err)
+{
+    return reader_new_single_in(options, external_id, NULL, err);
 }
 
 /* ---- the connection test */

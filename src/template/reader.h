@@ -119,5 +119,11 @@ void reader_config_replace(struct reader *r, yyjson_val *config);
 struct reader *reader_new_check(const struct reader_options *options, struct err *err);
 /* One record by its id (metadata.tidemark.reads); READER_PAGE has 0 or 1 records. NULL with E_TEMPLATE_REFUSED without `reads`. */
 struct reader *reader_new_single(const struct reader_options *options, struct str external_id, struct err *err);
+/*
+ * The same where more than the id is known: members of `slice` (an object of texts, or NULL) are seen as stream_slice too.
+ * Also for `reads` that name what they need of it (`needs`); E_TEMPLATE_REFUSED when that is missing.
+ */
+struct reader *reader_new_single_in(const struct reader_options *options, struct str external_id, yyjson_val *slice,
+                                    struct err *err);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "template/operation_priv.h"
 #include "template/stream_priv.h"
+#include "template/webhooks.h"
 
 static uint64_t
 hash_text(struct str s)
@@ -263,7 +264,7 @@ compile_reads(struct compiler *c, struct template *t)
             return compile_full(c);
         if (!stream_derive(c, s->node, spec, t->reads[i]))
             return err_prefix(c->err, "metadata.tidemark.reads.%.*s: ", STR_ARG(s->info.name));
-        s->info.has_reads = true;
+        s->info.has_reads = node_get_c(spec, "needs") == NULL;
     }
     if (!test || test->type != NODE_MAP || !node_get_c(test, "path"))
         return true;
@@ -315,7 +316,8 @@ load(struct compiler *c, struct template *t, struct str yaml, struct str name)
     root = root ? manifest_propagate(c->arena, root, c->err) : NULL;
     t->root = root;
     return root && manifest_validate(root, c->err) && fill_info(c, t, name) && compile_spec(c, t) &&
-           compile_streams(c, t) && compile_config_rules(c, t) && compile_entities(c, t) && compile_reads(c, t) && operations_compile(c, t);
+           compile_streams(c, t) && compile_config_rules(c, t) && compile_entities(c, t) && compile_reads(c, t) && operations_compile(c, t) &&
+           template_webhooks_check(t, c->err);
 }
 
 struct template *

@@ -1,4 +1,4 @@
-#include "hook/signature.h"
+#include "template/signature.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>

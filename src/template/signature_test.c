@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "hook/signature.h"
+#include "template/signature.h"
 
 #define ARENA_BYTES (16 * 1024 * 1024)
 

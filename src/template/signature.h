@@ -16,8 +16,8 @@
  * Several secrets may be right at once, while one is being replaced. Comparison takes the same time wherever the bytes
  * differ. The body is the raw one, never parsed and written again. Pure: no I/O, any thread.
  */
-#ifndef TIDEMARK_HOOK_SIGNATURE_H
-#define TIDEMARK_HOOK_SIGNATURE_H
+#ifndef TIDEMARK_TEMPLATE_SIGNATURE_H
+#define TIDEMARK_TEMPLATE_SIGNATURE_H
 
 #include "json/json.h"
 #include "net/http.h"

@@ -1,0 +1,543 @@
+/*
+ * Accepting: who is it from, is it true, keep it.
+ *
+ * Nothing is said to the vendor before the commit (I-20). A delivery is known again within a week (I-21) by the vendor's id of
+ * it, else by its bytes where they carry a version or a time. Proven and unproven deliveries are known apart: a stranger who
+ * guesses an id must not be able to make the true one a duplicate.
+ *
+ * A connection's own secret or address proves which connection is meant. A key that the vendor uses for everybody does not:
+ * then the account in the event must be the connection's.
+ */
+#include "hook/inbox_priv.h"
+
+#include <string.h>
+
+#include "base/rng.h"
+#include "crypt/digest.h"
+#include "crypt/secret.h"
+#include "template/signature.h"
+
+#define TYPE_BYTES_MAX 200
+#define ID_BYTES_MAX 400
+#define SECRETS_MAX 2
+#define OVERLOAD_RETRY_MS 10000
+#define TYPE_WORDS 80
+
+enum proof {
+    PROOF_NONE,             /* a hint */
+    PROOF_SIGNED,
+    PROOF_TOKEN,
+    PROOF_WRONG,
+    PROOF_ELSEWHERE,        /* another account's, or the connection is switched off */
+};
+
+struct accept {
+    struct inbox *in;
+    const struct inbox_request *r;
+    struct targets *targets;
+    struct webhook_body body;
+    struct str account, type, delivery, external_id;
+    bool handled, dated;
+    enum proof proofs[INBOX_CONNECTIONS_MAX];
+    size_t taken, proven, wrong;
+    struct str content;
+    int64_t received_us;
+    bool duplicate;         /* set by the closure */
+};
+
+/* ---- what it says ---- */
+
+static yyjson_val *
+parse_body(const struct inbox_request *r, struct err *err)
+{
+    if (str_trim(r->body).len == 0) {
+        err_set(err, E_VALIDATION_FAILED, "The body is empty: send the event as JSON");
+        return NULL;
+    }
+    yyjson_val *body = json_parse(r->arena, r->body, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_API, err);
+    if (body == NULL && err->code == E_TOO_LARGE)
+        err_set(err, E_VALIDATION_FAILED, "The JSON is nested deeper than %d levels", LIMIT_JSON_DEPTH_API);
+    if (body != NULL && !yyjson_is_ctn(body)) {
+        err_set(err, E_VALIDATION_FAILED, "The body must be a JSON object or list");
+        return NULL;
+    }
+    return body;
+}
+
+/* Texts that become columns. */
+static struct str
+column(struct str text, size_t bytes_max)
+{
+    bool usable = text.len > 0 && text.len <= bytes_max && str_is_utf8(text) && str_find(text, '\0') < 0;
+    return usable ? text : STR_NONE;
+}
+
+static bool
+read_event(struct accept *a, struct err *err)
+{
+    struct webhook_record *records = NULL;
+    size_t count = 0;
+    struct str type = webhook_type(&a->body);
+    a->type = column(type, TYPE_BYTES_MAX);
+    if (str_is_none(a->type))
+        return err_set(err, E_VALIDATION_FAILED, "The event does not say what type it is");
+    a->delivery = column(webhook_delivery(&a->body), ID_BYTES_MAX);
+    a->handled = webhook_is_handled(&a->body);
+    if (!a->handled)
+        return true;
+    if (!webhook_records(&a->body, &records, &count, err))
+        return false;
+    a->dated = webhook_is_dated(&a->body);
+    a->external_id = count > 0 ? column(records[0].external_id, ID_BYTES_MAX) : STR_NONE;
+    return true;
+}
+
+/* ---- is it true? ---- */
+
+static bool
+has_header(const struct accept *a, yyjson_val *scheme)
+{
+    char *name = str_cstr(a->r->arena, json_str(json_get_c(scheme, "header")));
+    return name != NULL && !str_is_none(http_header_get(a->r->headers, name));
+}
+
+/* The schemes that count: the vendor's when any of its headers came, else our own. NULL: unsigned. */
+static yyjson_val *
+schemes_of(const struct accept *a, bool *public_out)
+{
+    yyjson_val *lists[] = {json_get_c(a->targets->block, "verify"), a->in->own_schemes}, *scheme;
+    size_t index, max;
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        yyjson_arr_foreach(lists[i], index, max, scheme) {
+            if (!has_header(a, scheme))
+                continue;
+            *public_out = json_get_c(scheme, "public_key") != NULL;
+            return lists[i];
+        }
+    }
+    return NULL;
+}
+
+static bool
+header_is_empty(const struct accept *a, yyjson_val *schemes)
+{
+    size_t index, max;
+    yyjson_val *scheme;
+    yyjson_arr_foreach(schemes, index, max, scheme) {
+        char *name = str_cstr(a->r->arena, json_str(json_get_c(scheme, "header")));
+        struct str value = name == NULL ? STR_NONE : http_header_get(a->r->headers, name);
+        if (!str_is_none(value) && str_trim(value).len == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum signature_verdict
+verify(const struct accept *a, yyjson_val *schemes, const struct str *secrets, size_t count)
+{
+    struct signature_request request = {.method = a->r->method, .body = a->r->body, .headers = a->r->headers,
+                                        .now_us = clock_wall_us(a->in->options.clock)};
+    request.url = str_join2(a->r->arena, a->in->url, a->r->path);
+    return signature_verify(schemes, &request, secrets, count, a->r->arena);
+}
+
+/* Signed with what only this connection has, or with what the vendor has for all of an app (*shared_out)? */
+static enum proof
+signature_proof(const struct accept *a, const struct target *t, bool *shared_out)
+{
+    bool public_key = false;
+    yyjson_val *schemes = schemes_of(a, &public_key);
+    struct str own[SECRETS_MAX];
+    size_t count = 0;
+    *shared_out = false;
+    if (schemes == NULL)
+        return PROOF_NONE;
+    if (t->keys.secret.len > 0)
+        own[count++] = t->keys.secret;
+    if (t->keys.previous.len > 0 && a->received_us < t->keys.previous_until_us)
+        own[count++] = t->keys.previous;
+    if (!public_key && (count > 0 || header_is_empty(a, schemes)) && verify(a, schemes, own, count) == SIGNATURE_VALID)
+        return PROOF_SIGNED;
+    *shared_out = true;
+    if ((public_key || t->vendor_secret_count > 0) &&
+        verify(a, schemes, t->vendor_secrets, t->vendor_secret_count) == SIGNATURE_VALID)
+        return PROOF_SIGNED;
+    /* Nobody told us what it is signed with: it proves nothing, and nothing is wrong with it. */
+    bool checkable = public_key || count + t->vendor_secret_count > 0 || header_is_empty(a, schemes);
+    return checkable ? PROOF_WRONG : PROOF_NONE;
+}
+
+static enum proof
+proof_of(const struct accept *a, const struct target *t)
+{
+    bool shared, addressed = a->r->address == INBOX_CONNECTION;
+    struct str account = t->row.account;
+    if (!t->row.enabled || (a->account.len > 0 && account.len > 0 && !str_eq(a->account, account)))
+        return PROOF_ELSEWHERE;
+    bool token = addressed && a->r->token.len > 0;
+    bool token_right = token && t->keys.token.len > 0 && secret_equal(a->r->token, t->keys.token);
+    enum proof proof = signature_proof(a, t, &shared);
+    if (proof == PROOF_WRONG || (addressed && !str_is_none(a->r->token) && !token_right))
+        return PROOF_WRONG;
+    if (proof == PROOF_SIGNED && (!shared || (a->account.len > 0 && account.len > 0)))
+        return PROOF_SIGNED;
+    return token_right ? PROOF_TOKEN : PROOF_NONE;
+}
+
+static void
+judge(struct accept *a)
+{
+    a->taken = a->proven = a->wrong = 0;
+    for (size_t i = 0; i < a->targets->count; i++) {
+        enum proof proof = a->proofs[i] = proof_of(a, &a->targets->rows[i]);
+        a->proven += proof == PROOF_SIGNED || proof == PROOF_TOKEN;
+        a->wrong += proof == PROOF_WRONG;
+        a->taken += proof != PROOF_WRONG && proof != PROOF_ELSEWHERE;
+    }
+}
+
+/* ---- who it is for ---- */
+
+/* The template of an envelope, or of a body that only one vendor's table knows. */
+static struct str
+envelope_source(struct accept *a, yyjson_val *body)
+{
+    struct str source = json_str(json_get_c(body, "source")), *names = NULL;
+    if (yyjson_is_obj(json_get_c(body, "payload")))
+        return source;
+    size_t count = registry_names(a->in->options.templates, a->r->arena, &names);
+    for (size_t i = 0; i < count; i++) {
+        struct err ignored = {0};
+        struct template *t = registry_get(a->in->options.templates, names[i], &ignored);
+        if (t == NULL)
+            continue;
+        struct webhook_body b = {.block = template_webhooks(t), .body = body, .headers = a->r->headers, .arena = a->r->arena};
+        bool is_its = b.block != NULL && json_bool_or(json_get_c(b.block, "flat_source"), false) && webhook_account(&b).len > 0 &&
+                      webhook_is_handled(&b);
+        template_unref(t);
+        if (is_its)
+            return names[i];
+    }
+    return source;
+}
+
+static bool
+check_envelope(yyjson_val *body, struct str source, struct err *err)
+{
+    if (source.len == 0)
+        return err_set(err, E_VALIDATION_FAILED, "source is required: the name of a template, e.g. gohighlevel");
+    if (json_str(json_get_c(body, "type")).len == 0)
+        return err_set(err, E_VALIDATION_FAILED, "type is required: which event it is, e.g. contact.created");
+    return true;
+}
+
+/* The template's table must be known before the account can be found. */
+static bool
+read_account(struct accept *a, struct str template_name, struct err *err)
+{
+    struct err why = {0};
+    struct template *t = registry_get(a->in->options.templates, template_name, &why);
+    yyjson_val *block = t == NULL ? NULL : template_webhooks(t);
+    if (block == NULL) {
+        template_unref(t);
+        return err_set(err, E_NOT_FOUND, "There is no platform of that name that sends webhooks");
+    }
+    a->body.block = block;
+    a->account = webhook_account(&a->body);
+    a->body.block = NULL;
+    template_unref(t);
+    return true;
+}
+
+static bool
+find_targets(struct accept *a, struct str name, bool fresh, struct err *err)
+{
+    bool addressed = a->r->address == INBOX_CONNECTION;
+    targets_unref(a->targets);
+    struct str account = a->account.len > 0 ? a->account : STR("");
+    a->targets = targets_get(a->in, addressed, name, addressed ? STR_NONE : account, fresh, err);
+    if (a->targets == NULL)
+        return false;
+    a->body.block = a->targets->block;
+    if (addressed && a->targets->count == 0)
+        return err_set(err, E_CONNECTION_NOT_FOUND, NULL);
+    if (a->targets->block == NULL)
+        return err_set(err, E_NOT_FOUND, "This platform sends no webhooks");
+    if (addressed)
+        a->account = webhook_account(&a->body);
+    return true;
+}
+
+/* ---- keeping it ---- */
+
+/* Names the delivery for those that take it as proven, or as a hint. */
+static struct str
+delivery_key(struct accept *a, bool proven, char key[static INBOX_DELIVERY_BYTES], struct err *err)
+{
+    struct digest digest;
+    struct buf b;
+    if (a->delivery.len == 0 && !a->dated)
+        return STR_NONE;
+    buf_init(&b, LIMIT_BODY_LARGE_BYTES + ID_BYTES_MAX + 2);
+    buf_add(&b, proven ? STR("p") : STR("h"));
+    buf_add(&b, a->delivery.len > 0 ? STR("i") : STR("b"));
+    buf_add(&b, a->delivery.len > 0 ? a->delivery : a->r->body);
+    bool ok = buf_ok(&b) && digest_of(DIGEST_SHA256, buf_str(&b), &digest, err);
+    buf_release(&b);
+    if (!ok)
+        return STR_NONE;
+    memcpy(key, digest.bytes, INBOX_DELIVERY_BYTES);
+    return (struct str){key, INBOX_DELIVERY_BYTES};
+}
+
+static const char *
+trust_of(const struct accept *a, size_t i)
+{
+    if (a->proofs[i] == PROOF_SIGNED)
+        return "signed";
+    if (a->proofs[i] == PROOF_TOKEN)
+        return "token";
+    return str_eq(a->targets->rows[i].row.trust, STR("payload")) ? "payload" : "hint";
+}
+
+struct keep {
+    struct accept *accept;
+    struct inbox_event events[INBOX_CONNECTIONS_MAX];
+    struct str deliveries[INBOX_CONNECTIONS_MAX];
+    char uuids[INBOX_CONNECTIONS_MAX][UUID_TEXT_BYTES];
+    size_t count;
+    char keys[2][INBOX_DELIVERY_BYTES];
+};
+
+static bool
+keep_rows(struct db *db, void *ctx, struct err *err)
+{
+    struct keep *k = ctx;
+    k->accept->duplicate = k->count > 0;
+    for (size_t i = 0; i < k->count; i++) {
+        bool duplicate;
+        if (!store_inbox_add(db, &k->events[i], k->deliveries[i], &duplicate, err))
+            return false;
+        k->accept->duplicate = k->accept->duplicate && duplicate;
+    }
+    return true;
+}
+
+static void
+fill_rows(struct accept *a, struct keep *k, const struct str keys[static 2])
+{
+    for (size_t i = 0; i < a->targets->count; i++) {
+        if (a->proofs[i] == PROOF_WRONG || a->proofs[i] == PROOF_ELSEWHERE)
+            continue;
+        const struct inbox_connection *row = &a->targets->rows[i].row;
+        bool proven = a->proofs[i] != PROOF_NONE, hint = strcmp(trust_of(a, i), "hint") == 0;
+        int64_t due_us = a->received_us + (hint ? INBOX_JOIN_US : 0);
+        k->deliveries[k->count] = keys[proven];
+        k->events[k->count] = (struct inbox_event){
+            .tenant = row->tenant, .connection = row->id, .uuid = str_from_c(uuid_v7_now(k->uuids[k->count])), .type = a->type,
+            .external_id = a->external_id, .delivery = a->delivery, .trust = str_from_c(trust_of(a, i)),
+            .status = a->handled ? STR("pending") : STR("unhandled"), .due_us = a->handled ? due_us : 0,
+            .received_us = a->received_us, .finished_us = a->handled ? 0 : a->received_us, .bytes = (int64_t)a->r->body.len,
+            .content = a->content};
+        k->count++;
+    }
+}
+
+static bool
+keep_event(struct accept *a, struct err *err)
+{
+    struct keep *k = ARENA_NEW(a->r->arena, struct keep);
+    if (k == NULL)
+        return err_no_memory(err);
+    k->accept = a;
+    struct str keys[2] = {delivery_key(a, false, k->keys[0], err), delivery_key(a, true, k->keys[1], err)};
+    a->content = content_pack(a->in, a->r->arena, a->targets, a->r);
+    if (err->code != E_OK || str_is_none(a->content))
+        return err->code != E_OK ? false : err_no_memory(err);
+    fill_rows(a, k, keys);
+    if (k->count > 0 && !store_write(a->in->options.store, keep_rows, k, err))
+        return false;
+    if (!a->duplicate && a->handled && k->count > 0) {
+        atomic_fetch_add(&a->in->pending, (int64_t)k->count);
+        inbox_wake(a->in);
+    }
+    return true;
+}
+
+/* ---- all of it ---- */
+
+/* What this vendor repeats: some only 429, most only 5xx. */
+static bool
+overloaded(const struct accept *a, enum err_code otherwise, int64_t wait_ms, const char *words, struct err *err)
+{
+    int64_t status = 0;
+    if (!json_to_i64(json_get_c(a->body.block, "overload"), &status))
+        status = 0;
+    err_set(err, status == 429 ? E_RATE_LIMITED : status == 503 ? E_UNAVAILABLE : otherwise, "%s", words);
+    err->retry_after_ms = wait_ms;
+    return false;
+}
+
+static bool
+check_load(struct accept *a, struct err *err)
+{
+    struct store_health health;
+    if (atomic_load(&a->in->pending) > INBOX_PENDING_MAX)
+        return overloaded(a, E_UNAVAILABLE, OVERLOAD_RETRY_MS, "Too many events wait: send it again later", err);
+    store_health(a->in->options.store, &health);
+    return health.queue_length <= INBOX_STORE_QUEUE_MAX ||
+           overloaded(a, E_UNAVAILABLE, OVERLOAD_RETRY_MS, "The server is busy: send it again later", err);
+}
+
+static bool
+limit_stranger(struct accept *a, struct err *err)
+{
+    int64_t wait_ms = 0;
+    if (limiter_take(a->in->limiter, a->r->peer, &wait_ms))
+        return true;
+    atomic_fetch_add(&a->in->limited, 1);
+    return overloaded(a, E_RATE_LIMITED, wait_ms, "Too many events without proof from this address: slow down", err);
+}
+
+/* Whether what was cached gave a yes that holds. */
+static bool
+settled(const struct accept *a)
+{
+    return a->targets->count > 0 && a->proven > 0 && a->wrong == 0;
+}
+
+static bool
+find_and_judge(struct accept *a, struct str name, struct err *err)
+{
+    if (!find_targets(a, name, false, err))
+        return false;
+    judge(a);
+    if (settled(a))
+        return true;
+    if (!find_targets(a, name, true, err))
+        return false;
+    judge(a);
+    return true;
+}
+
+static bool
+take(struct accept *a, struct str name, struct inbox_answer *answer, struct err *err)
+{
+    if (!find_and_judge(a, name, err))
+        return false;
+    if (a->proven == 0 && !limit_stranger(a, err))
+        return false;
+    if (a->proven == 0 && a->wrong > 0) {
+        atomic_fetch_add(&a->in->refused, 1);
+        return err_set(err, E_UNAUTHORIZED, "The signature or the token is wrong");
+    }
+    if (!read_event(a, err) || !check_load(a, err) || !keep_event(a, err))
+        return false;
+    *answer = (struct inbox_answer){.handled = a->handled, .type = a->type, .trust = "hint", .duplicate = a->duplicate};
+    for (size_t i = 0; i < a->targets->count; i++)
+        if (a->proofs[i] != PROOF_WRONG && a->proofs[i] != PROOF_ELSEWHERE && strcmp(answer->trust, "hint") == 0)
+            answer->trust = trust_of(a, i);
+    return true;
+}
+
+static void
+count(const struct accept *a, const struct inbox_answer *answer)
+{
+    struct inbox *in = a->in;
+    atomic_fetch_add(a->taken == 0 ? &in->unknown : answer->duplicate ? &in->duplicates : &in->accepted, 1);
+    if (a->taken > 0 && !answer->duplicate) {
+        atomic_fetch_add(&in->hints, strcmp(answer->trust, "hint") == 0);
+        atomic_fetch_add(&in->unhandled, !a->handled);
+    }
+}
+
+/* Where the store has no room or time for it, the vendor hears it in the words it repeats on. */
+static bool
+failed(const struct accept *a, struct err *err)
+{
+    int64_t status = 0, wait_ms = err->retry_after_ms > 0 ? err->retry_after_ms : OVERLOAD_RETRY_MS;
+    bool ours = err_http(err->code) == 503;
+    if (ours && json_to_i64(json_get_c(a->body.block, "overload"), &status) && status == 429)
+        return overloaded(a, E_RATE_LIMITED, wait_ms, "The server cannot keep this event now: send it again later", err);
+    return false;
+}
+
+bool
+inbox_receive(struct inbox *in, const struct inbox_request *r, struct inbox_answer *answer_out, struct err *err)
+{
+    struct accept a = {.in = in, .r = r, .received_us = inbox_now(in)};
+    struct str name = r->name;
+    yyjson_val *body = parse_body(r, err);
+    if (body == NULL)
+        return false;
+    a.body = (struct webhook_body){.body = body, .headers = r->headers, .arena = r->arena};
+    if (r->address == INBOX_ENVELOPE) {
+        name = envelope_source(&a, body);
+        if (!check_envelope(body, name, err))
+            return false;
+    }
+    bool ok = (r->address == INBOX_CONNECTION || read_account(&a, name, err)) && take(&a, name, answer_out, err);
+    if (ok)
+        count(&a, answer_out);
+    else
+        failed(&a, err);
+    targets_unref(a.targets);
+    return ok;
+}
+
+/* ---- the handshake ---- */
+
+static struct str
+parameter(const struct http_pair *query, size_t count, struct str name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(query[i].name, name))
+            return query[i].value;
+    return STR_NONE;
+}
+
+/* The token is a connection's webhook secret, or the one of its address. */
+static bool
+knows_token(const struct targets *t, struct str token)
+{
+    bool right = false;
+    for (size_t i = 0; i < t->count; i++) {
+        const struct webhook_keys *k = &t->rows[i].keys;
+        right = (k->secret.len > 0 && secret_equal(token, k->secret)) || right;
+        right = (k->token.len > 0 && secret_equal(token, k->token)) || right;
+    }
+    return right;
+}
+
+bool
+inbox_handshake(struct inbox *in, const struct inbox_request *r, const struct http_pair *query, size_t count,
+                struct str *challenge_out, struct err *err)
+{
+    bool addressed = r->address == INBOX_CONNECTION;
+    int64_t wait_ms = 0;
+    if (!limiter_take(in->limiter, r->peer, &wait_ms)) {
+        err_set(err, E_RATE_LIMITED, NULL);
+        err->retry_after_ms = wait_ms;
+        return false;
+    }
+    if (r->address == INBOX_ENVELOPE)
+        return err_set(err, E_METHOD_NOT_ALLOWED, "Events are sent to this address by POST");
+    struct targets *t = targets_get(in, addressed, r->name, STR_NONE, true, err);
+    if (t == NULL)
+        return false;
+    yyjson_val *handshake = json_get_c(t->block, "handshake");
+    struct str challenge = parameter(query, count, json_str(json_get_c(handshake, "challenge")));
+    struct str token = parameter(query, count, json_str(json_get_c(handshake, "token")));
+    bool ok = true;
+    if (addressed && t->count == 0)
+        ok = err_set(err, E_CONNECTION_NOT_FOUND, NULL);
+    else if (t->block == NULL)
+        ok = err_set(err, E_NOT_FOUND, "There is no platform of that name that sends webhooks");
+    else if (handshake == NULL || challenge.len == 0)
+        ok = err_set(err, E_VALIDATION_FAILED, "Events are sent to this address by POST; a GET must carry the vendor's challenge");
+    else if (token.len == 0 || !knows_token(t, token))
+        ok = err_set(err, E_UNAUTHORIZED, "The verify token is wrong");
+    *challenge_out = ok ? challenge : STR_NONE;
+    targets_unref(t);
+    return ok;
+}

@@ -1,0 +1,521 @@
+/*
+ * Applying what is due in a queue.
+ *
+ * A batch of events goes into one transaction, which also marks them as done: all of it or nothing. What only the vendor can
+ * say is fetched afterwards, each record once, however many events of the batch are about it. What fails is tried again
+ * later, a bounded number of times, and then stays as failed, to be seen and repeated by a person.
+ *
+ * After a holder of this queue died, its events go one by one and are counted before they are tried, so that the one that
+ * ends the process is found, and the others are not held up by it.
+ */
+#include "hook/inbox_priv.h"
+
+#include "base/rng.h"
+
+#define BATCH_EVENTS 100
+#define BATCH_BYTES (8L * 1024 * 1024)     /* of packed events in one transaction */
+#define BATCH_ARENA_BYTES LIMIT_PAGE_ARENA_BYTES
+#define TRIES_MAX 8
+#define BACKOFF_BASE_US (5 * US_PER_S)
+#define BACKOFF_MAX_US (10 * US_PER_MINUTE)
+#define APPLIER_KEEP_US (5 * US_PER_S)      /* then the connection is opened anew: it may have been changed */
+
+enum fate {
+    FATE_OPEN,              /* something of it is still to be done */
+    FATE_WRITTEN,           /* its row says so already */
+    FATE_APPLIED,
+    FATE_FAILED,            /* for good */
+    FATE_LATER,
+};
+
+struct work_event {
+    const struct inbox_event *row;
+    struct http_headers headers;
+    struct webhook_body body;
+    struct webhook_record *records;
+    struct apply_item *items;
+    size_t count;
+    bool hint, lead;
+    enum fate fate;
+    struct err err;         /* why it is failed or later */
+    struct str words;       /* said with "applied" */
+};
+
+struct drain {
+    struct inbox *in;
+    struct inbox_worker *worker;
+    struct inbox_queue *queue;
+    struct applier *applier;
+    int64_t opened_us;
+    struct arena arena;     /* of the batch */
+    struct arena page;      /* of one fetch */
+    struct arena_mark mark; /* the closure's work begins here */
+    struct inbox_event *rows;
+    struct work_event *events;
+    size_t count;
+    int64_t now_us;
+    struct rng rng;
+};
+
+static bool
+is_ours(const struct err *err)
+{
+    return err->code == E_FENCED || err->code == E_STORE || err->code == E_STORE_BUSY || err->code == E_STORE_FULL ||
+           err->code == E_STORE_UNCERTAIN || err->code == E_NO_MEMORY || err->code == E_SHUTTING_DOWN || err->code == E_UNAVAILABLE;
+}
+
+/* ---- the connection ---- */
+
+static void
+close_applier(struct drain *d)
+{
+    pthread_mutex_lock(&d->in->lock);
+    d->worker->applier = NULL;
+    pthread_mutex_unlock(&d->in->lock);
+    applier_free(d->applier);
+    d->applier = NULL;
+}
+
+static bool
+open_applier(struct drain *d, struct err *err)
+{
+    int64_t now = clock_monotonic_us(d->in->options.clock);
+    if (d->applier != NULL && now - d->opened_us < APPLIER_KEEP_US)
+        return true;
+    close_applier(d);
+    d->applier = applier_new(d->in->options.engine, d->queue->tenant, d->queue->connection, err);
+    d->opened_us = now;
+    if (d->applier == NULL)
+        return false;
+    pthread_mutex_lock(&d->in->lock);
+    d->worker->applier = d->applier;
+    if (d->in->stopping)
+        applier_stop(d->applier);
+    pthread_mutex_unlock(&d->in->lock);
+    return true;
+}
+
+/* ---- a batch ---- */
+
+static bool
+read_due(struct db *db, void *ctx, struct err *err)
+{
+    struct drain *d = ctx;
+    arena_clear(&d->arena);
+    d->now_us = store_now(db);
+    size_t limit = d->queue->crashes > 0 ? 1 : BATCH_EVENTS;
+    return store_inbox_due(db, &d->arena, d->queue, d->now_us, limit, &d->rows, &d->count, err);
+}
+
+static bool
+count_attempt(struct db *db, void *ctx, struct err *err)
+{
+    struct drain *d = ctx;
+    return store_inbox_fence(db, d->queue, store_now(db) + d->in->options.lease_ms * US_PER_MS, err) &&
+           store_inbox_attempt(db, d->queue->tenant, d->rows[0].id, err);
+}
+
+static void
+fail(struct work_event *e, const struct err *why)
+{
+    e->fate = err_retry(why->code) == RETRY_NEVER ? FATE_FAILED : FATE_LATER;
+    if (why->code == E_AUTH_EXPIRED || why->code == E_INVALID_CREDENTIALS)
+        e->fate = FATE_LATER; /* a person may connect again meanwhile */
+    e->err = *why;
+}
+
+/* What the vendor says it was, not later than when it came. */
+static int64_t
+observed_us(const struct work_event *e, const struct webhook_record *r)
+{
+    return r->time_us < e->row->received_us ? r->time_us : e->row->received_us;
+}
+
+static void
+make_item(struct drain *d, struct work_event *e, const struct webhook_record *r, struct apply_item *item)
+{
+    bool literal = str_eq(e->row->trust, STR("payload"));
+    *item = (struct apply_item){.stream = r->stream, .external_id = r->external_id, .record = e->hint ? NULL : r->record,
+                                .deleted = r->deleted, .version = r->version, .result = APPLY_FETCH};
+    item->observed_us = observed_us(e, r);
+    bool can_fetch = literal || (item->observed_us != 0 && r->record != NULL) || applier_can_fetch(d->applier, r->stream, r->slice);
+    if (literal || (!can_fetch && !e->hint)) {
+        item->certain = true;
+        item->observed_us = item->observed_us != 0 ? item->observed_us : e->row->received_us;
+    }
+}
+
+static bool
+open_event(struct drain *d, struct work_event *e, struct err *err)
+{
+    if (!content_open(&d->arena, applier_template(d->applier), e->row->content, &e->headers, &e->body, err) ||
+        !webhook_records(&e->body, &e->records, &e->count, err))
+        return false;
+    e->hint = str_eq(e->row->trust, STR("hint"));
+    e->items = ARENA_ARRAY(&d->arena, struct apply_item, e->count + 1);
+    if (e->items == NULL)
+        return err_no_memory(err);
+    for (size_t i = 0; i < e->count; i++) {
+        make_item(d, e, &e->records[i], &e->items[i]);
+        e->lead = e->lead || (e->records[i].lead && !e->records[i].deleted);
+    }
+    return e->count > 0 || err_set(err, E_VALIDATION_FAILED, "The event names no record");
+}
+
+static bool
+open_events(struct drain *d, struct err *err)
+{
+    size_t bytes = 0;
+    d->events = ARENA_ARRAY(&d->arena, struct work_event, d->count + 1);
+    if (d->events == NULL)
+        return err_no_memory(err);
+    for (size_t i = 0; i < d->count; i++) {
+        struct err why = {0};
+        bytes += d->rows[i].content.len;
+        if (i > 0 && bytes > BATCH_BYTES) {
+            d->count = i; /* the rest is due again at once */
+            break;
+        }
+        d->events[i] = (struct work_event){.row = &d->rows[i]};
+        if (!open_event(d, &d->events[i], &why)) {
+            if (why.code == E_NO_MEMORY)
+                return err_no_memory(err);
+            d->events[i].fate = FATE_FAILED;
+            d->events[i].err = why;
+        }
+    }
+    return true;
+}
+
+/* ---- the transaction of what came ---- */
+
+static bool
+needs_fetch(const struct work_event *e)
+{
+    for (size_t i = 0; i < e->count; i++)
+        if (e->items[i].result == APPLY_FETCH)
+            return true;
+    return false;
+}
+
+static void
+note_rejected(struct work_event *e)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        if (e->items[i].result != APPLY_REJECTED || e->fate == FATE_FAILED)
+            continue;
+        e->fate = FATE_FAILED;
+        err_set(&e->err, E_VALIDATION_FAILED, "%.*s", STR_ARG(e->items[i].reason));
+    }
+}
+
+static bool
+write_fate(struct drain *d, struct db *db, const struct work_event *e, int64_t now_us, struct err *err)
+{
+    struct str code = e->err.code != E_OK ? str_from_c(err_name(e->err.code)) : STR_NONE;
+    struct str words = e->err.code != E_OK ? str_from_c(e->err.message) : e->words;
+    int64_t attempts = e->row->attempts + 1;
+    if (e->fate == FATE_APPLIED || e->fate == FATE_FAILED || attempts >= TRIES_MAX)
+        return store_inbox_finish(db, d->queue->tenant, e->row->id, e->fate == FATE_APPLIED ? STR("applied") : STR("failed"), code,
+                                  words, now_us, err);
+    int64_t wait_us = BACKOFF_BASE_US << (attempts < 8 ? attempts - 1 : 7);
+    wait_us = wait_us > BACKOFF_MAX_US ? BACKOFF_MAX_US : wait_us;
+    wait_us = wait_us / 2 + (int64_t)(rng_next(&d->rng) % (uint64_t)(wait_us / 2));
+    if (e->err.retry_after_ms * US_PER_MS > wait_us)
+        wait_us = e->err.retry_after_ms * US_PER_MS;
+    return store_inbox_later(db, d->queue->tenant, e->row->id, now_us + wait_us, attempts, code, words, err);
+}
+
+static bool
+apply_events(struct db *db, void *ctx, struct err *err)
+{
+    struct drain *d = ctx;
+    int64_t now_us = store_now(db);
+    arena_rewind(&d->arena, d->mark);
+    if (!store_inbox_fence(db, d->queue, now_us + d->in->options.lease_ms * US_PER_MS, err))
+        return false;
+    for (size_t i = 0; i < d->count; i++) {
+        struct work_event *e = &d->events[i];
+        if (e->fate == FATE_WRITTEN)
+            e->fate = FATE_OPEN; /* by an earlier try of this closure */
+        if (e->fate != FATE_OPEN || e->hint)
+            continue;
+        if (!applier_commit(d->applier, db, &d->arena, e->items, e->count, e->row->received_us, err))
+            return false;
+        note_rejected(e);
+        if (e->fate != FATE_OPEN || needs_fetch(e) || e->lead)
+            continue;
+        e->fate = FATE_APPLIED;
+        if (!write_fate(d, db, e, now_us, err))
+            return false;
+        e->fate = FATE_WRITTEN;
+    }
+    return true;
+}
+
+/* One event at a time, where the batch cannot be written as a whole: the bad one fails alone. */
+static bool
+apply_one_by_one(struct drain *d, struct err *err)
+{
+    struct work_event *all = d->events;
+    size_t count = d->count;
+    bool ok = true;
+    d->count = 1;
+    for (size_t i = 0; ok && i < count; i++) {
+        d->events = &all[i];
+        d->mark = arena_mark(&d->arena);
+        if (store_write(d->in->options.store, apply_events, d, err))
+            continue;
+        ok = !is_ours(err);
+        if (ok) {
+            fail(&all[i], err);
+            *err = (struct err){0};
+        }
+    }
+    d->events = all;
+    d->count = count;
+    return ok;
+}
+
+static bool
+apply_batch(struct drain *d, struct err *err)
+{
+    d->mark = arena_mark(&d->arena);
+    if (store_write(d->in->options.store, apply_events, d, err))
+        return true;
+    if (is_ours(err))
+        return false;
+    *err = (struct err){0};
+    for (size_t i = 0; i < d->count; i++)
+        if (d->events[i].fate == FATE_WRITTEN)
+            d->events[i].fate = FATE_OPEN;
+    return apply_one_by_one(d, err);
+}
+
+/* ---- fetching ---- */
+
+static bool
+same_record(const struct apply_item *a, const struct webhook_record *ra, const struct apply_item *b, const struct webhook_record *rb)
+{
+    return str_eq(a->stream, b->stream) && str_eq(a->id, b->id) &&
+           (ra->slice == rb->slice || (ra->slice != NULL && rb->slice != NULL && json_equal(ra->slice, rb->slice)));
+}
+
+struct fetched {
+    struct drain *drain;
+    struct apply_item item;
+};
+
+static bool
+commit_fetched(struct db *db, void *ctx, struct err *err)
+{
+    struct fetched *f = ctx;
+    struct drain *d = f->drain;
+    arena_rewind(&d->arena, d->mark);
+    return store_inbox_fence(db, d->queue, store_now(db) + d->in->options.lease_ms * US_PER_MS, err) &&
+           applier_commit(d->applier, db, &d->arena, &f->item, 1, d->now_us, err);
+}
+
+/* Brings one record here. *gone_out: the vendor has none. */
+static bool
+fetch_record(struct drain *d, const struct apply_item *wanted, const struct webhook_record *r, struct fetched *f, bool *gone_out,
+             struct err *err)
+{
+    yyjson_val *record = NULL;
+    int64_t observed = 0;
+    arena_clear(&d->page);
+    atomic_fetch_add(&d->in->fetches, 1);
+    if (!applier_fetch(d->applier, &d->page, wanted->stream, wanted->id, r->slice, &record, &observed, err))
+        return false;
+    *gone_out = record == NULL;
+    if (record == NULL && !wanted->deleted)
+        return true; /* absent, and nobody said that it was deleted: the next full pass will look */
+    *f = (struct fetched){d, {.stream = wanted->stream, .external_id = wanted->id, .record = record, .whole = true,
+                              .deleted = record == NULL, .certain = true, .observed_us = observed}};
+    d->mark = arena_mark(&d->arena);
+    return store_write(d->in->options.store, commit_fetched, f, err);
+}
+
+/* What came of a fetch, for every event that waited for this record. */
+static void
+share(struct drain *d, const struct apply_item *wanted, const struct webhook_record *r, const struct fetched *f, bool gone,
+      const struct err *err)
+{
+    struct apply_item key = *wanted;
+    for (size_t i = 0; i < d->count; i++) {
+        struct work_event *e = &d->events[i];
+        for (size_t k = 0; k < e->count; k++) {
+            if (e->items[k].result != APPLY_FETCH || !same_record(&e->items[k], &e->records[k], &key, r))
+                continue;
+            e->items[k].result = APPLY_DONE;
+            e->items[k].record_id = f->item.record_id;
+            if (err->code != E_OK && e->fate == FATE_OPEN)
+                fail(e, err);
+            else if (f->item.result == APPLY_REJECTED && e->fate == FATE_OPEN) {
+                e->fate = FATE_FAILED;
+                err_set(&e->err, E_VALIDATION_FAILED, "%.*s", STR_ARG(f->item.reason));
+            } else if (gone && !e->items[k].deleted)
+                e->words = STR("The vendor has no such record");
+        }
+    }
+}
+
+static bool
+fetch_one(struct drain *d, const struct apply_item *wanted, const struct webhook_record *r, struct err *err)
+{
+    struct fetched f = {.drain = d};
+    bool gone = false;
+    struct err why = {0};
+    if (wanted->id.len == 0)
+        err_set(&why, E_VALIDATION_FAILED, "The event does not say which record it is about");
+    else if (!fetch_record(d, wanted, r, &f, &gone, &why) && is_ours(&why)) {
+        *err = why;
+        return false;
+    }
+    share(d, wanted, r, &f, gone, &why);
+    return true;
+}
+
+/* Items of hints have not been looked at yet. */
+static void
+name_hints(struct drain *d)
+{
+    for (size_t i = 0; i < d->count; i++)
+        for (size_t k = 0; d->events[i].hint && k < d->events[i].count; k++)
+            d->events[i].items[k].id = d->events[i].items[k].external_id;
+}
+
+static bool
+fetch_all(struct drain *d, struct err *err)
+{
+    name_hints(d);
+    for (size_t i = 0; i < d->count; i++) {
+        struct work_event *e = &d->events[i];
+        for (size_t k = 0; e->fate == FATE_OPEN && k < e->count; k++) {
+            if (e->items[k].result != APPLY_FETCH)
+                continue;
+            if (inbox_is_stopping(d->in))
+                return err_set(err, E_SHUTTING_DOWN, NULL);
+            if (!fetch_one(d, &e->items[k], &e->records[k], err))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* ---- the end of a batch ---- */
+
+static bool
+settle(struct db *db, void *ctx, struct err *err)
+{
+    struct drain *d = ctx;
+    int64_t now_us = store_now(db);
+    if (!store_inbox_fence(db, d->queue, now_us + d->in->options.lease_ms * US_PER_MS, err))
+        return false;
+    for (size_t i = 0; i < d->count; i++)
+        if (d->events[i].fate != FATE_WRITTEN && !write_fate(d, db, &d->events[i], now_us, err))
+            return false;
+    return true;
+}
+
+static bool
+settle_batch(struct drain *d, struct err *err)
+{
+    bool any = false;
+    for (size_t i = 0; i < d->count; i++) {
+        struct work_event *e = &d->events[i];
+        if (e->fate == FATE_OPEN)
+            e->fate = FATE_APPLIED;
+        any = any || e->fate != FATE_WRITTEN;
+    }
+    if (any && !store_write(d->in->options.store, settle, d, err))
+        return false;
+    for (size_t i = 0; i < d->count; i++) {
+        enum fate fate = d->events[i].fate;
+        bool over = fate != FATE_LATER || d->events[i].row->attempts + 1 >= TRIES_MAX;
+        bool well = fate == FATE_APPLIED || fate == FATE_WRITTEN;
+        atomic_fetch_add(well ? &d->in->applied : &d->in->failed, over);
+        atomic_fetch_sub(&d->in->pending, over);
+        if (over && !well)
+            log_err(LOG_WARN, "a webhook event could not be applied", &d->events[i].err);
+    }
+    return true;
+}
+
+/* All of the batch waits, or fails, for one reason. */
+static bool
+fail_batch(struct drain *d, const struct err *why, struct err *err)
+{
+    d->events = ARENA_ARRAY(&d->arena, struct work_event, d->count + 1);
+    if (d->events == NULL)
+        return err_no_memory(err);
+    for (size_t i = 0; i < d->count; i++) {
+        d->events[i] = (struct work_event){.row = &d->rows[i]};
+        fail(&d->events[i], why);
+        if (why->code == E_PLATFORM_NOT_SUPPORTED || why->code == E_CRYPT || why->code == E_KEY_MISSING)
+            d->events[i].fate = FATE_LATER;
+    }
+    return settle_batch(d, err);
+}
+
+static bool
+is_poison(const struct drain *d)
+{
+    return d->queue->crashes >= LIMIT_POISON_ATTEMPTS && d->rows[0].attempts >= LIMIT_POISON_ATTEMPTS;
+}
+
+static bool
+do_batch(struct drain *d, struct err *err)
+{
+    struct err why = {0};
+    if (d->queue->crashes > 0) {
+        if (is_poison(d)) {
+            err_set(&why, E_POISON_PAGE, "This event stopped the process %d times", LIMIT_POISON_ATTEMPTS);
+            return fail_batch(d, &why, err);
+        }
+        if (!store_write(d->in->options.store, count_attempt, d, err))
+            return false;
+    }
+    if (!open_applier(d, &why)) {
+        if (is_ours(&why) || why.code == E_CONNECTION_NOT_FOUND) {
+            *err = why;
+            return false;
+        }
+        return fail_batch(d, &why, err);
+    }
+    return open_events(d, err) && apply_batch(d, err) && fetch_all(d, err) && settle_batch(d, err);
+}
+
+static bool
+drain_on(struct drain *d, enum drained *result_out)
+{
+    struct err err = {0};
+    *result_out = DRAIN_LOST;
+    if (inbox_is_stopping(d->in))
+        return false;
+    bool ok = store_read(d->in->options.store, read_due, d, &err);
+    if (ok && d->count == 0) {
+        *result_out = DRAIN_EMPTY;
+        return false;
+    }
+    ok = ok && do_batch(d, &err);
+    if (!ok && err.code != E_FENCED && err.code != E_SHUTTING_DOWN && err.code != E_CONNECTION_NOT_FOUND)
+        log_err(LOG_WARN, "webhook events could not be applied and will be tried again", &err);
+    return ok;
+}
+
+enum drained
+inbox_drain(struct inbox_worker *w, struct inbox_queue *queue)
+{
+    struct drain d = {.in = w->inbox, .worker = w, .queue = queue};
+    enum drained result;
+    rng_init_system(&d.rng);
+    arena_init(&d.arena, BATCH_ARENA_BYTES);
+    arena_init(&d.page, LIMIT_PAGE_ARENA_BYTES);
+    while (drain_on(&d, &result))
+        ;
+    close_applier(&d);
+    arena_release(&d.arena);
+    arena_release(&d.page);
+    return result;
+}

@@ -1,0 +1,228 @@
+/*
+ * Who an event is for: the connections of an address, with their keys opened.
+ *
+ * What was loaded is used again for a second, because a vendor's burst asks the same thing a thousand times. It is only good
+ * for saying yes: whoever finds no proof, or nobody, asks once more for what the store says now.
+ */
+#include "hook/inbox_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "engine/config.h"
+
+#define SLOTS 1024
+#define KEEP_US (1 * US_PER_S)
+#define TARGETS_ARENA_BYTES (8L * 1024 * 1024)
+
+struct target_cache {
+    pthread_mutex_t lock;
+    struct targets *slots[SLOTS];   /* under lock; each is a reference */
+};
+
+struct target_cache *
+target_cache_new(void)
+{
+    struct target_cache *c = alloc_zeroed(1, sizeof(*c));
+    if (c != NULL)
+        pthread_mutex_init(&c->lock, NULL);
+    return c;
+}
+
+void
+target_cache_free(struct target_cache *c)
+{
+    if (c == NULL)
+        return;
+    for (size_t i = 0; i < SLOTS; i++)
+        targets_unref(c->slots[i]);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+static void
+wipe(struct str s)
+{
+    if (s.len > 0)
+        explicit_bzero((char *)(uintptr_t)s.ptr, s.len);
+}
+
+void
+targets_unref(struct targets *t)
+{
+    if (t == NULL || atomic_fetch_sub(&t->references, 1) != 1)
+        return;
+    for (size_t i = 0; i < t->count; i++) {
+        wipe(t->rows[i].keys.secret);
+        wipe(t->rows[i].keys.previous);
+        wipe(t->rows[i].keys.token);
+        for (size_t k = 0; k < t->rows[i].vendor_secret_count; k++)
+            wipe(t->rows[i].vendor_secrets[k]);
+    }
+    template_unref(t->template);
+    arena_release(&t->arena);
+    free(t);
+}
+
+/* ---- loading ---- */
+
+struct load {
+    struct targets *targets;
+    bool by_uuid;
+    struct str name, account;
+    struct inbox_connection *rows;
+    size_t count;
+};
+
+static bool
+read_rows(struct db *db, void *ctx, struct err *err)
+{
+    struct load *l = ctx;
+    struct arena *a = &l->targets->arena;
+    if (!l->by_uuid)
+        return store_inbox_connections(db, a, l->name, l->account, INBOX_CONNECTIONS_MAX, &l->rows, &l->count, err);
+    l->rows = ARENA_NEW(a, struct inbox_connection);
+    if (l->rows == NULL)
+        return err_no_memory(err);
+    enum row row = store_inbox_connection(db, a, l->name, l->rows, err);
+    l->count = row == ROW_FOUND;
+    return row != ROW_FAILED;
+}
+
+/* Headers that any path of the block names. */
+static void
+collect_headers(struct targets *t, yyjson_val *value)
+{
+    size_t index, max;
+    yyjson_val *key, *item;
+    struct str text = json_str(value);
+    if (str_starts(text, STR("header:")) && t->header_count < INBOX_HEADERS_MAX)
+        t->headers[t->header_count++] = str_skip(text, 7);
+    yyjson_arr_foreach(value, index, max, item)
+        collect_headers(t, item);
+    yyjson_obj_foreach(value, index, max, key, item)
+        collect_headers(t, item);
+}
+
+static bool
+open_vendor_secrets(struct inbox *in, struct targets *t, struct target *row, struct err *err)
+{
+    yyjson_val *fields = json_get_c(t->block, "secret_fields"), *config = NULL, *field;
+    size_t index, max;
+    if (yyjson_arr_size(fields) == 0)
+        return true;
+    struct config_place place = {row->row.tenant, row->row.tenant_uuid, row->row.uuid, STR("config")};
+    row->vendor_secrets = ARENA_ARRAY(&t->arena, struct str, yyjson_arr_size(fields));
+    if (row->vendor_secrets == NULL)
+        return err_no_memory(err);
+    if (!config_open(in->options.keys, &place, &t->arena, row->row.config, &config, err))
+        return false;
+    yyjson_arr_foreach(fields, index, max, field) {
+        struct str secret = json_str(json_get(config, json_str(field)));
+        if (secret.len > 0)
+            row->vendor_secrets[row->vendor_secret_count++] = str_copy(&t->arena, secret);
+    }
+    config_wipe(&t->arena, config);
+    return true;
+}
+
+/* A connection whose keys cannot be opened takes no events; the others do. */
+static void
+open_rows(struct inbox *in, struct targets *t, const struct load *l)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        struct target *row = &t->rows[t->count];
+        struct err err = {0};
+        *row = (struct target){.row = l->rows[i]};
+        struct webhook_keys_place place = {row->row.tenant, row->row.tenant_uuid, row->row.uuid};
+        if (webhook_keys_open(in->options.keys, &place, &t->arena, row->row.keys, &row->keys, &err) &&
+            open_vendor_secrets(in, t, row, &err))
+            t->count++;
+        else
+            log_err(LOG_ERROR, "the webhook keys of a connection cannot be opened", &err);
+    }
+}
+
+static bool
+load(struct inbox *in, struct load *l, struct err *err)
+{
+    struct targets *t = l->targets;
+    struct err why = {0};
+    if (!store_read(in->options.store, read_rows, l, err))
+        return false;
+    struct str name = l->by_uuid ? (l->count > 0 ? l->rows[0].template_name : STR("")) : l->name;
+    t->template = name.len > 0 ? registry_get(in->options.templates, name, &why) : NULL;
+    t->block = t->template == NULL ? NULL : template_webhooks(t->template);
+    collect_headers(t, t->block);
+    t->rows = ARENA_ARRAY(&t->arena, struct target, l->count + 1);
+    if (t->rows == NULL)
+        return err_no_memory(err);
+    open_rows(in, t, l);
+    return true;
+}
+
+/* ---- keeping ---- */
+
+static size_t
+slot_of(struct str key)
+{
+    uint64_t hash = UINT64_C(1469598103934665603); /* FNV-1a */
+    for (size_t i = 0; i < key.len; i++)
+        hash = (hash ^ (unsigned char)key.ptr[i]) * UINT64_C(1099511628211);
+    return hash % SLOTS;
+}
+
+static struct targets *
+find(struct inbox *in, struct str key)
+{
+    struct targets *found = NULL;
+    int64_t now = clock_monotonic_us(in->options.clock);
+    pthread_mutex_lock(&in->cache->lock);
+    struct targets *t = in->cache->slots[slot_of(key)];
+    if (t != NULL && str_eq(t->key, key) && now - t->loaded_us < KEEP_US) {
+        atomic_fetch_add(&t->references, 1);
+        found = t;
+    }
+    pthread_mutex_unlock(&in->cache->lock);
+    return found;
+}
+
+static void
+keep(struct inbox *in, struct targets *t)
+{
+    atomic_fetch_add(&t->references, 1);
+    pthread_mutex_lock(&in->cache->lock);
+    struct targets **slot = &in->cache->slots[slot_of(t->key)], *old = *slot;
+    *slot = t;
+    pthread_mutex_unlock(&in->cache->lock);
+    targets_unref(old);
+}
+
+struct targets *
+targets_get(struct inbox *in, bool by_uuid, struct str name, struct str account, bool fresh, struct err *err)
+{
+    char text[512];
+    int len = snprintf(text, sizeof(text), "%c%.*s/%d%.*s", by_uuid ? 'c' : 't', STR_ARG(name), !str_is_none(account), STR_ARG(account));
+    struct str key = {text, len < (int)sizeof(text) ? (size_t)len : 0};
+    struct targets *t = fresh || key.len == 0 ? NULL : find(in, key);
+    if (t != NULL)
+        return t;
+    t = alloc_zeroed(1, sizeof(*t));
+    if (t == NULL) {
+        err_no_memory(err);
+        return NULL;
+    }
+    arena_init(&t->arena, TARGETS_ARENA_BYTES);
+    atomic_store(&t->references, 1);
+    t->loaded_us = clock_monotonic_us(in->options.clock);
+    t->key = str_copy(&t->arena, key);
+    struct load l = {.targets = t, .by_uuid = by_uuid, .name = name, .account = account};
+    if (!load(in, &l, err)) {
+        targets_unref(t);
+        return NULL;
+    }
+    if (t->count > 0 && t->key.len > 0)
+        keep(in, t);
+    return t;
+}

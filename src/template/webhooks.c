@@ -1,0 +1,491 @@
+/*
+ * What a webhook says, by the template's table. Bodies are strangers' bytes: every walk is bounded by the body's own size
+ * and depth, and a member that is missing or of another kind is "not there", never a fault.
+ */
+#include "template/webhooks.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "crypt/digest.h"
+#include "template/datetime.h"
+#include "template/plan_priv.h"
+#include "template/signature.h"
+
+#define PATH_PARTS_MAX 16
+#define MS_FROM INT64_C(100000000000) /* a number of seconds as large as this is milliseconds */
+
+/* ---- paths ---- */
+
+struct place {
+    const struct webhook_body *b;
+    yyjson_val *part;                   /* what paths begin at */
+};
+
+static yyjson_val *
+walk(yyjson_val *value, struct str path)
+{
+    for (int parts = 0; value != NULL && !str_is_none(path) && path.len > 0; parts++) {
+        struct str name, rest;
+        if (parts == PATH_PARTS_MAX)
+            return NULL;
+        str_cut(path, '.', &name, &rest);
+        if (str_eq(name, STR("*"))) {
+            size_t index, max;
+            yyjson_val *item, *found;
+            yyjson_arr_foreach(value, index, max, item) {
+                if ((found = walk(item, rest)) != NULL)
+                    return found;
+            }
+            return NULL;
+        }
+        value = json_get(value, name);
+        path = rest;
+    }
+    return value;
+}
+
+/* NULL also for null. */
+static yyjson_val *
+json_at(const struct place *at, struct str path)
+{
+    yyjson_val *value;
+    if (str_eq(path, STR("$")))
+        value = at->b->body;
+    else if (str_starts(path, STR("$.")))
+        value = walk(at->b->body, str_skip(path, 2));
+    else
+        value = walk(at->part, path);
+    return yyjson_is_null(value) ? NULL : value;
+}
+
+static struct str
+scalar(const struct webhook_body *b, yyjson_val *value)
+{
+    return json_is_number(value) ? json_number_text(b->arena, value) : json_str(value);
+}
+
+static struct str
+text_at(const struct place *at, struct str path)
+{
+    if (!str_starts(path, STR("header:")))
+        return scalar(at->b, json_at(at, path));
+    char *name = str_cstr(at->b->arena, str_skip(path, 7));
+    return name == NULL ? STR_NONE : http_header_get(at->b->headers, name);
+}
+
+/* The first of some paths that is there and not empty. */
+static struct str
+first_text(const struct place *at, yyjson_val *paths)
+{
+    size_t index, max;
+    yyjson_val *path;
+    if (yyjson_is_str(paths))
+        return text_at(at, json_str(paths));
+    yyjson_arr_foreach(paths, index, max, path) {
+        struct str text = text_at(at, json_str(path));
+        if (text.len > 0)
+            return text;
+    }
+    return STR_NONE;
+}
+
+static yyjson_val *
+first_value(const struct place *at, yyjson_val *paths)
+{
+    size_t index, max;
+    yyjson_val *path, *value;
+    if (yyjson_is_str(paths))
+        return json_at(at, json_str(paths));
+    yyjson_arr_foreach(paths, index, max, path) {
+        if ((value = json_at(at, json_str(path))) != NULL)
+            return value;
+    }
+    return NULL;
+}
+
+/* ---- parts: events of their own in one body ---- */
+
+typedef bool part_fn(void *ctx, const struct place *at);
+
+static bool
+each_part(const struct place *at, yyjson_val *lists, size_t depth, part_fn *fn, void *ctx)
+{
+    if (depth == yyjson_arr_size(lists))
+        return fn(ctx, at);
+    yyjson_val *list = json_at(at, json_str(yyjson_arr_get(lists, depth))), *item;
+    size_t index, max;
+    yyjson_arr_foreach(list, index, max, item) {
+        struct place below = {at->b, item};
+        if (!each_part(&below, lists, depth + 1, fn, ctx))
+            return false;
+    }
+    return true;
+}
+
+static bool
+all_parts(const struct webhook_body *b, part_fn *fn, void *ctx)
+{
+    struct place whole = {b, b->body};
+    return each_part(&whole, json_get_c(b->block, "each"), 0, fn, ctx);
+}
+
+struct wanted {
+    const char *member;
+    struct str found;
+};
+
+static bool
+find_first(void *ctx, const struct place *at)
+{
+    struct wanted *w = ctx;
+    w->found = first_text(at, json_get_c(at->b->block, w->member));
+    return w->found.len == 0;
+}
+
+static struct str
+first_of(const struct webhook_body *b, const char *member)
+{
+    struct wanted w = {member, STR_NONE};
+    all_parts(b, find_first, &w);
+    return w.found.len > 0 ? w.found : STR_NONE;
+}
+
+struct str
+webhook_account(const struct webhook_body *b)
+{
+    return first_of(b, "account");
+}
+
+struct str
+webhook_type(const struct webhook_body *b)
+{
+    return first_of(b, "type");
+}
+
+struct str
+webhook_delivery(const struct webhook_body *b)
+{
+    return first_of(b, "delivery_id");
+}
+
+/* The table's entries for this part's event: one, or a list. NULL: not in the table. */
+static yyjson_val *
+entries_of(const struct place *at, struct str *type_out)
+{
+    *type_out = first_text(at, json_get_c(at->b->block, "type"));
+    return json_get(json_get_c(at->b->block, "events"), *type_out);
+}
+
+static bool
+is_unhandled(void *ctx, const struct place *at)
+{
+    struct str type;
+    (void)ctx;
+    return entries_of(at, &type) == NULL;
+}
+
+bool
+webhook_is_handled(const struct webhook_body *b)
+{
+    return !all_parts(b, is_unhandled, NULL);
+}
+
+/* ---- records ---- */
+
+bool
+webhook_time(struct str text, int64_t *us_out)
+{
+    struct str whole, fraction;
+    int64_t number, micros = 0;
+    char digits[7] = "000000";
+    str_cut(text, '.', &whole, &fraction);
+    if (!str_to_i64(whole, 1, INT64_C(100000000000000), &number))
+        return text.len >= 10 && (time_parse(text, us_out) || datetime_guess(text, us_out));
+    if (number >= MS_FROM) {
+        *us_out = number * US_PER_MS;
+        return true;
+    }
+    if (fraction.len > 0)
+        memcpy(digits, fraction.ptr, fraction.len > 6 ? 6 : fraction.len);
+    if (!str_to_i64((struct str){digits, 6}, 0, 999999, &micros))
+        return false;
+    *us_out = number * US_PER_S + micros;
+    return true;
+}
+
+struct collecting {
+    struct webhook_record *rows;
+    size_t count;
+    struct err *err;
+};
+
+static bool
+names(yyjson_val *list, yyjson_val *key)
+{
+    size_t index, max;
+    yyjson_val *item;
+    yyjson_arr_foreach(list, index, max, item) {
+        if (str_eq(json_str(item), json_str(key)))
+            return true;
+    }
+    return false;
+}
+
+/* A record with what the entry adds and takes out; the same one where it does neither. */
+static yyjson_val *
+dressed(const struct place *at, yyjson_val *entry, yyjson_val *record)
+{
+    yyjson_val *set = json_get_c(entry, "set"), *drop = json_get_c(entry, "drop"), *key, *value;
+    size_t index, max;
+    if (!yyjson_is_obj(record) || (set == NULL && drop == NULL))
+        return record;
+    yyjson_mut_doc *doc = json_mut_doc(at->b->arena);
+    yyjson_mut_val *made = doc == NULL ? NULL : yyjson_mut_obj(doc);
+    if (made == NULL)
+        return NULL;
+    yyjson_obj_foreach(record, index, max, key, value) {
+        if (!names(drop, key))
+            yyjson_mut_obj_add(made, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, value));
+    }
+    yyjson_obj_foreach(set, index, max, key, value) {
+        yyjson_val *found = first_value(at, value);
+        if (found != NULL)
+            yyjson_mut_obj_put(made, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, found));
+    }
+    return json_freeze(at->b->arena, made);
+}
+
+static yyjson_val *
+slice_of(const struct place *at, yyjson_val *entry)
+{
+    yyjson_val *members = json_get_c(entry, "slice"), *key, *path;
+    size_t index, max;
+    yyjson_mut_doc *doc = members == NULL ? NULL : json_mut_doc(at->b->arena);
+    yyjson_mut_val *made = doc == NULL ? NULL : yyjson_mut_obj(doc);
+    if (made == NULL)
+        return NULL;
+    yyjson_obj_foreach(members, index, max, key, path) {
+        struct str text = first_text(at, path);
+        if (text.len > 0)
+            yyjson_mut_obj_put(made, yyjson_val_mut_copy(doc, key), yyjson_mut_strncpy(doc, text.ptr, text.len));
+    }
+    return json_freeze(at->b->arena, made);
+}
+
+static bool
+digest_id(const struct webhook_body *b, yyjson_val *record, struct str *id_out)
+{
+    char hex[SHA256_TEXT_BYTES];
+    struct buf text;
+    struct err ignored = {0};
+    buf_init(&text, LIMIT_BODY_LARGE_BYTES * 2);
+    bool ok = json_write_canonical(&text, record) && sha256_hex(buf_str(&text), hex, &ignored);
+    buf_release(&text);
+    *id_out = ok ? str_copy(b->arena, str_slice(str_from_c(hex), 0, 32)) : STR_NONE;
+    return !str_is_none(*id_out);
+}
+
+static void
+date_record(const struct place *at, yyjson_val *entry, struct webhook_record *row)
+{
+    int64_t us;
+    row->version = first_text(at, json_get_c(entry, "version"));
+    struct str time = first_text(at, json_get_c(entry, "time"));
+    if ((time.len > 0 && webhook_time(time, &us)) || (row->version.len > 0 && webhook_time(row->version, &us)))
+        row->time_us = us;
+}
+
+static bool
+add_record(struct collecting *c, const struct place *at, struct str type, yyjson_val *entry)
+{
+    if (c->count == WEBHOOK_RECORDS_MAX)
+        return err_set(c->err, E_LIMIT, "More than %d records in one event", WEBHOOK_RECORDS_MAX);
+    yyjson_val *paths = json_get_c(entry, "record"), *ids = json_get_c(entry, "id");
+    yyjson_val *record = paths == NULL ? NULL : first_value(at, paths);
+    struct place inside = {at->b, record};
+    struct webhook_record row = {.type = type, .stream = json_str(json_get_c(entry, "stream")),
+                                 .deleted = json_bool_or(json_get_c(entry, "deleted"), false),
+                                 .lead = str_eq(json_str(json_get_c(entry, "intake")), STR("lead"))};
+    row.external_id = ids != NULL ? first_text(at, ids) : text_at(&inside, STR("id"));
+    row.slice = slice_of(at, entry);
+    date_record(at, entry, &row);
+    row.record = yyjson_is_obj(record) ? dressed(at, entry, record) : NULL;
+    if (row.external_id.len == 0)
+        row.external_id = STR_NONE;
+    if (str_is_none(row.external_id) && row.record != NULL && json_bool_or(json_get_c(entry, "digest_id"), false) &&
+        !digest_id(at->b, row.record, &row.external_id))
+        return err_set(c->err, E_TOO_LARGE, NULL);
+    c->rows[c->count++] = row;
+    return true;
+}
+
+static bool
+add_part(void *ctx, const struct place *at)
+{
+    struct collecting *c = ctx;
+    struct str type;
+    yyjson_val *entries = entries_of(at, &type), *entry;
+    size_t index, max;
+    if (yyjson_is_obj(entries))
+        return add_record(c, at, type, entries);
+    yyjson_arr_foreach(entries, index, max, entry) {
+        if (!add_record(c, at, type, entry))
+            return false;
+    }
+    return true;
+}
+
+bool
+webhook_records(const struct webhook_body *b, struct webhook_record **rows_out, size_t *count_out, struct err *err)
+{
+    struct collecting c = {.rows = ARENA_ARRAY(b->arena, struct webhook_record, WEBHOOK_RECORDS_MAX), .err = err};
+    if (c.rows == NULL)
+        return err_set(err, E_TOO_LARGE, NULL);
+    if (!all_parts(b, add_part, &c))
+        return false;
+    *rows_out = c.rows;
+    *count_out = c.count;
+    return true;
+}
+
+bool
+webhook_is_dated(const struct webhook_body *b)
+{
+    struct webhook_record *rows = NULL;
+    size_t count = 0;
+    struct err ignored = {0};
+    if (!webhook_records(b, &rows, &count, &ignored) || count == 0)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].version.len == 0 && rows[i].time_us == 0)
+            return false;
+    return true;
+}
+
+/* ---- when the template is loaded ---- */
+
+yyjson_val *
+template_webhooks(const struct template *t)
+{
+    yyjson_val *block = json_get_c(template_info(t)->tidemark, "webhooks");
+    return yyjson_is_obj(block) && json_get_c(block, "events") != NULL ? block : NULL;
+}
+
+static bool
+fault(struct err *err, struct str member, const char *words)
+{
+    return err_set(err, E_TEMPLATE_INVALID, "metadata.tidemark.webhooks.%.*s %s", STR_ARG(member), words);
+}
+
+static bool
+is_paths(yyjson_val *value)
+{
+    size_t index, max;
+    yyjson_val *item;
+    if (value == NULL || yyjson_is_str(value))
+        return true;
+    if (!yyjson_is_arr(value) || yyjson_arr_size(value) == 0)
+        return false;
+    yyjson_arr_foreach(value, index, max, item) {
+        if (!yyjson_is_str(item))
+            return false;
+    }
+    return true;
+}
+
+static bool
+is_path_map(yyjson_val *value)
+{
+    size_t index, max;
+    yyjson_val *key, *item;
+    if (value != NULL && !yyjson_is_obj(value))
+        return false;
+    yyjson_obj_foreach(value, index, max, key, item) {
+        if (!is_paths(item))
+            return false;
+    }
+    return true;
+}
+
+static bool
+check_paths(yyjson_val *object, const char *const *members, struct str where, struct err *err)
+{
+    for (; *members != NULL; members++) {
+        if (is_paths(json_get_c(object, *members)))
+            continue;
+        return err_set(err, E_TEMPLATE_INVALID, "metadata.tidemark.webhooks%.*s.%s must be a path or a list of paths",
+                       STR_ARG(where), *members);
+    }
+    return true;
+}
+
+static bool
+check_entry(const struct template *t, struct str type, yyjson_val *entry, struct err *err)
+{
+    static const char *const paths[] = {"record", "id", "version", "time", NULL};
+    char where[96];
+    snprintf(where, sizeof(where), ".events.%.*s", (int)(type.len > 60 ? 60 : type.len), type.ptr);
+    struct str stream = json_str(json_get_c(entry, "stream")), intake = json_str(json_get_c(entry, "intake"));
+    if (!yyjson_is_obj(entry) || template_stream_find(t, stream) == NULL)
+        return err_set(err, E_TEMPLATE_INVALID, "metadata.tidemark.webhooks%s.stream names no stream of this template", where);
+    if (!check_paths(entry, paths, str_from_c(where), err))
+        return false;
+    if (!is_path_map(json_get_c(entry, "set")) || !is_path_map(json_get_c(entry, "slice")))
+        return err_set(err, E_TEMPLATE_INVALID, "metadata.tidemark.webhooks%s: set and slice are maps of paths", where);
+    if (json_get_c(entry, "record") == NULL && json_get_c(entry, "id") == NULL)
+        return err_set(err, E_TEMPLATE_INVALID, "metadata.tidemark.webhooks%s needs a record or an id", where);
+    return intake.len == 0 || str_eq(intake, STR("lead")) ||
+           err_set(err, E_TEMPLATE_INVALID, "metadata.tidemark.webhooks%s.intake can only be lead", where);
+}
+
+static bool
+check_events(const struct template *t, yyjson_val *events, struct err *err)
+{
+    size_t index, max, item_index, item_max;
+    yyjson_val *key, *entries, *entry;
+    if (!yyjson_is_obj(events))
+        return fault(err, STR("events"), "must be a map of event types");
+    yyjson_obj_foreach(events, index, max, key, entries) {
+        if (!yyjson_is_arr(entries) && !check_entry(t, json_str(key), entries, err))
+            return false;
+        yyjson_arr_foreach(entries, item_index, item_max, entry) {
+            if (!check_entry(t, json_str(key), entry, err))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool
+check_block(const struct template *t, yyjson_val *block, struct err *err)
+{
+    static const char *const paths[] = {"account", "type", "delivery_id", NULL};
+    yyjson_val *verify = json_get_c(block, "verify"), *each = json_get_c(block, "each"), *overload = json_get_c(block, "overload");
+    yyjson_val *handshake = json_get_c(block, "handshake");
+    int64_t status = 503;
+    if (!check_paths(block, paths, STR(""), err) || (verify != NULL && !signature_schemes_check(verify, err)))
+        return false;
+    if (json_get_c(block, "type") == NULL)
+        return fault(err, STR("type"), "is needed: where the kind of event stands");
+    if (each != NULL && (!yyjson_is_arr(each) || !is_paths(each)))
+        return fault(err, STR("each"), "must be a list of paths");
+    if (overload != NULL && (!json_to_i64(overload, &status) || (status != 429 && status != 503)))
+        return fault(err, STR("overload"), "is 429 or 503");
+    if (handshake != NULL && (json_str(json_get_c(handshake, "challenge")).len == 0 || json_str(json_get_c(handshake, "token")).len == 0))
+        return fault(err, STR("handshake"), "names the query parameters of the challenge and of the token");
+    if (json_get_c(block, "secret_fields") != NULL && !is_paths(json_get_c(block, "secret_fields")))
+        return fault(err, STR("secret_fields"), "must be a list of members");
+    return check_events(t, json_get_c(block, "events"), err);
+}
+
+bool
+template_webhooks_check(const struct template *t, struct err *err)
+{
+    yyjson_val *block = json_get_c(template_info(t)->tidemark, "webhooks");
+    if (block == NULL)
+        return true;
+    if (!yyjson_is_obj(block))
+        return err_set(err, E_TEMPLATE_INVALID, "metadata.tidemark.webhooks must be a map");
+    /* A block without events only registers; what it needs is checked by whoever reads it. */
+    return json_get_c(block, "events") == NULL || check_block(t, block, err);
+}
