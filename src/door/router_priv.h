@@ -44,6 +44,7 @@ enum route_flags {
     ROUTE_NO_TENANT = 16,    /* is about no tenant in particular */
     ROUTE_CHANGES = 32,      /* a GET that changes state: no HEAD, a bearer token only, never ahead of time (D16) */
     ROUTE_SECRET = 64,       /* the answer holds a secret: kept sealed for Idempotency-Key */
+    ROUTE_RAW = 256,         /* takes bytes as they come, which must be there; the handler reads them */
     ROUTE_ORGID = 128,       /* the tenant must be named by the header orgid */
 };
 

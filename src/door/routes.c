@@ -50,7 +50,7 @@ add_flags(struct buf *b, unsigned flags)
         unsigned flag;
         const char *name;
     } names[] = {
-        {ROUTE_BODY, "body"}, {ROUTE_BODY_OPTIONAL, "body-optional"}, {ROUTE_CREATES, "creates"},
+        {ROUTE_BODY, "body"}, {ROUTE_RAW, "body"}, {ROUTE_BODY_OPTIONAL, "body-optional"}, {ROUTE_CREATES, "creates"},
         {ROUTE_BODY_LARGE, "body-large"}, {ROUTE_NO_TENANT, "no-tenant"}, {ROUTE_CHANGES, "get-changes"},
         {ROUTE_SECRET, "secret"}, {ROUTE_ORGID, "orgid"},
     };

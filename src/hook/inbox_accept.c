@@ -225,7 +225,7 @@ static bool
 check_envelope(yyjson_val *body, struct str source, struct err *err)
 {
     if (source.len == 0)
-        return err_set(err, E_VALIDATION_FAILED, "source is required: the name of a template, e.g. gohighlevel");
+        return err_set(err, E_VALIDATION_FAILED, "source is required: the name of a template");
     if (json_str(json_get_c(body, "type")).len == 0)
         return err_set(err, E_VALIDATION_FAILED, "type is required: which event it is, e.g. contact.created");
     return true;

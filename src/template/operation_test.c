@@ -47,7 +47,8 @@
     "        success: \"{{ not response.get('errors') }}\"\n"                                            \
     "        message: \"{{ response['errors'][0]['text'] }}\"\n"                                         \
     "    webhooks:\n"                                                                                    \
-    "      events: {contact.created: {intake: lead}}\n"                                                  \
+    "      type: type\n"                                                                                 \
+    "      events: {contact.created: {stream: people, record: payload, intake: lead}}\n"                 \
     "      remove:\n"                                                                                    \
     "        http_method: DELETE\n"                                                                      \
     "        path: \"hooks/{{ input['id'] }}\"\n"                                                        \

@@ -316,8 +316,8 @@ load(struct compiler *c, struct template *t, struct str yaml, struct str name)
     root = root ? manifest_propagate(c->arena, root, c->err) : NULL;
     t->root = root;
     return root && manifest_validate(root, c->err) && fill_info(c, t, name) && compile_spec(c, t) &&
-           compile_streams(c, t) && compile_config_rules(c, t) && compile_entities(c, t) && compile_reads(c, t) && operations_compile(c, t) &&
-           template_webhooks_check(t, c->err);
+           compile_streams(c, t) && compile_config_rules(c, t) && compile_entities(c, t) && compile_reads(c, t) &&
+           operations_compile(c, t) && template_webhooks_check(t, c->err);
 }
 
 struct template *

@@ -1,57 +1,57 @@
 -- A delivery is taken once in a while; later it is a new one.
 -- @name inbox_deliver
 -- @sqlite
-INSERT INTO webhook_deliveries (tenant, connection, delivery, received_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (connection, delivery) DO UPDATE SET received_at = excluded.received_at WHERE webhook_deliveries.received_at < $5
+INSERT INTO inbox_deliveries (tenant, connection, delivery, received_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (connection, delivery) DO UPDATE SET received_at = excluded.received_at WHERE inbox_deliveries.received_at < $5
 -- @postgres
-INSERT INTO webhook_deliveries (tenant, connection, delivery, received_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (tenant, connection, delivery) DO UPDATE SET received_at = excluded.received_at WHERE webhook_deliveries.received_at < $5
+INSERT INTO inbox_deliveries (tenant, connection, delivery, received_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (tenant, connection, delivery) DO UPDATE SET received_at = excluded.received_at WHERE inbox_deliveries.received_at < $5
 
 -- An event.
 -- @name inbox_add
-INSERT INTO webhook_events (tenant, uuid, connection, type, external_id, delivery, trust, status, due_at, received_at,
+INSERT INTO inbox_events (tenant, uuid, connection, type, external_id, delivery, trust, status, due_at, received_at,
     finished_at, bytes, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 
 -- Connections whose events are due and whose queue nobody holds. The walk jumps from one connection to the next.
 -- @name inbox_ready
 -- @sqlite
 WITH RECURSIVE c (tenant, connection) AS (
-    SELECT * FROM (SELECT tenant, connection FROM webhook_events WHERE due_at IS NOT NULL ORDER BY tenant, connection LIMIT 1)
+    SELECT * FROM (SELECT tenant, connection FROM inbox_events WHERE due_at IS NOT NULL ORDER BY tenant, connection LIMIT 1)
     UNION ALL
-    SELECT (SELECT e.tenant FROM webhook_events e WHERE e.due_at IS NOT NULL AND (e.tenant, e.connection) > (c.tenant, c.connection)
+    SELECT (SELECT e.tenant FROM inbox_events e WHERE e.due_at IS NOT NULL AND (e.tenant, e.connection) > (c.tenant, c.connection)
             ORDER BY e.tenant, e.connection LIMIT 1),
-        (SELECT e.connection FROM webhook_events e WHERE e.due_at IS NOT NULL AND (e.tenant, e.connection) > (c.tenant, c.connection)
+        (SELECT e.connection FROM inbox_events e WHERE e.due_at IS NOT NULL AND (e.tenant, e.connection) > (c.tenant, c.connection)
             ORDER BY e.tenant, e.connection LIMIT 1) FROM c WHERE c.tenant IS NOT NULL)
-SELECT c.tenant, c.connection FROM c LEFT JOIN webhook_queues q ON q.connection = c.connection
+SELECT c.tenant, c.connection FROM c LEFT JOIN inbox_queues q ON q.connection = c.connection
 WHERE c.tenant IS NOT NULL AND (q.lease_node IS NULL OR q.lease_until <= $1)
-    AND EXISTS (SELECT 1 FROM webhook_events e WHERE e.tenant = c.tenant AND e.connection = c.connection AND e.due_at <= $1)
+    AND EXISTS (SELECT 1 FROM inbox_events e WHERE e.tenant = c.tenant AND e.connection = c.connection AND e.due_at <= $1)
 LIMIT $2
 -- @postgres
 WITH RECURSIVE c (tenant, connection) AS (
-    (SELECT tenant, connection FROM webhook_events WHERE due_at IS NOT NULL ORDER BY tenant, connection LIMIT 1)
+    (SELECT tenant, connection FROM inbox_events WHERE due_at IS NOT NULL ORDER BY tenant, connection LIMIT 1)
     UNION ALL
-    SELECT n.tenant, n.connection FROM c CROSS JOIN LATERAL (SELECT e.tenant, e.connection FROM webhook_events e
+    SELECT n.tenant, n.connection FROM c CROSS JOIN LATERAL (SELECT e.tenant, e.connection FROM inbox_events e
         WHERE e.due_at IS NOT NULL AND (e.tenant, e.connection) > (c.tenant, c.connection)
         ORDER BY e.tenant, e.connection LIMIT 1) AS n)
-SELECT c.tenant, c.connection FROM c LEFT JOIN webhook_queues q ON q.tenant = c.tenant AND q.connection = c.connection
+SELECT c.tenant, c.connection FROM c LEFT JOIN inbox_queues q ON q.tenant = c.tenant AND q.connection = c.connection
 WHERE (q.lease_node IS NULL OR q.lease_until <= $1)
-    AND EXISTS (SELECT 1 FROM webhook_events e WHERE e.tenant = c.tenant AND e.connection = c.connection AND e.due_at <= $1)
+    AND EXISTS (SELECT 1 FROM inbox_events e WHERE e.tenant = c.tenant AND e.connection = c.connection AND e.due_at <= $1)
 LIMIT $2
 
 -- When is the next event due that is not due yet?
 -- @name inbox_next_due
-SELECT min(due_at) FROM webhook_events WHERE due_at > $1
+SELECT min(due_at) FROM inbox_events WHERE due_at > $1
 
 -- Takes a queue. One that was not given back has lost its worker.
 -- @name inbox_claim
 -- @sqlite
-INSERT INTO webhook_queues (tenant, connection, epoch, lease_node, lease_until, crashes) VALUES ($1, $2, 1, $3, $5, 0)
+INSERT INTO inbox_queues (tenant, connection, epoch, lease_node, lease_until, crashes) VALUES ($1, $2, 1, $3, $5, 0)
 ON CONFLICT (connection) DO UPDATE SET epoch = epoch + 1, lease_node = excluded.lease_node, lease_until = excluded.lease_until,
-    crashes = CASE WHEN webhook_queues.lease_node IS NULL THEN crashes ELSE crashes + 1 END
-WHERE webhook_queues.lease_node IS NULL OR webhook_queues.lease_until <= $4
+    crashes = CASE WHEN inbox_queues.lease_node IS NULL THEN crashes ELSE crashes + 1 END
+WHERE inbox_queues.lease_node IS NULL OR inbox_queues.lease_until <= $4
 RETURNING epoch, crashes
 -- @postgres
-INSERT INTO webhook_queues AS q (tenant, connection, epoch, lease_node, lease_until, crashes) VALUES ($1, $2, 1, $3, $5, 0)
+INSERT INTO inbox_queues AS q (tenant, connection, epoch, lease_node, lease_until, crashes) VALUES ($1, $2, 1, $3, $5, 0)
 ON CONFLICT (tenant, connection) DO UPDATE SET epoch = q.epoch + 1, lease_node = excluded.lease_node,
     lease_until = excluded.lease_until, crashes = CASE WHEN q.lease_node IS NULL THEN q.crashes ELSE q.crashes + 1 END
 WHERE q.lease_node IS NULL OR q.lease_until <= $4
@@ -59,38 +59,38 @@ RETURNING epoch, crashes
 
 -- Still ours? The lease grows with each commit.
 -- @name inbox_fence
-UPDATE webhook_queues SET lease_until = $4 WHERE tenant = $1 AND connection = $2 AND epoch = $3
+UPDATE inbox_queues SET lease_until = $4 WHERE tenant = $1 AND connection = $2 AND epoch = $3
 
 -- Gives a queue back.
 -- @name inbox_release
-UPDATE webhook_queues SET lease_node = NULL, lease_until = 0, crashes = CASE WHEN $4 = 1 THEN 0 ELSE crashes END
+UPDATE inbox_queues SET lease_node = NULL, lease_until = 0, crashes = CASE WHEN $4 = 1 THEN 0 ELSE crashes END
 WHERE tenant = $1 AND connection = $2 AND epoch = $3
 
 -- A node that starts again takes its own queues back at once.
 -- @name inbox_take_back
-UPDATE webhook_queues SET lease_until = 0 WHERE lease_node = $1
+UPDATE inbox_queues SET lease_until = 0 WHERE lease_node = $1
 
 -- What is due in a queue, in the order of its arrival.
 -- @name inbox_due
-SELECT id, uuid, type, external_id, delivery, trust, status, attempts, received_at, content FROM webhook_events
+SELECT id, uuid, type, external_id, delivery, trust, status, attempts, received_at, content FROM inbox_events
 WHERE tenant = $1 AND connection = $2 AND due_at <= $3 ORDER BY due_at, id LIMIT $4
 
 -- An event that may end the process is counted before it is tried.
 -- @name inbox_attempt
-UPDATE webhook_events SET attempts = attempts + 1 WHERE tenant = $1 AND id = $2
+UPDATE inbox_events SET attempts = attempts + 1 WHERE tenant = $1 AND id = $2
 
 -- An event is done.
 -- @name inbox_finish
-UPDATE webhook_events SET status = $3, due_at = NULL, error_code = $4, error_message = $5, finished_at = $6
+UPDATE inbox_events SET status = $3, due_at = NULL, error_code = $4, error_message = $5, finished_at = $6
 WHERE tenant = $1 AND id = $2
 
 -- An event waits for another try.
 -- @name inbox_later
-UPDATE webhook_events SET due_at = $3, attempts = $4, error_code = $5, error_message = $6 WHERE tenant = $1 AND id = $2
+UPDATE inbox_events SET due_at = $3, attempts = $4, error_code = $5, error_message = $6 WHERE tenant = $1 AND id = $2
 
 -- A person asks for it again.
 -- @name inbox_replay
-UPDATE webhook_events SET status = 'pending', due_at = $3, attempts = 0, error_code = NULL, error_message = NULL,
+UPDATE inbox_events SET status = 'pending', due_at = $3, attempts = 0, error_code = NULL, error_message = NULL,
     finished_at = NULL WHERE tenant = $1 AND uuid = $2
 
 -- A record was seen as it is known, later than before.
@@ -101,7 +101,7 @@ UPDATE entity_map SET observed_at = $4 WHERE tenant = $1 AND stream = $2 AND ext
 -- @name inbox_list
 SELECT e.id, e.uuid, e.type, e.external_id, e.delivery, e.trust, e.status, e.attempts, e.received_at, NULL, e.due_at,
     e.error_code, e.error_message, e.finished_at, e.bytes, n.uuid, n.template_name
-FROM webhook_events e LEFT JOIN connections n ON n.tenant = e.tenant AND n.id = e.connection
+FROM inbox_events e LEFT JOIN connections n ON n.tenant = e.tenant AND n.id = e.connection
 WHERE e.tenant = $1 AND (CAST($2 AS TEXT) IS NULL OR n.uuid = $2) AND (CAST($3 AS TEXT) IS NULL OR e.type = $3)
     AND (CAST($4 AS TEXT) IS NULL OR e.status = $4) AND (CAST($5 AS BIGINT) = 0 OR e.received_at >= $5)
     AND (CAST($6 AS BIGINT) = 0 OR e.received_at < $6)
@@ -114,12 +114,12 @@ ORDER BY e.id DESC LIMIT $9 OFFSET $10
 -- @name inbox_get
 SELECT e.id, e.uuid, e.type, e.external_id, e.delivery, e.trust, e.status, e.attempts, e.received_at, e.content, e.due_at,
     e.error_code, e.error_message, e.finished_at, e.bytes, n.uuid, n.template_name
-FROM webhook_events e LEFT JOIN connections n ON n.tenant = e.tenant AND n.id = e.connection
+FROM inbox_events e LEFT JOIN connections n ON n.tenant = e.tenant AND n.id = e.connection
 WHERE e.tenant = $1 AND e.uuid = $2
 
 -- How many wait.
 -- @name inbox_pending
-SELECT count(*) FROM webhook_events WHERE due_at IS NOT NULL
+SELECT count(*) FROM inbox_events WHERE due_at IS NOT NULL
 
 -- Connections that one account's events go to.
 -- @name inbox_connections_of_account
@@ -139,27 +139,27 @@ UPDATE connections SET webhook_secret = $3 WHERE tenant = $1 AND id = $2 AND COA
 
 -- What a deleted connection leaves.
 -- @name connection_delete_inbox
-DELETE FROM webhook_events WHERE tenant = $1 AND connection = $2
+DELETE FROM inbox_events WHERE tenant = $1 AND connection = $2
 
 -- And its deliveries.
 -- @name connection_delete_deliveries
-DELETE FROM webhook_deliveries WHERE tenant = $1 AND connection = $2
+DELETE FROM inbox_deliveries WHERE tenant = $1 AND connection = $2
 
 -- And its queue.
 -- @name connection_delete_queue
-DELETE FROM webhook_queues WHERE tenant = $1 AND connection = $2
+DELETE FROM inbox_queues WHERE tenant = $1 AND connection = $2
 
 -- Old events that are done.
 -- @name retention_inbox
-DELETE FROM webhook_events WHERE id IN (SELECT e.id FROM webhook_events e WHERE e.received_at < $1 AND e.due_at IS NULL
+DELETE FROM inbox_events WHERE id IN (SELECT e.id FROM inbox_events e WHERE e.received_at < $1 AND e.due_at IS NULL
 ORDER BY e.id LIMIT $2)
 
 -- Too many events: the oldest go.
 -- @name retention_inbox_many
-DELETE FROM webhook_events WHERE id IN (SELECT e.id FROM webhook_events e WHERE e.due_at IS NULL
-AND e.id <= (SELECT max(m.id) FROM webhook_events m) - $1 ORDER BY e.id LIMIT $2)
+DELETE FROM inbox_events WHERE id IN (SELECT e.id FROM inbox_events e WHERE e.due_at IS NULL
+AND e.id <= (SELECT max(m.id) FROM inbox_events m) - $1 ORDER BY e.id LIMIT $2)
 
 -- Deliveries past their week.
 -- @name retention_deliveries
-DELETE FROM webhook_deliveries WHERE (tenant, connection, delivery) IN
-(SELECT d.tenant, d.connection, d.delivery FROM webhook_deliveries d WHERE d.received_at < $1 LIMIT $2)
+DELETE FROM inbox_deliveries WHERE (tenant, connection, delivery) IN
+(SELECT d.tenant, d.connection, d.delivery FROM inbox_deliveries d WHERE d.received_at < $1 LIMIT $2)
