@@ -297,7 +297,6 @@ listen_address(struct instance *i)
     ptrdiff_t colon = str_find_last(listen, ':');
     bool bracket = str_ends(listen, STR("]"));
     struct str host = colon < 0 || bracket ? listen : str_slice(listen, 0, (size_t)colon);
-        .inbox = i->inbox,
     return str_format(&i->arena, "%.*s:%lld", STR_ARG(host), (long long)config_number(c, SETTING_PORT));
 }
 
@@ -320,6 +319,7 @@ open_door(struct instance *i, struct err *err)
         .store = i->store,
         .engine = i->engine,
         .templates = i->templates,
+        .inbox = i->inbox,
         .keys = i->keys,
         .clock = clock_system(),
         .jwt = i->jwt,
