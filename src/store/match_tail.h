@@ -26,9 +26,17 @@ struct match_entry {
     uint32_t rest, tenant;
 };
 
+/* Which hashes of a bucket the tree may hold: a Bloom filter, so that a new key need not look there. */
+struct match_filter {
+    unsigned char *bits;         /* owned; NULL: not known, look */
+    uint32_t bytes;              /* a power of two */
+    uint32_t count;              /* keys added */
+};
+
 struct match_bucket {
     struct match_entry *entries; /* owned; sorted by hash */
     uint32_t count, size;
+    struct match_filter filter;
 };
 
 struct match_tail {
@@ -53,7 +61,14 @@ match_bucket_of(uint64_t hash)
 const struct match_entry *match_tail_find(const struct match_tail *tail, uint64_t hash);
 /* Adds, or replaces what stood under that hash. False: no memory. */
 bool match_tail_put(struct match_tail *tail, const struct match_entry *entry);
-/* Drops the entries of one bucket. */
+/* A filter with room for `count` keys of a bucket, empty: whoever calls adds all that the tree holds. False: no memory. */
+bool match_filter_begin(struct match_tail *tail, unsigned bucket, size_t count);
+void match_filter_add(struct match_tail *tail, uint64_t hash);
+/* Has it room for so many more keys, or is it as large as it may be? False where there is none, too. */
+bool match_filter_fits(const struct match_tail *tail, unsigned bucket, size_t more);
+/* False: the tree does not hold it. True: it may. */
+bool match_filter_may_hold(const struct match_tail *tail, uint64_t hash);
+/* Drops the entries of one bucket; its filter stays. */
 void match_tail_drop(struct match_tail *tail, unsigned bucket);
 
 #endif

@@ -19,6 +19,9 @@
  * before where its bucket came after the row or has come since, a row of this round where it came in between.
  * An entry that is read again although it was merged, in its own call, is the newest word all the same.
  *
+ * As the sweep passes a bucket it also learns which keys the tree holds there, in a filter, so that new keys, which
+ * most are, need not read the tree (a page each) to find that they are free.
+ *
  * All of it happens in the caller's transaction. The memory is a mere copy of the table: db.c forgets it when a
  * transaction or savepoint that changed it is undone, and the next call reads it anew. So it holds neither more
  * nor less than the table, whatever failed and wherever the process died. A reader, whose snapshot is another
@@ -37,6 +40,7 @@
 #define REST_BYTES 4
 #define ENTRY_BYTES (HASH_BYTES + RECORD_BYTES + REST_BYTES) /* in a row of the table; the tenant is the row's */
 #define MERGE_KEYS_MIN 256       /* a call may merge twice what it adds and this many, until the tail fits again */
+#define FILTER_GROWTH 2          /* room for that many times the keys that the tree holds */
 #define TRIM_ROWS 4              /* merged rows that a call deletes: as many are added, so they do not pile up */
 #define TAIL_ARENA_BYTES (64L * 1024 * 1024)
 
@@ -171,6 +175,39 @@ merge_bucket(struct db *db, const struct match_bucket *bucket, struct err *err)
     return true;
 }
 
+/* All of a bucket anew, from the tree: the first time that the sweep comes by, and when its filter has become too small. */
+static bool
+fill_filter(struct db *db, struct match_tail *tail, unsigned bucket, struct err *err)
+{
+    const unsigned shift = MATCH_HASH_BITS - MATCH_BUCKET_BITS;
+    struct db_value from = DB_I((int64_t)((uint64_t)bucket << shift));
+    struct db_value until = bucket + 1 < MATCH_BUCKETS ? DB_I((int64_t)((uint64_t)(bucket + 1) << shift)) : DB_I(INT64_MAX);
+    int64_t count = 0;
+    struct db_rows rows;
+    if (db_query_i64(db, SQL_MATCH_BUCKET_COUNT, DB_ARGS(from, until), &count, err) != ROW_FOUND)
+        return false;
+    if (!match_filter_begin(tail, bucket, (size_t)count * FILTER_GROWTH))
+        return err_no_memory(err);
+    if (!db_query(db, SQL_MATCH_BUCKET, DB_ARGS(from, until), &rows, err))
+        return false;
+    enum row row;
+    while ((row = db_next(&rows, err)) == ROW_FOUND)
+        match_filter_add(tail, (uint64_t)db_column_i64(&rows, 0));
+    return row == ROW_NONE;
+}
+
+static bool
+update_filter(struct db *db, struct match_tail *tail, unsigned bucket, struct err *err)
+{
+    const struct match_bucket *b = &tail->buckets[bucket];
+    if (!match_filter_fits(tail, bucket, b->count))
+        return fill_filter(db, tail, bucket, err);
+    for (uint32_t i = 0; i < b->count; i++)
+        if (b->entries[i].record != MATCH_NONE)
+            match_filter_add(tail, b->entries[i].hash);
+    return true;
+}
+
 /* A round is over: what stood in the table when it began is in the tree. */
 static void
 next_round(struct match_tail *tail)
@@ -188,7 +225,7 @@ sweep(struct db *db, struct match_tail *tail, size_t added, struct err *err)
     while (tail->count > keys_max && merged < merged_max) {
         struct match_bucket *bucket = &tail->buckets[tail->sweep_bucket];
         merged += bucket->count;
-        if (!merge_bucket(db, bucket, err))
+        if (bucket->count > 0 && (!merge_bucket(db, bucket, err) || !update_filter(db, tail, tail->sweep_bucket, err)))
             return false;
         match_tail_drop(tail, tail->sweep_bucket);
         if (++tail->sweep_bucket == MATCH_BUCKETS)
@@ -245,6 +282,10 @@ find_state(struct db *db, const struct match_tail *tail, const struct match_entr
     const struct match_entry *found = match_tail_find(tail, key->hash);
     if (found) {
         *state_out = found->tenant == key->tenant ? *found : state;
+        return true;
+    }
+    if (!match_filter_may_hold(tail, key->hash)) {
+        *state_out = state;
         return true;
     }
     struct db_rows rows;

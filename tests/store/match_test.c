@@ -378,6 +378,30 @@ test_the_tail_stays_within_its_limit_in_memory_and_on_disk(void **state)
     }
 }
 
+/* A page of the tree for each new key is what made a large database slow. */
+static void
+test_new_keys_are_free_without_a_look_into_the_tree(void **state)
+{
+    struct fixture *f = *state;
+    struct bench b;
+    if (on_postgres())
+        return;
+    bench_init(&b, f, 5, 500);
+    for (int first = 0; first < 20000; first += 200)
+        claim_fresh(&b, first, 200);
+    begin(f);
+    atomic_store(&b.trace.calls, 0);
+    for (int i = 20000; i < 21000; i++) {
+        struct str key = str_format(&f->arena, "phone:+55%d", i);
+        int64_t found;
+        assert_ok(store_match_lookup(f->db, f->tenant.id, b.collections[0], &key, 1, &found, &f->err), f->err);
+        assert_int_equal(found, 0);
+    }
+    assert_true(atomic_load(&b.trace.calls) < 200);
+    commit(f);
+    assert_all_claimed(&b, 20000);
+}
+
 static void
 test_a_tail_that_is_damaged_is_told_and_not_believed(void **state)
 {

@@ -28,6 +28,16 @@ INSERT INTO match_tail (id, tenant, merged_id, sweep_id, sweep_bucket, keys) VAL
 -- @only sqlite
 DELETE FROM match_tail WHERE id IN (SELECT id FROM match_tail WHERE id <= $1 ORDER BY id LIMIT $2)
 
+-- What the tree holds of one bucket.
+-- @name match_bucket
+-- @only sqlite
+SELECT hash FROM match_keys WHERE hash >= $1 AND hash < $2
+
+-- How many.
+-- @name match_bucket_count
+-- @only sqlite
+SELECT count(*) FROM match_keys WHERE hash >= $1 AND hash < $2
+
 -- A key moves from the tail into the tree.
 -- @name match_merge
 -- @only sqlite
