@@ -60,6 +60,11 @@ clean_base_url(const struct template *t, struct str url)
         if (part.len && str_ends(url, part))
             url = str_slice(url, 0, url.len - part.len);
     }
+    /* An address that the vendor has given up means the present one. */
+    JSON_EACH_ITEM(json_get_c(json_get_c(t->info.tidemark, "base_url"), "former"), index, max, item) {
+        if (str_eq(url, json_str(item)))
+            return t->info.base_url_default;
+    }
     return url;
 }
 

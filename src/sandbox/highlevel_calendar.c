@@ -1,0 +1,152 @@
+/*
+ * HighLevel's locations and calendars: what bookings and the connection test need.
+ */
+#include "base/limits.h"
+#include "sandbox/highlevel_priv.h"
+
+static void
+write_location(struct world *world, struct json_writer *w)
+{
+    json_begin_object(w, NULL);
+    json_add_str(w, "id", highlevel_location_of(world));
+    json_add_c(w, "companyId", "UAXssdawIWAWD");
+    json_add_c(w, "name", "Example Dental Clinic");
+    json_add_c(w, "email", "clinic@example.com");
+    json_add_c(w, "city", "Recife");
+    json_add_c(w, "state", "PE");
+    json_add_c(w, "country", "BR");
+    json_add_c(w, "timezone", "America/Recife");
+    json_end_object(w);
+}
+
+void
+highlevel_locations(struct sandbox_request *r, struct sandbox_reply *reply)
+{
+    int64_t accounts[64];
+    struct json_writer w;
+    struct str id = r->segment_count > 1 ? r->segments[1] : STR_NONE;
+    if (!request_is(r, "GET") || r->segment_count != 2)
+        return highlevel_error(reply, 404, "Not Found");
+    bool search = str_eq_c(id, "search");
+    struct world *world = highlevel_location(r, search ? STR(HL_LOCATION_DEFAULT) : id);
+    if (world == NULL)
+        return highlevel_error(reply, 400, "Location not found");
+    json_writer_init(&w, &reply->body);
+    json_begin_object(&w, NULL);
+    reply_json(reply, 200);
+    int64_t count = search ? core_accounts(r->core, r->vendor, accounts, ARRAY_LEN(accounts)) : 1;
+    if (search)
+        json_begin_array(&w, "locations");
+    else
+        json_add_key(&w, STR("location"));
+    for (int64_t i = 0; i < count; i++)
+        write_location(search ? request_world(r, accounts[i]) : world, &w);
+    if (search)
+        json_end_array(&w);
+    json_end_object(&w);
+}
+
+static void
+list_calendars(struct sandbox_request *r, struct sandbox_reply *reply)
+{
+    static const char *const names[] = {"First appointment", "Follow-up"};
+    struct world *world = highlevel_location(r, request_param(r, "locationId"));
+    if (world == NULL)
+        return highlevel_error(reply, 400, "locationId can't be undefined");
+    struct collection *c = highlevel_of(world).calendars;
+    struct json_writer w;
+    reply_json(reply, 200);
+    json_writer_init(&w, &reply->body);
+    json_begin_object(&w, NULL);
+    json_begin_array(&w, "calendars");
+    for (uint32_t i = 0; i < c->count; i++) {
+        json_begin_object(&w, NULL);
+        highlevel_add_id(&w, "id", world, c, world_object(c, i)->id);
+        json_add_str(&w, "locationId", highlevel_location_of(world));
+        json_add_c(&w, "name", names[i % ARRAY_LEN(names)]);
+        json_add_bool(&w, "isActive", true);
+        json_add_c(&w, "calendarType", "event");
+        json_add_i64(&w, "slotDuration", 30);
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    json_end_object(&w);
+}
+
+static void
+show_slot(struct sandbox_request *r, struct sandbox_reply *reply, uint32_t index, yyjson_val *body)
+{
+    struct json_writer w;
+    struct collection *slots = highlevel_of(r->world).slots;
+    reply_json(reply, 201);
+    json_writer_init(&w, &reply->body);
+    json_begin_object(&w, NULL);
+    highlevel_add_id(&w, "id", r->world, slots, world_object(slots, index)->id);
+    json_add_str(&w, "locationId", highlevel_location_of(r->world));
+    json_add_str(&w, "title", json_str_or(json_get_c(body, "title"), STR("Blocked")));
+    json_add_str(&w, "startTime", json_str(json_get_c(body, "startTime")));
+    json_add_str(&w, "endTime", json_str(json_get_c(body, "endTime")));
+    json_add_str(&w, "calendarId", json_str_or(json_get_c(body, "calendarId"), STR("")));
+    json_end_object(&w);
+    reply_served(reply, "slots", world_object(slots, index)->id);
+}
+
+static uint32_t
+find_slot(struct sandbox_request *r, struct str id)
+{
+    int64_t accounts[64];
+    int64_t count = core_accounts(r->core, r->vendor, accounts, ARRAY_LEN(accounts));
+    for (int64_t i = 0; i < count; i++) {
+        struct world *world = request_world(r, accounts[i]);
+        uint32_t index = world ? highlevel_find(world, highlevel_of(world).slots, id) : OBJECT_NONE;
+        if (index != OBJECT_NONE)
+            return index;
+    }
+    return OBJECT_NONE;
+}
+
+static void
+write_slot(struct sandbox_request *r, struct sandbox_reply *reply, struct str id)
+{
+    yyjson_val *body = highlevel_body(r, reply);
+    if (body == NULL)
+        return;
+    uint32_t index = id.len ? find_slot(r, id) : OBJECT_NONE;
+    if (id.len && index == OBJECT_NONE)
+        return highlevel_error(reply, 404, "Event not found");
+    struct world *world = highlevel_location(r, json_str(json_get_c(body, "locationId")));
+    struct str start = json_str(json_get_c(body, "startTime")), end = json_str(json_get_c(body, "endTime"));
+    if (world == NULL)
+        return highlevel_error(reply, 422, "locationId must be a string");
+    if (!id.len && (!start.len || !end.len || str_compare(start, end) >= 0))
+        return highlevel_error(reply, 400, "The start time must be before the end time");
+    struct collection *slots = highlevel_of(world).slots;
+    int64_t now_us = clock_wall_us(world->clock);
+    if (index == OBJECT_NONE)
+        index = world_add_written(world, slots, now_us, 0, r->body);
+    else if (!world_write(world, slots, index, r->body))
+        index = OBJECT_NONE;
+    if (index == OBJECT_NONE)
+        return highlevel_error(reply, 500, "Internal server error");
+    show_slot(r, reply, index, body);
+}
+
+void
+highlevel_calendars(struct sandbox_request *r, struct sandbox_reply *reply)
+{
+    struct str second = r->segment_count > 1 ? r->segments[1] : STR_NONE, third = r->segment_count > 2 ? r->segments[2] : STR_NONE;
+    bool events = str_eq_c(second, "events"), blocks = events && str_eq_c(third, "block-slots");
+    (void)highlevel_location(r, STR(HL_LOCATION_DEFAULT));
+    if (r->segment_count == 1 && request_is(r, "GET"))
+        return list_calendars(r, reply);
+    if (blocks && r->segment_count == 3 && request_is(r, "POST"))
+        return write_slot(r, reply, STR_NONE);
+    if (blocks && r->segment_count == 4 && request_is(r, "PUT"))
+        return write_slot(r, reply, r->segments[3]);
+    uint32_t index = events && r->segment_count == 3 && request_is(r, "DELETE") ? find_slot(r, third) : OBJECT_NONE;
+    if (index == OBJECT_NONE)
+        return highlevel_error(reply, 404, "Not Found");
+    world_remove(r->world, highlevel_of(r->world).slots, index);
+    reply_json(reply, 201);
+    buf_add_c(&reply->body, "{\"succeeded\":true}");
+}
