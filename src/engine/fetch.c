@@ -15,6 +15,7 @@ void
 fetch_init(struct fetch *f, struct account *account, const struct sender *sender, struct reader *reader)
 {
     *f = (struct fetch){.sender = *sender, .account = account, .reader = reader};
+    guess_init(&f->guess, 1);
     pthread_mutex_init(&f->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -53,6 +54,8 @@ void
 fetch_reader(struct fetch *f, struct reader *reader)
 {
     f->sender.free(call_take(f));
+    guess_drop(&f->guess, &f->sender);
+    guess_init(&f->guess, f->guess.concurrency);
     refresh_give_up(f);
     reader_free(f->reader);
     answers_forget(f);
@@ -123,6 +126,16 @@ page_deadline(struct fetch *f)
         lease_page_begin(f->keeper, f->lease, FETCH_PAGE_MS);
 }
 
+/* With this page's request on its way, those of the pages behind it follow. */
+static void
+guess_more(struct fetch *f, const struct http_request *request)
+{
+    guess_learn(&f->guess, request);
+    unsigned sent = guess_send(&f->guess, &f->sender, request);
+    if (f->numbers != NULL)
+        f->numbers->requests += sent;
+}
+
 /* Puts the request on its way. False: it cannot be sent, and the reader was told why. */
 static bool
 start_call(struct fetch *f, const struct reader_event *event)
@@ -133,7 +146,10 @@ start_call(struct fetch *f, const struct reader_event *event)
     page_deadline(f);
     if (f->numbers != NULL)
         f->numbers->requests++;
-    void *call = f->sender.start(f->sender.ctx, &request, &err);
+    bool page = event->purpose == READER_FOR_PAGE;
+    void *call = page ? guess_take(&f->guess, &f->sender, &request) : NULL;
+    if (call == NULL)
+        call = f->sender.start(f->sender.ctx, &request, &err);
     if (call == NULL) {
         f->unsent = (struct http_reply){.code = err.code, .sent_wall_us = clock_wall_us(f->account->engine->options.clock)};
         snprintf(f->unsent.message, sizeof(f->unsent.message), "%.180s", err.message);
@@ -145,6 +161,8 @@ start_call(struct fetch *f, const struct reader_event *event)
     if (f->stopped)
         f->sender.cancel(call);
     pthread_mutex_unlock(&f->lock);
+    if (page)
+        guess_more(f, &request);
     return true;
 }
 
@@ -258,6 +276,7 @@ next_step(struct fetch *f, struct arena *page, struct reader_event *event, struc
 static bool
 save_token(struct fetch *f, const struct reader_event *event, struct err *err)
 {
+    guess_drop(&f->guess, &f->sender); /* they carry the old one */
     bool ok = account_refresh_save(f->account, event->config_patch, event->token_expires_us, err);
     if (ok)
         f->refreshing = false;
@@ -281,6 +300,7 @@ take_step(struct fetch *f, enum reader_step step, struct reader_event *event, st
     case READER_TOKEN:
         return save_token(f, event, err) ? -1 : FETCH_FAILED;
     case READER_WAIT:
+        guess_drop(&f->guess, &f->sender); /* the vendor wants to be left alone */
         refresh_give_up(f);
         answers_forget(f);
         if (event->wait_ms > FETCH_WAIT_IN_PLACE_MS)
@@ -305,6 +325,8 @@ fetch_next(struct fetch *f, struct arena *page, struct reader_event *event_out, 
         int result = take_step(f, step, &event, err);
         if (result < 0)
             continue;
+        if (result == FETCH_PAGE)
+            guess_page(&f->guess, event.declared_total, event.records_read, f->bytes);
         refresh_give_up(f);
         answers_forget(f);
         *event_out = event;

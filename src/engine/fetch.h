@@ -13,6 +13,7 @@
 
 #include "engine/account.h"
 #include "engine/circuit.h"
+#include "engine/fetch_guess.h"
 #include "engine/sender.h"
 #include "queue/lease.h"
 #include "template/reader.h"
@@ -55,6 +56,7 @@ struct fetch {
     enum reader_step ahead_step;
     struct err ahead_err;
     bool has_ahead;
+    struct fetch_guess guess;         /* requests sent before they are asked for */
     bool refreshing;                  /* we hold the refresh lock */
     int64_t bytes;                    /* of answers since the last page */
 };

@@ -7,6 +7,8 @@
  */
 #include "engine/work.h"
 
+#include "engine/job.h"
+
 #include <xxhash.h>
 
 #include "store/store_delete.h"
@@ -249,6 +251,10 @@ prepare_all(struct work *w, struct err *err)
     lease_on_stop(w->engine->keeper, w->lease, fetch_stop, &w->fetch);
     yyjson_val *options = parse_option(w, w->run->options);
     w->filters = json_get_c(options, "filters");
+    int64_t concurrency = 1;
+    w->concurrency = json_to_i64(json_get_c(options, "concurrency"), &concurrency) && concurrency >= 1 &&
+                             concurrency <= JOB_CONCURRENCY_MAX
+                         ? (unsigned)concurrency : 1;
     if (!choose_streams(w, err) || !stream_version(w, &version, err) || !account_set_filters(&w->account, w->filters, err))
         return false;
     struct arena *rows = w->arena;

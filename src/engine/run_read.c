@@ -138,12 +138,14 @@ make_reader(struct work *w, yyjson_val *states, struct err *err)
         .updated_since = json_str(json_get_c(w->filters, "updatedSince")),
         .now_us = s->context.now_us,
         .overlap_us = w->engine->options.overlap_ms * US_PER_MS,
-        .concurrency = 1,
+        .concurrency = w->concurrency,
     };
     struct reader *reader = reader_new(&o, err);
-    if (reader != NULL)
-        fetch_reader(&w->fetch, reader);
-    return reader != NULL;
+    if (reader == NULL)
+        return false;
+    fetch_reader(&w->fetch, reader);
+    guess_init(&w->fetch.guess, w->concurrency);
+    return true;
 }
 
 static bool

@@ -78,6 +78,7 @@ struct work {
     struct arena *arena;           /* the run's */
     struct account account;
     yyjson_val *filters;           /* of the run's options, or NULL */
+    unsigned concurrency;          /* requests in flight, of the run's options; 1 when they do not say */
     struct work_stream *streams;
     size_t stream_count, stream_at;
     struct page_parent *parents;

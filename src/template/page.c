@@ -113,7 +113,8 @@ retry_plan(struct reader *r, struct expr_scope *scope, const struct error_handle
     event->rate_limited = rate_limited;
     event->attempt = r->attempt;
     event->wait_code = rate_limited ? E_VENDOR_RATE_LIMITED : reply->code == E_BAD_PAGE ? E_BAD_PAGE : E_VENDOR_UNAVAILABLE;
-    event->retries_max = LIMIT_RETRY_5XX;
+    /* Whoever parks loses our count: what the template says of its own holds there too. */
+    event->retries_max = text_given(&h->max_retries) && retries < LIMIT_RETRY_5XX ? retries : LIMIT_RETRY_5XX;
     event->wait_reason = reply->status ? str_format(page, "The vendor answered %d: %s", reply->status, reason)
                                        : str_format(page, "The vendor could not be reached: %s", reply->message);
     return true;
