@@ -222,6 +222,8 @@ def main():
             add_components(document, loaded[-1][1])
         for name, area in loaded:
             add_paths(document, area, errors, ids)
+        order = document.pop('x-tags')
+        document['tags'].sort(key=lambda tag: order.index(tag['name']) if tag['name'] in order else len(order))
         name = out
         check_references(document, document)
     except Fault as fault:

@@ -12,6 +12,7 @@ static const char page[] =
     "<li><code>GET /api/v1/sync/connections</code>: what it is connected to (with <code>Authorization: Bearer &lt;key&gt;</code>)</li>\n"
     "<li><code>GET /api/v1/sync/runs</code>: what was synced, and whether it adds up</li>\n"
     "<li><code>GET /api/v1/contacts</code>, <code>/conversations</code>, <code>/messages</code>: the data</li>\n"
+    "<li><a href=\"/docs\">/docs</a>: every address of the API (<a href=\"/openapi.json\">openapi.json</a>)</li>\n"
     "<li><a href=\"/api/v1/templates\">/api/v1/templates</a>: the platforms there are</li>\n"
     "<li><a href=\"/healthz\">/healthz</a>, <a href=\"/readyz\">/readyz</a>, <code>/metrics</code>: its health</li>\n"
     "</ul>\n"

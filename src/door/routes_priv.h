@@ -136,5 +136,7 @@ bool health_metrics(struct request *r, struct err *err);
 bool root_page(struct request *r, struct err *err);
 /* assets.c: embedded files */
 bool assets_openapi(struct request *r, struct err *err);
+bool assets_docs(struct request *r, struct err *err);
+bool assets_docs_file(struct request *r, struct err *err);
 
 #endif

@@ -100,3 +100,22 @@ test('the document is given packed, and not again when it is known', async () =>
   assert.equal(known.status, 304);
   assert.equal(await known.text(), '');
 });
+
+test('the reference at /docs loads nothing from elsewhere, and no code stands in the page', async () => {
+  const page = await server.anonymous('GET', '/docs');
+  assert.equal(page.status, 200);
+  assert.match(page.headers.get('content-type'), /^text\/html/);
+  const policy = page.headers.get('content-security-policy');
+  assert.match(policy, /default-src 'none'/);
+  assert.doesNotMatch(policy, /unsafe|https?:|\*/);
+  assert.doesNotMatch(page.text, /<style|style=|\son\w+=|<script(?![^>]*\ssrc=)/i);
+  const files = [...page.text.matchAll(/(?:src|href)="([^"#]+)"/g)].map((match) => match[1]);
+  assert.ok(files.includes('/docs/reference.js') && files.includes('/docs/reference.css'), files.join());
+  for (const file of files) {
+    const reply = await server.anonymous('GET', file);
+    assert.equal(reply.status, 200, file);
+    if (file.startsWith('/docs/')) assert.doesNotMatch(reply.text, /https?:\/\/(?!example\.com)|innerHTML|eval\(|@import/, file);
+  }
+  for (const path of ['/docs/', '/docs/other.js', '/docs/..%2fopenapi.json', '/docs/reference.html'])
+    assert.equal((await server.anonymous('GET', path)).status, 404, path);
+});
