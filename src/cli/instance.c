@@ -209,6 +209,20 @@ start_engine(struct instance *i, struct err *err)
     return i->engine != NULL;
 }
 
+/* Outgoing webhooks; tools send none. */
+static bool
+start_out(struct instance *i, struct err *err)
+{
+    struct out_options options = {.store = i->store, .keys = i->keys, .sender = sender_of_client(i->client),
+                                  .clock = clock_system()};
+    if (!i->options.serve)
+        return true;
+    i->out = out_new(&options, err);
+    if (i->out)
+        out_start(i->out);
+    return i->out != NULL;
+}
+
 /* The command line comes with the local key; only a server needs to know tokens. */
 static bool
 open_jwt(struct instance *i, struct err *err)
@@ -337,6 +351,7 @@ open_door(struct instance *i, struct err *err)
         .status_private = !config_bool(c, SETTING_PUBLIC_STATUS),
         .get_changes_off = !config_bool(c, SETTING_GET_CHANGES),
         .sandbox = i->options.sandbox != NULL,
+        .policy = &i->policy,
     };
     i->door = door_new(&options, err);
     return i->door != NULL;
@@ -415,7 +430,7 @@ instance_start(const struct instance_options *options, struct err *err)
     arena_init(&i->arena, ARENA_BYTES);
     static bool (*const steps[])(struct instance *, struct err *) = {
         open_store, open_keys, make_first, open_client, open_templates,
-        start_sandbox, start_engine, start_inbox, open_jwt, open_jwks, open_door, start_server,
+        start_sandbox, start_engine, start_out, start_inbox, open_jwt, open_jwks, open_door, start_server,
     };
     for (size_t s = 0; s < ARRAY_LEN(steps); s++)
         if (!steps[s](i, err)) {
@@ -446,6 +461,7 @@ instance_stop(struct instance *i)
         inbox_stop(i->inbox);
     if (i->engine)
         engine_stop(i->engine, ENGINE_STOP_MS);
+    out_stop(i->out);
     if (i->server)
         http_server_drain(i->server, DRAIN_MS);
     remove_server_file(i);
@@ -454,6 +470,7 @@ instance_stop(struct instance *i)
     jwks_free(i->jwks);
     jwt_keys_free(i->jwt);
     inbox_free(i->inbox);
+    out_free(i->out);
     if (i->engine)
         engine_free(i->engine);
     http_client_free(i->client);

@@ -5,6 +5,7 @@
 #include "cli/instance.h"
 #include "crypt/token.h"
 #include "door/door.h"
+#include "hook/out.h"
 #include "net/address_policy.h"
 #include "sandbox/sandbox.h"
 
@@ -22,6 +23,7 @@ struct instance {
     struct http_client *client;
     struct engine *engine;
     struct inbox *inbox;
+    struct out *out;
     struct jwt_keys *jwt;
     struct jwks *jwks;
     struct str jwt_secret;         /* or STR_NONE */

@@ -57,6 +57,8 @@ door_new(const struct door_options *o, struct err *err)
     door->parts = (struct door_parts){.store = o->store, .engine = o->engine, .templates = o->templates, .inbox = o->inbox,
                                       .clock = o->clock, .sandbox = o->sandbox};
     door->keys = o->keys;
+    door->policy = o->policy;
+    event_gate_init(&door->events);
     door->metrics_public = o->metrics_public;
     door->status_private = o->status_private;
     door->get_changes_off = o->get_changes_off;
@@ -78,6 +80,7 @@ door_free(struct door *door)
     auth_failures_free(door->identity.failures);
     audit_looks_free(door->looks);
     secret_release(&door->session_secret);
+    event_gate_release(&door->events);
     arena_release(&door->arena);
     door->magic = 0;
     free(door);

@@ -19,6 +19,7 @@
 #include "engine/keyring.h"
 #include "engine/registry.h"
 #include "hook/inbox.h"
+#include "net/address_policy.h"
 #include "net/http_server.h"
 #include "store/store.h"
 
@@ -45,6 +46,7 @@ struct door_options {
     bool status_private;            /* GET /sync needs a token too */
     bool get_changes_off;           /* purge, pause and resume by POST only */
     bool sandbox;                   /* shown on the page at "/" */
+    const struct address_policy *policy; /* what subscriptions may name; NULL: judged when it is called */
 };
 
 /* Borrows everything in options; copies its texts. NULL with E_NO_MEMORY, E_CONFIG (cors_origins). */

@@ -7,6 +7,8 @@
 #include "crypt/secret.h"
 #include "door/identity_priv.h"
 #include "door/origin_priv.h"
+#include "door/events_priv.h"
+#include "net/address_policy.h"
 
 #define DOOR_MAGIC 0x7d00f00d
 #define STATUS_CLASSES 6
@@ -22,6 +24,8 @@ struct door {
     struct secret session_secret;   /* signs the tokens of sessions; empty: there are none */
     int64_t session_us;
     bool demo_user;
+    const struct address_policy *policy; /* borrowed; NULL: addresses are judged when they are called */
+    struct event_gate events;
     bool metrics_public, status_private, get_changes_off;
     int64_t started_us;             /* wall */
     _Atomic(const struct http_server *) server;

@@ -11,6 +11,7 @@ const struct route_table *const route_tables[] = {
     &routes_integrations,
     &routes_entities,
     &routes_webhooks,
+    &routes_events,
 };
 const size_t route_table_count = ARRAY_LEN(route_tables);
 

@@ -9,7 +9,7 @@
 extern const struct route_table *const route_tables[];
 extern const struct route_table routes_integrations;
 extern const size_t route_table_count;
-extern const struct route_table routes_system, routes_identity, routes_sync, routes_jobs, routes_entities;
+extern const struct route_table routes_system, routes_identity, routes_sync, routes_jobs, routes_entities, routes_events;
 extern const struct route_table routes_webhooks;
 
 /* sync_connections.c */
@@ -50,6 +50,17 @@ bool entities_create(struct request *r, struct err *err);
 bool entities_change(struct request *r, struct err *err);
 bool entities_delete(struct request *r, struct err *err);
 bool records_unlink(struct request *r, struct err *err);
+/* events.c, subscriptions.c */
+bool events_stream(struct request *r, struct err *err);
+bool subscriptions_list(struct request *r, struct err *err);
+bool subscriptions_create(struct request *r, struct err *err);
+bool subscriptions_get(struct request *r, struct err *err);
+bool subscriptions_change(struct request *r, struct err *err);
+bool subscriptions_delete(struct request *r, struct err *err);
+bool subscriptions_secret(struct request *r, struct err *err);
+bool deliveries_list(struct request *r, struct err *err);
+bool deliveries_get(struct request *r, struct err *err);
+bool deliveries_replay(struct request *r, struct err *err);
 /* templates.c */
 bool templates_list(struct request *r, struct err *err);
 bool templates_get(struct request *r, struct err *err);

@@ -52,6 +52,8 @@ event_read(struct row_reader *r, void *item)
     e->data = read_text(r);
     row->packed = read_blob(r);
     e->at_us = read_i64(r);
+    e->connection_uuid = read_text(r);
+    e->run_uuid = read_text(r);
 }
 
 static bool

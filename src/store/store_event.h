@@ -22,6 +22,7 @@ struct event {
     const int64_t *records;  /* of records.changed: records.id */
     size_t record_count;
     int64_t at_us;
+    struct str connection_uuid, run_uuid; /* when read; STR_NONE: none, or gone */
 };
 
 /* place is given by the store. records is packed into one blob. */

@@ -97,15 +97,21 @@ store_subscription_delete(struct db *db, int64_t tenant, int64_t subscription, b
 }
 
 bool
-store_subscription_free(struct db *db, struct arena *a, struct str node, int64_t now_us, size_t limit,
+store_subscription_free(struct db *db, struct arena *a, int64_t now_us, size_t limit,
                         struct subscription **rows_out, size_t *count_out, struct err *err)
 {
     struct list list = LIST_OF(a, struct subscription);
-    if (!store_rows(db, SQL_SUBSCRIPTION_FREE, DB_ARGS(DB_I(now_us), DB_T(node), DB_I(limit)), &list, subscription_read, err))
+    if (!store_rows(db, SQL_SUBSCRIPTION_FREE, DB_ARGS(DB_I(now_us), DB_I(limit)), &list, subscription_read, err))
         return false;
     *rows_out = list.items;
     *count_out = list.count;
     return true;
+}
+
+bool
+store_subscription_free_node(struct db *db, struct str node, struct err *err)
+{
+    return db_exec(db, SQL_SUBSCRIPTION_FREE_NODE, DB_ARGS(DB_T(node)), NULL, err);
 }
 
 bool

@@ -47,8 +47,10 @@ MUST_USE bool store_subscription_secret(struct db *db, const struct subscription
 MUST_USE bool store_subscription_delete(struct db *db, int64_t tenant, int64_t subscription, bool *done_out, struct err *err);
 
 /* Of all tenants: those that are free and have something to do, longest not looked at first. */
-MUST_USE bool store_subscription_free(struct db *db, struct arena *a, struct str node, int64_t now_us, size_t limit,
+MUST_USE bool store_subscription_free(struct db *db, struct arena *a, int64_t now_us, size_t limit,
                                       struct subscription **rows_out, size_t *count_out, struct err *err);
+/* At start: leases of this node are those of a process that died. */
+MUST_USE bool store_subscription_free_node(struct db *db, struct str node, struct err *err);
 /* Takes the lease; s->epoch is the one it was read with, and the new one after. taken_out false: somebody else has it. */
 MUST_USE bool store_subscription_take(struct db *db, struct subscription *s, struct str node, int64_t until_us, int64_t now_us,
                                       bool *taken_out, struct err *err);

@@ -46,8 +46,11 @@ WHERE tenant = $1 AND id = $2
 
 -- An event by its number.
 -- @name event_get
-SELECT c.transaction_id, c.id, c.tenant, c.connection, c.run, c.type, k.kind, c.data, c.records, c.created_at
-FROM changes c LEFT JOIN collections k ON k.tenant = c.tenant AND k.id = c.collection WHERE c.tenant = $1 AND c.id = $2
+SELECT c.transaction_id, c.id, c.tenant, c.connection, c.run, c.type, k.kind, c.data, c.records, c.created_at,
+    n.uuid, u.uuid
+FROM changes c LEFT JOIN collections k ON k.tenant = c.tenant AND k.id = c.collection
+LEFT JOIN connections n ON n.tenant = c.tenant AND n.id = c.connection LEFT JOIN runs u ON u.tenant = c.tenant AND u.id = c.run
+WHERE c.tenant = $1 AND c.id = $2
 
 -- Old deliveries that wait for nothing.
 -- @name delivery_sweep

@@ -21,12 +21,16 @@ $7, $8)
 -- Events of a tenant after a place, in commit order; on PostgreSQL only below the oldest transaction in flight.
 -- @name event_read
 -- @sqlite
-SELECT c.transaction_id, c.id, c.tenant, c.connection, c.run, c.type, k.kind, c.data, c.records, c.created_at
-FROM changes c LEFT JOIN collections k ON k.id = c.collection
+SELECT c.transaction_id, c.id, c.tenant, c.connection, c.run, c.type, k.kind, c.data, c.records, c.created_at,
+    n.uuid, u.uuid
+FROM changes c LEFT JOIN collections k ON k.id = c.collection LEFT JOIN connections n ON n.id = c.connection
+LEFT JOIN runs u ON u.id = c.run
 WHERE c.tenant = $1 AND c.transaction_id = 0 AND $2 = $2 AND c.id > $3 ORDER BY c.id LIMIT $4
 -- @postgres
-SELECT c.transaction_id, c.id, c.tenant, c.connection, c.run, c.type, k.kind, c.data, c.records, c.created_at
+SELECT c.transaction_id, c.id, c.tenant, c.connection, c.run, c.type, k.kind, c.data, c.records, c.created_at,
+    n.uuid, u.uuid
 FROM changes c LEFT JOIN collections k ON k.tenant = c.tenant AND k.id = c.collection
+LEFT JOIN connections n ON n.tenant = c.tenant AND n.id = c.connection LEFT JOIN runs u ON u.tenant = c.tenant AND u.id = c.run
 WHERE c.tenant = $1 AND (c.transaction_id, c.id) > ($2, $3)
 AND c.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
 ORDER BY c.transaction_id, c.id LIMIT $4
@@ -34,12 +38,16 @@ ORDER BY c.transaction_id, c.id LIMIT $4
 -- The same of all tenants. $1 is 0.
 -- @name event_read_all
 -- @sqlite
-SELECT c.transaction_id, c.id, c.tenant, c.connection, c.run, c.type, k.kind, c.data, c.records, c.created_at
-FROM changes c LEFT JOIN collections k ON k.id = c.collection
+SELECT c.transaction_id, c.id, c.tenant, c.connection, c.run, c.type, k.kind, c.data, c.records, c.created_at,
+    n.uuid, u.uuid
+FROM changes c LEFT JOIN collections k ON k.id = c.collection LEFT JOIN connections n ON n.id = c.connection
+LEFT JOIN runs u ON u.id = c.run
 WHERE $1 = 0 AND $2 = $2 AND c.id > $3 ORDER BY c.id LIMIT $4
 -- @postgres
-SELECT c.transaction_id, c.id, c.tenant, c.connection, c.run, c.type, k.kind, c.data, c.records, c.created_at
+SELECT c.transaction_id, c.id, c.tenant, c.connection, c.run, c.type, k.kind, c.data, c.records, c.created_at,
+    n.uuid, u.uuid
 FROM changes c LEFT JOIN collections k ON k.tenant = c.tenant AND k.id = c.collection
+LEFT JOIN connections n ON n.tenant = c.tenant AND n.id = c.connection LEFT JOIN runs u ON u.tenant = c.tenant AND u.id = c.run
 WHERE CAST($1 AS bigint) = 0 AND (c.transaction_id, c.id) > ($2, $3)
 AND c.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
 ORDER BY c.transaction_id, c.id LIMIT $4

@@ -49,26 +49,30 @@ DELETE FROM webhook_deliveries WHERE tenant = $1 AND id IN
 -- @sqlite
 SELECT id, tenant, uuid, name, url, types, enabled, disabled_reason, secret, secret_old, secret_old_until, place_transaction,
     place_seq, epoch, not_before, failing_since, last_success_at, created_by, created_at, updated_at
-FROM webhook_subscriptions s WHERE enabled = 1 AND not_before <= $1 AND (lease_until IS NULL OR lease_until <= $1 OR lease_node = $2)
+FROM webhook_subscriptions s WHERE enabled = 1 AND not_before <= $1 AND (lease_node IS NULL OR lease_until <= $1)
     AND (EXISTS (SELECT 1 FROM changes c WHERE c.tenant = s.tenant AND c.transaction_id = 0 AND c.id > s.place_seq)
     OR EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.subscription = s.id AND d.state = 'pending' AND d.next_at <= $1))
-ORDER BY lease_until, id LIMIT $3
+ORDER BY lease_until, id LIMIT $2
 -- @postgres
 SELECT id, tenant, uuid, name, url, types, enabled, disabled_reason, secret, secret_old, secret_old_until, place_transaction,
     place_seq, epoch, not_before, failing_since, last_success_at, created_by, created_at, updated_at
-FROM webhook_subscriptions s WHERE enabled = 1 AND not_before <= $1 AND (lease_until IS NULL OR lease_until <= $1 OR lease_node = $2)
+FROM webhook_subscriptions s WHERE enabled = 1 AND not_before <= $1 AND (lease_node IS NULL OR lease_until <= $1)
     AND (EXISTS (SELECT 1 FROM changes c WHERE c.tenant = s.tenant
         AND (c.transaction_id, c.id) > (s.place_transaction, s.place_seq)
         AND c.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint)
     OR EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.tenant = s.tenant AND d.subscription = s.id AND d.state = 'pending'
         AND d.next_at <= $1))
-ORDER BY lease_until NULLS FIRST, id LIMIT $3
+ORDER BY lease_until NULLS FIRST, id LIMIT $2
 
 -- Takes the lease; whoever had it before can finish nothing any more.
 -- @name subscription_take
 UPDATE webhook_subscriptions SET lease_node = $3, lease_until = $4, epoch = epoch + 1
-WHERE tenant = $1 AND id = $2 AND epoch = $5 AND enabled = 1 AND (lease_until IS NULL OR lease_until <= $6 OR lease_node = $3)
+WHERE tenant = $1 AND id = $2 AND epoch = $5 AND enabled = 1 AND (lease_node IS NULL OR lease_until <= $6)
 RETURNING epoch
+
+-- A node starts again: what it had is free.
+-- @name subscription_free_node
+UPDATE webhook_subscriptions SET lease_node = NULL WHERE lease_node = $1
 
 -- Is the lease still ours? Holds it longer.
 -- @name subscription_hold

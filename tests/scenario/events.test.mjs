@@ -1,0 +1,314 @@
+// Events out (contract, sections 8 and 9): the stream with resume, signed webhooks with retries, on both databases.
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { createServer } from 'node:http';
+import { after, before, describe, test } from 'node:test';
+
+import { connectChatwoot, loopback } from './lib/chatwoot.mjs';
+import { freshDatabase, pause, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+
+const databases = process.env.TIDEMARK_TEST_PG ? ['sqlite', 'postgres'] : ['sqlite'];
+const TYPES = ['run.succeeded', 'run.failed', 'connection.status_changed', 'records.changed', 'conflict.opened', 'alert.raised'];
+
+// Takes what is sent, remembers it, answers as told.
+async function startReceiver() {
+  const state = { got: [], answer: () => [200, 'ok'] };
+  const server = createServer((request, response) => {
+    const chunks = [];
+    request.on('data', (bytes) => chunks.push(bytes));
+    request.on('end', async () => {
+      const one = { path: request.url, headers: request.headers, body: Buffer.concat(chunks).toString(), at: Date.now() };
+      state.got.push(one);
+      const [status, text, headers] = await state.answer(one);
+      response.writeHead(status, headers).end(text);
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${server.address().port}`, state,
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const signatureOf = (secret, { headers, body }) => {
+  const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
+  return `v1,${createHmac('sha256', key).update(`${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`).digest('base64')}`;
+};
+
+// Reads a stream of events until `enough` says so, or it ends.
+async function readEvents(url, token, { path = '/api/v1/events', last, enough, timeoutMs = 60_000, headers = {} }) {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), timeoutMs);
+  const events = [];
+  let place = last, text = '';
+  try {
+    const reply = await fetch(url + path, { headers: { Authorization: `Bearer ${token}`, ...(last ? { 'Last-Event-ID': last } : {}), ...headers }, signal: stop.signal });
+    assert.equal(reply.status, 200, reply.status === 200 ? '' : await reply.text());
+    assert.equal(reply.headers.get('content-type'), 'text/event-stream');
+    for await (const bytes of reply.body) {
+      text += Buffer.from(bytes).toString();
+      for (let end; (end = text.indexOf('\n\n')) >= 0; text = text.slice(end + 2)) {
+        const fields = Object.fromEntries(text.slice(0, end).split('\n').filter((l) => !l.startsWith(':')).map((l) => [l.slice(0, l.indexOf(':')), l.slice(l.indexOf(':') + 2)]));
+        if (fields.id) place = fields.id;
+        if (fields.data) events.push({ id: fields.id, event: fields.event, ...JSON.parse(fields.data) });
+      }
+      if (enough?.(events)) break;
+    }
+  } catch (error) {
+    if (error.name !== 'AbortError') throw error;
+  } finally {
+    clearTimeout(timer);
+    stop.abort();
+  }
+  return { events, place };
+}
+
+for (const database of databases) describe(`events on ${database}`, () => {
+  const data = tempFolder('events');
+  const keys = {};
+  const env = { ...loopback };
+  let server, sandbox, receiver, connection;
+  const as = (token, method, path, body, headers = {}) =>
+    server.anonymous(method, path, body, { Authorization: `Bearer ${token}`, ...headers });
+  const user = (method, path, body, headers) => as(keys.user, method, path, body, headers);
+  const SUBS = '/api/v1/webhook-subscriptions';
+  const subscribe = async (body) => {
+    const made = await user('POST', SUBS, { url: `${receiver.url}/hook`, ...body });
+    assert.equal(made.status, 201, made.text);
+    return made.body.data;
+  };
+  const sync = async () => {
+    const started = await user('POST', '/api/v1/sync/run', { connectionId: connection, fullSync: true });
+    assert.equal(started.status, 202, started.text);
+    const { runId } = started.body.data;
+    await until('the run ends', async () =>
+      ['success', 'error'].includes((await user('GET', `/api/v1/sync/runs/${runId}`)).body.data.status), 60_000);
+    return runId;
+  };
+  const newContact = (name) => user('POST', '/api/v1/contacts', { name });
+
+  before(async () => {
+    sandbox = await startSandbox({ sizes: { 'chatwoot.contacts': 60, 'chatwoot.conversations': 3, 'chatwoot.messages': 2 } });
+    receiver = await startReceiver();
+    if (database === 'postgres') env.TIDEMARK_DATABASE = freshDatabase('events');
+    server = await startTidemark({ data, env });
+    assert.equal((await server.api('POST', '/api/v1/tenants', { key: 'org2', name: 'Other' })).status, 201);
+    const key = async (tenant, permissions) =>
+      (await server.api('POST', '/api/v1/keys', { name: 'k', permissions }, { 'X-Tenant-Id': tenant })).body.data.key;
+    keys.user = await key('default', ['content:read', 'content:update', 'content:delete']);
+    keys.other = await key('org2', ['content:read', 'content:update', 'content:delete']);
+    const { api } = server;
+    server.api = (method, path, body, headers) => api(method, path, body, { orgid: 'default', ...headers });
+    connection = await connectChatwoot(server, sandbox);
+  });
+
+  after(async () => {
+    await server?.stop();
+    await sandbox?.stop();
+    await receiver?.stop();
+    removeFolder(data);
+  });
+
+  test('the stream tells of a run and of each page with its ids', async () => {
+    const reading = readEvents(server.url, keys.user, { enough: (events) => events.some((e) => e.type === 'run.succeeded') });
+    await pause(200);
+    const runId = await sync();
+    const { events } = await reading;
+    const changed = events.filter((e) => e.type === 'records.changed');
+    assert.ok(events.every((e) => TYPES.includes(e.type) && e.event === e.type && e.id && e.timestamp.endsWith('Z')));
+    const contacts = changed.filter((e) => e.data.kind === 'contacts').flatMap((e) => e.data.ids);
+    assert.equal(new Set(contacts).size, (await user('GET', '/api/v1/contacts')).body.meta.total);
+    assert.ok(changed.every((e) => e.data.runId === runId && e.data.connectionId === connection));
+    assert.equal((await user('GET', `/api/v1/contacts/${contacts[0]}`)).status, 200);
+    const [succeeded] = events.filter((e) => e.type === 'run.succeeded');
+    assert.deepEqual([succeeded.data.runId, succeeded.data.connectionId, succeeded.data.verdict], [runId, connection, 'complete']);
+  });
+
+  test('a client that comes back with Last-Event-ID misses nothing and gets nothing twice', async () => {
+    const seen = [];
+    let last = '0-0';
+    const names = Array.from({ length: 30 }, (_, i) => `Resume ${i}`);
+    const made = [];
+    const writing = (async () => {
+      for (const name of names) made.push((await newContact(name)).body.data.id);
+    })();
+    for (let round = 0; round < 60; round++) {
+      const { events, place } = await readEvents(server.url, keys.user, { path: '/api/v1/events?types=records.changed', last, enough: (e) => e.length >= 3, timeoutMs: 1500 });
+      seen.push(...events);
+      last = place;
+      if (made.length === names.length && made.every((id) => seen.some((e) => e.data.ids.includes(id)))) break;
+    }
+    await writing;
+    const ids = seen.map((e) => e.id);
+    assert.equal(new Set(ids).size, ids.length);
+    for (const id of made) assert.equal(seen.filter((e) => e.data.ids.includes(id)).length, 1, id);
+  });
+
+  // design, section 5: sequence numbers commit out of order on PostgreSQL.
+  test('concurrent writers: every event comes once, in the order of the feed', async () => {
+    const start = (await readEvents(server.url, keys.user, { last: '0-0', timeoutMs: 1500 })).place;
+    const reading = readEvents(server.url, keys.user, { last: start, enough: (e) => e.length >= 200, timeoutMs: 60_000 });
+    const made = (await Promise.all(Array.from({ length: 10 }, async (_, w) => {
+      const ids = [];
+      for (let i = 0; i < 20; i++) ids.push((await newContact(`Writer ${w} ${i}`)).body.data.id);
+      return ids;
+    }))).flat();
+    const { events } = await reading;
+    const got = events.flatMap((e) => e.data.ids);
+    assert.deepEqual([...got].sort(), [...made].sort());
+    const again = (await readEvents(server.url, keys.user, { last: start, enough: (e) => e.length >= 200 })).events;
+    assert.deepEqual(again.map((e) => e.id), events.map((e) => e.id));
+  });
+
+  test('types filter, bad ones are refused; another tenant sees nothing', async () => {
+    for (const path of ['/api/v1/events?types=nonsense', '/api/v1/events?types=', '/api/v1/events?lastEventId=abc'])
+      assert.equal((await user('GET', path)).status, 400, path);
+    const { events } = await readEvents(server.url, keys.user, { path: '/api/v1/events?types=run.succeeded', last: '0-0', timeoutMs: 1500 });
+    assert.ok(events.length > 0 && events.every((e) => e.type === 'run.succeeded'));
+    assert.deepEqual((await readEvents(server.url, keys.other, { last: '0-0', timeoutMs: 1500 })).events, []);
+    assert.equal((await server.anonymous('GET', '/api/v1/events')).status, 401);
+  });
+
+  test('streams are bounded in number, and a closed one gives its place back', async () => {
+    const stops = [], statuses = [];
+    for (let i = 0; i < 34; i++) {
+      const stop = new AbortController();
+      const reply = await fetch(`${server.url}/api/v1/events`, { headers: { Authorization: `Bearer ${keys.other}` }, signal: stop.signal });
+      statuses.push(reply.status);
+      stops.push(stop);
+    }
+    assert.deepEqual(statuses, [...Array(32).fill(200), 429, 429]);
+    for (const stop of stops) stop.abort();
+    await until('a place is free again', async () => {
+      const stop = new AbortController();
+      const reply = await fetch(`${server.url}/api/v1/events`, { headers: { Authorization: `Bearer ${keys.other}` }, signal: stop.signal });
+      stop.abort();
+      return reply.status === 200;
+    }, 60_000, 300);
+  });
+
+  test('a subscription gets signed events in order, its secret is shown once', async () => {
+    receiver.state.got.length = 0;
+    const sub = await subscribe({ types: ['records.changed'], name: 'Mine' });
+    assert.match(sub.secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
+    assert.ok(!(await user('GET', `${SUBS}/${sub.id}`)).text.includes('whsec_') && !(await user('GET', SUBS)).text.includes('whsec_'));
+    const made = [];
+    for (let i = 0; i < 5; i++) made.push((await newContact(`Signed ${i}`)).body.data.id);
+    await until('five deliveries', () => receiver.state.got.length >= 5);
+    assert.deepEqual(receiver.state.got.map((g) => JSON.parse(g.body).data.ids[0]), made);
+    for (const got of receiver.state.got) {
+      assert.equal(got.headers['webhook-signature'], signatureOf(sub.secret, got));
+      assert.equal(got.headers['content-type'], 'application/json');
+      assert.ok(Math.abs(Date.now() / 1000 - Number(got.headers['webhook-timestamp'])) < 60);
+      assert.deepEqual(Object.keys(JSON.parse(got.body)), ['type', 'timestamp', 'data']);
+    }
+    const list = await until('they are written down', async () => {
+      const { body } = await user('GET', `${SUBS}/${sub.id}/deliveries?state=delivered`);
+      return body.meta.total === 5 ? body.data : null;
+    });
+    assert.deepEqual([list[0].state, list[0].attempts, list[0].status, list[0].response], ['delivered', 1, 200, 'ok']);
+    assert.deepEqual(list.map((d) => d.id).sort(), receiver.state.got.map((g) => g.headers['webhook-id']).sort());
+    const again = await user('POST', `${SUBS}/${sub.id}/deliveries/${list[0].id}/replay`);
+    assert.equal(again.status, 200, again.text);
+    await until('it comes again', () => receiver.state.got.length === 6);
+    assert.equal(receiver.state.got[5].headers['webhook-id'], list[0].id);
+    assert.equal(receiver.state.got[5].body, receiver.state.got.find((g) => g.headers['webhook-id'] === list[0].id).body);
+    assert.equal((await user('DELETE', `${SUBS}/${sub.id}`)).status, 204);
+    assert.equal((await user('GET', `${SUBS}/${sub.id}`)).status, 404);
+  });
+
+  test('a new secret signs beside the old one for a while', async () => {
+    receiver.state.got.length = 0;
+    const sub = await subscribe({ types: ['records.changed'] });
+    const turned = await user('POST', `${SUBS}/${sub.id}/secret`);
+    assert.equal(turned.status, 200, turned.text);
+    assert.notEqual(turned.body.data.secret, sub.secret);
+    assert.ok(turned.body.data.oldSecretUntil);
+    await newContact('Two secrets');
+    await until('it comes', () => receiver.state.got.length === 1);
+    const [got] = receiver.state.got;
+    assert.equal(got.headers['webhook-signature'], `${signatureOf(turned.body.data.secret, got)} ${signatureOf(sub.secret, got)}`);
+    await user('DELETE', `${SUBS}/${sub.id}`);
+  });
+
+  test('what fails is tried again after five seconds under the same id; redirects are not followed', async () => {
+    receiver.state.got.length = 0;
+    const sub = await subscribe({ types: ['records.changed'] });
+    let tries = 0;
+    receiver.state.answer = ({ path }) => path === '/elsewhere' ? [200, 'no'] : ++tries === 1 ? [302, '', { Location: '/elsewhere' }] : [204, ''];
+    await newContact('Again');
+    await until('the second try', () => receiver.state.got.length >= 2, 20_000);
+    receiver.state.answer = () => [200, 'ok'];
+    const [first, second] = receiver.state.got;
+    assert.equal(first.headers['webhook-id'], second.headers['webhook-id']);
+    assert.equal(first.body, second.body);
+    assert.ok(second.at - first.at >= 4900, `${second.at - first.at} ms`);
+    assert.ok(receiver.state.got.every((g) => g.path === '/hook'));
+    const [delivery] = (await until('it is written down', async () => {
+      const { body } = await user('GET', `${SUBS}/${sub.id}/deliveries`);
+      return body.data[0]?.state === 'delivered' ? body.data : null;
+    }));
+    assert.equal(delivery.attempts, 2);
+    await user('DELETE', `${SUBS}/${sub.id}`);
+  });
+
+  test('410 Gone switches a subscription off and raises an alert', async () => {
+    receiver.state.got.length = 0;
+    const sub = await subscribe({ types: ['records.changed'] });
+    receiver.state.answer = () => [410, 'go away'];
+    const { place } = await readEvents(server.url, keys.user, { last: '0-0', timeoutMs: 1500 });
+    await newContact('Gone');
+    const off = await until('it is off', async () => {
+      const { body } = await user('GET', `${SUBS}/${sub.id}`);
+      return body.data.enabled ? null : body.data;
+    });
+    receiver.state.answer = () => [200, 'ok'];
+    assert.match(off.disabledReason, /410/);
+    const { events } = await readEvents(server.url, keys.user, { path: '/api/v1/events?types=alert.raised', last: place, enough: (e) => e.length >= 1 });
+    assert.deepEqual([events[0].data.alert, events[0].data.subscriptionId], ['webhook_subscription_disabled', sub.id]);
+    const on = await user('PATCH', `${SUBS}/${sub.id}`, { enabled: true });
+    assert.deepEqual([on.body.data.enabled, on.body.data.disabledReason, on.body.data.failingSince], [true, null, null]);
+    await user('DELETE', `${SUBS}/${sub.id}`);
+  });
+
+  test('bad requests are told apart; another tenant\'s subscription does not exist', async () => {
+    for (const body of [{}, { url: 'ftp://x' }, { url: 'http://user:pass@example.com/' }, { url: 'http://10.1.2.3/' }, { url: 'http://[fd00::1]/' },
+      { url: receiver.url, types: ['nonsense'] }, { url: receiver.url, types: [] }, { url: 5 }])
+      assert.equal((await user('POST', SUBS, body)).status, 400, JSON.stringify(body));
+    const sub = await subscribe({ enabled: false, id: 'x', secret: 'whsec_mine', place: 0 });
+    assert.notEqual(sub.secret, 'whsec_mine');
+    const unknown = '01900000-0000-7000-8000-000000000000';
+    for (const [method, path, body] of [['GET', ''], ['PATCH', '', { name: 'x' }], ['DELETE', ''], ['POST', '/secret'], ['GET', '/deliveries'],
+      ['GET', `/deliveries/${unknown}`], ['POST', `/deliveries/${unknown}/replay`]]) {
+      const foreign = await as(keys.other, method, `${SUBS}/${sub.id}${path}`, body), missing = await as(keys.other, method, `${SUBS}/${unknown}${path}`, body);
+      assert.deepEqual([foreign.status, foreign.text], [404, missing.text], `${method} ${path}`);
+    }
+    assert.deepEqual((await as(keys.other, 'GET', SUBS)).body.data, []);
+    const changed = await user('PATCH', `${SUBS}/${sub.id}`, { types: null, name: 'All' });
+    assert.deepEqual([changed.body.data.types, changed.body.data.name, changed.body.data.enabled], [null, 'All', false]);
+    await user('DELETE', `${SUBS}/${sub.id}`);
+  });
+
+  // At least once: killed while it delivers, the server sends again; nothing is lost.
+  test('killed in the middle of delivering, every event arrives', async () => {
+    receiver.state.got.length = 0;
+    const sub = await subscribe({ types: ['records.changed'] });
+    receiver.state.answer = () => new Promise((resolve) => { setTimeout(() => resolve([200, 'ok']), 60); });
+    const made = [];
+    for (let i = 0; i < 20; i++) made.push((await newContact(`Kill ${i}`)).body.data.id);
+    await until('some were delivered', () => receiver.state.got.length >= 4);
+    await server.kill();
+    const { api, ...rest } = await startTidemark({ data, env });
+    server = { ...rest, api: (method, path, body, headers) => api(method, path, body, { orgid: 'default', ...headers }) };
+    const arrived = () => new Set(receiver.state.got.map((g) => JSON.parse(g.body).data.ids[0]));
+    await until('all have arrived', () => made.every((id) => arrived().has(id)), 30_000);
+    const byId = new Map(receiver.state.got.map((g) => [g.headers['webhook-id'], g.body]));
+    for (const g of receiver.state.got) assert.equal(g.body, byId.get(g.headers['webhook-id']), 'a repetition is the same');
+    assert.equal(byId.size, made.length, 'one webhook-id for each event');
+    receiver.state.answer = () => [200, 'ok'];
+    await user('DELETE', `${SUBS}/${sub.id}`);
+  });
+});
