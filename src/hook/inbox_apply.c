@@ -104,7 +104,7 @@ read_due(struct db *db, void *ctx, struct err *err)
     arena_clear(&d->arena);
     d->now_us = store_now(db);
     size_t limit = d->queue->crashes > 0 ? 1 : BATCH_EVENTS;
-    return store_inbox_due(db, &d->arena, d->queue, d->now_us, limit, &d->rows, &d->count, err);
+    return store_inbox_due(db, &d->arena, d->queue, d->now_us, INBOX_JOIN_US, limit, &d->rows, &d->count, err);
 }
 
 static bool

@@ -99,10 +99,13 @@ collect_headers(struct targets *t, yyjson_val *value)
     struct str text = json_str(value);
     if (str_starts(text, STR("header:")) && t->header_count < INBOX_HEADERS_MAX)
         t->headers[t->header_count++] = str_skip(text, 7);
-    yyjson_arr_foreach(value, index, max, item)
-        collect_headers(t, item);
-    yyjson_obj_foreach(value, index, max, key, item)
-        collect_headers(t, item);
+    if (yyjson_is_arr(value)) {
+        yyjson_arr_foreach(value, index, max, item)
+            collect_headers(t, item);
+    } else if (yyjson_is_obj(value)) {
+        yyjson_obj_foreach(value, index, max, key, item)
+            collect_headers(t, item);
+    }
 }
 
 static bool

@@ -43,9 +43,10 @@ place_of(const struct setup *s)
 static bool
 load_keys(struct setup *s, struct err *err)
 {
+    if (!store_read(s->in->options.store, read_connection, s, err))
+        return false;
     struct webhook_keys_place place = place_of(s);
-    return store_read(s->in->options.store, read_connection, s, err) &&
-           webhook_keys_open(s->in->options.keys, &place, s->arena, s->connection.webhook_secret, &s->keys, err);
+    return webhook_keys_open(s->in->options.keys, &place, s->arena, s->connection.webhook_secret, &s->keys, err);
 }
 
 static bool

@@ -117,12 +117,12 @@ whole_event_read(struct row_reader *r, void *item)
 }
 
 bool
-store_inbox_due(struct db *db, struct arena *a, const struct inbox_queue *q, int64_t now_us, size_t limit,
-                struct inbox_event **rows_out, size_t *count_out, struct err *err)
+store_inbox_due(struct db *db, struct arena *a, const struct inbox_queue *q, int64_t now_us, int64_t join_us,
+                size_t limit, struct inbox_event **rows_out, size_t *count_out, struct err *err)
 {
     struct list list = LIST_OF(a, struct inbox_event);
-    if (!store_rows(db, SQL_INBOX_DUE, DB_ARGS(DB_I(q->tenant), DB_I(q->connection), DB_I(now_us), DB_I(limit)), &list,
-                    event_read, err))
+    if (!store_rows(db, SQL_INBOX_DUE, DB_ARGS(DB_I(q->tenant), DB_I(q->connection), DB_I(now_us), DB_I(now_us + join_us),
+                    DB_I(limit)), &list, event_read, err))
         return false;
     *rows_out = list.items;
     *count_out = list.count;

@@ -620,7 +620,7 @@ has_needs(const struct template *t, const struct template_stream *s, yyjson_val 
 {
     yyjson_val *spec = json_get(json_get_c(t->info.tidemark, "reads"), s->info.name), *name;
     size_t index, max;
-    yyjson_arr_foreach(json_get_c(spec, "needs"), index, max, name) {
+    JSON_EACH_ITEM(json_get_c(spec, "needs"), index, max, name) {
         if (json_str(json_get(slice, json_str(name))).len == 0)
             return false;
     }
@@ -636,7 +636,7 @@ single_slice(struct reader *r, struct str external_id, yyjson_val *more)
     yyjson_mut_val *slice = doc ? yyjson_mut_obj(doc) : NULL;
     if (!slice)
         return NULL;
-    yyjson_obj_foreach(more, index, max, key, value)
+    JSON_EACH_MEMBER(more, index, max, key, value)
         yyjson_mut_obj_add(slice, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, value));
     yyjson_mut_obj_put(slice, yyjson_mut_str(doc, "id"), yyjson_mut_strncpy(doc, external_id.ptr, external_id.len));
     return json_freeze(&r->keep, slice);

@@ -32,7 +32,7 @@ walk(yyjson_val *value, struct str path)
         if (str_eq(name, STR("*"))) {
             size_t index, max;
             yyjson_val *item, *found;
-            yyjson_arr_foreach(value, index, max, item) {
+            JSON_EACH_ITEM(value, index, max, item) {
                 if ((found = walk(item, rest)) != NULL)
                     return found;
             }
@@ -81,7 +81,7 @@ first_text(const struct place *at, yyjson_val *paths)
     yyjson_val *path;
     if (yyjson_is_str(paths))
         return text_at(at, json_str(paths));
-    yyjson_arr_foreach(paths, index, max, path) {
+    JSON_EACH_ITEM(paths, index, max, path) {
         struct str text = text_at(at, json_str(path));
         if (text.len > 0)
             return text;
@@ -96,7 +96,7 @@ first_value(const struct place *at, yyjson_val *paths)
     yyjson_val *path, *value;
     if (yyjson_is_str(paths))
         return json_at(at, json_str(paths));
-    yyjson_arr_foreach(paths, index, max, path) {
+    JSON_EACH_ITEM(paths, index, max, path) {
         if ((value = json_at(at, json_str(path))) != NULL)
             return value;
     }
@@ -114,7 +114,7 @@ each_part(const struct place *at, yyjson_val *lists, size_t depth, part_fn *fn, 
         return fn(ctx, at);
     yyjson_val *list = json_at(at, json_str(yyjson_arr_get(lists, depth))), *item;
     size_t index, max;
-    yyjson_arr_foreach(list, index, max, item) {
+    JSON_EACH_ITEM(list, index, max, item) {
         struct place below = {at->b, item};
         if (!each_part(&below, lists, depth + 1, fn, ctx))
             return false;
@@ -224,7 +224,7 @@ names(yyjson_val *list, yyjson_val *key)
 {
     size_t index, max;
     yyjson_val *item;
-    yyjson_arr_foreach(list, index, max, item) {
+    JSON_EACH_ITEM(list, index, max, item) {
         if (str_eq(json_str(item), json_str(key)))
             return true;
     }
@@ -243,11 +243,11 @@ dressed(const struct place *at, yyjson_val *entry, yyjson_val *record)
     yyjson_mut_val *made = doc == NULL ? NULL : yyjson_mut_obj(doc);
     if (made == NULL)
         return NULL;
-    yyjson_obj_foreach(record, index, max, key, value) {
+    JSON_EACH_MEMBER(record, index, max, key, value) {
         if (!names(drop, key))
             yyjson_mut_obj_add(made, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, value));
     }
-    yyjson_obj_foreach(set, index, max, key, value) {
+    JSON_EACH_MEMBER(set, index, max, key, value) {
         yyjson_val *found = first_value(at, value);
         if (found != NULL)
             yyjson_mut_obj_put(made, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, found));
@@ -264,7 +264,7 @@ slice_of(const struct place *at, yyjson_val *entry)
     yyjson_mut_val *made = doc == NULL ? NULL : yyjson_mut_obj(doc);
     if (made == NULL)
         return NULL;
-    yyjson_obj_foreach(members, index, max, key, path) {
+    JSON_EACH_MEMBER(members, index, max, key, path) {
         struct str text = first_text(at, path);
         if (text.len > 0)
             yyjson_mut_obj_put(made, yyjson_val_mut_copy(doc, key), yyjson_mut_strncpy(doc, text.ptr, text.len));
@@ -328,7 +328,7 @@ add_part(void *ctx, const struct place *at)
     size_t index, max;
     if (yyjson_is_obj(entries))
         return add_record(c, at, type, entries);
-    yyjson_arr_foreach(entries, index, max, entry) {
+    JSON_EACH_ITEM(entries, index, max, entry) {
         if (!add_record(c, at, type, entry))
             return false;
     }
@@ -386,7 +386,7 @@ is_paths(yyjson_val *value)
         return true;
     if (!yyjson_is_arr(value) || yyjson_arr_size(value) == 0)
         return false;
-    yyjson_arr_foreach(value, index, max, item) {
+    JSON_EACH_ITEM(value, index, max, item) {
         if (!yyjson_is_str(item))
             return false;
     }
@@ -400,7 +400,7 @@ is_path_map(yyjson_val *value)
     yyjson_val *key, *item;
     if (value != NULL && !yyjson_is_obj(value))
         return false;
-    yyjson_obj_foreach(value, index, max, key, item) {
+    JSON_EACH_MEMBER(value, index, max, key, item) {
         if (!is_paths(item))
             return false;
     }
@@ -445,10 +445,10 @@ check_events(const struct template *t, yyjson_val *events, struct err *err)
     yyjson_val *key, *entries, *entry;
     if (!yyjson_is_obj(events))
         return fault(err, STR("events"), "must be a map of event types");
-    yyjson_obj_foreach(events, index, max, key, entries) {
+    JSON_EACH_MEMBER(events, index, max, key, entries) {
         if (!yyjson_is_arr(entries) && !check_entry(t, json_str(key), entries, err))
             return false;
-        yyjson_arr_foreach(entries, item_index, item_max, entry) {
+        JSON_EACH_ITEM(entries, item_index, item_max, entry) {
             if (!check_entry(t, json_str(key), entry, err))
                 return false;
         }

@@ -20,6 +20,8 @@ const requestsTo = async (path) => (await sandbox.ledger()).filter((entry) => en
 before(async () => {
   sandbox = await startSandbox({ sizes: { contacts: 20, conversations: 5, messages: 3 } });
   server = await startTidemark({ data, env: { ...loopback, TIDEMARK_WEBHOOKS_HINT_RATE: '1000' } });
+  const api = server.api;
+  server.api = (method, path, body, headers) => api(method, path, body, { 'X-Tenant-Id': 'default', ...headers });
   connection = await connectChatwoot(server, sandbox, { webhookSecret: SECRET });
   const { body } = await server.api('POST', `/api/v1/sync/connections/${connection}/sync`, {});
   await finishedRun(server, body.data.runId);
@@ -41,4 +43,296 @@ test('a signed event is the data: 200 after it is kept, then applied', async () 
   const [event] = await events(server, '?q=90001');
   assert.equal(event.status, 'applied', JSON.stringify(event));
   assert.equal(event.connectionId, connection);
+});
+
+test('a wrong, empty or stale signature is 401 and changes nothing (I-21, D7)', async () => {
+  const event = contactEvent(90002, 'Nobody', { updatedAt: iso(Date.now()) }), body = JSON.stringify(event);
+  const now = Math.floor(Date.now() / 1000);
+  const wrong = [
+    sign('another secret', body), sign(SECRET, `${body} `), { ...sign(SECRET, body), 'X-Chatwoot-Signature': '' },
+    { 'X-Chatwoot-Signature': sign(SECRET, body)['X-Chatwoot-Signature'] }, sign(SECRET, body, now - 400), sign(SECRET, body, now + 400),
+    { ...sign(SECRET, body), 'X-Chatwoot-Signature': 'sha256=00' },
+  ];
+  for (const headers of wrong) {
+    const reply = await send(server, body, { headers });
+    assert.deepEqual([reply.status, reply.body.code], [401, 'UNAUTHORIZED'], reply.text);
+  }
+  assert.equal((await events(server, '?q=90002')).length, 0);
+});
+
+test('an unsigned event is a hint: 202, and the vendor is asked (D8)', async () => {
+  const [truth] = await sandbox.truth('chatwoot', 'contacts');
+  const before_ = await requestsTo(`/contacts/${truth.id}`);
+  const reply = await send(server, contactEvent(truth.id, 'Forged Name', { updatedAt: iso(Date.now()) }));
+  assert.equal(reply.status, 202, reply.text);
+  assert.deepEqual(reply.body, { status: 'accepted', trust: 'hint' });
+  await drained(server);
+  assert.equal(await requestsTo(`/contacts/${truth.id}`), before_ + 1);
+  assert.equal((await contactNamed(server, truth.id))?.name ?? null, truth.name);
+  assert.equal((await events(server, `?q=${truth.id}&status=applied`))[0].trust, 'hint');
+});
+
+test('a hint about a record that does not exist writes nothing', async () => {
+  await send(server, contactEvent(77777777, 'Ghost'));
+  await drained(server);
+  assert.equal(await contactNamed(server, 77777777), undefined);
+  const [event] = await events(server, '?q=77777777');
+  assert.deepEqual([event.status, event.errorMessage], ['applied', 'The vendor has no such record']);
+});
+
+test('a burst of hints on one record is joined into few fetches', async () => {
+  const [, truth] = await sandbox.truth('chatwoot', 'contacts');
+  const before_ = await requestsTo(`/contacts/${truth.id}`);
+  await Promise.all(Array.from({ length: 40 }, () => send(server, contactEvent(truth.id, 'x'))));
+  await drained(server);
+  const fetches = (await requestsTo(`/contacts/${truth.id}`)) - before_;
+  assert.ok(fetches >= 1 && fetches <= 8, `${fetches} fetches`);
+});
+
+test('the same delivery again is a duplicate; a stranger cannot make it one beforehand (I-21)', async () => {
+  const delivery = randomUUID(), event = contactEvent(90003, 'Once', { updatedAt: iso(Date.now()) });
+  assert.equal((await send(server, event, { delivery })).status, 202); // unsigned, with a guessed id
+  const first = await send(server, event, { secret: SECRET, delivery });
+  assert.deepEqual(first.body, { status: 'accepted', trust: 'signed' });
+  const again = await send(server, event, { secret: SECRET, delivery });
+  assert.deepEqual([again.status, again.body], [200, { status: 'accepted', trust: 'signed', duplicate: true }]);
+  await drained(server);
+  assert.equal((await events(server, `?q=${delivery}`)).length, 2);
+  const { version } = await contactNamed(server, 90003);
+  assert.equal(version, 1);
+});
+
+test('without a delivery id the bytes name it where they carry a version', async () => {
+  const dated = contactEvent(90004, 'Dated', { updatedAt: iso(Date.now()) });
+  await send(server, dated, { secret: SECRET, delivery: null });
+  assert.equal((await send(server, dated, { secret: SECRET, delivery: null })).body.duplicate, true);
+  const [, , truth] = await sandbox.truth('chatwoot', 'contacts');
+  const undated = contactEvent(truth.id, truth.name, { event: 'contact_created' });
+  await send(server, undated, { secret: SECRET, delivery: null });
+  assert.equal((await send(server, undated, { secret: SECRET, delivery: null })).body.duplicate, undefined);
+  await drained(server);
+});
+
+test('any order and repetition of versions ends at the newest (I-22)', async () => {
+  const base = Date.now() - 60_000;
+  const states = Array.from({ length: 12 }, (_, i) => conversationEvent(70001, i % 2 ? 'open' : 'resolved', (base + i * 1000) / 1000, {
+    labels: [`state-${i}`],
+  }));
+  const order = [5, 11, 0, 3, 11, 8, 2, 10, 1, 9, 4, 7, 6, 5, 0];
+  for (const i of order) assert.equal((await send(server, states[i], { secret: SECRET })).status, 200);
+  await drained(server);
+  assert.deepEqual((await conversationNumbered(server, 70001)).metadata.chatwoot_labels, ['state-11']);
+});
+
+test('states A, B, A end at A, and a replayed old event does not undo a newer one', async () => {
+  const at = Date.now() - 10_000;
+  const a1 = contactEvent(90005, 'A', { updatedAt: iso(at) }), b = contactEvent(90005, 'B', { updatedAt: iso(at + 1000) });
+  const a2 = contactEvent(90005, 'A', { updatedAt: iso(at + 2000) });
+  for (const event of [a1, b, a2, b, a1]) await send(server, event, { secret: SECRET });
+  await drained(server);
+  assert.equal((await contactNamed(server, 90005)).name, 'A');
+  const old = (await events(server, '?q=90005')).at(-1);
+  const newer = contactEvent(90005, 'C', { updatedAt: iso(at + 3000) });
+  await send(server, newer, { secret: SECRET });
+  const replay = await server.api('POST', `/api/v1/webhooks/events/${old.id}/replay`);
+  assert.equal(replay.status, 202, replay.text);
+  assert.equal(replay.body.data.status, 'pending');
+  await drained(server);
+  assert.equal((await contactNamed(server, 90005)).name, 'C');
+});
+
+test('an event without version or time only triggers a fetch, signed or not (I-22)', async () => {
+  const [, , , truth] = await sandbox.truth('chatwoot', 'contacts');
+  const before_ = await requestsTo(`/contacts/${truth.id}`);
+  await send(server, contactEvent(truth.id, 'Old State', { event: 'contact_created' }), { secret: SECRET });
+  await drained(server);
+  assert.equal(await requestsTo(`/contacts/${truth.id}`), before_ + 1);
+  assert.equal((await contactNamed(server, truth.id))?.name ?? null, truth.name);
+});
+
+test('a deletion is believed once the vendor has no such record, and comes back when it has', async () => {
+  const contacts = await sandbox.truth('chatwoot', 'contacts');
+  const [victim, alive] = [contacts.at(-1), contacts.at(-2)];
+  await sandbox.mutate({ vendor: 'chatwoot', entity: 'contacts', delete: [victim.id] });
+  for (const { id } of [victim, alive]) await send(server, contactEvent(id, 'gone', { event: 'contact_deleted' }), { secret: SECRET });
+  await drained(server);
+  const all = (await server.api('GET', '/api/v1/contacts?limit=500&includeDeleted=true')).body.data;
+  const find = (id) => all.find((c) => c.customFields.chatwoot_id === String(id));
+  assert.notEqual(find(victim.id).deletedAt, null);
+  assert.equal(find(alive.id).deletedAt, null);
+});
+
+test('unknown types are kept as unhandled and answered 200 (D11)', async () => {
+  const reply = await send(server, { event: 'webwidget_triggered', account: { id: 1 }, id: 5 }, { secret: SECRET });
+  assert.deepEqual([reply.status, reply.body], [200, { status: 'unhandled', message: 'Type webwidget_triggered not implemented' }]);
+  const [event] = await events(server, '?status=unhandled');
+  assert.equal(event.type, 'webwidget_triggered');
+});
+
+test('an account that nobody connected is answered as any hint, and nothing is kept', async () => {
+  const reply = await send(server, contactEvent(4242, 'Stranger', { account: 987654 }));
+  assert.deepEqual([reply.status, reply.body], [202, { status: 'accepted', trust: 'hint' }]);
+  assert.equal((await events(server, '?q=4242')).length, 0);
+});
+
+test('what could not be an event is 400, an unknown platform or connection 404', async () => {
+  for (const body of ['', 'not json', '"text"', '{}', '[]', '['.repeat(80)])
+    assert.equal((await send(server, body, { delivery: null })).status, 400, body.slice(0, 20));
+  assert.equal((await send(server, {}, { path: '/api/v1/sync/nobody/webhook' })).status, 404);
+  assert.equal((await send(server, {}, { path: '/api/v1/webhooks/00000000-0000-7000-8000-000000000000' })).status, 404);
+  assert.equal((await send(server, {}, { path: '/api/v1/webhooks/zzz' })).status, 404);
+  const large = JSON.stringify({ ...contactEvent(90006, 'Large', { updatedAt: iso(Date.now()) }), pad: 'x'.repeat(4 * 1024 * 1024) });
+  assert.equal((await send(server, large, { secret: SECRET })).status, 200);
+  assert.equal((await send(server, 'x'.repeat(6 * 1024 * 1024))).status, 413);
+  await drained(server);
+});
+
+test('a connection has an address of its own; its token proves the sender, a wrong one is 401', async () => {
+  const setup = await server.api('POST', `/api/v1/sync/connections/${connection}/setup-webhook`);
+  assert.equal(setup.status, 200, setup.text);
+  assert.equal(setup.body.success, true);
+  const url = new URL(setup.body.webhookUrl), token = url.searchParams.get('token');
+  assert.equal(url.pathname, `/api/v1/webhooks/${connection}`);
+  assert.ok(token.length >= 43);
+  const event = contactEvent(90007, 'By Token', { updatedAt: iso(Date.now()) });
+  const path = url.pathname + url.search;
+  assert.deepEqual((await send(server, event, { path })).body, { status: 'accepted', trust: 'token' });
+  assert.equal((await send(server, event, { path: `${url.pathname}?token=wrong` })).status, 401);
+  assert.equal((await send(server, event, { path: `${url.pathname}?token=` })).status, 401);
+  assert.equal((await send(server, event, { path: url.pathname })).status, 202);
+  assert.equal((await send(server, event, { path, headers: { 'X-Chatwoot-Signature': 'sha256=00', 'X-Chatwoot-Timestamp': '1' } })).status, 401);
+  // The right token, but another account's event: the address proves a connection, not every account.
+  const other = await send(server, contactEvent(90008, 'Elsewhere', { account: 2, updatedAt: iso(Date.now()) }), { path });
+  assert.equal(other.status, 202);
+  await drained(server);
+  assert.equal((await contactNamed(server, 90007)).name, 'By Token');
+  assert.equal(await contactNamed(server, 90008), undefined);
+  const again = await server.api('POST', `/api/v1/sync/connections/${connection}/setup-webhook`);
+  assert.equal(again.body.webhookUrl, setup.body.webhookUrl);
+  // I-29: the token is in no log line.
+  assert.ok(!server.output.stderr.includes(token));
+  assert.ok(!JSON.stringify(await events(server, '?limit=500')).includes(token));
+});
+
+test('two secrets are right while one is being replaced', async () => {
+  const event = (id) => contactEvent(id, 'Rotated', { updatedAt: iso(Date.now()) });
+  const changed = await server.api('PATCH', `/api/v1/sync/connections/${connection}`, { webhookSecret: 'the-new-secret' });
+  assert.equal(changed.status, 200, changed.text);
+  assert.ok(!changed.text.includes('the-new-secret'));
+  assert.equal((await send(server, event(90010), { secret: 'the-new-secret' })).status, 200);
+  assert.equal((await send(server, event(90011), { secret: SECRET })).status, 200);
+  assert.equal((await send(server, event(90012), { secret: 'neither-of-them' })).status, 401);
+  await server.api('PATCH', `/api/v1/sync/connections/${connection}`, { webhookSecret: SECRET });
+  await drained(server);
+});
+
+test('a relay may sign in our own words: x-webhook-signature, Standard Webhooks', async () => {
+  const { createHmac } = await import('node:crypto');
+  const body = JSON.stringify(contactEvent(90013, 'Relayed', { updatedAt: iso(Date.now()) }));
+  const hex = createHmac('sha256', SECRET).update(body).digest('hex');
+  assert.deepEqual((await send(server, body, { headers: { 'x-webhook-signature': hex } })).body, { status: 'accepted', trust: 'signed' });
+  assert.equal((await send(server, body, { headers: { 'x-webhook-signature': hex.replace(/.$/, (c) => (c === '0' ? '1' : '0')) } })).status, 401);
+  await drained(server);
+});
+
+test('the inbox can be searched, paged and looked into; it keeps no signature', async () => {
+  const page = await server.api('GET', '/api/v1/webhooks/events?limit=2&type=contact_updated');
+  assert.equal(page.body.data.length, 2);
+  const next = await server.api('GET', `/api/v1/webhooks/events?limit=2&type=contact_updated&cursor=${page.body.meta.nextCursor}`);
+  assert.ok(next.body.data.every((e) => !page.body.data.some((p) => p.id === e.id)));
+  for (const bad of ['status=bad', 'limit=0', 'from=yesterday', 'cursor=zzz', 'q='])
+    assert.equal((await server.api('GET', `/api/v1/webhooks/events?${bad}`)).status, 400, bad);
+  const [event] = await events(server, '?q=90001');
+  const { body } = await server.api('GET', `/api/v1/webhooks/events/${event.id}`);
+  assert.equal(body.data.payload.name, 'Ana Souza');
+  assert.equal(body.data.headers['X-Chatwoot-Delivery'], event.deliveryId);
+  assert.doesNotMatch(JSON.stringify(body.data.headers), /signature/i);
+  assert.equal((await server.api('GET', '/api/v1/webhooks/events/00000000-0000-7000-8000-000000000000')).status, 404);
+  assert.equal((await server.anonymous('GET', '/api/v1/webhooks/events')).status, 401);
+});
+
+test('a record that the mapping refuses is a failed event with its reason, and can be replayed', async () => {
+  await send(server, contactEvent(90014, 'No Phone', { updatedAt: iso(Date.now()), email: null, phone_number: '12' }), { secret: SECRET });
+  await drained(server);
+  const [event] = await events(server, '?q=90014');
+  assert.deepEqual([event.status, event.errorMessage], ['failed', 'Contact 90014: Invalid phone format']);
+  const rejected = await server.api('GET', `/api/v1/sync/connections/${connection}/rejected`);
+  assert.ok(rejected.body.data.some((row) => row.externalId === '90014'));
+});
+
+test('another tenant sees nothing of it: same bytes as for an unknown id (I-32)', async () => {
+  const made = await server.api('POST', '/api/v1/tenants', { name: 'Other', key: 'other' });
+  assert.equal(made.status, 201, made.text);
+  const [event] = await events(server, '?q=90001');
+  const as = { 'X-Tenant-Id': 'other' };
+  const foreign = await server.api('GET', `/api/v1/webhooks/events/${event.id}`, undefined, as);
+  const unknown = await server.api('GET', '/api/v1/webhooks/events/00000000-0000-7000-8000-000000000000', undefined, as);
+  assert.deepEqual([foreign.status, foreign.text], [unknown.status, unknown.text]);
+  assert.equal((await server.api('POST', `/api/v1/webhooks/events/${event.id}/replay`, undefined, as)).status, 404);
+  assert.equal((await server.api('POST', `/api/v1/sync/connections/${connection}/setup-webhook`, undefined, as)).status, 404);
+  assert.equal((await server.api('GET', '/api/v1/webhooks/events', undefined, as)).body.data.length, 0);
+});
+
+test('an event goes to all connections of its account, each by its own proof', async () => {
+  const as = { 'X-Tenant-Id': 'other' };
+  const second = await server.api('POST', '/api/v1/sync/connections', {
+    name: 'Second', platform: 'chatwoot', webhookSecret: 'secret-of-the-second',
+    credentials: { accountId: '1', accessToken: 'test', baseUrl: `${sandbox.url}/chatwoot` },
+  }, as);
+  assert.equal(second.status, 201, second.text);
+  await send(server, contactEvent(90015, 'Ours', { updatedAt: iso(Date.now()) }), { secret: SECRET });
+  await drained(server);
+  const others = async () => (await server.api('GET', '/api/v1/contacts?limit=500', undefined, as)).body.data;
+  assert.equal((await contactNamed(server, 90015)).name, 'Ours');
+  assert.ok(!(await others()).some((c) => c.customFields.chatwoot_id === '90015'), 'another secret proves nothing for it');
+  await server.api('DELETE', `/api/v1/sync/connections/${second.body.data.id}`, undefined, as);
+});
+
+test("webhookTrust payload is the documents' literal behaviour, nested body and all", async () => {
+  await server.api('PATCH', `/api/v1/sync/connections/${connection}`, { webhookTrust: 'payload', webhookSecret: '' });
+  const reply = await send(server, {
+    event: 'message_created', account: { id: 1, name: 'Acme Inc' }, conversation: { id: 123, inbox_id: 1, status: 'open' },
+    message: { id: 456456, content: 'Hello!', message_type: 0, sender: { id: 789, name: 'John Doe' } },
+  });
+  assert.deepEqual([reply.status, reply.body], [200, { status: 'accepted', trust: 'payload' }]);
+  await drained(server);
+  const message = (await server.api('GET', '/api/v1/messages?limit=500')).body.data.find((m) => m.metadata.chatwoot_id === '456456');
+  assert.deepEqual([message.content, message.direction, message.senderName], ['Hello!', 'incoming', 'John Doe']);
+  await server.api('PATCH', `/api/v1/sync/connections/${connection}`, { webhookTrust: 'hint', webhookSecret: SECRET });
+});
+
+test('a flat message is stored with its conversation, an updated one fetched from there', async () => {
+  const [conversation] = await sandbox.truth('chatwoot', 'conversations');
+  const [stored] = (await server.api('GET', '/api/v1/messages?limit=500')).body.data
+    .filter((m) => m.metadata.chatwoot_conversation_id === String(conversation.id));
+  await send(server, {
+    account: { id: 1 }, content: 'New one', content_type: 'text', conversation: { id: conversation.id, status: 'open' }, id: 999001,
+    created_at: iso(Date.now()), message_type: 'incoming', private: false, sender: { id: 1, name: 'Ana' }, event: 'message_created',
+  }, { secret: SECRET });
+  await send(server, {
+    account: { id: 1 }, content: 'Forged', conversation: { id: conversation.id }, id: Number(stored.metadata.chatwoot_id),
+    message_type: 'incoming', event: 'message_updated',
+  });
+  await drained(server);
+  const messages = (await server.api('GET', '/api/v1/messages?limit=500')).body.data;
+  const fresh = messages.find((m) => m.metadata.chatwoot_id === '999001');
+  assert.deepEqual([fresh.content, fresh.direction, fresh.metadata.chatwoot_conversation_id], ['New one', 'incoming', String(conversation.id)]);
+  assert.equal(messages.find((m) => m.id === stored.id).content, stored.content);
+  const [event] = await events(server, '?type=message_updated');
+  assert.equal(event.status, 'applied', JSON.stringify(event));
+});
+
+test('a hundred twins at once: one is kept (F43)', async () => {
+  const delivery = randomUUID(), event = contactEvent(90016, 'Twin', { updatedAt: iso(Date.now()) });
+  const replies = await Promise.all(Array.from({ length: 100 }, () => send(server, event, { secret: SECRET, delivery })));
+  assert.equal(replies.filter((r) => r.status === 200 && !r.body.duplicate).length, 1);
+  assert.equal(replies.filter((r) => r.body.duplicate).length, 99);
+  await drained(server);
+  assert.equal((await events(server, `?q=${delivery}`)).length, 1);
+});
+
+test('a GET is refused where the vendor greets nobody', async () => {
+  assert.equal((await server.anonymous('GET', SHARED)).status, 400);
+  assert.equal((await server.anonymous('GET', '/api/webhook')).status, 405);
+  assert.equal((await server.anonymous('GET', '/api/v1/sync/nobody/webhook?hub.challenge=1')).status, 404);
 });

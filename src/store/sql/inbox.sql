@@ -70,10 +70,11 @@ WHERE tenant = $1 AND connection = $2 AND epoch = $3
 -- @name inbox_take_back
 UPDATE inbox_queues SET lease_until = 0 WHERE lease_node = $1
 
--- What is due in a queue, in the order of its arrival.
+-- What is due in a queue, in the order of its arrival; with it what is due a moment later, so that a burst is one batch.
 -- @name inbox_due
 SELECT id, uuid, type, external_id, delivery, trust, status, attempts, received_at, content FROM inbox_events
-WHERE tenant = $1 AND connection = $2 AND due_at <= $3 ORDER BY due_at, id LIMIT $4
+WHERE tenant = $1 AND connection = $2 AND due_at <= $4 AND EXISTS (SELECT 1 FROM inbox_events e WHERE e.tenant = $1
+    AND e.connection = $2 AND e.due_at <= $3) ORDER BY due_at, id LIMIT $5
 
 -- An event that may end the process is counted before it is tried.
 -- @name inbox_attempt
