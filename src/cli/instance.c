@@ -186,6 +186,9 @@ start_engine(struct instance *i, struct err *err)
     const struct config *c = i->options.config;
     int64_t lease_ms = config_number(c, SETTING_LEASE_MS);
     bool heartbeat = config_is_set(c, SETTING_HEARTBEAT_MS);
+    struct str ai_key = config_text(c, SETTING_AI_API_KEY);
+    if (ai_key.len)
+        log_secret_add(ai_key);
     struct engine_options options = {
         .store = i->store,
         .client = i->client,
@@ -194,6 +197,8 @@ start_engine(struct instance *i, struct err *err)
         .clock = clock_system(),
         .address_override = instance_base_url,
         .address_ctx = i,
+        .ai = {config_text(c, SETTING_AI_BASE_URL), config_text(c, SETTING_AI_MODEL), ai_key,
+               config_text(c, SETTING_AI_PROMPT)},
         .workers = (unsigned)config_number(c, SETTING_WORKERS),
         .lease_ms = lease_ms,
         .heartbeat_ms = heartbeat ? config_number(c, SETTING_HEARTBEAT_MS) : lease_ms / LEASE_TO_HEARTBEAT,

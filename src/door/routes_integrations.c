@@ -42,5 +42,12 @@ static const struct route routes[] = {
     {"GET", ADMIN "/sub-accounts/:id/strategies/:strategyId", ACCESS_ADMIN, STATUS, ROUTE_NO_TENANT, strategies_get},
     {"PATCH", ADMIN "/sub-accounts/:id/strategies/:strategyId", ACCESS_ADMIN, STATUS, CHANGES, strategies_change},
     {"DELETE", ADMIN "/sub-accounts/:id/strategies/:strategyId", ACCESS_ADMIN, STATUS, ROUTE_NO_TENANT, strategies_delete},
+    {"GET", "/api/leads", ACCESS_READ, STATUS, 0, leads_list},
+    {"GET", "/api/leads/:id", ACCESS_READ, STATUS, 0, leads_get},
+    {"GET", "/api/bookings", ACCESS_READ, STATUS, 0, bookings_list},
+    {"POST", "/api/bookings", ACCESS_UPDATE, STATUS, ROUTE_BODY | ROUTE_CREATES, bookings_create},
+    {"PATCH", "/api/bookings", ACCESS_UPDATE, STATUS, ROUTE_BODY, bookings_change_named},
+    {"GET", "/api/bookings/:id", ACCESS_READ, STATUS, 0, bookings_get},
+    {"PATCH", "/api/bookings/:id", ACCESS_UPDATE, STATUS, ROUTE_BODY, bookings_change},
 };
 const struct route_table routes_integrations = {routes, ARRAY_LEN(routes)};

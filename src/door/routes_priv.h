@@ -112,6 +112,14 @@ bool integrations_disconnect(struct request *r, struct err *err);
 bool integrations_sync(struct request *r, struct err *err);
 /* integrations_actions.c */
 bool integrations_action(struct request *r, struct err *err);
+/* leads.c */
+bool leads_list(struct request *r, struct err *err);
+bool leads_get(struct request *r, struct err *err);
+bool bookings_list(struct request *r, struct err *err);
+bool bookings_get(struct request *r, struct err *err);
+bool bookings_create(struct request *r, struct err *err);
+bool bookings_change(struct request *r, struct err *err);
+bool bookings_change_named(struct request *r, struct err *err);
 /* sub_accounts.c, sub_account_parts.c */
 bool sub_accounts_list(struct request *r, struct err *err);
 bool sub_accounts_get(struct request *r, struct err *err);

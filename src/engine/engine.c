@@ -3,6 +3,7 @@
  */
 #include "engine/engine_priv.h"
 #include "engine/catalogue.h"
+#include "engine/errand.h"
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -117,6 +118,9 @@ engine_start(struct engine *e)
     e->schedule_started = pthread_create(&e->schedule_thread, NULL, engine_schedule_main, e) == 0;
     e->reconnect_started = pthread_create(&e->reconnect_thread, NULL, engine_reconnect_main, e) == 0;
     e->search_started = pthread_create(&e->search_thread, NULL, engine_search_main, e) == 0;
+    e->errand_started = pthread_create(&e->errand_thread, NULL, engine_errand_main, e) == 0;
+    if (!e->errand_started)
+        log_write(LOG_ERROR, "the errand thread could not be started");
     if (!e->schedule_started || !e->reconnect_started || !e->search_started)
         log_write(LOG_ERROR, "a background thread could not be started");
 }
@@ -130,6 +134,8 @@ stop_background(struct engine *e)
     pthread_cond_broadcast(&e->changed);
     if (e->reconnect_fetch != NULL)
         fetch_stop(e->reconnect_fetch);
+    if (e->errand_call != NULL)
+        e->sender.cancel(e->errand_call);
     pthread_mutex_unlock(&e->lock);
     if (e->schedule_started)
         pthread_join(e->schedule_thread, NULL);
@@ -137,7 +143,9 @@ stop_background(struct engine *e)
         pthread_join(e->reconnect_thread, NULL);
     if (e->search_started)
         pthread_join(e->search_thread, NULL);
-    e->schedule_started = e->reconnect_started = e->search_started = false;
+    if (e->errand_started)
+        pthread_join(e->errand_thread, NULL);
+    e->schedule_started = e->reconnect_started = e->search_started = e->errand_started = false;
 }
 
 void
@@ -173,6 +181,16 @@ engine_free(struct engine *e)
     pthread_cond_destroy(&e->background);
     pthread_mutex_destroy(&e->lock);
     free(e);
+}
+
+void
+engine_set_errand_call(struct engine *e, void *call)
+{
+    pthread_mutex_lock(&e->lock);
+    e->errand_call = call;
+    if (call != NULL && atomic_load(&e->stopping))
+        e->sender.cancel(call);
+    pthread_mutex_unlock(&e->lock);
 }
 
 void

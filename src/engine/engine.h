@@ -20,6 +20,13 @@
 
 struct engine;
 
+/* An endpoint that speaks OpenAI's chat completions; no base_url or no model: off. Texts are the caller's. */
+struct engine_ai {
+    struct str base_url;            /* "https://api.openai.com/v1": "/chat/completions" is added */
+    struct str model, api_key;
+    struct str prompt;              /* of the system; empty: ours */
+};
+
 struct engine_options {
     struct store *store;
     struct http_client *client;
@@ -29,6 +36,7 @@ struct engine_options {
     /* The operator's address for a template (<NAME>_BASE_URL), or STR_NONE. */
     struct str (*address_override)(void *ctx, struct str template_name);
     void *address_ctx;
+    struct engine_ai ai;            /* welcome messages for new leads */
     unsigned workers;               /* runs that are read at the same time; 0: chosen from the cores */
     int64_t lease_ms, heartbeat_ms, sweep_ms; /* 0: 30 s, 5 s, 10 s (I-15) */
     int64_t overlap_ms;             /* 0: 60 s (I-6) */

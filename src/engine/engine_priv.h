@@ -45,11 +45,20 @@ struct engine {
     pthread_cond_t changed;          /* a run of this process ended or was handed back; under lock */
     uint64_t changes;                /* under lock */
 
-    pthread_t schedule_thread, reconnect_thread, search_thread;
-    bool schedule_started, reconnect_started, search_started;
+    pthread_t schedule_thread, reconnect_thread, search_thread, errand_thread;
+    bool schedule_started, reconnect_started, search_started, errand_started;
     pthread_cond_t background;       /* under lock: stop */
+    void *errand_call;               /* under lock: of the sender; what the errand thread waits for */
     struct fetch *reconnect_fetch;   /* under lock: what the reconnect thread waits for */
 };
+
+/* Is there an endpoint for welcome messages? */
+bool engine_has_ai(const struct engine *e);
+/* The errand thread's own call, which engine_stop cancels; NULL: none any more. */
+void engine_set_errand_call(struct engine *e, void *call);
+/* data with one text member set (STR_NONE: null), canonical, in a. */
+MUST_USE bool record_set_text(struct arena *a, struct str data, const char *member, struct str text, struct str *data_out,
+                              struct err *err);
 
 /* Wakes engine_run_wait. */
 void engine_changed(struct engine *e);
