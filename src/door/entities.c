@@ -84,8 +84,8 @@ struct list {
     bool counted;            /* exactly */
 };
 
-static struct str
-place_text(struct arena *a, struct record_place place)
+struct str
+entity_place_text(struct arena *a, struct record_place place)
 {
     struct buf b;
     struct str plain = str_format(a, PLACE_PREFIX "%lld:%lld:%s", (long long)place.updated_us, (long long)place.id, place.uuid);
@@ -96,8 +96,8 @@ place_text(struct arena *a, struct record_place place)
     return text;
 }
 
-static bool
-place_parse(struct arena *a, struct str text, struct record_place *place_out)
+bool
+entity_place_parse(struct arena *a, struct str text, struct record_place *place_out)
 {
     struct str plain, updated, id, uuid;
     struct record_place place = {0};
@@ -222,7 +222,7 @@ read_filter(struct request *r, struct list *l, struct err *err)
         filter->order = RECORD_UPDATED;
     filter->include_deleted = deleted == 1 || (deleted < 0 && filter->updated_since_us);
     filter->status = request_query(r, "status");
-    if (!str_is_none(cursor) && !place_parse(r->arena, cursor, &filter->after))
+    if (!str_is_none(cursor) && !entity_place_parse(r->arena, cursor, &filter->after))
         return err_set(err, E_VALIDATION_FAILED,
                        "The parameter cursor is not one that this server gave: take it from meta.nextCursor");
     return true;
@@ -241,7 +241,7 @@ write_meta(struct request *r, const struct list *l, const struct paging *paging)
     json_add_i64(w, "limit", paging->limit);
     json_add_i64(w, "totalPages", (l->total + paging->limit - 1) / paging->limit);
     if (l->next.id)
-        json_add_str(w, "nextCursor", place_text(r->arena, l->next));
+        json_add_str(w, "nextCursor", entity_place_text(r->arena, l->next));
     json_end_object(w);
 }
 

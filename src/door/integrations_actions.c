@@ -1,9 +1,11 @@
 /*
- * Actions (002, chapter 4): one call to the vendor that the template declares, asked for by a person.
+ * Actions (002, chapter 4): one call to the vendor that the template declares, asked for by a person; and the
+ * registering of webhooks (chapter 6).
  */
 #include "door/integrations_view_priv.h"
 #include "door/routes_priv.h"
 #include "engine/operation.h"
+#include "hook/inbox.h"
 
 bool
 integrations_action(struct request *r, struct err *err)
@@ -20,5 +22,24 @@ integrations_action(struct request *r, struct err *err)
     json_add_bool(w, "success", true);
     json_add_str(w, "action", call.name);
     json_add_val(w, "data", result);
+    return bare_end(r, err);
+}
+
+bool
+integrations_setup_webhook(struct request *r, struct err *err)
+{
+    struct connection c;
+    struct inbox_setup setup;
+    if (!find_integration(r, &c, err) || !inbox_setup(request_parts(r)->inbox, r->arena, c.tenant, c.uuid, &setup, err) ||
+        !integration_audit(r, "integration.setup-webhook", &c, err))
+        return false;
+    struct json_writer *w = bare_object(r, 200);
+    json_add_bool(w, "success", true);
+    json_add_bool(w, "registered", setup.registered);
+    json_add_str(w, "webhookUrl", setup.url);
+    if (setup.webhook_id.len)
+        json_add_str(w, "webhookId", setup.webhook_id);
+    if (setup.instructions.len && !setup.registered)
+        json_add_str(w, "instructions", setup.instructions);
     return bare_end(r, err);
 }

@@ -4,6 +4,7 @@
  * Both are records; here they have that document's names, an integer `id` beside `uuid`, and no envelope.
  */
 #include "base/limits.h"
+#include "door/entities_priv.h"
 #include "door/integrations_priv.h"
 #include "door/routes_priv.h"
 #include "engine/booking.h"
@@ -83,13 +84,20 @@ read_rows(struct db *db, void *ctx, struct err *err)
 static bool
 list(struct request *r, struct str kind, struct err *err)
 {
-    struct paging paging;
+    struct paging paging = {.page = 1};
     struct rows s = {.request = r, .kind = kind};
-    if (!request_paging(r, LIMIT_OTHERWISE, &paging, err))
+    struct str cursor = request_query(r, "cursor");
+    struct record_place after = {0};
+    if (!str_is_none(cursor) && !entity_place_parse(r->arena, cursor, &after))
+        return err_set(err, E_VALIDATION_FAILED, "`cursor` must be the nextCursor of an earlier answer");
+    if (!request_query_i64(r, "page", 1, PAGE_NUMBER_MAX, 1, &paging.page, err) ||
+        !request_query_i64(r, "limit", 1, LIMIT_LIST_MAX, LIMIT_OTHERWISE, &paging.limit, err))
         return false;
+    paging.after = after.id;
+    paging.offset = after.id ? 0 : (size_t)((paging.page - 1) * paging.limit);
     struct str status = request_query(r, "status");
     s.filter = (struct record_filter){.order = RECORD_NEWEST, .status = status.len ? status : STR_NONE, .text = STR_NONE,
-                                      .after = {0, paging.after}, .offset = paging.offset, .limit = (size_t)paging.limit};
+                                      .after = after, .offset = paging.offset, .limit = (size_t)paging.limit};
     if (!store_read(request_parts(r)->store, read_rows, &s, err))
         return false;
     struct json_writer *w = bare_list(r);
@@ -99,7 +107,7 @@ list(struct request *r, struct str kind, struct err *err)
             return false;
         json_end_object(w);
     }
-    struct str next = s.next.id > 0 ? list_cursor_text(r->arena, s.next.id) : STR_NONE;
+    struct str next = s.next.id > 0 ? entity_place_text(r->arena, s.next) : STR_NONE;
     return bare_list_end(r, &paging, s.total, next, err);
 }
 

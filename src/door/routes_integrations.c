@@ -26,6 +26,8 @@ static const struct route routes[] = {
     {"POST", ADMIN "/integrations/:id/activate", ACCESS_ADMIN, STATUS, DOES, integrations_activate},
     {"POST", ADMIN "/integrations/:id/disconnect", ACCESS_ADMIN, STATUS, DOES, integrations_disconnect},
     {"POST", ADMIN "/integrations/:id/sync", ACCESS_ADMIN, STATUS, DOES | ROUTE_BODY_OPTIONAL, integrations_sync},
+    {"POST", ADMIN "/integrations/:id/setup-webhook", ACCESS_ADMIN, STATUS, ROUTE_NO_TENANT, integrations_setup_webhook},
+    {"POST", ADMIN "/integrations/:id/setup-ghl-webhook", ACCESS_ADMIN, STATUS, ROUTE_NO_TENANT, integrations_setup_webhook},
     {"POST", ADMIN "/integrations/:id/actions/:action", ACCESS_ADMIN, STATUS, DOES | ROUTE_BODY_OPTIONAL, integrations_action},
     {"GET", ADMIN "/sub-accounts", ACCESS_ADMIN, STATUS, ROUTE_NO_TENANT, sub_accounts_list},
     {"POST", ADMIN "/sub-accounts", ACCESS_ADMIN, STATUS, MAKES, sub_accounts_create},

@@ -70,7 +70,7 @@ input_of(struct arena *a, yyjson_val *booking, struct str external_id)
         if (json_str(json_get_c(booking, members[i])).len > 0)
             yyjson_mut_obj_add(input, yyjson_mut_str(doc, members[i]), yyjson_val_mut_copy(doc, json_get_c(booking, members[i])));
     if (external_id.len > 0)
-        yyjson_mut_obj_add(input, yyjson_mut_str(doc, "eventId"), yyjson_mut_strncpy(doc, external_id.ptr, external_id.len));
+        yyjson_mut_obj_add(input, yyjson_mut_str(doc, "id"), yyjson_mut_strncpy(doc, external_id.ptr, external_id.len));
     return json_freeze(a, input);
 }
 
