@@ -126,21 +126,6 @@ write_status(struct json_writer *w, const struct err *err)
 }
 
 static void
-write_message(struct json_writer *w, const struct err *err)
-{
-    char name[64];
-    const char *code = err_name(dialect_code(err));
-    size_t len = 0;
-    for (; code[len] && len + 1 < sizeof(name); len++)
-        name[len] = (char)(code[len] >= 'A' && code[len] <= 'Z' ? code[len] - 'A' + 'a' : code[len]);
-    json_begin_object(w, NULL);
-    json_add_bool(w, "success", false);
-    json_add_c(w, "message", words(err));
-    json_add_str(w, "error", (struct str){name, len});
-    json_end_object(w);
-}
-
-static void
 write_problem(struct json_writer *w, const struct err *err, struct str request_id)
 {
     char type[96];
@@ -167,7 +152,7 @@ dialect_write(enum dialect dialect, bool as_problem, const struct err *err, stru
     switch (dialect) {
     case DIALECT_CORE: write_core(&w, err); break;
     case DIALECT_STATUS: write_status(&w, err); break;
-    case DIALECT_MESSAGE: write_message(&w, err); break;
+    case DIALECT_MESSAGE: dialect_write_message(&w, err, words(err)); break;
     }
     return JSON_TYPE;
 }

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "door/router_priv.h"
+#include "json/writer.h"
 
 #define PROBLEM_TYPE "application/problem+json"
 #define JSON_TYPE "application/json; charset=utf-8"
@@ -22,6 +23,9 @@ enum err_code dialect_code(const struct err *err);
 bool dialect_is_ours_to_tell(const struct err *err);
 /* "Bad Request" for 400. */
 const char *dialect_reason(int status);
+
+/* Door 004's; dialect_amazon.c. words: what the error may tell. */
+void dialect_write_message(struct json_writer *w, const struct err *err, const char *words);
 
 /* Appends the body; returns its content type. request_id: shown in problems. */
 const char *dialect_write(enum dialect dialect, bool as_problem, const struct err *err, struct str request_id,

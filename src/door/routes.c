@@ -9,6 +9,7 @@ const struct route_table *const route_tables[] = {
     &routes_sync,
     &routes_jobs,
     &routes_integrations,
+    &routes_amazon,
     &routes_entities,
     &routes_webhooks,
     &routes_events,

@@ -9,6 +9,7 @@
 extern const struct route_table *const route_tables[];
 extern const struct route_table routes_integrations;
 extern const size_t route_table_count;
+extern const struct route_table routes_amazon;
 extern const struct route_table routes_system, routes_identity, routes_sync, routes_jobs, routes_entities, routes_events;
 extern const struct route_table routes_webhooks;
 
@@ -149,6 +150,15 @@ bool webhook_setup(struct request *r, struct err *err);
 bool webhook_events_list(struct request *r, struct err *err);
 bool webhook_events_get(struct request *r, struct err *err);
 bool webhook_events_replay(struct request *r, struct err *err);
+/* amazon.c, amazon_lists.c */
+bool amazon_sync(struct request *r, struct err *err);
+bool amazon_status(struct request *r, struct err *err);
+bool amazon_disconnect(struct request *r, struct err *err);
+bool amazon_sync_status(struct request *r, struct err *err);
+bool amazon_sync_cancel(struct request *r, struct err *err);
+bool amazon_claims(struct request *r, struct err *err);
+bool amazon_inventory(struct request *r, struct err *err);
+bool amazon_orders(struct request *r, struct err *err);
 /* health.c, root.c */
 bool health_live(struct request *r, struct err *err);
 bool health_ready(struct request *r, struct err *err);
