@@ -1,0 +1,89 @@
+// A storm of webhooks (I-20 to I-22, F43): duplicates, reordering, and the server killed again and again while it takes and
+// applies them. In the end every record is in its newest state and every delivery was kept exactly once.
+//
+// TIDEMARK_STORM_EVENTS sets how many (script/storm-test); TIDEMARK_STORM_DATABASE a PostgreSQL to do it on.
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { Agent, request } from 'node:http';
+import { test } from 'node:test';
+
+import { loopback } from './lib/chatwoot.mjs';
+import { listAll, pause, removeFolder, startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { conversationEvent, drained, sign } from './lib/webhooks.mjs';
+
+const EVENTS = Number(process.env.TIDEMARK_STORM_EVENTS ?? 1500), RECORDS = Math.max(20, Math.floor(EVENTS / 100));
+const KILLS = Number(process.env.TIDEMARK_STORM_KILLS ?? 4), CLIENTS = 32, SECRET = 'storm-secret';
+
+// The same numbers each time: a storm that failed can be seen again.
+const random = ((seed) => () => (seed = (seed * 1103515245 + 12345) % 2147483648) / 2147483648)(2026);
+
+const storm = () => {
+  const base = Date.now() / 1000 - 3600, newest = new Map(), sends = [];
+  for (let i = 0; i < EVENTS; i++) {
+    const record = 1 + Math.floor(random() * RECORDS), version = Number((base + i / 1000).toFixed(6));
+    newest.set(record, i);
+    const body = JSON.stringify(conversationEvent(record, i % 2 ? 'open' : 'resolved', version, { labels: [`state-${i}`] }));
+    const one = { body, delivery: randomUUID(), at: i + random() * 400 };
+    sends.push(one);
+    if (random() < 0.15) sends.push({ ...one, at: i + random() * EVENTS });
+  }
+  return { newest, sends: sends.sort((a, b) => a.at - b.at) };
+};
+
+test(`${EVENTS} events with duplicates, reordering and ${KILLS} kills end in the newest state, none lost`, { timeout: 3_600_000 }, async () => {
+  const data = tempFolder('storm');
+  const env = { ...loopback, ...(process.env.TIDEMARK_STORM_DATABASE ? { TIDEMARK_DATABASE: process.env.TIDEMARK_STORM_DATABASE } : {}) };
+  let server = await startTidemark({ data, env });
+  const port = Number(new URL(server.url).port), agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
+  const made = await server.api('POST', '/api/v1/sync/connections?test=false', {
+    name: 'Storm', platform: 'chatwoot', webhookSecret: SECRET,
+    credentials: { accountId: '1', accessToken: 'test', baseUrl: 'http://127.0.0.1:9' },
+  });
+  assert.equal(made.status, 201, made.text);
+
+  const { newest, sends } = storm();
+  const deliver = ({ body, delivery }) => new Promise((resolve) => {
+    const r = request({ port, agent, method: 'POST', path: '/api/v1/sync/chatwoot/webhook',
+      headers: { ...sign(SECRET, body), 'X-Chatwoot-Delivery': delivery, 'Content-Length': Buffer.byteLength(body) } }, (reply) => {
+      reply.resume().on('end', () => resolve(reply.statusCode)).on('error', () => resolve(0));
+    });
+    r.on('error', () => resolve(0)).end(body);
+  });
+  let next = 0, acknowledged = 0, over = false;
+  const client = async () => {
+    while (next < sends.length) {
+      const one = sends[next++];
+      for (let tries = 0; ; tries++) {
+        const status = await deliver(one);
+        if (status === 200) break;
+        assert.ok(status === 0 || status === 503, `status ${status}`);
+        assert.ok(tries < 3000, 'the server never came back');
+        await pause(20);
+      }
+      acknowledged++;
+    }
+  };
+  const killer = async () => {
+    for (let kill = 1; kill <= KILLS; kill++) {
+      while (!over && acknowledged < (sends.length * kill) / (KILLS + 1)) await pause(5);
+      await server.kill();
+      server = await startTidemark({ data, env, port });
+    }
+  };
+  await Promise.all([killer(), Promise.all(Array.from({ length: CLIENTS }, client)).finally(() => { over = true; })]);
+  assert.equal(acknowledged, sends.length);
+  await server.kill(); // once more, in the middle of applying
+  server = await startTidemark({ data, env, port });
+  await drained(server, 1_200_000);
+
+  const kept = await listAll(server, '/api/v1/webhooks/events');
+  assert.equal(kept.length, EVENTS, 'each delivery once');
+  assert.deepEqual([...new Set(kept.map((e) => e.status))], ['applied']);
+  const rows = await listAll(server, '/api/v1/conversations');
+  assert.equal(rows.length, newest.size, 'no record twice, none missing');
+  for (const row of rows)
+    assert.deepEqual(row.metadata.chatwoot_labels, [`state-${newest.get(Number(row.metadata.chatwoot_id))}`], row.metadata.chatwoot_id);
+  agent.destroy();
+  await server.stop();
+  removeFolder(data);
+});
