@@ -1,14 +1,14 @@
 // A storm of webhooks (I-20 to I-22, F43): duplicates, reordering, and the server killed again and again while it takes and
 // applies them. In the end every record is in its newest state and every delivery was kept exactly once.
 //
-// TIDEMARK_STORM_EVENTS sets how many (script/storm-test); TIDEMARK_STORM_DATABASE a PostgreSQL to do it on.
+// TIDEMARK_STORM_EVENTS sets how many (script/storm-test); with TIDEMARK_TEST_PG it is done on PostgreSQL too.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
-import { listAll, pause, removeFolder, startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { listAll, freshDatabase, pause, removeFolder, startTidemark, tempFolder } from './lib/tidemark.mjs';
 import { conversationEvent, drained, sign } from './lib/webhooks.mjs';
 
 const EVENTS = Number(process.env.TIDEMARK_STORM_EVENTS ?? 1500), RECORDS = Math.max(20, Math.floor(EVENTS / 100));
@@ -30,9 +30,8 @@ const storm = () => {
   return { newest, sends: sends.sort((a, b) => a.at - b.at) };
 };
 
-test(`${EVENTS} events with duplicates, reordering and ${KILLS} kills end in the newest state, none lost`, { timeout: 3_600_000 }, async () => {
-  const data = tempFolder('storm');
-  const env = { ...loopback, ...(process.env.TIDEMARK_STORM_DATABASE ? { TIDEMARK_DATABASE: process.env.TIDEMARK_STORM_DATABASE } : {}) };
+async function weather(database) {
+  const data = tempFolder('storm'), env = { ...loopback, ...(database ? { TIDEMARK_DATABASE: database } : {}) };
   let server = await startTidemark({ data, env });
   const port = Number(new URL(server.url).port), agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
   const made = await server.api('POST', '/api/v1/sync/connections?test=false', {
@@ -86,4 +85,8 @@ test(`${EVENTS} events with duplicates, reordering and ${KILLS} kills end in the
   agent.destroy();
   await server.stop();
   removeFolder(data);
-});
+}
+
+const title = `${EVENTS} events with duplicates, reordering and ${KILLS} kills end in the newest state, none lost`;
+test(title, { timeout: 3_600_000 }, () => weather(null));
+if (process.env.TIDEMARK_TEST_PG) test(`${title}: PostgreSQL`, { timeout: 3_600_000 }, () => weather(freshDatabase('hooks')));

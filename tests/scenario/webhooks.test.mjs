@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
 import { connectChatwoot, loopback } from './lib/chatwoot.mjs';
-import { finishedRun, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { finishedRun, freshDatabase, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 import {
   contactEvent, contactNamed, conversationEvent, conversationNumbered, drained, events, send, sign,
 } from './lib/webhooks.mjs';
@@ -12,6 +12,7 @@ import {
 const SHARED = '/api/v1/sync/chatwoot/webhook';
 const SECRET = 'dVkQzq5nq3bE2Yx9p1cZr7Ta';
 const data = tempFolder('webhooks');
+const database = process.env.TIDEMARK_TEST_STORE === 'postgres' ? { TIDEMARK_DATABASE: freshDatabase('hooks') } : {};
 let sandbox, server, connection;
 
 const iso = (ms) => new Date(ms).toISOString();
@@ -19,7 +20,7 @@ const requestsTo = async (path) => (await sandbox.ledger()).filter((entry) => en
 
 before(async () => {
   sandbox = await startSandbox({ sizes: { contacts: 20, conversations: 5, messages: 3 } });
-  server = await startTidemark({ data, env: { ...loopback, TIDEMARK_WEBHOOKS_HINT_RATE: '1000' } });
+  server = await startTidemark({ data, env: { ...loopback, TIDEMARK_WEBHOOKS_HINT_RATE: '1000', ...database } });
   const api = server.api;
   server.api = (method, path, body, headers) => api(method, path, body, { 'X-Tenant-Id': 'default', ...headers });
   connection = await connectChatwoot(server, sandbox, { webhookSecret: SECRET });
