@@ -103,11 +103,13 @@ has_header(const struct accept *a, yyjson_val *scheme)
 
 /* The schemes that count: the vendor's when any of its headers came, else our own. NULL: unsigned. */
 static yyjson_val *
-schemes_of(const struct accept *a, bool *public_out)
+schemes_of(const struct accept *a, const struct target *t, bool *public_out)
 {
-    yyjson_val *lists[] = {json_get_c(a->targets->block, "verify"), a->in->own_schemes}, *scheme;
+    yyjson_val *lists[] = {t->schemes, a->in->own_schemes}, *scheme;
     size_t index, max;
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        if (lists[i] == NULL)
+            continue;
         yyjson_arr_foreach(lists[i], index, max, scheme) {
             if (!has_header(a, scheme))
                 continue;
@@ -146,7 +148,7 @@ static enum proof
 signature_proof(const struct accept *a, const struct target *t, bool *shared_out)
 {
     bool public_key = false;
-    yyjson_val *schemes = schemes_of(a, &public_key);
+    yyjson_val *schemes = schemes_of(a, t, &public_key);
     struct str own[SECRETS_MAX];
     size_t count = 0;
     *shared_out = false;

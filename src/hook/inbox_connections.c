@@ -109,25 +109,74 @@ collect_headers(struct targets *t, yyjson_val *value)
 }
 
 static bool
-open_vendor_secrets(struct inbox *in, struct targets *t, struct target *row, struct err *err)
+take_secrets(struct targets *t, struct target *row, yyjson_val *config, struct err *err)
 {
-    yyjson_val *fields = json_get_c(t->block, "secret_fields"), *config = NULL, *field;
+    yyjson_val *fields = json_get_c(t->block, "secret_fields"), *field;
     size_t index, max;
     if (yyjson_arr_size(fields) == 0)
         return true;
-    struct config_place place = {row->row.tenant, row->row.tenant_uuid, row->row.uuid, STR("config")};
     row->vendor_secrets = ARENA_ARRAY(&t->arena, struct str, yyjson_arr_size(fields));
     if (row->vendor_secrets == NULL)
         return err_no_memory(err);
-    if (!config_open(in->options.keys, &place, &t->arena, row->row.config, &config, err))
-        return false;
     yyjson_arr_foreach(fields, index, max, field) {
         struct str secret = json_str(json_get(config, json_str(field)));
         if (secret.len > 0)
             row->vendor_secrets[row->vendor_secret_count++] = str_copy(&t->arena, secret);
     }
-    config_wipe(&t->arena, config);
     return true;
+}
+
+/* Schemes whose key the person gives; those whose key is not there are left out. */
+static bool
+take_schemes(struct targets *t, struct target *row, yyjson_val *config, struct err *err)
+{
+    yyjson_val *verify = json_get_c(t->block, "verify"), *scheme;
+    yyjson_mut_doc *doc = json_mut_doc(&t->arena);
+    yyjson_mut_val *list = doc == NULL ? NULL : yyjson_mut_arr(doc);
+    size_t index, max;
+    if (list == NULL)
+        return err_no_memory(err);
+    yyjson_arr_foreach(verify, index, max, scheme) {
+        struct str field = json_str(json_get_c(scheme, "public_key_field")), pem = json_str(json_get(config, field));
+        yyjson_mut_val *copy = yyjson_val_mut_copy(doc, scheme);
+        if (field.len > 0 && pem.len == 0)
+            continue;
+        if (field.len > 0)
+            yyjson_mut_obj_put(copy, yyjson_mut_str(doc, "public_key"), yyjson_mut_strncpy(doc, pem.ptr, pem.len));
+        yyjson_mut_arr_append(list, copy);
+    }
+    row->schemes = json_freeze(&t->arena, list);
+    return row->schemes != NULL || err_no_memory(err);
+}
+
+static bool
+names_key_fields(yyjson_val *verify)
+{
+    size_t index, max;
+    yyjson_val *scheme;
+    if (!yyjson_is_arr(verify))
+        return false;
+    yyjson_arr_foreach(verify, index, max, scheme) {
+        if (json_get_c(scheme, "public_key_field") != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* What the vendor signs with that stands in the configuration: an app's secret, a public key. */
+static bool
+open_vendor_keys(struct inbox *in, struct targets *t, struct target *row, struct err *err)
+{
+    yyjson_val *verify = json_get_c(t->block, "verify"), *config = NULL;
+    bool key_fields = names_key_fields(verify);
+    row->schemes = verify;
+    if (!key_fields && yyjson_arr_size(json_get_c(t->block, "secret_fields")) == 0)
+        return true;
+    struct config_place place = {row->row.tenant, row->row.tenant_uuid, row->row.uuid, STR("config")};
+    bool ok = config_open(in->options.keys, &place, &t->arena, row->row.config, &config, err) &&
+              take_secrets(t, row, config, err) && (!key_fields || take_schemes(t, row, config, err));
+    config_wipe(&t->arena, config);
+    return ok;
 }
 
 /* A connection whose keys cannot be opened takes no events; the others do. */
@@ -140,7 +189,7 @@ open_rows(struct inbox *in, struct targets *t, const struct load *l)
         *row = (struct target){.row = l->rows[i]};
         struct webhook_keys_place place = {row->row.tenant, row->row.tenant_uuid, row->row.uuid};
         if (webhook_keys_open(in->options.keys, &place, &t->arena, row->row.keys, &row->keys, &err) &&
-            open_vendor_secrets(in, t, row, &err))
+            open_vendor_keys(in, t, row, &err))
             t->count++;
         else
             log_err(LOG_ERROR, "the webhook keys of a connection cannot be opened", &err);

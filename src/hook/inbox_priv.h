@@ -40,6 +40,7 @@ bool limiter_take(struct limiter *l, struct str peer, int64_t *wait_ms_out);
 struct target {
     struct inbox_connection row;
     struct webhook_keys keys;
+    yyjson_val *schemes;                    /* how it is signed, public keys of its configuration filled in; or NULL */
     struct str *vendor_secrets;             /* of the configuration: an app's, not this connection's */
     size_t vendor_secret_count;
 };

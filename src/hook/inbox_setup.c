@@ -5,6 +5,7 @@
 
 #include "crypt/token.h"
 #include "engine/account.h"
+#include "engine/operation.h"
 
 struct setup {
     struct inbox *in;
@@ -68,6 +69,76 @@ make_token(struct setup *s, struct err *err)
     return random_text(s->arena, STR("wh_"), WEBHOOK_TOKEN_CHARS, &s->keys.token, err) && save_keys(s, err);
 }
 
+/* ---- the vendor's side ---- */
+
+#define SECTION STR("webhooks")
+
+static bool
+add_text(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name, struct str text)
+{
+    return text.len == 0 ||
+           yyjson_mut_obj_add(object, yyjson_mut_str(doc, name), yyjson_mut_strncpy(doc, text.ptr, text.len));
+}
+
+/* What `register` and `remove` see as input: the address, a secret that they may choose, the vendor's id of what is there. */
+static yyjson_val *
+operation_input(struct setup *s, struct str url, struct str secret)
+{
+    yyjson_mut_doc *doc = json_mut_doc(s->arena);
+    yyjson_mut_val *object = doc == NULL ? NULL : yyjson_mut_obj(doc);
+    bool ok = object != NULL && add_text(doc, object, "url", url) && add_text(doc, object, "secret", secret) &&
+              add_text(doc, object, "id", s->keys.webhook_id);
+    return ok ? json_freeze(s->arena, object) : NULL;
+}
+
+static bool
+call(struct setup *s, const char *name, yyjson_val *input, yyjson_val **result_out, struct err *err)
+{
+    struct operation_call c = {.tenant = s->tenant, .connection = s->connection.uuid, .section = SECTION,
+                               .name = str_from_c(name), .input = input};
+    if (input == NULL)
+        return err_no_memory(err);
+    return engine_operation(s->in->options.engine, s->arena, &c, result_out, err);
+}
+
+/* What was registered before goes first; one that is gone already is none the worse. */
+static void
+remove_old(struct setup *s, const struct template *t)
+{
+    struct err why = {0};
+    yyjson_val *ignored = NULL;
+    if (s->keys.webhook_id.len == 0 || !template_has_operation(t, SECTION, STR("remove")))
+        return;
+    if (!call(s, "remove", operation_input(s, STR_NONE, STR_NONE), &ignored, &why))
+        log_err(LOG_WARN, "the webhook that was registered before could not be removed", &why);
+}
+
+static struct str
+text_of(struct setup *s, yyjson_val *value)
+{
+    return json_is_number(value) ? json_number_text(s->arena, value) : json_str(value);
+}
+
+/* The vendor gives a secret, or takes ours where the template says so (`own_secret`). */
+static bool
+register_with(struct setup *s, const struct template *t, struct str url, struct err *err)
+{
+    struct str secret = STR_NONE;
+    yyjson_val *result = NULL;
+    bool own = json_bool_or(json_get_c(template_webhooks(t), "own_secret"), false);
+    if (own && !random_text(s->arena, STR(""), WEBHOOK_TOKEN_CHARS, &secret, err))
+        return false;
+    remove_old(s, t);
+    s->keys.webhook_id = STR_NONE;
+    if (!call(s, "register", operation_input(s, url, secret), &result, err))
+        return false;
+    struct str given = text_of(s, json_get_c(result, "secret")), id = text_of(s, json_get_c(result, "id"));
+    if (given.len > 0 || own)
+        webhook_keys_replace(&s->keys, given.len > 0 ? given : secret, clock_wall_us(s->in->options.clock));
+    s->keys.webhook_id = id.len > 0 ? id : STR_NONE;
+    return save_keys(s, err);
+}
+
 bool
 inbox_setup(struct inbox *in, struct arena *a, int64_t tenant, struct str connection, struct inbox_setup *setup_out,
             struct err *err)
@@ -81,14 +152,17 @@ inbox_setup(struct inbox *in, struct arena *a, int64_t tenant, struct str connec
     yyjson_val *block = template_webhooks(t);
     struct str instructions = json_str(json_get_c(json_get_c(template_info(t)->tidemark, "webhooks"), "instructions"));
     struct inbox_setup out = {.instructions = instructions.len > 0 ? str_copy(a, instructions) : STR_NONE};
+    bool ok = block != NULL || err_set(err, E_PLATFORM_NOT_SUPPORTED, "This platform sends no webhooks");
+    ok = ok && make_token(&s, err);
+    if (ok)
+        out.url = str_format(a, "%.*s/api/v1/webhooks/%.*s?token=%.*s", STR_ARG(in->url), STR_ARG(s.connection.uuid),
+                             STR_ARG(s.keys.token));
+    ok = ok && (!str_is_none(out.url) || err_no_memory(err));
+    out.registered = ok && template_has_operation(t, SECTION, STR("register"));
+    ok = ok && (!out.registered || register_with(&s, t, out.url, err));
     template_unref(t);
-    if (block == NULL)
-        return err_set(err, E_PLATFORM_NOT_SUPPORTED, "This platform sends no webhooks");
-    if (!make_token(&s, err))
-        return false;
-    out.url = str_format(a, "%.*s/api/v1/webhooks/%.*s?token=%.*s", STR_ARG(in->url), STR_ARG(s.connection.uuid),
-                         STR_ARG(s.keys.token));
     out.webhook_id = s.keys.webhook_id;
-    *setup_out = out;
-    return !str_is_none(out.url) || err_no_memory(err);
+    if (ok)
+        *setup_out = out;
+    return ok;
 }

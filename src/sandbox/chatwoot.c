@@ -270,4 +270,5 @@ const struct vendor vendor_chatwoot = {
     .populate = chatwoot_populate,
     .handle = handle,
     .finish = finish,
+    .announce = chatwoot_announce,
 };

@@ -101,6 +101,9 @@ void inboxes_list(struct sandbox_request *r, struct sandbox_reply *reply);
 void profile_show(struct sandbox_request *r, struct sandbox_reply *reply);
 void webhooks_route(struct sandbox_request *r, struct sandbox_reply *reply);
 
+/* ---- chatwoot_announce.c: what its webhooks are told; vendor.h ---- */
+void chatwoot_announce(struct sandbox_core *core, struct world *world, const struct change *change, struct arena *arena);
+
 /* ---- chatwoot.c: answers that many need ---- */
 
 void chatwoot_error(struct sandbox_reply *reply, int status, const char *words);

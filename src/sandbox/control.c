@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "sandbox/control_priv.h"
+#include "sandbox/courier.h"
 
 #define PREFIX "/_sandbox/"
 
@@ -198,6 +199,7 @@ post_mutate(struct call *call)
     json_begin_object(&w, NULL);
     pthread_mutex_lock(&call->core->lock);
     bool ok = world_mutate(call->core, body, &w, call->x->arena, &err);
+    core_announce(call->core, call->x->arena);
     pthread_mutex_unlock(&call->core->lock);
     json_end_object(&w);
     if (ok)
@@ -339,6 +341,43 @@ post_plain(struct call *call)
     http_reply(call->x, 204, NULL, STR_NONE);
 }
 
+static void
+get_webhooks(struct call *call)
+{
+    struct buf b;
+    struct json_writer w;
+    buf_init(&b, LIMIT_BODY_BYTES);
+    json_writer_init(&w, &b);
+    json_begin_object(&w, NULL);
+    courier_write(call->core->courier, &w);
+    json_end_object(&w);
+    reply_written(call->x, &b);
+    buf_release(&b);
+}
+
+/* {"lost":PERCENT,"repeated":..,"late":..,"lateMs":..,"reordered":..,"retries":N}: how webhooks travel from now on. */
+static void
+post_webhooks(struct call *call)
+{
+    yyjson_val *body = read_body(call);
+    if (body == NULL)
+        return;
+    struct courier_plan plan = courier_plan(call->core->courier);
+    const struct {
+        const char *name;
+        int64_t *value, max;
+    } members[] = {{"lost", &plan.lost, 100},           {"repeated", &plan.repeated, 100},
+                   {"late", &plan.late, 100},           {"lateMs", &plan.late_ms, 3600000},
+                   {"reordered", &plan.reordered, 100}, {"retries", &plan.retries, COURIER_RETRIES_MAX}};
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        int64_t number;
+        if (json_to_i64(json_get_c(body, members[i].name), &number) && number >= 0 && number <= members[i].max)
+            *members[i].value = number;
+    }
+    courier_set_plan(call->core->courier, &plan);
+    get_webhooks(call);
+}
+
 static const struct route {
     const char *method, *name;
     void (*serve)(struct call *call);
@@ -346,7 +385,7 @@ static const struct route {
     {"GET", "ledger", get_ledger},     {"GET", "truth", get_truth},          {"GET", "journal", get_journal},
     {"GET", "stats", get_stats},       {"GET", "faults", reply_faults},      {"POST", "faults", post_faults},
     {"DELETE", "faults", delete_faults}, {"POST", "mutate", post_mutate},    {"POST", "reset", post_reset},
-    {"POST", "plain", post_plain},
+    {"POST", "plain", post_plain},     {"GET", "webhooks", get_webhooks},    {"POST", "webhooks", post_webhooks},
 };
 
 void

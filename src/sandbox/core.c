@@ -156,6 +156,25 @@ core_world(struct sandbox_core *core, const struct vendor *vendor, int64_t accou
     return world;
 }
 
+void
+core_announce(struct sandbox_core *core, struct arena *a)
+{
+    for (size_t i = 0; core->courier != NULL && i < core->world_count; i++) {
+        struct world *world = core->worlds[i];
+        const struct vendor *vendor = world->vendor;
+        int64_t until = world->journal_count, oldest = until - (int64_t)world->journal_size;
+        if (vendor->announce == NULL || until == world->announced)
+            continue;
+        for (int64_t seq = world->announced > oldest ? world->announced : oldest; seq < until; seq++) {
+            struct change change = world->journal[(size_t)seq % world->journal_size];
+            struct arena_mark mark = arena_mark(a);
+            vendor->announce(core, world, &change, a);
+            arena_rewind(a, mark);
+        }
+        world->announced = until;
+    }
+}
+
 /* The entity a shift means: the one it names, else the last one that the path names. */
 static const struct vendor_entity *
 shift_entity(const struct sandbox_request *request, const struct fault *shift)
@@ -403,6 +422,7 @@ vendor_serve(struct sandbox_core *core, struct http_exchange *x, const struct ve
     if (!buf_ok(&reply.body))
         reply_text(&reply, 500, "text/plain", STR("The answer does not fit in memory"));
     note(core, &request, &reply, &hit, target);
+    core_announce(core, x->arena);
     pthread_mutex_unlock(&core->lock);
 
     reply_deliver(x, &reply, &hit);

@@ -33,6 +33,7 @@ struct sandbox_core {
     struct world *worlds[WORLDS_MAX]; /* owned */
     size_t world_count;
     struct plain_settings plain;
+    struct courier *courier;     /* owned; NULL: webhooks are not delivered. Not under the lock */
     int64_t requests[VENDORS_MAX];
     int64_t expired_uses[VENDORS_MAX];
     int64_t window_started_us[VENDORS_MAX], window_requests[VENDORS_MAX]; /* of the throttle */
@@ -45,6 +46,8 @@ void core_release(struct sandbox_core *core);
 MUST_USE bool core_set_size(struct sandbox_options *options, struct str entity, int64_t count, struct err *err);
 /* Worlds, ledger, faults and counters as at the start. Under the lock. */
 void core_reset(struct sandbox_core *core);
+/* Tells webhooks of what changed since the last call. Under the lock. */
+void core_announce(struct sandbox_core *core, struct arena *a);
 /* As request_world, for the control routes. Under the lock. */
 struct world *core_world(struct sandbox_core *core, const struct vendor *vendor, int64_t account);
 

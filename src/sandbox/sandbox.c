@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "sandbox/core.h"
+#include "sandbox/courier.h"
 
 #define STARTUP_ARENA_BYTES (1024 * 1024)
 #define DRAIN_MS 5000
@@ -90,7 +91,10 @@ keep_options(struct sandbox *sandbox, const struct sandbox_options *options, str
         kept.sizes[i].entity = str_copy(&sandbox->arena, options->sizes[i].entity);
     for (size_t i = 0; i < kept.fault_count; i++)
         kept.faults[i] = str_copy(&sandbox->arena, options->faults[i]);
-    return core_init(&sandbox->core, &kept, err);
+    if (!core_init(&sandbox->core, &kept, err))
+        return false;
+    sandbox->core.courier = courier_new(kept.seed, err);
+    return sandbox->core.courier != NULL;
 }
 
 static bool
@@ -157,6 +161,7 @@ sandbox_free(struct sandbox *sandbox)
     if (sandbox->server != NULL)
         http_server_drain(sandbox->server, DRAIN_MS);
     http_server_free(sandbox->server);
+    courier_free(sandbox->core.courier);
     core_release(&sandbox->core);
     arena_release(&sandbox->arena);
     free(sandbox);

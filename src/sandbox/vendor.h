@@ -85,6 +85,8 @@ struct vendor {
     void (*handle)(struct sandbox_request *request, struct sandbox_reply *reply);
     /* Adds the headers this vendor sends with everything. */
     void (*finish)(struct sandbox_request *request, struct sandbox_reply *reply);
+    /* Tells whoever registered for it of one change, through core->courier. NULL: this vendor announces nothing. */
+    void (*announce)(struct sandbox_core *core, struct world *world, const struct change *change, struct arena *arena);
 };
 
 extern const struct vendor vendor_amazon;

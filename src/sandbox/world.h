@@ -99,6 +99,7 @@ struct world {
     struct change *journal;   /* owned; ring of the newest JOURNAL_MAX changes */
     size_t journal_size;
     int64_t journal_count;    /* ever written to it */
+    int64_t announced;        /* of the journal: changes up to here were told to webhooks */
     int64_t changes;          /* made since the start, journalled or not */
     enum change_by by;        /* who is changing things now; BY_SEED (at first) is not journalled */
     const void *vendor;       /* whose world it is: struct vendor, vendor.h */

@@ -282,7 +282,7 @@ check_scheme(yyjson_val *spec, size_t index, struct err *err)
     if (tolerance && (!json_to_i64(tolerance, &tolerance_s) || tolerance_s < 1 || tolerance_s > TOLERANCE_S_MAX))
         return err_set(err, E_TEMPLATE_INVALID, "verify/%zu/tolerance_s: 1 to %d seconds", index, TOLERANCE_S_MAX);
     EVP_PKEY *key = kind->keyed ? NULL : public_key(member(spec, "public_key"));
-    bool ok = kind->keyed || key;
+    bool ok = kind->keyed || key || member(spec, "public_key_field").len > 0;
     EVP_PKEY_free(key);
     return ok || err_set(err, E_TEMPLATE_INVALID, "verify/%zu/public_key: not a PEM public key", index);
 }

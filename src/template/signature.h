@@ -11,7 +11,7 @@
  *   signed      what is signed, with {body} {timestamp} {method} {url}; default "{body}"
  *   timestamp   {header, unit: s | ms | rfc3339}; when given the header must be there
  *   tolerance_s how far it may be off; default 300 when there is a timestamp (I-21)
- *   public_key  PEM, for ed25519 and rsa_sha256
+ *   public_key  PEM, for ed25519 and rsa_sha256; or public_key_field: the member of the configuration that holds it
  *
  * Several secrets may be right at once, while one is being replaced. Comparison takes the same time wherever the bytes
  * differ. The body is the raw one, never parsed and written again. Pure: no I/O, any thread.

@@ -31,6 +31,7 @@ before(async () => {
 after(async () => {
   await server?.stop();
   await sandbox?.stop();
+  for (const process of [server, sandbox]) assert.doesNotMatch(process?.output.stderr ?? '', /runtime error|Sanitizer/);
   removeFolder(data);
 });
 
@@ -210,6 +211,9 @@ test('a connection has an address of its own; its token proves the sender, a wro
   assert.equal(await contactNamed(server, 90008), undefined);
   const again = await server.api('POST', `/api/v1/sync/connections/${connection}/setup-webhook`);
   assert.equal(again.body.webhookUrl, setup.body.webhookUrl);
+  assert.equal(setup.body.registered, true);
+  assert.notEqual(again.body.webhookId, undefined);
+  await server.api('PATCH', `/api/v1/sync/connections/${connection}`, { webhookSecret: SECRET });
   // I-29: the token is in no log line.
   assert.ok(!server.output.stderr.includes(token));
   assert.ok(!JSON.stringify(await events(server, '?limit=500')).includes(token));
@@ -336,4 +340,51 @@ test('a GET is refused where the vendor greets nobody', async () => {
   assert.equal((await server.anonymous('GET', SHARED)).status, 400);
   assert.equal((await server.anonymous('GET', '/api/webhook')).status, 405);
   assert.equal((await server.anonymous('GET', '/api/v1/sync/nobody/webhook?hub.challenge=1')).status, 404);
+});
+
+// ---- the whole way: registered with the simulated vendor, which then tells of each change ----
+
+const registered = async () => {
+  const setup = await server.api('POST', `/api/v1/sync/connections/${connection}/setup-webhook`);
+  assert.equal(setup.body.registered, true, setup.text);
+  return setup.body;
+};
+const delivered = () => until('the vendor has delivered', async () => (await sandbox.json('GET', '/_sandbox/webhooks')).queued === 0);
+const sameContacts = async () => {
+  const truth = new Map((await sandbox.truth('chatwoot', 'contacts')).map((c) => [String(c.id), c.name ?? null]));
+  const rows = (await server.api('GET', '/api/v1/contacts?limit=500')).body.data;
+  for (const [id, name] of truth) {
+    const row = rows.find((r) => r.customFields.chatwoot_id === id);
+    if (row) assert.equal(row.name ?? null, name, id);
+  }
+};
+
+test('registered with the vendor: one address, its secret kept, and changes arrive signed', async () => {
+  const { webhookId } = await registered();
+  const { body } = await sandbox.raw('GET', '/chatwoot/api/v1/accounts/1/webhooks', undefined, { api_access_token: 'test' });
+  assert.deepEqual(body.payload.webhooks.map((w) => String(w.id)), [webhookId], 'the one before is gone');
+  const { updated } = await sandbox.mutate({ vendor: 'chatwoot', entity: 'contacts', update: 3 });
+  const { created } = await sandbox.mutate({ vendor: 'chatwoot', entity: 'messages', create: 2 });
+  await delivered();
+  await drained(server);
+  const [event] = await events(server, `?type=contact_updated&q=${updated[0]}`);
+  assert.deepEqual([event.trust, event.status], ['signed', 'applied'], JSON.stringify(event));
+  for (const id of created) assert.ok((await server.api('GET', '/api/v1/messages?limit=500')).body.data.some((m) => m.metadata.chatwoot_id === id), id);
+  await sameContacts();
+});
+
+test('repeated, late and reordered deliveries end in the same state; lost ones are what the next run is for', async () => {
+  await sandbox.json('POST', '/_sandbox/webhooks', { repeated: 40, late: 30, lateMs: 400, reordered: 30, retries: 3 });
+  for (let round = 0; round < 6; round++) await sandbox.mutate({ vendor: 'chatwoot', entity: 'contacts', update: 4 });
+  await delivered();
+  await drained(server);
+  await sameContacts();
+  const stats = await sandbox.json('GET', '/_sandbox/webhooks');
+  assert.ok(stats.repeated > 0 && stats.late > 0 && stats.failed === 0, JSON.stringify(stats));
+  await sandbox.json('POST', '/_sandbox/webhooks', { repeated: 0, late: 0, reordered: 0, lost: 100 });
+  await sandbox.mutate({ vendor: 'chatwoot', entity: 'contacts', touch: 2 });
+  const { body } = await server.api('POST', `/api/v1/sync/connections/${connection}/sync`, { fullSync: true });
+  await finishedRun(server, body.data.runId);
+  await sameContacts();
+  await sandbox.json('POST', '/_sandbox/webhooks', { lost: 0 });
 });
