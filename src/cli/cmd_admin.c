@@ -2,6 +2,7 @@
  * `tidemark tenants`, `keys`, `users` and `audit`: the operator's.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/commands_priv.h"
 #include "json/writer.h"
@@ -161,9 +162,108 @@ cmd_tenants(struct cli *cli)
     return with_client(cli, tenants);
 }
 
+/* ---- keys rotate, keys verify ---- */
+
+#define ROTATE_STEPS_MAX 1000000
+#define BAR_WIDTH 40
+
+static int64_t
+number_of(yyjson_val *data, const char *name)
+{
+    int64_t value = 0;
+    return json_to_i64(json_get_c(data, name), &value) ? value : 0;
+}
+
+static int64_t
+left_of(yyjson_val *data)
+{
+    return number_of(data, "dataKeysLeft") + number_of(data, "valuesLeft");
+}
+
+/* A bar on a terminal, a line for each step elsewhere. */
+static void
+show_step(const struct cli *cli, int64_t done, int64_t total)
+{
+    char bar[BAR_WIDTH + 1];
+    if (cli->json)
+        return;
+    size_t filled = total > 0 ? (size_t)(done * BAR_WIDTH / total) : BAR_WIDTH;
+    memset(bar, '.', BAR_WIDTH);
+    memset(bar, '#', filled < BAR_WIDTH ? filled : BAR_WIDTH);
+    bar[BAR_WIDTH] = '\0';
+    bool terminal = isatty(STDERR_FILENO);
+    if (terminal)
+        fprintf(stderr, "\r[%s] %lld of %lld", bar, (long long)done, (long long)total);
+    else
+        fprintf(stderr, "%lld of %lld sealed anew\n", (long long)done, (long long)total);
+}
+
+static void
+say_faults(yyjson_val *data)
+{
+    size_t i, count;
+    yyjson_val *fault;
+    yyjson_val *list = json_get_c(data, "faultList");
+    yyjson_arr_foreach(list, i, count, fault)
+        fprintf(stderr, "does not open: %.*s of tenant %lld, %.*s: %.*s\n", STR_ARG(json_str(json_get_c(fault, "kind"))),
+                (long long)number_of(fault, "tenant"), STR_ARG(json_str(json_get_c(fault, "id"))),
+                STR_ARG(json_str(json_get_c(fault, "reason"))));
+}
+
+static bool
+rotate(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *err)
+{
+    struct client_reply reply;
+    int64_t done = 0, left = 0, changed = 1;
+    for (int i = 0; i < ROTATE_STEPS_MAX && changed > 0; i++) {
+        if (!client_call(c, cli->arena, "POST", STR("/api/v1/secrets/rotate"), STR_NONE, &reply, err))
+            return false;
+        changed = number_of(reply.data, "changed");
+        left = left_of(reply.data);
+        done += changed;
+        if (changed > 0)
+            show_step(cli, done, done + left);
+    }
+    if (!cli->json && done > 0 && isatty(STDERR_FILENO))
+        fputc('\n', stderr);
+    say_faults(reply.data);
+    if (cli->json)
+        printf("{\"success\":%s,\"rotated\":%lld,\"left\":%lld}\n", left == 0 ? "true" : "false", (long long)done, (long long)left);
+    else if (left == 0)
+        printf("%lld sealed anew, 0 left: older keys are not needed any more.\n", (long long)done);
+    else
+        printf("%lld sealed anew, %lld could not be: keep the older keys.\n", (long long)done, (long long)left);
+    *code_out = left == 0 ? EXIT_CODE_OK : EXIT_CODE_PARTIAL;
+    return true;
+}
+
+static bool
+verify(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *err)
+{
+    struct client_reply reply;
+    if (!client_call(c, cli->arena, "GET", STR("/api/v1/secrets/verify"), STR_NONE, &reply, err))
+        return false;
+    int64_t faults = number_of(reply.data, "faults"), left = left_of(reply.data);
+    say_faults(reply.data);
+    if (cli->json)
+        printf("%.*s\n", STR_ARG(reply.text));
+    else
+        printf("%lld data keys and %lld values: %lld do not open, %lld still need an older key.\n",
+               (long long)number_of(reply.data, "dataKeys"), (long long)number_of(reply.data, "values"), (long long)faults,
+               (long long)left);
+    *code_out = faults > 0 ? EXIT_CODE_FAILED : EXIT_CODE_OK;
+    return true;
+}
+
 static bool
 keys(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *err)
 {
+    struct str verb = cli_positional(cli, 0);
+    if (str_eq_c(verb, "rotate") && !cli_positional(cli, 1).len)
+        return rotate(cli, c, code_out, err);
+    if (str_eq_c(verb, "verify") && !cli_positional(cli, 1).len)
+        return verify(cli, c, code_out, err);
+
     static const struct member_option options[] = {{"role", "role"}, {"expiresAt", "expires"}, {0}};
     static const struct verb verbs[] = {
         {.name = "create", .method = "POST", .first = "name", .options = options, .shown = new_key_pairs, .name_otherwise = "command line"},
@@ -171,7 +271,8 @@ keys(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *er
         {.name = "revoke", .method = "DELETE", .done = "Revoked."},
         {0},
     };
-    static const struct noun noun = {"/api/v1/keys", "Say keys, keys create [NAME] [--role admin], keys show ID, or keys revoke ID",
+    static const struct noun noun = {"/api/v1/keys", "Say keys, keys create [NAME] [--role admin], keys show ID, keys revoke ID, keys rotate, or "
+                                     "keys verify",
                                      "No keys.", key_columns, verbs};
     (void)code_out;
     return act(cli, c, &noun, err);

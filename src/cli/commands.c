@@ -183,7 +183,7 @@ const struct cli_command cli_commands[] = {
      manifest_options, 2, cmd_manifest},
     {"tenants", "[list | create|show|set KEY]", "List, create and rename tenants",
      "  tidemark tenants create org123 --name \"Acme\" --region BR\n", tenants_options, 2, cmd_tenants},
-    {"keys", "[list | create [NAME] | show|revoke ID]", "List, create and revoke API keys",
+    {"keys", "[list | create [NAME] | show|revoke ID | rotate | verify]", "API keys; and the key that secrets are sealed with",
      "  tidemark keys create dashboard --permissions content:read\n  tidemark keys create chief --role admin\n"
      "A key is shown once. With several tenants, name one with --tenant.\n",
      keys_options, 2, cmd_keys},

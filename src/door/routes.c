@@ -12,6 +12,7 @@ const struct route_table *const route_tables[] = {
     &routes_amazon,
     &routes_entities,
     &routes_webhooks,
+    &routes_conflicts,
     &routes_events,
 };
 const size_t route_table_count = ARRAY_LEN(route_tables);

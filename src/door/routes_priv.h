@@ -12,6 +12,7 @@ extern const size_t route_table_count;
 extern const struct route_table routes_amazon;
 extern const struct route_table routes_system, routes_identity, routes_sync, routes_jobs, routes_entities, routes_events;
 extern const struct route_table routes_webhooks;
+extern const struct route_table routes_conflicts;
 
 /* sync_connections.c */
 bool connections_list(struct request *r, struct err *err);
@@ -62,6 +63,9 @@ bool subscriptions_secret(struct request *r, struct err *err);
 bool deliveries_list(struct request *r, struct err *err);
 bool deliveries_get(struct request *r, struct err *err);
 bool deliveries_replay(struct request *r, struct err *err);
+/* secrets.c */
+bool secrets_rotate(struct request *r, struct err *err);
+bool secrets_verify(struct request *r, struct err *err);
 /* templates.c */
 bool templates_list(struct request *r, struct err *err);
 bool templates_get(struct request *r, struct err *err);

@@ -49,22 +49,26 @@ check_page_of_keys(struct db *db, void *ctx, struct err *err)
     if (!store_data_key_list(db, query->arena, 0, query->found.id, KEYRING_LIST_ROWS, &rows, &count, err))
         return false;
     query->row = count ? ROW_FOUND : ROW_NONE;
+    for (size_t i = 0; i < count; i++)
+        if (!seal_master_knows(query->k->master, rows[i].wrapped))
+            return err_set(err, E_KEY_MISSING, "Stored secrets were sealed with another key: start with the "
+                           "API_KEY_ENCRYPTION_SECRET (or the key file of the data folder) that was used before, and add it as "
+                           "API_KEY_ENCRYPTION_SECRET_OLD while keys are changed");
     if (count)
         query->found = rows[count - 1];
     return true;
 }
 
-/* One key is enough to see whether the master key is the right one: unwrapping needs the tenant, its id does not. */
+/* All of them: a rotation that was broken off leaves some under either key. Nothing is derived or unwrapped for it. */
 static bool
 check_master(struct keyring *k, struct err *err)
 {
     struct arena scratch;
     arena_init(&scratch, KEYRING_SCRATCH_BYTES * 16);
-    struct key_query query = {.k = k, .arena = &scratch};
-    bool ok = store_read(k->store, check_page_of_keys, &query, err);
-    if (ok && query.row == ROW_FOUND && !seal_master_knows(k->master, query.found.wrapped))
-        ok = err_set(err, E_KEY_MISSING, "Stored secrets were sealed with another key: start with the "
-                     "API_KEY_ENCRYPTION_SECRET (or the key file of the data folder) that was used before");
+    struct key_query query = {.k = k, .arena = &scratch, .row = ROW_FOUND};
+    bool ok = true;
+    while (ok && query.row == ROW_FOUND)
+        ok = store_read(k->store, check_page_of_keys, &query, err);
     arena_release(&scratch);
     return ok;
 }
@@ -234,4 +238,44 @@ keyring_open(struct keyring *k, int64_t tenant, const struct seal_place *place, 
     bool ok = seal_open(&key.key, place, sealed, plain_out, err);
     seal_key_release(&key.key);
     return ok;
+}
+
+/* ---- rotation ---- */
+
+bool
+keyring_is_current(struct keyring *k, struct str wrapped)
+{
+    return seal_key_is_current(k->master, wrapped);
+}
+
+bool
+keyring_unwraps(struct keyring *k, struct str tenant_uuid, struct str wrapped, struct err *err)
+{
+    struct seal_key key = {0};
+    bool ok = seal_key_unwrap(k->master, tenant_uuid, wrapped, &key, err);
+    seal_key_release(&key);
+    return ok;
+}
+
+bool
+keyring_rewrap(struct keyring *k, struct str tenant_uuid, struct str wrapped, struct arena *a, struct str *wrapped_out, struct err *err)
+{
+    return seal_key_rewrap(k->master, tenant_uuid, wrapped, a, wrapped_out, err);
+}
+
+bool
+keyring_is_stale(struct keyring *k, int64_t tenant, struct str sealed)
+{
+    struct arena scratch;
+    struct err ignored = {0};
+    struct key_query query = {.k = k, .arena = &scratch, .tenant = tenant};
+    if (seal_is_legacy(sealed))
+        return !k->legacy_form;
+    if (!seal_key_id(sealed, &query.key_id))
+        return false;
+    arena_init(&scratch, KEYRING_SCRATCH_BYTES);
+    bool found = store_read(k->store, find_key, &query, &ignored) && query.row == ROW_FOUND;
+    bool stale = found && query.found.retired_us != 0;
+    arena_release(&scratch);
+    return stale;
 }

@@ -280,7 +280,7 @@ rig_open(struct rig *rig)
     rig->store = store_open(&so, &err);
     if (rig->store == NULL)
         fail_msg("store: %s %s", err_name(err.code), err.message);
-    rig->master = seal_master_new(STR("a secret for tests only, long enough"), &err);
+    rig->master = seal_master_new(STR(RIG_SECRET), &err);
     rig->keys = keyring_new(rig->store, rig->master, false, &err);
     if (rig->keys == NULL)
         fail_msg("keyring: %s %s", err_name(err.code), err.message);

@@ -18,6 +18,7 @@
 #include "store/store_tenant.h"
 
 #define RIG_CONTACTS_MAX 4000
+#define RIG_SECRET "a secret for tests only, long enough"
 
 struct rig_contact {
     int64_t id, updated_s;

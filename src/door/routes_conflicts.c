@@ -1,0 +1,12 @@
+/*
+ * Addresses that an operator needs when two sides disagree, and when keys change.
+ */
+#include "door/routes_priv.h"
+
+#define CORE DIALECT_CORE
+
+static const struct route routes[] = {
+    {"POST", "/api/v1/secrets/rotate", ACCESS_ADMIN, CORE, ROUTE_NO_TENANT, secrets_rotate},
+    {"GET", "/api/v1/secrets/verify", ACCESS_ADMIN, CORE, ROUTE_NO_TENANT, secrets_verify},
+};
+const struct route_table routes_conflicts = {routes, ARRAY_LEN(routes)};
