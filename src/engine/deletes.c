@@ -46,10 +46,24 @@ read_seen(struct db *db, void *ctx, struct err *err)
 }
 
 static bool
+read_visited(struct db *db, void *ctx, struct err *err)
+{
+    struct delete_work *d = ctx;
+    return store_delete_visited(db, d->work->run->tenant, d->work->run->id, d->stream->context.stream.id, d->work->visited, err);
+}
+
+static bool
 read_live(struct db *db, void *ctx, struct err *err)
 {
     struct delete_work *d = ctx;
     return store_delete_live_count(db, d->work->run->tenant, d->stream->context.stream.id, &d->live, err);
+}
+
+/* A vendor that can be asked for one record is asked; else the pass must have looked at the parent. */
+static bool
+goes_by_parents(const struct work_stream *s)
+{
+    return s->info.substream && !s->info.has_reads;
 }
 
 static bool
@@ -58,7 +72,10 @@ read_candidates(struct db *db, void *ctx, struct err *err)
     struct delete_work *d = ctx;
     arena_rewind(d->arena, d->mark);
     return store_delete_candidates(db, d->arena, d->work->run->tenant, d->stream->context.stream.id, d->work->seen,
-                                   began_us(d->work), d->after, WALK_ROWS, &d->rows, &d->count, &d->last, err);
+                                   began_us(d->work), d->after, WALK_ROWS, &d->rows, &d->count, &d->last, err) &&
+           (!goes_by_parents(d->stream) ||
+            store_delete_of_visited(db, d->work->run->tenant, d->stream->context.parent_stream, d->work->visited, d->rows,
+                                    &d->count, err));
 }
 
 static bool
@@ -70,6 +87,12 @@ load_seen(struct delete_work *d, struct err *err)
     if (w->seen == NULL)
         return err_no_memory(err);
     if (!store_read(w->engine->options.store, read_seen, d, err))
+        return false;
+    id_set_free(w->visited);
+    w->visited = id_set_new();
+    if (w->visited == NULL)
+        return err_no_memory(err);
+    if (goes_by_parents(d->stream) && !store_read(w->engine->options.store, read_visited, d, err))
         return false;
     /* What has no row here was shown too: rejected, sent as deleted, or filtered out by the template. */
     const struct page_counts *c = &d->stream->counts;
@@ -127,11 +150,17 @@ hold(struct db *db, void *ctx, struct err *err)
 
 /* May absence be believed at all? */
 static bool
-pass_is_sound(const struct work *w, const struct work_stream *s)
+pass_is_sound(struct work *w, const struct work_stream *s)
 {
-    (void)w;
     if (!s->context.full || s->nameless_rejects)
         return false;
+    if (goes_by_parents(s) && s->context.parent_stream == 0)
+        return false; /* nobody knows which parents were looked at */
+    if (s->moved && !s->info.has_reads) {
+        work_log(w, LOG_INFO, "the list changed while it was read: what it did not show is looked for by the next full pass",
+                 s->info.name, STR_NONE);
+        return false;
+    }
     return declared_total(&s->declared) <= s->counts.records_read;
 }
 
@@ -310,7 +339,8 @@ work_stream_deletes(struct work *w)
         result = next_batch(&d);
     if (result != STEP_MORE || w->step != STEP_AT_DELETES) {
         id_set_free(w->seen);
-        w->seen = NULL;
+        id_set_free(w->visited);
+        w->seen = w->visited = NULL;
     }
     arena_release(&scratch);
     return result;

@@ -37,6 +37,7 @@ struct page_context {
     struct str region;             /* default for phones */
     bool match;                    /* link contacts of several connections */
     bool full;                     /* keep what was seen, for deletes */
+    int64_t parent_stream;         /* of a substream: whose maps its slices name; 0: not known */
     bool forget_states;            /* a filter left records out: the reader's marks are not kept */
     enum conflict_policy policy;
     const struct page_parent *parents;
@@ -109,6 +110,7 @@ struct page_batch {
     size_t bytes;                  /* of its arena when it was handed over */
     void *owner;                   /* whose commit it is; the run's own */
     size_t stream_at;              /* index of the run's stream */
+    struct str visited;            /* full pass of a substream: the parent that was read to its end; STR_NONE: none */
     bool stream_done;
     bool clear_rejected;           /* the stream has rejected records: accepted ids leave that list */
 

@@ -53,10 +53,26 @@ log_page(struct page_batch *b, int64_t now_us)
         b->line_count++;
 }
 
+/* The map of the parent that this page ended; 0: there is none. */
+static bool
+find_visited(struct page_batch *b, struct db *db, int64_t *map_out, struct err *err)
+{
+    struct map_row row = {0};
+    const struct page_context *c = b->context;
+    bool wanted = c->full && c->parent_stream != 0 && !str_is_none(b->visited);
+    if (wanted && !store_map_lookup(db, b->arena, c->tenant, c->parent_stream, &b->visited, 1, &row, err))
+        return false;
+    *map_out = row.map;
+    return true;
+}
+
 static bool
 finish(struct page_batch *b, struct db *db, int64_t now_us, struct err *err)
 {
     const struct page_context *c = b->context;
+    int64_t visited;
+    if (!find_visited(b, db, &visited, err))
+        return false;
     struct str log = log_pack(b->arena, buf_str(&b->lines));
     if (str_is_none(log))
         return err_set(err, E_TOO_LARGE, "The page is larger than allowed");
@@ -78,6 +94,8 @@ finish(struct page_batch *b, struct db *db, int64_t now_us, struct err *err)
         .changed_count = b->changed_count,
         .seen_maps = b->seen_maps,
         .seen_count = b->seen_count,
+        .visited_maps = &visited,
+        .visited_count = visited != 0,
         .stream_done = b->stream_done,
         .observed_us = b->observed_us,
         .now_us = now_us,

@@ -111,6 +111,7 @@ work_release(struct work *w)
     account_close(&w->account);
     loop_release(&w->loop);
     id_set_free(w->seen);
+    id_set_free(w->visited);
     for (size_t i = 0; i < WORK_PAGES; i++) {
         page_batch_release(&w->batches[i]);
         arena_release(&w->pages[i]);

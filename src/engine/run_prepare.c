@@ -127,6 +127,9 @@ fill_context(struct work *w, struct work_stream *s, const struct stream *row)
     s->context.match = str_eq_c(s->info.kind, "contacts") && !str_eq_c(c->match, "none");
     s->context.policy = conflict_policy_from_name(c->conflict_policy);
     s->context.parents = w->parents;
+    for (size_t i = 0; i < w->parent_count; i++)
+        if (str_eq(w->parents[i].name, s->info.parent_stream))
+            s->context.parent_stream = w->parents[i].stream;
     s->context.parent_count = w->parent_count;
     s->context.packer = w->worker->packer;
     s->context.rng = &w->worker->rng;

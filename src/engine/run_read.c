@@ -262,6 +262,45 @@ has_nameless_reject(const struct page_batch *b)
     return false;
 }
 
+/* Nondecreasing cursors, and the last one newer than the pass: the list is read upwards and a record has moved to its end. */
+static bool
+shows_moved_records(const struct reader_event *event, int64_t began_us)
+{
+    int64_t before = INT64_MIN;
+    for (size_t i = 0; i < event->record_count; i++) {
+        int64_t cursor_us = event->records[i].cursor_us;
+        if (cursor_us == INT64_MIN || cursor_us < before)
+            return false;
+        before = cursor_us;
+    }
+    return before >= began_us - US_PER_S; /* many vendors tell whole seconds */
+}
+
+/*
+ * A list that is read upwards, and whose records move to its end while it is read: each one that goes pulls others over the edge
+ * of a page that was read already, with the total unchanged. (A falling total makes the reader step back, template/drift.c.)
+ * What such a pass did not see is not known to be gone (I-7, I-9).
+ */
+static void
+note_shifts(struct work *w, struct work_stream *s, const struct reader_event *event)
+{
+    int64_t began_us = w->run->started_us != 0 ? w->run->started_us : w->run->created_us;
+    s->moved = s->moved || (s->slice_pages > 0 && shows_moved_records(event, began_us));
+    s->slice_pages = event->slice_done ? 0 : s->slice_pages + 1;
+}
+
+/* The parent that this page ends, as its own external id. */
+static struct str
+visited_parent(const struct work_stream *s, struct arena *a, const struct reader_event *event)
+{
+    struct err ignored = {0};
+    if (!event->slice_done || event->slice.len == 0 || s->info.parent_field.len == 0)
+        return STR_NONE;
+    yyjson_val *slice = json_parse(a, event->slice, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, &ignored);
+    yyjson_val *id = json_get(slice, s->info.parent_field);
+    return yyjson_is_raw(id) ? (struct str){yyjson_get_raw(id), yyjson_get_len(id)} : json_str(id);
+}
+
 /* A loop is an error of the stream, but the page that shows it is sound: it is stored first. */
 static bool
 judge_progress(struct work *w, const struct page_batch *b, const struct reader_event *event, int64_t bytes,
@@ -287,6 +326,8 @@ prepare_batch(struct work *w, struct page_batch *b, struct arena *a, const struc
     s->rejects = s->rejects || b->rejected_count > 0;
     b->clear_rejected = s->context.stream.rejected > 0 || s->counts.errors > 0 || s->rejects;
     s->nameless_rejects = s->nameless_rejects || has_nameless_reject(b);
+    note_shifts(w, s, event);
+    b->visited = visited_parent(s, a, event);
     declared_page(&s->declared, event->declared_total, event->slice_done);
     b->declared_total = declared_total(&s->declared);
     b->position = work_position(s, a, event->position);

@@ -50,6 +50,8 @@ struct work_stream {
     int64_t distinct;              /* different records that the full pass saw; known once deletes are looked for */
     bool rejects;                  /* a page of this run had some, stored yet or not */
     bool nameless_rejects;         /* a record without id was rejected: absence proves nothing */
+    bool moved;                    /* records moved to the end of the list while the pass went on: pages shifted */
+    int64_t slice_pages;           /* pages of the present slice so far */
     bool version_changed;          /* a position of another mapping must not be used */
 };
 
@@ -85,7 +87,7 @@ struct work {
     size_t parent_count;
     struct fetch fetch;
     struct loop_guard loop;
-    struct id_set *seen;           /* deletes */
+    struct id_set *seen, *visited; /* deletes */
     struct arena pages[WORK_PAGES];
     struct page_batch batches[WORK_PAGES];
     unsigned turn;                 /* which of them is fetched into next */

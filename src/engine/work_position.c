@@ -2,7 +2,7 @@
  * The position of a stream inside a run: the reader's, and what else must survive a restart.
  *
  *   {"phase":"read","full":true,"since":..,"declared":[closed,first,last],"untold":false,"nameless":false,
- *    "version":"..","reader":"..."}
+ *    "moved":false,"slicePages":3,"version":"..","reader":"..."}
  *   {"phase":"deletes",...,"after":"external id","total":12}
  *
  * It is ours alone; a version of the program that does not understand one begins the stream anew, which the
@@ -31,6 +31,8 @@ work_position(const struct work_stream *s, struct arena *a, struct str reader_po
     json_end_array(&w);
     json_add_bool(&w, "untold", s->declared.untold);
     json_add_bool(&w, "nameless", s->nameless_rejects);
+    json_add_bool(&w, "moved", s->moved);
+    json_add_i64(&w, "slicePages", s->slice_pages);
     json_add_str(&w, "version", s->version);
     if (s->phase == PHASE_DELETES) {
         json_add_str(&w, "after", s->delete_after);
@@ -66,6 +68,9 @@ work_position_read(struct work_stream *s, struct arena *a, struct str position, 
     s->declared = (struct declared){number_at(declared, 0, 0), number_at(declared, 1, -1), number_at(declared, 2, -1),
                                     json_bool_or(json_get_c(json, "untold"), false)};
     s->nameless_rejects = json_bool_or(json_get_c(json, "nameless"), false);
+    s->moved = json_bool_or(json_get_c(json, "moved"), false);
+    if (!json_to_i64(json_get_c(json, "slicePages"), &s->slice_pages))
+        s->slice_pages = 0;
     s->reader_position = json_str(json_get_c(json, "reader"));
     s->delete_after = json_str(json_get_c(json, "after"));
     s->delete_total = -1;

@@ -135,6 +135,34 @@ store_delete_candidates(struct db *db, struct arena *a, int64_t tenant, int64_t 
 }
 
 bool
+store_delete_visited(struct db *db, int64_t tenant, int64_t run, int64_t stream, struct id_set *set, struct err *err)
+{
+    return store_delete_seen(db, tenant, run, -stream, set, err);
+}
+
+bool
+store_delete_of_visited(struct db *db, int64_t tenant, int64_t parent_stream, const struct id_set *visited,
+                        struct delete_candidate *rows, size_t *count, struct err *err)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++) {
+        struct db_rows found;
+        enum row row = db_query_row(db, SQL_DELETE_PARENT, DB_ARGS(DB_I(tenant), DB_I(rows[i].record), DB_I(parent_stream)),
+                                    &found, err);
+        if (row == ROW_FAILED)
+            return false;
+        if (row == ROW_NONE)
+            continue;
+        bool known = db_column_bool(&found, 1) || id_set_has(visited, db_column_i64(&found, 0));
+        db_finish(&found);
+        if (known)
+            rows[kept++] = rows[i];
+    }
+    *count = kept;
+    return true;
+}
+
+bool
 store_delete_live_count(struct db *db, int64_t tenant, int64_t stream, int64_t *count_out, struct err *err)
 {
     return store_row_must(db_query_i64(db, SQL_DELETE_LIVE_COUNT, DB_ARGS(DB_I(tenant), DB_I(stream)), count_out, err),

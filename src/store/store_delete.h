@@ -40,6 +40,15 @@ MUST_USE bool store_delete_candidates(struct db *db, struct arena *a, int64_t te
                                       const struct id_set *seen, int64_t began_us, struct str after, size_t walk,
                                       struct delete_candidate **rows_out, size_t *count_out, struct str *last_out,
                                       struct err *err);
+/* The parents that this pass of a substream has read to their end: map ids of the parents' stream. */
+MUST_USE bool store_delete_visited(struct db *db, int64_t tenant, int64_t run, int64_t stream, struct id_set *set,
+                                   struct err *err);
+/*
+ * Of candidates of a substream, keeps those whose parent was visited by the pass, or is itself gone: the children of a
+ * parent that nobody looked at are not known to be gone. rows is compacted, *count lowered.
+ */
+MUST_USE bool store_delete_of_visited(struct db *db, int64_t tenant, int64_t parent_stream, const struct id_set *visited,
+                                      struct delete_candidate *rows, size_t *count, struct err *err);
 /* Live maps of the stream: what the guard's percentage is of. */
 MUST_USE bool store_delete_live_count(struct db *db, int64_t tenant, int64_t stream, int64_t *count_out, struct err *err);
 /*

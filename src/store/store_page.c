@@ -297,19 +297,27 @@ finish_feed(struct db *db, const struct page_mark *m, struct err *err)
     return m->changed_count == 0 || store_event_add_of_stream(db, &event, m->stream, err);
 }
 
+/* One row of a pass: of what a page saw, under its stream; of the parents it visited, under the stream's negative. */
 static bool
-finish_pass(struct db *db, const struct page_mark *m, struct err *err)
+add_pass_row(struct db *db, const struct page_mark *m, int64_t under, const int64_t *maps, size_t count, struct err *err)
 {
-    if (m->seen_count == 0)
+    if (count == 0)
         return true;
     struct arena scratch;
     arena_init(&scratch, PACK_ARENA_BYTES);
-    struct str packed = ids_pack(&scratch, m->seen_maps, m->seen_count);
+    struct str packed = ids_pack(&scratch, maps, count);
     bool ok = !str_is_none(packed) ? db_defer(db, SQL_PASS_PAGE_INSERT, DB_ARGS(DB_I(m->tenant), DB_I(m->fence.run),
-                                             DB_I(m->stream), DB_I(m->fence.page_seq), DB_B(packed)), err)
+                                             DB_I(under), DB_I(m->fence.page_seq), DB_B(packed)), err)
                                    : STORE_ARENA_FULL(err);
     arena_release(&scratch);
     return ok;
+}
+
+static bool
+finish_pass(struct db *db, const struct page_mark *m, struct err *err)
+{
+    return add_pass_row(db, m, m->stream, m->seen_maps, m->seen_count, err) &&
+           add_pass_row(db, m, -m->stream, m->visited_maps, m->visited_count, err);
 }
 
 bool

@@ -147,6 +147,8 @@ struct page_mark {
     size_t changed_count;
     const int64_t *seen_maps;       /* full pass: what was seen, for deletes; packed into one row */
     size_t seen_count;
+    const int64_t *visited_maps;    /* full pass of a substream: map ids of parents read to their end with this page */
+    size_t visited_count;
     bool stream_done;
     int64_t observed_us, now_us;
 };

@@ -73,6 +73,30 @@ compile_retriever(struct compiler *c, const struct node *stream, const struct no
            router_compile(c, node_get_c(n, "partition_router"), &s->router);
 }
 
+/* The one member that a record is known by, or STR_NONE. */
+static struct str
+single_key(yyjson_val *key)
+{
+    return json_str(yyjson_is_arr(key) && yyjson_arr_size(key) == 1 ? yyjson_arr_get_first(key) : key);
+}
+
+/* What the engine must know of a substream before it believes that a child is gone. */
+static void
+note_parent(struct template_stream *s)
+{
+    const struct router *r = s->router;
+    s->info.parent_stream = s->info.parent_field = STR_NONE;
+    s->info.substream = r && r->kind != ROUTER_LIST;
+    if (!r || r->kind != ROUTER_SUBSTREAM || r->parent_count != 1)
+        return;
+    const struct parent_plan *p = &r->parents[0];
+    struct str key = p->parent_key.constant, field = p->partition_field.constant;
+    if (field.len == 0 || key.len == 0 || !str_eq(key, single_key(p->stream->info.primary_key)))
+        return;
+    s->info.parent_stream = p->stream->info.name;
+    s->info.parent_field = field;
+}
+
 bool
 stream_compile(struct compiler *c, const struct node *n, struct template_stream *stream_out)
 {
@@ -92,7 +116,7 @@ stream_compile(struct compiler *c, const struct node *n, struct template_stream 
         return err_set(c->err, E_TEMPLATE_INVALID, "line %u: a stream needs a name", n->line);
     return compile_schema(c, node_get_c(n, "schema_loader"), &s->info) && refuse_extras(c, n) &&
            compile_retriever(c, n, node_get_c(n, "retriever"), s) && compile_cursor(c, node_get_c(n, "incremental_sync"), s) &&
-           stream_set_total(c, s, node_text_at(n, "x-tidemark-total"));
+           stream_set_total(c, s, node_text_at(n, "x-tidemark-total")) && (note_parent(s), true);
 }
 
 /* The map with the entries of `over` laid over it, those named in `drop` left out. */

@@ -62,6 +62,9 @@ struct stream_info {
     bool incremental;
     bool supports_deletes;    /* a full pass lists everything that exists: absence means gone */
     bool has_reads;           /* one record can be fetched by its id */
+    bool substream;           /* read parent by parent: what was not visited was not looked at */
+    /* Of a substream whose slices name its parent by the parent's own id: which stream, under which member. Else STR_NONE. */
+    struct str parent_stream, parent_field;
     yyjson_val *primary_key, *schema;
 };
 const struct stream_info *template_stream_info(const struct template_stream *s);

@@ -204,3 +204,58 @@ test_a_candidate_that_the_vendor_still_has_is_kept(void **state)
     assert_int_equal(run.missing, 1);
     assert_int_equal(rig_count(rig, "contacts", false), 59);
 }
+
+/* ---- an ascending list of a vendor that tells no total: what changes moves to its end and pulls the others over a page's edge ---- */
+
+static void
+move_first_to_the_end(void *ctx, int64_t number, struct str url)
+{
+    struct rig *rig = ctx;
+    if (number != 2 || str_find_str(url, STR("contacts")) < 0)
+        return;
+    struct rig_vendor *v = &rig->vendor;
+    struct rig_contact first = v->contacts[0];
+    memmove(v->contacts, v->contacts + 1, (v->contact_count - 1) * sizeof(first));
+    first.updated_s = clock_wall_us(clock_system()) / US_PER_S;
+    v->contacts[v->contact_count - 1] = first;
+}
+
+static void
+tell_no_total(struct rig *rig)
+{
+    struct err err = {0};
+    char *yaml = calloc(1, 1 << 16);
+    FILE *f = fopen(ENGINE_TESTS "/desk.yaml", "r");
+    assert_non_null(f);
+    (void)fread(yaml, 1, (1 << 16) - 1, f);
+    fclose(f);
+    char *total = strstr(yaml, "x-tidemark-total: count");
+    assert_non_null(total);
+    memcpy(total, "x-tidemark-other: count", strlen("x-tidemark-other: count"));
+    if (!registry_put(rig->templates, STR("desk"), str_from_c(yaml), &err))
+        fail_msg("%s", err.message);
+    free(yaml);
+}
+
+static void
+test_a_record_hidden_by_one_that_moved_to_the_end_is_not_deleted(void **state)
+{
+    struct rig *rig = *state;
+    tell_no_total(rig);
+    rig->vendor.page_size = 10;
+    rig_fill(rig, 40);
+    rig_run(rig, false);
+    rig->vendor.requests = 0;
+    rig->vendor.on_request = move_first_to_the_end;
+    rig->vendor.on_request_ctx = rig;
+    struct run run = rig_run(rig, true);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_int_equal(run.missing, 0);
+    assert_int_equal(rig_count(rig, "contacts", false), 40);
+    /* A pass in peace finds what is really gone. */
+    rig->vendor.on_request = NULL;
+    rig->vendor.contacts[39].updated_s -= 100;
+    rig_contact(rig, 20)->gone = true;
+    rig_run(rig, true);
+    assert_int_equal(rig_count(rig, "contacts", false), 39);
+}

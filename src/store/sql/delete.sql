@@ -46,7 +46,12 @@ SELECT collection FROM streams WHERE tenant = $1 AND id = $2
 
 -- The rows of a pass go; stream 0: of all streams.
 -- @name delete_forget
-DELETE FROM pass_pages WHERE tenant = $1 AND run = $2 AND (CAST($3 AS BIGINT) = 0 OR stream = $3)
+DELETE FROM pass_pages WHERE tenant = $1 AND run = $2 AND (CAST($3 AS BIGINT) = 0 OR stream = $3 OR stream = -CAST($3 AS BIGINT))
+
+-- The parent of a candidate in this connection: its map, and whether it is gone.
+-- @name delete_parent
+SELECT m.id, m.deleted_at IS NOT NULL FROM records r JOIN entity_map m ON m.tenant = r.tenant AND m.record = r.parent
+WHERE r.tenant = $1 AND r.id = $2 AND m.stream = $3 LIMIT 1
 
 -- Held back for a person.
 -- @name delete_hold
