@@ -210,6 +210,17 @@ def check_references(document, value, place=''):
             check_references(document, item, f'{place}/{index}')
 
 
+def open_objects(value):
+    """An object of which nothing is said may hold anything; generators of clients must be told."""
+    if isinstance(value, dict):
+        kinds = value.get('type')
+        if 'object' in (kinds if isinstance(kinds, list) else [kinds]) and not (
+                {'properties', 'additionalProperties', 'allOf', 'oneOf', 'anyOf', '$ref', 'patternProperties'} & set(value)):
+            value['additionalProperties'] = True
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        open_objects(item)
+
+
 def main():
     version, out, root, *areas = sys.argv[1:]
     name = root
@@ -226,6 +237,7 @@ def main():
         document['tags'].sort(key=lambda tag: order.index(tag['name']) if tag['name'] in order else len(order))
         name = out
         check_references(document, document)
+        open_objects({'paths': document['paths'], 'components': document['components']})
     except Fault as fault:
         sys.exit(f'{os.path.relpath(name)}: {fault}')
     with open(out, 'w', encoding='utf-8') as f:

@@ -19,7 +19,7 @@ const freePort = () =>
     });
   });
 
-async function start(args) {
+export async function start(args) {
   const port = await freePort();
   const child = spawn(join(modules, '.bin', 'prism'), [...args, '-h', '127.0.0.1', '-p', String(port)],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });

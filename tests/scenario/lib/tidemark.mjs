@@ -60,6 +60,10 @@ async function call(url, key, method, path, body, headers = {}) {
   return { status: reply.status, headers: reply.headers, text, body: isJson && text ? JSON.parse(text) : text };
 }
 
+// Somebody who stands between a test and its server (tests/outside/prism_own.test.mjs): a module with judge(url), which
+// gives {url, look(reply, method, path), stop()}.
+const judgeOf = async (url) => process.env.TIDEMARK_TEST_JUDGE ? (await import(process.env.TIDEMARK_TEST_JUDGE)).judge(url) : null;
+
 // The server with its data folder. `args` are added to `serve`; settings go as TIDEMARK_* in `env`.
 export async function startTidemark({ data = tempFolder(), args = [], env = {}, port = 0 } = {}) {
   const file = join(data, 'server.json');
@@ -76,10 +80,13 @@ export async function startTidemark({ data = tempFolder(), args = [], env = {}, 
       return null; // half written
     }
   });
+  const judge = await judgeOf(server.url);
+  const at = judge?.url ?? server.url, judged = judge?.look ?? ((reply) => reply);
+  process_.exited.then(() => judge?.stop());
   return {
     ...server, data, pid: process_.child.pid, output: process_.output,
-    api: (method, path, body, headers) => call(server.url, server.key, method, path, body, headers),
-    anonymous: (method, path, body, headers) => call(server.url, null, method, path, body, headers),
+    api: async (method, path, body, headers) => judged(await call(at, server.key, method, path, body, headers), method, path),
+    anonymous: async (method, path, body, headers) => judged(await call(at, null, method, path, body, headers), method, path),
     async stop(signal = 'SIGTERM') {
       process_.child.kill(signal);
       return process_.exited;
