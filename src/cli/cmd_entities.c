@@ -1,5 +1,5 @@
 /*
- * `tidemark contacts`, `conversations`, `messages`: list, show, export. The command's name is the kind.
+ * `tidemark contacts`, `orders` and the other kinds: list, show, export. The command's name is the kind.
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,28 +8,35 @@
 
 #define EXPORT_PAGE 500
 
-static const struct out_column contact_columns[] = {
-    {"NAME", "name", OUT_TEXT, 32}, {"E-MAIL", "email", OUT_TEXT, 40}, {"PHONE", "phone", OUT_TEXT, 20},
-    {"UPDATED (UTC)", "updatedAt", OUT_TIME, 0}, {"ID", "id", OUT_TEXT, 0},
-    {0},
-};
-static const struct out_column conversation_columns[] = {
-    {"STATUS", "status", OUT_TEXT, 0}, {"UPDATED (UTC)", "updatedAt", OUT_TIME, 0}, {"METADATA", "metadata", OUT_TEXT, 60},
-    {"ID", "id", OUT_TEXT, 0},
-    {0},
-};
-static const struct out_column message_columns[] = {
-    {"SENT (UTC)", "sentAt", OUT_TIME, 0}, {"DIRECTION", "direction", OUT_TEXT, 0}, {"CONTENT", "content", OUT_TEXT, 60},
-    {"ID", "id", OUT_TEXT, 0},
-    {0},
+#define ID {"ID", "id", OUT_TEXT, 0}
+#define UPDATED {"UPDATED (UTC)", "updatedAt", OUT_TIME, 0}
+#define STATUS {"STATUS", "status", OUT_TEXT, 0}
+#define COLUMNS_MAX 7
+
+/* What a list shows of each kind; everything else is under `show`. */
+static const struct {
+    const char *kind;
+    struct out_column columns[COLUMNS_MAX];
+} kinds[] = {
+    {"contacts", {{"NAME", "name", OUT_TEXT, 32}, {"E-MAIL", "email", OUT_TEXT, 40}, {"PHONE", "phone", OUT_TEXT, 20}, UPDATED, ID}},
+    {"conversations", {STATUS, UPDATED, {"METADATA", "metadata", OUT_TEXT, 60}, ID}},
+    {"messages", {{"SENT (UTC)", "sentAt", OUT_TIME, 0}, {"DIRECTION", "direction", OUT_TEXT, 0}, {"CONTENT", "content", OUT_TEXT, 60}, ID}},
+    {"leads", {{"NAME", "name", OUT_TEXT, 32}, {"E-MAIL", "email", OUT_TEXT, 40}, STATUS, UPDATED, ID}},
+    {"companies", {{"NAME", "name", OUT_TEXT, 32}, {"DOMAIN", "domain", OUT_TEXT, 32}, UPDATED, ID}},
+    {"deals", {{"NAME", "name", OUT_TEXT, 32}, STATUS, {"AMOUNT", "amount", OUT_TEXT, 0}, {"", "currency", OUT_TEXT, 0}, UPDATED, ID}},
+    {"tickets", {{"SUBJECT", "subject", OUT_TEXT, 48}, STATUS, {"PRIORITY", "priority", OUT_TEXT, 0}, UPDATED, ID}},
+    {"products", {{"TITLE", "title", OUT_TEXT, 40}, {"SKU", "sku", OUT_TEXT, 24}, {"PRICE", "price", OUT_TEXT, 0}, UPDATED, ID}},
+    {"orders", {{"NUMBER", "number", OUT_TEXT, 24}, STATUS, {"TOTAL", "total", OUT_TEXT, 0}, {"", "currency", OUT_TEXT, 0}, UPDATED, ID}},
+    {"customers", {{"NAME", "name", OUT_TEXT, 32}, {"E-MAIL", "email", OUT_TEXT, 40}, {"PHONE", "phone", OUT_TEXT, 20}, UPDATED, ID}},
 };
 
 static const struct out_column *
 columns_of(const char *kind)
 {
-    if (strcmp(kind, "contacts") == 0)
-        return contact_columns;
-    return strcmp(kind, "messages") == 0 ? message_columns : conversation_columns;
+    size_t i = 0;
+    while (i + 1 < ARRAY_LEN(kinds) && strcmp(kind, kinds[i].kind) != 0)
+        i++;
+    return kinds[i].columns;
 }
 
 /* The filters that lists and exports share. */

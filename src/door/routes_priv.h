@@ -66,6 +66,11 @@ bool deliveries_replay(struct request *r, struct err *err);
 /* secrets.c */
 bool secrets_rotate(struct request *r, struct err *err);
 bool secrets_verify(struct request *r, struct err *err);
+/* overview.c, preview.c */
+bool overview_get(struct request *r, struct err *err);
+bool quota_show(struct request *r, struct err *err);
+bool templates_check(struct request *r, struct err *err);
+bool templates_preview(struct request *r, struct err *err);
 /* templates.c */
 bool templates_list(struct request *r, struct err *err);
 bool templates_get(struct request *r, struct err *err);

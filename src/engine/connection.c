@@ -5,6 +5,7 @@
  * (a rotated token) goes into the row with the rest. Between reading a row and writing it somebody else may
  * have changed it: the configuration is compared inside the writing closure.
  */
+#include "engine/tell.h"
 #include "engine/connection_change.h"
 #include "engine/webhook_keys.h"
 #include "queue/schedule.h"
@@ -171,10 +172,14 @@ update_row(struct db *db, void *ctx, struct err *err)
             return err_set(err, E_CONFLICT, "Somebody else changed this connection at the same time: look at it again");
         row.webhook_secret = u->webhook_after;
     }
-    if (!change_apply(u->engine, u->arena, u->template, u->change, &row, err) ||
+    struct tell_status status;
+    if (!tell_status_before(db, tenant, id, &status, err) ||
+        !change_apply(u->engine, u->arena, u->template, u->change, &row, err) ||
         !store_connection_update(db, &row, now_us, err))
         return false;
     if (u->has_result && row.enabled && !store_connection_result(db, tenant, id, &u->result, now_us, err))
+        return false;
+    if (!tell_status_after(db, &status, 0, now_us, err))
         return false;
     return store_connection_get_by_id(db, u->arena, tenant, id, &u->connection, err) == ROW_FOUND;
 }

@@ -168,7 +168,7 @@ edit_accept(struct arena *a, const struct kind *kind, struct str region, yyjson_
     yyjson_mut_val *object = w.doc ? yyjson_mut_obj(w.doc) : NULL;
     bool ok = object && accept_parent(&w, kind, fields, parent_out);
     for (const struct kind_field *field = kind->fields; object && field->name; field++) {
-        yyjson_val *value = json_get_c(fields, field->name);
+        yyjson_val *value = field->flags & FIELD_FIXED ? NULL : json_get_c(fields, field->name);
         yyjson_mut_val *accepted = value ? accept_value(&w, field, str_from_c(field->name), value) : NULL;
         ok &= !value || accepted != NULL;
         if (accepted)

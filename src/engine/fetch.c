@@ -6,6 +6,8 @@
  */
 #include "engine/fetch.h"
 
+#include "engine/quota.h"
+
 #include "engine/engine_priv.h"
 
 #define REFRESH_POLL_MS 200
@@ -189,6 +191,9 @@ finish_call(struct fetch *f, const struct reader_event *event)
     if (f->circuit != NULL)
         circuit_report(f->circuit, host_of(event->request.url), host_is_alive(reply));
     f->bytes += (int64_t)reply->body.len;
+    if (f->account->stored)
+        quota_note(f->account->connection.tenant, f->account->connection.id, reply,
+                   clock_wall_us(f->account->engine->options.clock));
     reader_reply(f->reader, reply);
     f->answers[f->answer_count++] = call;
     return true;

@@ -25,6 +25,7 @@ enum field_type {
 
 enum field_flags {
     FIELD_FOUND = 1, /* text search reads it */
+    FIELD_FIXED = 2, /* shown, not written by edits: the engine sets it */
 };
 
 struct kind_field {

@@ -4,6 +4,7 @@
  * A worker does a run for a slice of time; when others wait for a worker by then, it gives the run back
  * between two pages and takes whoever's turn it is (I-18).
  */
+#include "engine/tell.h"
 #include "engine/work.h"
 
 #include "base/check.h"
@@ -129,7 +130,10 @@ pause_poison(struct db *db, void *ctx, struct err *err)
 {
     struct poison *p = ctx;
     struct page_fence fence = run_fence(p->run);
-    return store_run_pause_itself(db, &fence, "POISON_PAGE", str_from_c(err_words(E_POISON_PAGE)), store_now(db), err);
+    struct str words = str_from_c(err_words(E_POISON_PAGE));
+    int64_t now_us = store_now(db);
+    return store_run_pause_itself(db, &fence, "POISON_PAGE", words, now_us, err) &&
+           tell_alert(db, p->run->tenant, p->run->connection, p->run->id, "poison_page", words, now_us, err);
 }
 
 /* A page that has killed its worker so often waits for a person (I-16). */

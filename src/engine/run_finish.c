@@ -3,6 +3,7 @@
  */
 #include "engine/work.h"
 
+#include "engine/tell.h"
 #include "json/writer.h"
 #include "queue/schedule.h"
 #include "store/store_event.h"
@@ -15,6 +16,7 @@ struct ending {
     bool has_result;         /* the run says something about the connection */
     struct str event;        /* JSON */
     bool alert;
+    bool guarded;            /* deletes wait for a person */
 };
 
 /* Failures that mean: this connection does not work at present. */
@@ -63,22 +65,31 @@ add_event(struct db *db, const struct ending *e, const char *type, int64_t now_u
     return store_event_add(db, &event, err);
 }
 
+/* What a person should look at. */
+static bool
+raise_alerts(struct db *db, const struct ending *e, int64_t now_us, struct err *err)
+{
+    const struct run *run = e->work->run;
+    if (e->alert && !tell_alert(db, run->tenant, run->connection, run->id, "connection_failing", e->result.error_message, now_us, err))
+        return false;
+    return !e->guarded || tell_alert(db, run->tenant, run->connection, run->id, "delete_guard", e->end.verdict_reason, now_us, err);
+}
+
 static bool
 write_end(struct db *db, void *ctx, struct err *err)
 {
     struct ending *e = ctx;
     struct work *w = e->work;
     struct page_fence fence = run_fence(w->run);
+    struct tell_status status;
     int64_t now_us = store_now(db);
     bool ok = e->end.state == RUN_SUCCEEDED;
-    if (!store_run_finish(db, &fence, &e->end, now_us, err) ||
-        !add_event(db, e, ok ? "run.succeeded" : "run.failed", now_us, err))
-        return false;
-    if (!e->has_result)
-        return true;
-    return store_connection_result(db, w->run->tenant, w->run->connection, &e->result, now_us, err) &&
-           add_event(db, e, "connection.status_changed", now_us, err) &&
-           (!e->alert || add_event(db, e, "alert.raised", now_us, err));
+    return tell_status_before(db, w->run->tenant, w->run->connection, &status, err) &&
+           store_run_finish(db, &fence, &e->end, now_us, err) &&
+           add_event(db, e, ok ? "run.succeeded" : "run.failed", now_us, err) &&
+           (!e->has_result ||
+            store_connection_result(db, w->run->tenant, w->run->connection, &e->result, now_us, err)) &&
+           tell_status_after(db, &status, w->run->id, now_us, err) && raise_alerts(db, e, now_us, err);
 }
 
 /* A broken connection is tested again later; after some failures in a row a person is told, once. */
@@ -155,14 +166,17 @@ work_finish(struct work *w)
         err_no_memory(&err);
         return work_store_failed(w, &err);
     }
-    for (size_t i = 0; i < w->stream_count; i++)
+    bool guarded = false;
+    for (size_t i = 0; i < w->stream_count; i++) {
         streams[i] = verdict_input(&w->streams[i]);
+        guarded |= w->streams[i].guarded;
+    }
     struct verdict verdict;
     verdict_of(w->arena, streams, w->stream_count, &verdict);
     bool failed = verdict.kind == VERDICT_SUSPICIOUS;
     struct ending e = {.end = {.state = failed ? RUN_FAILED : RUN_SUCCEEDED, .verdict = verdict.kind,
                                .verdict_reason = verdict.reason},
-                       .code = verdict.code};
+                       .code = verdict.code, .guarded = guarded};
     return end_run(w, &e);
 }
 

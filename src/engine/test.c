@@ -4,9 +4,9 @@
  * The template says what is asked. A refusal carries the vendor's words, redacted: some vendors quote the
  * credential back.
  */
+#include "engine/tell.h"
 #include "engine/engine_priv.h"
 #include "queue/schedule.h"
-#include "store/store_event.h"
 
 #define TEST_PAGE_BYTES (64L * 1024 * 1024)
 #define TEST_PAGES_MAX 50
@@ -105,26 +105,19 @@ engine_test_account(struct engine *e, struct account *account, bool background, 
 struct test_write {
     int64_t tenant, connection;
     struct connection_result result;
-    enum connection_status before;
     bool alert;
 };
-
-static bool
-add_event(struct db *db, const struct test_write *t, const char *type, int64_t now_us, struct err *err)
-{
-    struct event event = {.tenant = t->tenant, .connection = t->connection, .type = str_from_c(type), .data = STR_NONE,
-                          .at_us = now_us};
-    return store_event_add(db, &event, err);
-}
 
 static bool
 write_result(struct db *db, void *ctx, struct err *err)
 {
     struct test_write *t = ctx;
+    struct tell_status status;
     int64_t now_us = store_now(db);
-    return store_connection_result(db, t->tenant, t->connection, &t->result, now_us, err) &&
-           (t->result.status == t->before || add_event(db, t, "connection.status_changed", now_us, err)) &&
-           (!t->alert || add_event(db, t, "alert.raised", now_us, err));
+    return tell_status_before(db, t->tenant, t->connection, &status, err) &&
+           store_connection_result(db, t->tenant, t->connection, &t->result, now_us, err) &&
+           tell_status_after(db, &status, 0, now_us, err) &&
+           (!t->alert || tell_alert(db, t->tenant, t->connection, 0, "connection_failing", t->result.error_message, now_us, err));
 }
 
 static void
@@ -153,7 +146,6 @@ engine_test_connection(struct engine *e, struct arena *a, int64_t tenant, int64_
     if (!account_open(e, a, tenant, connection, &account, err))
         return false;
     struct connection before = account.connection;
-    t.before = before.status;
     bool ok = engine_test_account(e, &account, background, &why);
     account_close(&account);
     if (!ok && (why.code == E_SHUTTING_DOWN || why.code == E_TEMPLATE_REFUSED)) { /* nothing was learnt of the connection */

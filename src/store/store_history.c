@@ -60,7 +60,7 @@ move_stream_counters(struct db *db, struct arena *a, const struct record *record
 static bool
 erase_parts(struct db *db, const struct record *record, struct err *err)
 {
-    static const enum sql parts[] = {SQL_ERASE_RAW, SQL_ERASE_REJECTED, SQL_ERASE_HISTORY, SQL_ERASE_CHILDREN,
+    static const enum sql parts[] = {SQL_ERASE_RAW, SQL_ERASE_REJECTED, SQL_ERASE_INBOX, SQL_ERASE_HISTORY, SQL_ERASE_CHILDREN,
                                      SQL_ERASE_OUTBOX, SQL_ERASE_HOLDS, SQL_ERASE_RECORD};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         if (!db_exec(db, parts[i], DB_ARGS(DB_I(record->tenant), DB_I(record->id)), NULL, err))

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { connectChatwoot, loopback } from './lib/chatwoot.mjs';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { installShop, startShop } from './lib/shop.mjs';
 import { finishedRun, freshDatabase, listAll, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
@@ -12,7 +14,7 @@ const databases = process.env.TIDEMARK_TEST_PG ? ['sqlite', 'postgres'] : ['sqli
 for (const database of databases) describe(`entities on ${database}`, () => {
   const data = tempFolder('entities');
   const keys = {};
-  let server, sandbox, shop, connection, shopConnection;
+  let server, sandbox, shop, connection, shopConnection, shopTemplate;
   const as = (token, method, path, body, headers = {}) =>
     server.anonymous(method, path, body, { Authorization: `Bearer ${token}`, ...headers });
   const user = (method, path, body, headers) => as(keys.user, method, path, body, headers);
@@ -36,6 +38,7 @@ for (const database of databases) describe(`entities on ${database}`, () => {
 
   before(async () => {
     installShop(data);
+    shopTemplate = readFileSync(join(data, 'templates', 'shopify.yaml'), 'utf8');
     sandbox = await startSandbox({ sizes: { 'chatwoot.contacts': CONTACTS, 'chatwoot.conversations': 10, 'chatwoot.messages': 3 } });
     shop = await startShop({ products: 25, orders: 12 });
     const env = { ...loopback };
@@ -49,7 +52,7 @@ for (const database of databases) describe(`entities on ${database}`, () => {
     const api = server.api;
     server.api = (method, path, body, headers) => api(method, path, body, { orgid: 'default', ...headers });
     connection = await connectChatwoot(server, sandbox);
-    const made = await server.api('POST', '/api/v1/sync/connections', { name: 'Shop', platform: 'shopify', credentials: { accessToken: 'x', baseUrl: shop.url } });
+    const made = await server.api('POST', '/api/v1/sync/connections', { name: 'Shop', platform: 'shopify', credentials: { accessToken: 'very-secret-token', baseUrl: shop.url } });
     assert.equal(made.status, 201, made.text);
     shopConnection = made.body.data.id;
     await sync(connection);
@@ -262,5 +265,43 @@ for (const database of databases) describe(`entities on ${database}`, () => {
     assert.equal(lines.length, 24);
     const stream = (await user('GET', `/api/v1/records/${shopConnection}/orders`, undefined, { Accept: 'text/csv' })).text;
     assert.equal(stream.trim().split('\r\n').length, 13);
+  });
+
+  test('the overview tells how it is, what needs a person, how fresh it is, and the last day', async () => {
+    const { status, body } = await user('GET', '/api/v1/overview');
+    assert.equal(status, 200, JSON.stringify(body));
+    const { health, needsYou, freshness, last24h } = body.data;
+    assert.ok(health.connections.total >= 2 && health.database.writable);
+    assert.ok(freshness.some((s) => s.stream === 'products' && s.records === 25 && s.lastPageAt && s.connectionId === shopConnection));
+    assert.ok(last24h.created >= 37 && last24h.runsSucceeded >= 2 && last24h.hours.length >= 1);
+    assert.equal(last24h.received, last24h.created + last24h.updated + last24h.skipped + last24h.deleted + last24h.errors);
+    assert.deepEqual(needsYou.map((n) => n.rank), [...needsYou.map((n) => n.rank)].sort((a, b) => a - b));
+    const other = (await as(keys.other, 'GET', '/api/v1/overview')).body.data;
+    assert.deepEqual([other.freshness, other.needsYou, other.health.connections.total, other.last24h.received], [[], [], 0, 0]);
+  });
+
+  test('quota is null where the platform tells nothing', async () => {
+    const { body } = await user('GET', `/api/v1/sync/connections/${shopConnection}/quota`);
+    assert.deepEqual([body.data.connectionId, body.data.limit, body.data.remaining, body.data.waitingUntil], [shopConnection, null, null, null]);
+    assert.equal((await as(keys.other, 'GET', `/api/v1/sync/connections/${shopConnection}/quota`)).status, 404);
+  });
+
+  test('a template is checked without being stored; a mapping is tried on a real record, without secrets', async () => {
+    const good = await user('POST', '/api/v1/templates/check', { manifest: shopTemplate });
+    assert.deepEqual([good.status, good.body.data.valid, good.body.data.streams.map((s) => [s.name, s.entityType, s.refused])],
+      [200, true, [['products', 'products', null], ['orders', 'orders', null]]], good.text);
+    const bad = await user('POST', '/api/v1/templates/check', { manifest: 'version: 1\nstreams: [' });
+    assert.deepEqual([bad.status, bad.body.data.valid, bad.body.data.streams], [200, false, []]);
+    assert.ok(bad.body.data.error);
+    const [{ id }] = (await user('GET', '/api/v1/products?limit=1')).body.data;
+    const seen = await user('POST', '/api/v1/templates/preview', { connectionId: shopConnection, stream: 'products', recordId: id });
+    assert.equal(seen.status, 200, seen.text);
+    assert.ok(seen.body.data.accepted && seen.body.data.data.title.startsWith('Product '));
+    const mapped = await user('POST', '/api/v1/templates/preview', { connectionId: shopConnection, stream: 'products',
+      record: { id: 7, title: 'Cap' }, mapping: { name: 'title', token: "{{ config['accessToken'] }}" } });
+    assert.deepEqual([mapped.body.data.externalId, mapped.body.data.data.name], ['7', 'Cap'], mapped.text);
+    assert.ok(!mapped.text.includes('very-secret-token'));
+    assert.equal((await user('POST', '/api/v1/templates/preview', { platform: 'shopify', stream: 'nothing', record: {} })).status, 400);
+    assert.equal((await as(keys.other, 'POST', '/api/v1/templates/preview', { connectionId: shopConnection, stream: 'products', record: {} })).status, 404);
   });
 });

@@ -270,6 +270,8 @@ test_the_views_have_the_documented_columns(void **state)
         {"conversations", "id,tenant_id,contact_id,status,metadata,created_at,updated_at,deleted_at"},
         {"messages", "id,tenant_id,conversation_id,contact_id,direction,type,content,sent_at,metadata,created_at,updated_at,"
                      "deleted_at"},
+        {"orders", "id,tenant_id,customer_id,number,status,total,currency,email,ordered_at,items,custom_fields,created_at,updated_at,"
+                   "deleted_at"},
     };
     f->db = fixture_connect(f);
     assert_ok(schema_migrate(f->db, NOW, &f->err), f->err);

@@ -20,6 +20,13 @@ DELETE FROM raw WHERE tenant = $1 AND map IN (SELECT id FROM entity_map WHERE te
 DELETE FROM rejected_records WHERE tenant = $1 AND id IN (SELECT j.id FROM rejected_records j JOIN entity_map m
     ON m.tenant = j.tenant AND m.stream = j.stream AND m.external_id = j.external_id WHERE m.tenant = $1 AND m.record = $2)
 
+-- webhook events about it,
+-- @name erase_inbox
+DELETE FROM inbox_events WHERE tenant = $1 AND id IN (SELECT i.id FROM inbox_events i
+    JOIN streams s ON s.tenant = i.tenant AND s.connection = i.connection
+    JOIN entity_map m ON m.tenant = s.tenant AND m.stream = s.id AND m.external_id = i.external_id
+    WHERE m.tenant = $1 AND m.record = $2)
+
 -- which those are, by stream: their counters move,
 -- @name erase_rejected_counts
 SELECT j.stream, count(*) FROM rejected_records j JOIN entity_map m

@@ -1,0 +1,222 @@
+/*
+ * The first page of a person: how it is, what needs him (most harmful first), how fresh each stream is, what the last
+ * day brought; and what is known of a connection's quota. What is not known is null.
+ */
+#include "door/routes_priv.h"
+#include "door/views_priv.h"
+#include "engine/quota.h"
+#include "store/store_overview.h"
+
+#define NEEDS_MAX 100
+#define STREAMS_MAX 500
+#define OVERDUE_US (10 * US_PER_MINUTE)  /* a schedule that should have fired so long ago */
+
+struct overview {
+    struct request *request;
+    int64_t now_us;
+    struct connection_counts connections;
+    struct run_counts runs;
+    struct overview_need *needs;
+    struct overview_stream *streams;
+    struct overview_hour *hours;
+    size_t need_count, stream_count, hour_count;
+    int64_t succeeded, failed;
+};
+
+static bool
+read_overview(struct db *db, void *ctx, struct err *err)
+{
+    struct overview *o = ctx;
+    struct arena *a = o->request->arena;
+    int64_t tenant = o->request->tenant.id;
+    o->now_us = store_now(db);
+    int64_t since_us = o->now_us - US_PER_DAY;
+    return store_connection_counts(db, tenant, &o->connections, err) && store_run_counts(db, tenant, &o->runs, err) &&
+           store_overview_needs(db, a, tenant, o->now_us - OVERDUE_US, NEEDS_MAX, &o->needs, &o->need_count, err) &&
+           store_overview_streams(db, a, tenant, STREAMS_MAX, &o->streams, &o->stream_count, err) &&
+           store_overview_hours(db, a, tenant, since_us, &o->hours, &o->hour_count, err) &&
+           store_overview_runs(db, tenant, since_us, &o->succeeded, &o->failed, err);
+}
+
+static void
+write_health(struct json_writer *w, const struct overview *o, const struct store_health *health)
+{
+    bool stuck = !health->writable || health->disk_full;
+    json_begin_object(w, "health");
+    json_add_c(w, "status", stuck ? "failing" : o->need_count ? "attention" : "ok");
+    json_begin_object(w, "connections");
+    json_add_i64(w, "total", o->connections.total);
+    json_add_i64(w, "active", o->connections.active);
+    json_add_i64(w, "pending", o->connections.pending);
+    json_add_i64(w, "error", o->connections.error);
+    json_add_i64(w, "disconnected", o->connections.disconnected);
+    json_end_object(w);
+    json_begin_object(w, "runs");
+    json_add_i64(w, "queued", o->runs.by_state[RUN_QUEUED]);
+    json_add_i64(w, "running", o->runs.by_state[RUN_RUNNING]);
+    json_add_i64(w, "waiting", o->runs.by_state[RUN_WAITING]);
+    json_add_i64(w, "paused", o->runs.by_state[RUN_PAUSED]);
+    json_end_object(w);
+    json_begin_object(w, "database");
+    json_add_bool(w, "writable", health->writable);
+    json_add_bool(w, "diskFull", health->disk_full);
+    json_end_object(w);
+    json_end_object(w);
+}
+
+static void
+write_needs(struct json_writer *w, const struct overview *o, const struct store_health *health)
+{
+    json_begin_array(w, "needsYou");
+    if (health->disk_full) {
+        json_begin_object(w, NULL);
+        json_add_c(w, "kind", "disk_full");
+        json_add_i64(w, "rank", 0);
+        json_add_i64(w, "count", 1);
+        json_add_c(w, "message", "The disk is full: nothing can be written until there is room");
+        json_end_object(w);
+    }
+    for (size_t i = 0; i < o->need_count; i++) {
+        const struct overview_need *n = &o->needs[i];
+        json_begin_object(w, NULL);
+        json_add_str(w, "kind", n->kind);
+        json_add_i64(w, "rank", n->rank);
+        json_add_i64(w, "count", n->count);
+        json_add_str(w, "message", n->message);
+        json_add_str(w, "name", n->name);
+        json_add_str(w, "connectionId", n->connection_uuid);
+        json_add_str(w, "runId", n->run_uuid);
+        json_add_str(w, "subscriptionId", n->subscription_uuid);
+        json_add_time(w, "since", n->since_us);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void
+write_freshness(struct json_writer *w, const struct overview *o)
+{
+    json_begin_array(w, "freshness");
+    for (size_t i = 0; i < o->stream_count; i++) {
+        const struct overview_stream *s = &o->streams[i];
+        json_begin_object(w, NULL);
+        json_add_str(w, "connectionId", s->connection_uuid);
+        json_add_str(w, "connectionName", s->connection_name);
+        json_add_str(w, "provider", s->template_name);
+        json_add_str(w, "stream", s->name);
+        json_add_str(w, "kind", s->kind);
+        json_add_i64(w, "records", s->records);
+        json_add_i64(w, "deleted", s->deleted);
+        json_add_i64(w, "rejected", s->rejected);
+        json_add_time(w, "lastPageAt", s->last_page_us);
+        json_add_time(w, "lastFullAt", s->last_full_us);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void
+write_counts(struct json_writer *w, const struct page_counts *c)
+{
+    json_add_i64(w, "received", c->received);
+    json_add_i64(w, "created", c->created);
+    json_add_i64(w, "updated", c->updated);
+    json_add_i64(w, "skipped", c->skipped);
+    json_add_i64(w, "deleted", c->deleted);
+    json_add_i64(w, "errors", c->errors);
+}
+
+static void
+write_day(struct json_writer *w, const struct overview *o)
+{
+    struct page_counts all = {0};
+    json_begin_object(w, "last24h");
+    json_add_i64(w, "runsSucceeded", o->succeeded);
+    json_add_i64(w, "runsFailed", o->failed);
+    json_begin_array(w, "hours");
+    for (size_t i = 0; i < o->hour_count; i++) {
+        const struct page_counts *c = &o->hours[i].counts;
+        all.received += c->received;
+        all.created += c->created;
+        all.updated += c->updated;
+        all.skipped += c->skipped;
+        all.deleted += c->deleted;
+        all.errors += c->errors;
+        json_begin_object(w, NULL);
+        json_add_time(w, "at", o->hours[i].at_us);
+        write_counts(w, c);
+        json_end_object(w);
+    }
+    json_end_array(w);
+    write_counts(w, &all);
+    json_end_object(w);
+}
+
+bool
+overview_get(struct request *r, struct err *err)
+{
+    struct overview o = {.request = r};
+    struct store_health health;
+    if (!store_read(request_parts(r)->store, read_overview, &o, err))
+        return false;
+    store_health(request_parts(r)->store, &health);
+    struct json_writer *w = reply_object(r, 200);
+    write_health(w, &o, &health);
+    write_needs(w, &o, &health);
+    write_freshness(w, &o);
+    write_day(w, &o);
+    json_add_time(w, "at", o.now_us);
+    return reply_object_end(r, err);
+}
+
+/* ---- quota ---- */
+
+struct parked {
+    struct request *request;
+    int64_t connection;
+    struct overview_parked parked;
+    bool found;
+};
+
+static bool
+read_parked(struct db *db, void *ctx, struct err *err)
+{
+    struct parked *p = ctx;
+    enum row row = store_overview_parked(db, p->request->arena, p->request->tenant.id, p->connection, &p->parked, err);
+    p->found = row == ROW_FOUND;
+    return row != ROW_FAILED;
+}
+
+static void
+add_known(struct json_writer *w, const char *name, int64_t value)
+{
+    if (value < 0)
+        json_add_null(w, name);
+    else
+        json_add_i64(w, name, value);
+}
+
+bool
+quota_show(struct request *r, struct err *err)
+{
+    struct connection connection;
+    struct quota quota;
+    struct parked p = {.request = r};
+    if (!find_connection(r, request_path_param(r, 0), &connection, err))
+        return false;
+    p.connection = connection.id;
+    if (!store_read(request_parts(r)->store, read_parked, &p, err))
+        return false;
+    quota_get(r->tenant.id, connection.id, &quota);
+    struct json_writer *w = reply_object(r, 200);
+    json_add_str(w, "connectionId", connection.uuid);
+    add_known(w, "limit", quota.limit);
+    add_known(w, "remaining", quota.remaining);
+    json_add_time(w, "resetAt", quota.reset_us);
+    json_add_time(w, "toldAt", quota.seen_us);
+    json_add_time(w, "waitingUntil", p.found ? p.parked.until_us : 0);
+    json_add_str(w, "waitingCode", p.found ? p.parked.code : STR_NONE);
+    json_add_str(w, "waitingMessage", p.found ? p.parked.message : STR_NONE);
+    json_add_str(w, "waitingRunId", p.found ? p.parked.run_uuid : STR_NONE);
+    return reply_object_end(r, err);
+}

@@ -1,0 +1,47 @@
+-- Leads: contact_id is contacts.id where the lead came from one.
+-- @sqlite
+CREATE VIEW leads AS
+SELECT r.uuid AS id,
+       t.uuid AS tenant_id,
+       p.uuid AS contact_id,
+       json_extract(r.data, '$.name') AS name,
+       json_extract(r.data, '$.email') AS email,
+       json_extract(r.data, '$.phone') AS phone,
+       json_extract(r.data, '$.company') AS company,
+       json_extract(r.data, '$.status') AS status,
+       json_extract(r.data, '$.source') AS source,
+       json_extract(r.data, '$.timezone') AS timezone,
+       json_extract(r.data, '$.subAccountId') AS sub_account_id,
+       json_extract(r.data, '$.regularUserId') AS regular_user_id,
+       json_extract(r.data, '$.strategyId') AS strategy_id,
+       json_extract(r.data, '$.customFields') AS custom_fields,
+       strftime('%Y-%m-%dT%H:%M:%fZ', r.created_at / 1000000.0, 'unixepoch') AS created_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', r.updated_at / 1000000.0, 'unixepoch') AS updated_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', r.deleted_at / 1000000.0, 'unixepoch') AS deleted_at
+FROM records r
+JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection AND c.kind = 'leads'
+JOIN tenants t ON t.id = r.tenant
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent;
+-- @postgres
+CREATE OR REPLACE VIEW leads AS
+SELECT r.uuid AS id,
+       t.uuid AS tenant_id,
+       p.uuid AS contact_id,
+       r.data ->> 'name' AS name,
+       r.data ->> 'email' AS email,
+       r.data ->> 'phone' AS phone,
+       r.data ->> 'company' AS company,
+       r.data ->> 'status' AS status,
+       r.data ->> 'source' AS source,
+       r.data ->> 'timezone' AS timezone,
+       r.data ->> 'subAccountId' AS sub_account_id,
+       r.data ->> 'regularUserId' AS regular_user_id,
+       r.data ->> 'strategyId' AS strategy_id,
+       r.data -> 'customFields' AS custom_fields,
+       to_timestamp(r.created_at / 1000000.0) AS created_at,
+       to_timestamp(r.updated_at / 1000000.0) AS updated_at,
+       to_timestamp(r.deleted_at / 1000000.0) AS deleted_at
+FROM records r
+JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection AND c.kind = 'leads'
+JOIN tenants t ON t.id = r.tenant
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent;
