@@ -165,7 +165,6 @@ overview_get(struct request *r, struct err *err)
     write_needs(w, &o, &health);
     write_freshness(w, &o);
     write_day(w, &o);
-    json_add_time(w, "at", o.now_us);
     return reply_object_end(r, err);
 }
 
