@@ -3,6 +3,8 @@
  */
 #include "tests/store/fixture.h"
 
+#include <pthread.h>
+
 static int
 group_setup(void **state)
 {
@@ -105,6 +107,45 @@ test_a_migration_that_is_killed_at_any_statement_is_done_by_the_next(void **stat
         f->db = NULL;
     }
     assert_true(nth > 10);
+}
+
+/* ---- two new nodes on an empty PostgreSQL ---- */
+
+struct node {
+    struct fixture *f;
+    pthread_t thread;
+    struct err err;
+    bool ok;
+};
+
+static void *
+migrate_as_node(void *ctx)
+{
+    struct node *n = ctx;
+    struct db_postgres_options options = {.conninfo = fixture_conninfo, .prepare = true, .clock = clock_system()};
+    struct db *db = db_postgres_open(&options, &n->err);
+    n->ok = db && schema_migrate(db, NOW, &n->err);
+    db_close(db);
+    return NULL;
+}
+
+/* I-39, F37: one at a time does each step, the others find it done. */
+static void
+test_nodes_that_migrate_at_once_do_each_step_once(void **state)
+{
+    struct node nodes[4];
+    if (!on_postgres())
+        return; /* one process owns the file */
+    for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
+        nodes[i] = (struct node){.f = *state};
+        assert_int_equal(pthread_create(&nodes[i].thread, NULL, migrate_as_node, &nodes[i]), 0);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
+        pthread_join(nodes[i].thread, NULL);
+        assert_ok(nodes[i].ok, nodes[i].err);
+    }
+    assert_int_equal(sql_number(*state, "SELECT count(*) FROM schema_migrations"), migration_count);
+    assert_int_equal(sql_number(*state, "SELECT count(*) FROM external_entity_maps"), 0);
 }
 
 static void

@@ -494,3 +494,29 @@ test_a_file_that_fails_twice_in_a_row_ends_the_process(void **state)
     assert_int_equal(atomic_load(&fatal_calls), 1);
     store_close(store);
 }
+
+/* F8: after a failover the node may stand on a server that only reads. It is left for the one that writes, nothing is half done. */
+static void
+test_f8_a_primary_that_became_read_only_is_left_and_the_write_goes_on_when_it_can(void **state)
+{
+    struct fixture *f = *state;
+    if (!on_postgres())
+        return;
+    struct store *store = opened(f, NULL);
+    struct note before = {.name = "before"}, during = {.name = "during"}, after = {.name = "after"};
+    assert_ok(store_write(store, write_note, &before, &f->err), f->err);
+    pg_script(fixture_conninfo, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on',"
+                                " current_database()); END $$");
+    /* Those that are connected lose their connection, as in a failover. */
+    pg_script(fixture_conninfo, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                                " AND pid <> pg_backend_pid()");
+    assert_false(store_write(store, write_note, &during, &f->err));
+    assert_true(f->err.code == E_STORE || f->err.code == E_STORE_BUSY);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM meta WHERE name = 'during'"), 0);
+    pg_script(fixture_conninfo, "SET transaction_read_only = off; DO $$ BEGIN EXECUTE"
+                                " format('ALTER DATABASE %I RESET default_transaction_read_only', current_database()); END $$");
+    f->err = (struct err){0};
+    assert_ok(store_write(store, write_note, &after, &f->err), f->err);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM meta WHERE name IN ('before', 'after')"), 2);
+    store_close(store);
+}

@@ -64,11 +64,19 @@ async function call(url, key, method, path, body, headers = {}) {
 // gives {url, look(reply, method, path), stop()}.
 const judgeOf = async (url) => process.env.TIDEMARK_TEST_JUDGE ? (await import(process.env.TIDEMARK_TEST_JUDGE)).judge(url) : null;
 
+// With TIDEMARK_TEST_STORE=postgres every data folder has a database of its own, so a whole file runs on PostgreSQL.
+const databases_of = new Map();
+function databaseArgs(data, args) {
+  if (process.env.TIDEMARK_TEST_STORE !== 'postgres' || args.includes('--database')) return [];
+  if (!databases_of.has(data)) databases_of.set(data, freshDatabase('scenario'));
+  return ['--database', databases_of.get(data)];
+}
+
 // The server with its data folder. `args` are added to `serve`; settings go as TIDEMARK_* in `env`.
 export async function startTidemark({ data = tempFolder(), args = [], env = {}, port = 0 } = {}) {
   const file = join(data, 'server.json');
   rmSync(file, { force: true });
-  const process_ = launch(['serve', '--port', String(port), '--data', data, ...args], { env });
+  const process_ = launch(['serve', '--port', String(port), '--data', data, ...databaseArgs(data, args), ...args], { env });
   const server = await ready(process_, 'tidemark serve', async () => {
     if (!existsSync(file)) return null;
     try {
