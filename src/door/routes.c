@@ -10,6 +10,7 @@ const struct route_table *const route_tables[] = {
     &routes_jobs,
     &routes_integrations,
     &routes_amazon,
+    &routes_oauth,
     &routes_entities,
     &routes_webhooks,
     &routes_conflicts,

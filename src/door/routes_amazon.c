@@ -12,6 +12,8 @@ static const struct route routes[] = {
     {"GET", AMAZON "/claims", ACCESS_READ, MESSAGE, 0, amazon_claims},
     {"GET", AMAZON "/inventory", ACCESS_READ, MESSAGE, 0, amazon_inventory},
     {"GET", AMAZON "/orders", ACCESS_READ, MESSAGE, 0, amazon_orders},
+    {"GET", AMAZON "/auth/start", ACCESS_UPDATE, MESSAGE, 0, amazon_auth_start},
+    {"GET", AMAZON "/auth/callback", ACCESS_ANYONE, MESSAGE, ROUTE_NO_TENANT, amazon_auth_callback},
     {"POST", AMAZON "/disconnect", ACCESS_UPDATE, MESSAGE, ROUTE_BODY_OPTIONAL, amazon_disconnect},
     {"GET", "/api/sync/status", ACCESS_READ, MESSAGE, 0, amazon_sync_status},
     {"POST", "/api/sync/cancel", ACCESS_UPDATE, MESSAGE, ROUTE_BODY, amazon_sync_cancel},

@@ -9,7 +9,7 @@
 extern const struct route_table *const route_tables[];
 extern const struct route_table routes_integrations;
 extern const size_t route_table_count;
-extern const struct route_table routes_amazon;
+extern const struct route_table routes_amazon, routes_oauth;
 extern const struct route_table routes_system, routes_identity, routes_sync, routes_jobs, routes_entities, routes_events;
 extern const struct route_table routes_webhooks;
 extern const struct route_table routes_conflicts;
@@ -159,7 +159,12 @@ bool webhook_setup(struct request *r, struct err *err);
 bool webhook_events_list(struct request *r, struct err *err);
 bool webhook_events_get(struct request *r, struct err *err);
 bool webhook_events_replay(struct request *r, struct err *err);
-/* amazon.c, amazon_lists.c */
+/* oauth.c */
+bool oauth_start(struct request *r, struct err *err);
+bool oauth_callback(struct request *r, struct err *err);
+/* amazon_auth.c, amazon.c, amazon_lists.c */
+bool amazon_auth_start(struct request *r, struct err *err);
+bool amazon_auth_callback(struct request *r, struct err *err);
 bool amazon_sync(struct request *r, struct err *err);
 bool amazon_status(struct request *r, struct err *err);
 bool amazon_disconnect(struct request *r, struct err *err);
