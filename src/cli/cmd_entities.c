@@ -135,22 +135,26 @@ export_csv(struct cli *cli, struct client *c, struct str path, struct err *err)
 }
 
 static bool
+export_all(struct cli *cli, struct client *c, struct str base, struct err *err)
+{
+    struct str format = cli_value(cli, "format");
+    struct str path = str_join2(cli->arena, base, filtered(cli, str_format(cli->arena, "?limit=%d", EXPORT_PAGE)));
+    if (format.len && !str_eq(format, STR("csv")) && !str_eq(format, STR("jsonl")))
+        return err_set(err, E_USAGE, "--format is csv or jsonl");
+    return str_eq(format, STR("csv")) ? export_csv(cli, c, path, err) : export_ndjson(cli, c, path, err);
+}
+
+static bool
 entities(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *err)
 {
-    struct str verb = cli_positional(cli, 0), query, format = cli_value(cli, "format");
+    struct str verb = cli_positional(cli, 0), query;
     struct str base = str_format(cli->arena, "/api/v1/%s", cli->command->name);
     (void)code_out;
     if (str_eq(verb, STR("show")))
         return show(cli, c, str_format(cli->arena, "%.*s/%.*s", STR_ARG(base), STR_ARG(encoded(cli, cli_positional(cli, 1)))),
                     err);
-    if (str_eq(verb, STR("export"))) {
-        query = filtered(cli, str_format(cli->arena, "?limit=%d", EXPORT_PAGE));
-        if (format.len && !str_eq(format, STR("csv")) && !str_eq(format, STR("jsonl")))
-            return err_set(err, E_USAGE, "--format is csv or jsonl");
-        bool csv = str_eq(format, STR("csv"));
-        return csv ? export_csv(cli, c, str_join2(cli->arena, base, query), err)
-                   : export_ndjson(cli, c, str_join2(cli->arena, base, query), err);
-    }
+    if (str_eq(verb, STR("export")))
+        return export_all(cli, c, base, err);
     if (verb.len && !str_eq(verb, STR("list")))
         return err_set(err, E_USAGE, "There is no action \"%.*s\": list, show ID, export", STR_ARG(verb));
     return list_query(cli, &query, err) &&
@@ -162,4 +166,21 @@ enum exit_code
 cmd_entities(struct cli *cli)
 {
     return with_client(cli, entities);
+}
+
+static bool
+export_kind(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *err)
+{
+    struct str kind = cli_positional(cli, 0);
+    (void)code_out;
+    if (!kind.len)
+        return err_set(err, E_USAGE, "Say which kind: contacts, conversations, messages, leads, companies, deals, tickets, products, "
+                       "orders or customers");
+    return export_all(cli, c, str_format(cli->arena, "/api/v1/%.*s", STR_ARG(encoded(cli, kind))), err);
+}
+
+enum exit_code
+cmd_export(struct cli *cli)
+{
+    return with_client(cli, export_kind);
 }

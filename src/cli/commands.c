@@ -209,6 +209,10 @@ const struct cli_command cli_commands[] = {
     {"audit", "[--actor WHO]", "List what admins did, newest first", "  tidemark audit --limit 50\n", audit_options, 0, cmd_audit},
     {"config", "[show | reference [settings|errors|commands|routes]]", "Show the settings and where each came from",
      "  tidemark config show\n  TIDEMARK_WORKERS=4 tidemark config show --json\n", NULL, 2, cmd_config},
+    {"export", "KIND", "Write all records of a kind to the standard output: JSON lines, or CSV",
+     "  tidemark export orders > orders.jsonl\n  tidemark export contacts --format csv > contacts.csv\n"
+     "JSON lines are read page by page: memory stays flat whatever the size. CSV comes in one answer of at most 64 MB.\n",
+     entity_options, 1, cmd_export},
     {"backup", "FILE", "Save the database to a file, also while the server runs",
      "  tidemark backup /backups/tidemark-2026-11-22.db\n"
      "The embedded database becomes a database file; PostgreSQL (the setting `database`) a compressed dump of one moment.\n"

@@ -24,6 +24,7 @@ enum exit_code cmd_rejected(struct cli *cli);
 enum exit_code cmd_deletes(struct cli *cli);
 /* cmd_entities.c */
 enum exit_code cmd_entities(struct cli *cli);
+enum exit_code cmd_export(struct cli *cli);
 /* cmd_templates.c */
 enum exit_code cmd_templates(struct cli *cli);
 /* cmd_admin.c */

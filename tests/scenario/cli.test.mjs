@@ -105,6 +105,15 @@ test('connect makes a connection, refuses a wrong credential, and never prints t
   assert.equal(cli('connections', 'delete', 'By hand').code, 0);
 });
 
+test('any kind is exported by its name', () => {
+  const rows = cli('export', 'messages').stdout.trim().split('\n').map((line) => JSON.parse(line));
+  assert.ok(rows.length > 0 && rows.every((row) => row.id && row.kind === 'messages'), JSON.stringify(rows[0]));
+  assert.equal(cli('export', 'deals').stdout, '', 'none are here');
+  assert.match(cli('export', 'conversations', '--format', 'csv').stdout, /^id,/);
+  assert.equal(cli('export').code, 2);
+  assert.equal(cli('export', 'nonsense').code, 1);
+});
+
 test('contacts are exported as JSON lines and CSV', () => {
   const total = json('contacts').meta.total;
   assert.equal(cli('contacts', 'export').stdout.trim().split('\n').map((line) => JSON.parse(line)).length, total);
