@@ -1,5 +1,6 @@
 // The API document says what the server has: each route once, with who may, and none besides (contract, section 8).
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 
 import { routes } from './lib/routes.mjs';
@@ -118,4 +119,18 @@ test('the reference at /docs loads nothing from elsewhere, and no code stands in
   }
   for (const path of ['/docs/', '/docs/other.js', '/docs/..%2fopenapi.json', '/docs/reference.html'])
     assert.equal((await server.anonymous('GET', path)).status, 404, path);
+});
+
+test('docs/api.http asks for routes that are there, with bodies that are JSON', () => {
+  const text = readFileSync(new URL('../../docs/api.http', import.meta.url), 'utf8'), asked = [];
+  const patterns = routes().map(({ method, path }) => ({ method, fits: new RegExp(`^${path.replace(/:[^/]+/g, '[^/]+')}$`) }));
+  for (const block of text.split(/^###.*$/m)) {
+    const [head, ...body] = block.trim().split(/\n\s*\n/), [, method, address] = head.match(/^(GET|POST|PATCH|DELETE) \{\{host\}\}(\S+)/m) ?? [];
+    if (!method) continue;
+    const path = address.split('?')[0];
+    assert.ok(patterns.some((route) => route.method === method && route.fits.test(path)), `${method} ${path}`);
+    if (body[0]?.startsWith('{')) JSON.parse(body.join('\n\n').replace(/^#.*$/gm, ''));
+    asked.push(path);
+  }
+  assert.ok(asked.length > 60, `${asked.length}`);
 });
