@@ -7,6 +7,7 @@
   sync-scale    create 20,000 with 10 thousand and with 1 million records present; ordered and random ids
   postgres-sync create on PostgreSQL; ratio to a bare loop over arrays
   idle          memory and processor use with 0, 1,000 and 10,000 connections; start until ready
+  webhooks      signed Chatwoot events from 64 clients, acknowledged after the commit; ratio to a bare group commit of the same rows
   memory        peak memory of a process that syncs 100,000 records
 
 Without names all run but sync-scale, which takes minutes. A ratio is the product's rows per second beside the
@@ -296,8 +297,43 @@ def bench_memory(options, results):
         results['memory'] = {'records': options.records, 'peak_mib': round(server.memory('VmHWM'), 1), 'floor_mib': 60, 'goal_mib': 40}
 
 
+def hooks(*args):
+    done = subprocess.run([os.path.join(BUILD, 'bench', 'hooks'), *map(str, args)], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout)
+
+
+def bench_webhooks(options, results):
+    """The events are applied while more arrive, as they are in life; how long the rest takes is told too."""
+    clients, secret, count = 64, 'bench-webhook-secret', options.records
+    rounds = []
+    for _ in range(options.rounds):
+        with tempfile.TemporaryDirectory(prefix='tidemark-bench-') as folder:
+            with Server(folder) as server:
+                request('POST', server.url + '/api/v1/sync/connections?test=false', server.key, {
+                    'platform': 'chatwoot', 'name': 'Webhooks', 'webhookSecret': secret,
+                    'credentials': {'accountId': '1', 'accessToken': 'none', 'baseUrl': 'http://127.0.0.1:9'}})
+                sent = hooks('send', server.url.rpartition(':')[2], count, clients, secret)
+                assert sent['refused'] == 0, sent
+                began = time.monotonic()
+                while request('GET', server.url + '/api/v1/webhooks/events?status=pending&limit=1', server.key)['data']:
+                    time.sleep(0.2)
+                sent['rest_applied_seconds'] = round(time.monotonic() - began, 2)
+            bare = os.path.join(folder, 'bare')
+            subprocess.run([TIDEMARK, 'migrate', '--data', bare], check=True, capture_output=True)
+            sent['limit'] = hooks('limit', os.path.join(bare, 'tidemark.db'), count, clients)['rows_per_second']
+            say(f'webhooks: {sent}')
+            rounds.append(sent)
+    middle = {name: statistics.median(r[name] for r in rounds) for name in rounds[0]}
+    results['webhooks'] = {'acks_per_second': middle['acks_per_second'], 'p50_ms': middle['p50_ms'], 'p99_ms': middle['p99_ms'],
+                           'limit_rows_per_second': middle['limit'],
+                           'ratio': round(statistics.median(r['acks_per_second'] / r['limit'] for r in rounds), 2),
+                           'rest_applied_seconds': middle['rest_applied_seconds'], 'floor': 0.75}
+
+
 BENCHES = {'sync-create': bench_sync, 'sync-skip': bench_sync, 'sync-update': bench_sync, 'sync-scale': bench_scale,
-           'postgres-sync': bench_postgres, 'idle': bench_idle, 'memory': bench_memory}
+           'postgres-sync': bench_postgres, 'idle': bench_idle, 'webhooks': bench_webhooks, 'memory': bench_memory}
 
 
 def main():

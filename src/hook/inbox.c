@@ -153,6 +153,58 @@ inbox_set_url(struct inbox *in, struct str url)
     pthread_mutex_unlock(&in->lock);
 }
 
+/* ---- writing behind others ---- */
+
+struct waiting {
+    store_fn *fn;
+    void *ctx;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool finished, ok;   /* under lock */
+    struct err err;      /* under lock once finished */
+};
+
+static bool
+run_waiting(struct db *db, void *ctx, struct err *err)
+{
+    struct waiting *w = ctx;
+    return w->fn(db, w->ctx, err);
+}
+
+static void
+waiting_done(void *ctx, bool ok, const struct err *err)
+{
+    struct waiting *w = ctx;
+    pthread_mutex_lock(&w->lock);
+    w->ok = ok;
+    if (!ok)
+        w->err = *err;
+    w->finished = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+}
+
+bool
+inbox_write(struct inbox *in, store_fn *fn, void *ctx, struct err *err)
+{
+    struct waiting w = {.fn = fn, .ctx = ctx};
+    pthread_mutex_init(&w.lock, NULL);
+    pthread_cond_init(&w.wake, NULL);
+    store_write_async(in->options.store, STORE_PAGE, run_waiting, &w, waiting_done);
+    pthread_mutex_lock(&w.lock);
+    while (!w.finished)
+        pthread_cond_wait(&w.wake, &w.lock);
+    pthread_mutex_unlock(&w.lock);
+    if (!w.ok) {
+        struct err_item *items = err->items;
+        *err = w.err;
+        err->items = items;
+    }
+    pthread_cond_destroy(&w.wake);
+    pthread_mutex_destroy(&w.lock);
+    return w.ok;
+}
+
 int64_t
 inbox_now(const struct inbox *in)
 {

@@ -266,7 +266,7 @@ apply_one_by_one(struct drain *d, struct err *err)
     for (size_t i = 0; ok && i < count; i++) {
         d->events = &all[i];
         d->mark = arena_mark(&d->arena);
-        if (store_write(d->in->options.store, apply_events, d, err))
+        if (inbox_write(d->in, apply_events, d, err))
             continue;
         ok = !is_ours(err);
         if (ok) {
@@ -283,7 +283,7 @@ static bool
 apply_batch(struct drain *d, struct err *err)
 {
     d->mark = arena_mark(&d->arena);
-    if (store_write(d->in->options.store, apply_events, d, err))
+    if (inbox_write(d->in, apply_events, d, err))
         return true;
     if (is_ours(err))
         return false;
@@ -335,7 +335,7 @@ fetch_record(struct drain *d, const struct apply_item *wanted, const struct webh
     *f = (struct fetched){d, {.stream = wanted->stream, .external_id = wanted->id, .record = record, .whole = true,
                               .deleted = record == NULL, .certain = true, .observed_us = observed}};
     d->mark = arena_mark(&d->arena);
-    return store_write(d->in->options.store, commit_fetched, f, err);
+    return inbox_write(d->in, commit_fetched, f, err);
 }
 
 /* What came of a fetch, for every event that waited for this record. */
@@ -482,7 +482,7 @@ settle_batch(struct drain *d, struct err *err)
             e->fate = FATE_APPLIED;
         any = any || e->fate != FATE_WRITTEN;
     }
-    if (any && !store_write(d->in->options.store, settle, d, err))
+    if (any && !inbox_write(d->in, settle, d, err))
         return false;
     for (size_t i = 0; i < d->count; i++) {
         enum fate fate = d->events[i].fate;
@@ -527,7 +527,7 @@ do_batch(struct drain *d, struct err *err)
             err_set(&why, E_POISON_PAGE, "This event stopped the process %d times", LIMIT_POISON_ATTEMPTS);
             return fail_batch(d, &why, err);
         }
-        if (!store_write(d->in->options.store, count_attempt, d, err))
+        if (!inbox_write(d->in, count_attempt, d, err))
             return false;
     }
     if (!open_applier(d, &why)) {

@@ -119,6 +119,9 @@ void inbox_clock(struct inbox *in, struct db *db);
 bool inbox_wait(struct inbox *in, uint64_t *seen, int64_t ms);
 bool inbox_is_stopping(struct inbox *in);
 
+/* A write that lets those that somebody waits for go first. Blocks until committed. */
+MUST_USE bool inbox_write(struct inbox *in, store_fn *fn, void *ctx, struct err *err);
+
 /* inbox_work.c: threads; arg is the worker, or the inbox. */
 void *inbox_worker_main(void *worker);
 void *inbox_heart_main(void *inbox);
