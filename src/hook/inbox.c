@@ -226,6 +226,20 @@ inbox_wake(struct inbox *in)
     pthread_mutex_unlock(&in->lock);
 }
 
+void
+inbox_wake_queue(struct inbox *in, int64_t connection)
+{
+    bool held = false;
+    pthread_mutex_lock(&in->lock);
+    for (unsigned i = 0; i < INBOX_WORKERS_MAX; i++)
+        held = held || (in->workers[i].holds && in->workers[i].queue.connection == connection);
+    if (!held) {
+        in->wakes++;
+        pthread_cond_signal(&in->wake);
+    }
+    pthread_mutex_unlock(&in->lock);
+}
+
 bool
 inbox_wait(struct inbox *in, uint64_t *seen, int64_t ms)
 {
@@ -242,6 +256,20 @@ inbox_wait(struct inbox *in, uint64_t *seen, int64_t ms)
     bool goes_on = !in->stopping;
     pthread_mutex_unlock(&in->lock);
     return goes_on;
+}
+
+void
+inbox_pause(struct inbox *in, int64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&in->lock);
+    while (!in->stopping && pthread_cond_timedwait(&in->stop, &in->lock, &until) == 0)
+        ;
+    pthread_mutex_unlock(&in->lock);
 }
 
 bool

@@ -87,7 +87,7 @@ read_event(struct accept *a, struct err *err)
         return true;
     if (!webhook_records(&a->body, &records, &count, err))
         return false;
-    a->dated = webhook_is_dated(&a->body);
+    a->dated = webhook_records_are_dated(records, count);
     a->external_id = count > 0 ? column(records[0].external_id, ID_BYTES_MAX) : STR_NONE;
     return true;
 }
@@ -304,9 +304,11 @@ trust_of(const struct accept *a, size_t i)
 
 struct keep {
     struct accept *accept;
-    struct inbox_event events[INBOX_CONNECTIONS_MAX];
-    struct str deliveries[INBOX_CONNECTIONS_MAX];
-    char uuids[INBOX_CONNECTIONS_MAX][UUID_TEXT_BYTES];
+    struct keep_row {
+        struct inbox_event event;
+        struct str delivery;
+        char uuid[UUID_TEXT_BYTES];
+    } *rows;
     size_t count;
     char keys[2][INBOX_DELIVERY_BYTES];
 };
@@ -318,7 +320,7 @@ keep_rows(struct db *db, void *ctx, struct err *err)
     k->accept->duplicate = k->count > 0;
     for (size_t i = 0; i < k->count; i++) {
         bool duplicate;
-        if (!store_inbox_add(db, &k->events[i], k->deliveries[i], &duplicate, err))
+        if (!store_inbox_add(db, &k->rows[i].event, k->rows[i].delivery, &duplicate, err))
             return false;
         k->accept->duplicate = k->accept->duplicate && duplicate;
     }
@@ -334,9 +336,9 @@ fill_rows(struct accept *a, struct keep *k, const struct str keys[static 2])
         const struct inbox_connection *row = &a->targets->rows[i].row;
         bool proven = a->proofs[i] != PROOF_NONE, hint = strcmp(trust_of(a, i), "hint") == 0;
         int64_t due_us = a->received_us + (hint ? INBOX_JOIN_US : 0);
-        k->deliveries[k->count] = keys[proven];
-        k->events[k->count] = (struct inbox_event){
-            .tenant = row->tenant, .connection = row->id, .uuid = str_from_c(uuid_v7_now(k->uuids[k->count])), .type = a->type,
+        k->rows[k->count].delivery = keys[proven];
+        k->rows[k->count].event = (struct inbox_event){
+            .tenant = row->tenant, .connection = row->id, .uuid = str_from_c(uuid_v7_now(k->rows[k->count].uuid)), .type = a->type,
             .external_id = a->external_id, .delivery = a->delivery, .trust = str_from_c(trust_of(a, i)),
             .status = a->handled ? STR("pending") : STR("unhandled"), .due_us = a->handled ? due_us : 0,
             .received_us = a->received_us, .finished_us = a->handled ? 0 : a->received_us, .bytes = (int64_t)a->r->body.len,
@@ -349,7 +351,9 @@ static bool
 keep_event(struct accept *a, struct err *err)
 {
     struct keep *k = ARENA_NEW(a->r->arena, struct keep);
-    if (k == NULL)
+    if (k != NULL)
+        k->rows = ARENA_ARRAY(a->r->arena, struct keep_row, a->targets->count + 1);
+    if (k == NULL || k->rows == NULL)
         return err_no_memory(err);
     k->accept = a;
     struct str keys[2] = {delivery_key(a, false, k->keys[0], err), delivery_key(a, true, k->keys[1], err)};
@@ -361,7 +365,8 @@ keep_event(struct accept *a, struct err *err)
         return false;
     if (!a->duplicate && a->handled && k->count > 0) {
         atomic_fetch_add(&a->in->pending, (int64_t)k->count);
-        inbox_wake(a->in);
+        for (size_t i = 0; i < k->count; i++)
+            inbox_wake_queue(a->in, k->rows[i].event.connection);
     }
     return true;
 }
@@ -383,11 +388,9 @@ overloaded(const struct accept *a, enum err_code otherwise, int64_t wait_ms, con
 static bool
 check_load(struct accept *a, struct err *err)
 {
-    struct store_health health;
     if (atomic_load(&a->in->pending) > INBOX_PENDING_MAX)
         return overloaded(a, E_UNAVAILABLE, OVERLOAD_RETRY_MS, "Too many events wait: send it again later", err);
-    store_health(a->in->options.store, &health);
-    return health.queue_length <= INBOX_STORE_QUEUE_MAX ||
+    return store_queue_length(a->in->options.store) <= INBOX_STORE_QUEUE_MAX ||
            overloaded(a, E_UNAVAILABLE, OVERLOAD_RETRY_MS, "The server is busy: send it again later", err);
 }
 

@@ -18,6 +18,9 @@
 #define BATCH_BYTES (8L * 1024 * 1024)     /* of packed events in one transaction */
 #define BATCH_ARENA_BYTES LIMIT_PAGE_ARENA_BYTES
 #define TRIES_MAX 8
+#define GIVE_WAY_QUEUE 8                    /* writes that wait, others' and ours */
+#define GIVE_WAY_MS 5
+#define GIVE_WAY_TIMES 10
 #define BACKOFF_BASE_US (5 * US_PER_S)
 #define BACKOFF_MAX_US (10 * US_PER_MINUTE)
 #define APPLIER_KEEP_US (5 * US_PER_S)      /* then the connection is opened anew: it may have been changed */
@@ -540,6 +543,14 @@ do_batch(struct drain *d, struct err *err)
     return open_events(d, err) && apply_batch(d, err) && fetch_all(d, err) && intake_leads(d, err) && settle_batch(d, err);
 }
 
+/* Those that wait to be kept go first: their vendors wait too. Not for long, or nothing would ever be applied. */
+static void
+give_way(struct drain *d)
+{
+    for (int i = 0; i < GIVE_WAY_TIMES && store_queue_length(d->in->options.store) > GIVE_WAY_QUEUE; i++)
+        inbox_pause(d->in, GIVE_WAY_MS);
+}
+
 static bool
 drain_on(struct drain *d, enum drained *result_out)
 {
@@ -553,6 +564,7 @@ drain_on(struct drain *d, enum drained *result_out)
         return false;
     }
     ok = ok && do_batch(d, &err);
+    give_way(d);
     if (!ok && err.code != E_FENCED && err.code != E_SHUTTING_DOWN && err.code != E_CONNECTION_NOT_FOUND)
         log_err(LOG_WARN, "webhook events could not be applied and will be tried again", &err);
     return ok;

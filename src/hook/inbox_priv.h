@@ -117,7 +117,11 @@ int64_t inbox_now(const struct inbox *in);
 void inbox_clock(struct inbox *in, struct db *db);
 /* Sleeps until woken or ms have passed; *seen is what was seen of the wakes. False: the inbox stops. */
 bool inbox_wait(struct inbox *in, uint64_t *seen, int64_t ms);
+/* Sleeps so long, or until the inbox stops. */
+void inbox_pause(struct inbox *in, int64_t ms);
 bool inbox_is_stopping(struct inbox *in);
+/* Something came for this connection: wakes a worker, unless one is at its queue and will look again. */
+void inbox_wake_queue(struct inbox *in, int64_t connection);
 
 /* A write that lets those that somebody waits for go first. Blocks until committed. */
 MUST_USE bool inbox_write(struct inbox *in, store_fn *fn, void *ctx, struct err *err);

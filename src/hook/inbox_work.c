@@ -11,6 +11,7 @@
 
 #define LOOK_MS 1000
 #define LOOK_QUEUES 16
+#define RECOUNT_US (10 * US_PER_S)
 #define AFTER_FAILURE_MS 500
 #define LEASE_TO_HEARTBEAT 6
 #define LOOK_ARENA_BYTES (1024 * 1024)
@@ -23,7 +24,23 @@ struct look {
     int64_t now_us, next_us;
     struct inbox_queue *queue;     /* being claimed or given back */
     bool claimed, emptied;
+    bool counts;                   /* this worker recounts what waits */
+    int64_t counted_us;
 };
+
+/* What other nodes took and did is in it. Seldom, by one worker, and only while little waits: it walks all that waits. */
+static bool
+recount(struct look *l, struct db *db, struct err *err)
+{
+    int64_t pending = 0;
+    if (!l->counts || l->now_us - l->counted_us < RECOUNT_US)
+        return true;
+    l->counted_us = l->now_us;
+    if (!store_inbox_pending(db, &pending, err))
+        return false;
+    atomic_store(&l->in->pending, pending);
+    return true;
+}
 
 static bool
 read_ready(struct db *db, void *ctx, struct err *err)
@@ -37,11 +54,7 @@ read_ready(struct db *db, void *ctx, struct err *err)
         return false;
     if (l->count > 0)
         return true;
-    int64_t pending = 0;
-    if (!store_inbox_next_due(db, l->now_us, &l->next_us, err) || !store_inbox_pending(db, &pending, err))
-        return false;
-    atomic_store(&l->in->pending, pending); /* what other nodes took and did is in it */
-    return true;
+    return store_inbox_next_due(db, l->now_us, &l->next_us, err) && recount(l, db, err);
 }
 
 static bool
@@ -118,7 +131,7 @@ inbox_worker_main(void *arg)
     struct inbox_worker *w = arg;
     struct arena arena;
     arena_init(&arena, LOOK_ARENA_BYTES);
-    struct look l = {.in = w->inbox, .arena = &arena};
+    struct look l = {.in = w->inbox, .arena = &arena, .counts = w == w->inbox->workers};
     uint64_t seen = 0;
     int64_t wait_ms = 0;
     while (inbox_wait(w->inbox, &seen, wait_ms))

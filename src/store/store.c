@@ -370,6 +370,16 @@ store_health(struct store *st, struct store_health *health_out)
     *health_out = health;
 }
 
+int64_t
+store_queue_length(struct store *st)
+{
+    struct writer_state state;
+    if (st->postgres)
+        return runner_queue_length(st->runner);
+    writer_state(st->writer, &state);
+    return state.queue_length;
+}
+
 struct str
 store_node_id(const struct store *st)
 {

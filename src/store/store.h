@@ -79,6 +79,8 @@ struct store_health {
     int schema_version;
 };
 void store_health(struct store *st, struct store_health *health_out);
+/* Writes that wait for the database: cheap, for those who must not add to a crowd. */
+int64_t store_queue_length(struct store *st);
 /* This node's id: a UUID kept in the data folder. */
 struct str store_node_id(const struct store *st);
 

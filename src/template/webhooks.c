@@ -4,6 +4,8 @@
  */
 #include "template/webhooks.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "crypt/digest.h"
@@ -214,10 +216,27 @@ webhook_time(struct str text, int64_t *us_out)
 }
 
 struct collecting {
+    struct arena *arena;
     struct webhook_record *rows;
-    size_t count;
+    size_t count, size;
     struct err *err;
 };
+
+static struct webhook_record *
+next_row(struct collecting *c)
+{
+    if (c->count == c->size) {
+        size_t size = c->size * 2 + 4;
+        struct webhook_record *grown = ARENA_ARRAY(c->arena, struct webhook_record, size);
+        if (grown == NULL)
+            return NULL;
+        if (c->count > 0)
+            memcpy(grown, c->rows, c->count * sizeof(*grown));
+        c->rows = grown;
+        c->size = size;
+    }
+    return &c->rows[c->count++];
+}
 
 static bool
 names(yyjson_val *list, yyjson_val *key)
@@ -315,7 +334,10 @@ add_record(struct collecting *c, const struct place *at, struct str type, yyjson
     if (str_is_none(row.external_id) && row.record != NULL && json_bool_or(json_get_c(entry, "digest_id"), false) &&
         !digest_id(at->b, row.record, &row.external_id))
         return err_set(c->err, E_TOO_LARGE, NULL);
-    c->rows[c->count++] = row;
+    struct webhook_record *place = next_row(c);
+    if (place == NULL)
+        return err_set(c->err, E_TOO_LARGE, NULL);
+    *place = row;
     return true;
 }
 
@@ -338,9 +360,7 @@ add_part(void *ctx, const struct place *at)
 bool
 webhook_records(const struct webhook_body *b, struct webhook_record **rows_out, size_t *count_out, struct err *err)
 {
-    struct collecting c = {.rows = ARENA_ARRAY(b->arena, struct webhook_record, WEBHOOK_RECORDS_MAX), .err = err};
-    if (c.rows == NULL)
-        return err_set(err, E_TOO_LARGE, NULL);
+    struct collecting c = {.arena = b->arena, .err = err};
     if (!all_parts(b, add_part, &c))
         return false;
     *rows_out = c.rows;
@@ -349,17 +369,21 @@ webhook_records(const struct webhook_body *b, struct webhook_record **rows_out, 
 }
 
 bool
+webhook_records_are_dated(const struct webhook_record *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].version.len == 0 && rows[i].time_us == 0)
+            return false;
+    return count > 0;
+}
+
+bool
 webhook_is_dated(const struct webhook_body *b)
 {
     struct webhook_record *rows = NULL;
     size_t count = 0;
     struct err ignored = {0};
-    if (!webhook_records(b, &rows, &count, &ignored) || count == 0)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (rows[i].version.len == 0 && rows[i].time_us == 0)
-            return false;
-    return true;
+    return webhook_records(b, &rows, &count, &ignored) && webhook_records_are_dated(rows, count);
 }
 
 /* ---- when the template is loaded ---- */

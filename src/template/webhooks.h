@@ -71,6 +71,8 @@ struct webhook_record {
 /* All of them. False: E_TOO_LARGE, E_LIMIT. A type that the table does not have is left out. */
 MUST_USE bool webhook_records(const struct webhook_body *b, struct webhook_record **rows_out, size_t *count_out, struct err *err);
 
+/* The same for records that were read already. */
+bool webhook_records_are_dated(const struct webhook_record *rows, size_t count);
 /* A time as vendors write it: RFC 3339, or seconds or milliseconds since 1970. */
 MUST_USE bool webhook_time(struct str text, int64_t *us_out);
 
