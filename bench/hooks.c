@@ -78,8 +78,9 @@ make_request(struct buf *b, int64_t n, const char *secret, struct rng *rng)
     pad[BODY_PAD] = '\0';
     buf_init(&body, 1 << 16);
     buf_init(&text, 1 << 16);
-    buf_addf(&body, "{\"account\":{\"id\":1,\"name\":\"Acme Inc\"},\"additional_attributes\":{\"note\":\"%s\"},\"email\":\"p%lld@example.com\","
-             "\"id\":%lld,\"identifier\":null,\"name\":\"Person %lld\",\"phone_number\":null,\"thumbnail\":\"\",\"event\":\"contact_updated\","
+    buf_addf(&body, "{\"account\":{\"id\":1,\"name\":\"Acme Inc\"},\"additional_attributes\":{\"note\":\"%s\"},"
+             "\"email\":\"p%lld@example.com\",\"id\":%lld,\"identifier\":null,\"name\":\"Person %lld\",\"phone_number\":null,"
+             "\"thumbnail\":\"\",\"event\":\"contact_updated\","
              "\"changed_attributes\":[{\"updated_at\":{\"previous_value\":null,\"current_value\":\"%s\"}}]}",
              pad, (long long)n, (long long)n, (long long)n, time_format_ms(now_us, when));
     buf_addf(&text, "%lld.%.*s", (long long)(now_us / US_PER_S), (int)body.len, body.ptr);

@@ -23,7 +23,9 @@
     "      type: [kind, \"header:X-Kind\"]\n"                                                                  \
     "      delivery_id: \"header:X-Delivery\"\n"                                                               \
     "      events:\n"                                                                                          \
-    "        person.made: {stream: people, record: [person, \"$\"], set: {org: $.org.id}, drop: [kind], version: [changes.*.at.now, person.at], intake: lead}\n" \
+    "        person.made:\n"                                                                                  \
+    "          {stream: people, record: [person, \"$\"], set: {org: $.org.id}, drop: [kind],\n"               \
+    "           version: [changes.*.at.now, person.at], intake: lead}\n"                                     \
     "        person.gone: {stream: people, id: person.id, time: at, deleted: true}\n"                          \
     "        person.touched: {stream: people, id: id, slice: {list: list.id}}\n"                               \
     "        both: [{stream: people, id: a}, {stream: people, id: b}]\n"
@@ -92,7 +94,8 @@ static void
 test_a_record_is_found_dressed_and_dated(void **state)
 {
     struct table *t = *state;
-    read_body(t, "{\"kind\":\"person.made\",\"portal\":9007199254740993,\"org\":{\"id\":5},\"person\":{\"id\":12345678901234567890,\"kind\":\"x\",\"name\":\"Ana\"},"
+    read_body(t, "{\"kind\":\"person.made\",\"portal\":9007199254740993,\"org\":{\"id\":5},"
+                 "\"person\":{\"id\":12345678901234567890,\"kind\":\"x\",\"name\":\"Ana\"},"
                  "\"changes\":[{\"name\":{\"now\":1}},{\"at\":{\"now\":\"2026-01-03T10:05:00Z\"}}]}");
     assert_int_equal(t->count, 1);
     assert_text(webhook_account(&t->body), "9007199254740993");
