@@ -102,6 +102,11 @@ static const struct cli_option tenants_options[] = {
     {"region", "BR", "with create and set: the country of phone numbers without a prefix"},
     {0},
 };
+static const struct cli_option conflicts_options[] = {
+    PAGE_OPTIONS,
+    {"status", "STATUS", "with list: open (default), resolved or all"},
+    {0},
+};
 static const struct cli_option keys_options[] = {
     PAGE_OPTIONS,
     {"role", "ROLE", "with create: user (default) or admin"},
@@ -164,6 +169,9 @@ const struct cli_command cli_commands[] = {
      "  tidemark state Support\n  tidemark state reset Support --stream contacts\n", state_options, 2, cmd_state},
     {"rejected", "[CONNECTION] [replay]", "List records that could not be taken, or try them again",
      "  tidemark rejected Support\n  tidemark rejected replay Support\n", page_options, 2, cmd_rejected},
+    {"conflicts", "[list | show ID | resolve ID source|local|VALUES]", "Decide where a source and somebody here disagree",
+     "  tidemark conflicts\n  tidemark conflicts resolve 01a2... source\n  tidemark conflicts resolve 01a2... '{\"name\":\"Ana Souza\"}'\n"
+     "There are some only for connections with conflictPolicy manual.\n", conflicts_options, 3, cmd_conflicts},
     {"deletes", "RUN [confirm]", "List the deletes that wait for a person, or confirm them",
      "  tidemark deletes 0193b2f0-...\n  tidemark deletes confirm 0193b2f0-...\n", page_options, 2, cmd_deletes},
     {"contacts", "[list | show ID | export]", "List, show and export contacts",

@@ -22,6 +22,8 @@ enum exit_code cmd_jobs(struct cli *cli);
 enum exit_code cmd_state(struct cli *cli);
 enum exit_code cmd_rejected(struct cli *cli);
 enum exit_code cmd_deletes(struct cli *cli);
+/* cmd_conflicts.c */
+enum exit_code cmd_conflicts(struct cli *cli);
 /* cmd_entities.c */
 enum exit_code cmd_entities(struct cli *cli);
 enum exit_code cmd_export(struct cli *cli);

@@ -63,6 +63,10 @@ bool subscriptions_secret(struct request *r, struct err *err);
 bool deliveries_list(struct request *r, struct err *err);
 bool deliveries_get(struct request *r, struct err *err);
 bool deliveries_replay(struct request *r, struct err *err);
+/* conflicts.c */
+bool conflicts_list(struct request *r, struct err *err);
+bool conflicts_get(struct request *r, struct err *err);
+bool conflicts_resolve(struct request *r, struct err *err);
 /* secrets.c */
 bool secrets_rotate(struct request *r, struct err *err);
 bool secrets_verify(struct request *r, struct err *err);

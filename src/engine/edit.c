@@ -1,5 +1,6 @@
 #include "engine/edit.h"
 
+#include "engine/conflict.h"
 #include "engine/edit_priv.h"
 #include "engine/match_key.h"
 #include "engine/page_merge.h"
@@ -207,9 +208,8 @@ edit_create(struct engine *engine, struct arena *a, const struct edit_by *by, st
     return store_write(engine->options.store, create, &e, err);
 }
 
-/* Every source that agreed with the record keeps what it said. */
-static bool
-save_bases(struct db *db, struct arena *a, const struct record *record, struct err *err)
+bool
+edit_save_bases(struct db *db, struct arena *a, const struct record *record, struct err *err)
 {
     struct base_row *rows;
     size_t count;
@@ -253,8 +253,9 @@ change(struct db *db, void *ctx, struct err *err)
         *e->out = old;
         return true;
     }
-    return save_bases(db, e->arena, &old, err) && edit_keys(db, e->arena, e->by, &old, old.data, data, err) &&
+    return edit_save_bases(db, e->arena, &old, err) && edit_keys(db, e->arena, e->by, &old, old.data, data, err) &&
            store_records_update(db, e->by->tenant, old.collection, &write, 1, 0, 0, now_us, err) &&
+           conflict_settle(db, e->arena, e->by->tenant, old.id, data, e->by->actor, now_us, err) &&
            finish(db, e, old.id, old.version, same ? STR("{\"parentId\":null}") : history, now_us, err);
 }
 

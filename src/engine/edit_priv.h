@@ -27,4 +27,7 @@ MUST_USE bool edit_tell(struct db *db, const struct edit_by *by, struct str kind
 MUST_USE bool edit_audit(struct db *db, const struct edit_by *by, const char *action, struct str subject, int64_t now_us,
                          struct err *err);
 
+/* Every source that agreed with the record keeps what it said (copy on write). */
+MUST_USE bool edit_save_bases(struct db *db, struct arena *a, const struct record *record, struct err *err);
+
 #endif

@@ -3,6 +3,7 @@
  */
 #include "engine/edit_priv.h"
 #include "json/writer.h"
+#include "store/store_conflict.h"
 #include "store/store_history.h"
 
 #define ERASE_ARENA_BYTES (64L * 1024 * 1024)
@@ -31,6 +32,7 @@ erase(struct db *db, void *ctx, struct err *err)
     if (row != ROW_FOUND)
         return row == ROW_NONE ? err_set(err, E_NOT_FOUND, NULL) : false;
     return edit_keys(db, &w->arena, w->by, &old, old.data, STR_NONE, err) &&
+           store_conflict_erase(db, w->by->tenant, old.id, err) &&
            store_record_erase(db, &w->arena, &old, now_us, err) &&
            edit_tell(db, w->by, w->kind, NULL, 0, event_data(&w->arena, &old), now_us, err) &&
            edit_audit(db, w->by, "record.erase", old.uuid, now_us, err);

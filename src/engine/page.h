@@ -80,6 +80,7 @@ struct page_item {
     bool base_set;                 /* write base, also when it is STR_NONE */
     bool parent_missing;
     bool merged;
+    struct str conflict;           /* merge_records' conflict_values; STR_NONE: none */
 };
 
 struct page_batch {

@@ -134,6 +134,7 @@ merge_item(struct apply *w, struct page_item *item, struct err *err)
     if (merged.changed && !save_other_bases(w, item, rows, count, err))
         return false;
     item->merged = true;
+    item->conflict = merged.conflict_values;
     item->data = merged.data;
     item->base = merged.agrees ? STR_NONE : item->mapped.data;
     item->base_set = linking ? !merged.agrees : true;

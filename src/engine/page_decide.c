@@ -82,6 +82,7 @@ item_reset(struct page_item *item)
     item->status = item->mapped.status;
     item->history = item->base = STR_NONE;
     item->base_set = item->parent_missing = item->merged = false;
+    item->conflict = STR_NONE;
 }
 
 static bool

@@ -14,6 +14,8 @@ struct merge {
     enum conflict_policy policy;
     bool without_base;
     struct merged *out;
+    struct str pointer, dotted; /* of the object that is being merged */
+    yyjson_mut_val *values;     /* of conflicts */
 };
 
 enum conflict_policy
@@ -46,9 +48,51 @@ is_blank(yyjson_val *v)
     return v == NULL || yyjson_is_null(v) || (yyjson_is_str(v) && yyjson_get_len(v) == 0);
 }
 
-static yyjson_val *
-settle(struct merge *m, struct str field, yyjson_val *ours, yyjson_val *theirs)
+static struct str
+join_path(struct merge *m, struct str field, bool pointer)
 {
+    struct buf b;
+    buf_init(&b, LIMIT_RECORD_BYTES);
+    buf_add(&b, pointer ? m->pointer : m->dotted);
+    if (pointer)
+        json_pointer_add(&b, field);
+    else if (b.len > 0)
+        buf_add_char(&b, '.');
+    if (!pointer)
+        buf_add(&b, field);
+    struct str path = str_copy(m->arena, buf_str(&b));
+    buf_release(&b);
+    return path;
+}
+
+static void
+add_copy(struct merge *m, yyjson_mut_val *object, const char *name, yyjson_val *value)
+{
+    yyjson_mut_obj_add(object, yyjson_mut_str(m->doc, name), value == NULL ? yyjson_mut_null(m->doc) : yyjson_val_mut_copy(m->doc, value));
+}
+
+/* What a person needs to decide; what the record says is read from it then. */
+static void
+note_conflict(struct merge *m, struct str field, yyjson_val *base, yyjson_val *theirs)
+{
+    yyjson_mut_val *item = yyjson_mut_obj(m->doc);
+    struct str dotted = join_path(m, field, false), pointer = join_path(m, field, true);
+    if (m->values == NULL)
+        m->values = yyjson_mut_arr(m->doc);
+    if (m->values == NULL || item == NULL || str_is_none(dotted) || str_is_none(pointer))
+        return;
+    yyjson_mut_obj_add(item, yyjson_mut_str(m->doc, "field"), yyjson_mut_strn(m->doc, dotted.ptr, dotted.len));
+    yyjson_mut_obj_add(item, yyjson_mut_str(m->doc, "pointer"), yyjson_mut_strn(m->doc, pointer.ptr, pointer.len));
+    add_copy(m, item, "base", base);
+    add_copy(m, item, "source", theirs);
+    yyjson_mut_arr_append(m->values, item);
+}
+
+static yyjson_val *
+settle(struct merge *m, struct str field, yyjson_val *base, yyjson_val *ours, yyjson_val *theirs)
+{
+    if (m->policy == CONFLICT_MANUAL)
+        note_conflict(m, field, base, theirs);
     m->out->conflicts++;
     m->out->conflict_fields = m->out->conflicts == 1
                                   ? field
@@ -60,6 +104,16 @@ settle(struct merge *m, struct str field, yyjson_val *ours, yyjson_val *theirs)
 static yyjson_mut_val *
 merge_object(struct merge *m, yyjson_val *base, yyjson_val *ours, yyjson_val *theirs);
 
+static yyjson_mut_val *
+merge_below(struct merge *m, struct str field, yyjson_val *base, yyjson_val *ours, yyjson_val *theirs)
+{
+    struct str pointer = m->pointer, dotted = m->dotted;
+    m->pointer = join_path(m, field, true), m->dotted = join_path(m, field, false);
+    yyjson_mut_val *object = merge_object(m, base, ours, theirs);
+    m->pointer = pointer, m->dotted = dotted;
+    return object;
+}
+
 /* What the member becomes; NULL: it goes. */
 static yyjson_mut_val *
 merge_member(struct merge *m, struct str field, yyjson_val *base, yyjson_val *ours, yyjson_val *theirs)
@@ -70,13 +124,13 @@ merge_member(struct merge *m, struct str field, yyjson_val *base, yyjson_val *ou
     else if (same(ours, base))
         taken = theirs;
     else if (yyjson_is_obj(ours) && yyjson_is_obj(theirs))
-        return merge_object(m, base, ours, theirs);
+        return merge_below(m, field, base, ours, theirs);
     else if (m->without_base && is_blank(ours))
         taken = theirs;
     else if (m->without_base && is_blank(theirs))
         taken = ours;
     else
-        taken = settle(m, field, ours, theirs);
+        taken = settle(m, field, base, ours, theirs);
     return taken == NULL ? NULL : yyjson_val_mut_copy(m->doc, taken);
 }
 
@@ -144,13 +198,16 @@ merge_records(struct arena *a, struct str base_text, struct str ours_text, struc
     if (!parse_object(a, ours_text, &ours, err) || !parse_object(a, theirs_text, &theirs, err))
         return false;
     struct merged out = {0};
-    struct merge m = {a, json_mut_doc(a), policy, base == NULL, &out};
+    struct merge m = {.arena = a, .doc = json_mut_doc(a), .policy = policy, .without_base = base == NULL, .out = &out,
+                      .pointer = STR(""), .dotted = STR("")};
     yyjson_mut_val *object = m.doc == NULL ? NULL : merge_object(&m, base, ours, theirs);
     yyjson_val *frozen = object == NULL ? NULL : json_freeze(a, object);
     if (frozen == NULL)
         return err_set(err, E_TOO_LARGE, "The page is too large to be merged");
     if (!canonical_text(a, frozen, &out.data, err))
         return false;
+    yyjson_val *values = m.values == NULL ? NULL : json_freeze(a, m.values);
+    out.conflict_values = values == NULL ? STR_NONE : json_to_text(a, values);
     out.changed = !json_equal(frozen, ours);
     out.agrees = json_equal(frozen, theirs);
     *merged_out = out;

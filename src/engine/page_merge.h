@@ -30,6 +30,7 @@ struct merged {
     bool agrees;           /* it equals theirs: the base may be empty */
     unsigned conflicts;    /* fields that both sides changed */
     struct str conflict_fields; /* their names, comma-separated */
+    struct str conflict_values; /* JSON array of {field, pointer, base, source}; STR_NONE: none */
 };
 
 /* base_text may be STR_NONE. E_TOO_LARGE when the arena is full, E_INTERNAL when a stored text is no object. */

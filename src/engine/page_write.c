@@ -6,6 +6,8 @@
  */
 #include "engine/page.h"
 
+#include "engine/conflict.h"
+
 #include <stdatomic.h>
 
 #define TICKS_PER_MS 4096
@@ -215,6 +217,22 @@ write_rejected(struct write_work *w, struct err *err)
     return count == 0 || store_rejected_clear(w->db, c->tenant, c->stream.id, ids, count, err);
 }
 
+/* Where a person decides, what was merged may open a conflict, change the open one or end it. */
+static bool
+note_conflicts(struct write_work *w, struct err *err)
+{
+    struct page_batch *b = w->batch;
+    const struct page_context *c = b->context;
+    for (size_t i = 0; c->policy == CONFLICT_MANUAL && i < b->item_count; i++) {
+        const struct page_item *item = &b->items[i];
+        struct conflict_news news = {.tenant = c->tenant, .connection = c->connection, .run = b->fence.run, .record = item->record,
+                                     .fields = item->conflict, .source = item->mapped.data, .record_data = item->data};
+        if (item->merged && !conflict_observe(w->db, b->arena, &news, w->now_us, err))
+            return false;
+    }
+    return true;
+}
+
 bool
 page_write(struct page_batch *batch, struct db *db, int64_t now_us, struct err *err)
 {
@@ -222,5 +240,5 @@ page_write(struct page_batch *batch, struct db *db, int64_t now_us, struct err *
     struct map_write *maps = NULL;
     return insert_records(&w, err) && page_write_keys(batch, db, err) && update_records(&w, err) &&
            write_maps(&w, &maps, err) && write_bases(&w, maps, err) && collect_ids(batch, maps, err) &&
-           write_rejected(&w, err);
+           write_rejected(&w, err) && note_conflicts(&w, err);
 }

@@ -67,7 +67,7 @@ purge_record(struct deletion *del, int64_t record, struct err *err)
     if (db_can(del->db, DB_ARRAYS) && !run_pair(del, SQL_CONNECTION_DELETE_KEYS, record, err))
         return false;
     return store_search_remove(del->db, del->tenant, record, err) &&
-           run_pair(del, SQL_CONNECTION_DELETE_HISTORY, record, err);
+           run_pair(del, SQL_CONFLICT_ERASE, record, err) && run_pair(del, SQL_CONNECTION_DELETE_HISTORY, record, err);
 }
 
 static bool
@@ -107,6 +107,7 @@ delete_rest(struct deletion *del, struct err *err)
            run_pair(del, SQL_CONNECTION_DELETE_INBOX, del->connection, err) &&
            run_pair(del, SQL_CONNECTION_DELETE_DELIVERIES, del->connection, err) &&
            run_pair(del, SQL_CONNECTION_DELETE_QUEUE, del->connection, err) &&
+           run_pair(del, SQL_CONFLICT_DELETE_CONNECTION, del->connection, err) &&
            run_pair(del, SQL_CONNECTION_DELETE_STREAMS, del->connection, err) &&
            run_pair(del, SQL_CONNECTION_DELETE, del->connection, err);
 }
