@@ -266,12 +266,14 @@ keys(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *er
 
     static const struct member_option options[] = {{"role", "role"}, {"expiresAt", "expires"}, {0}};
     static const struct verb verbs[] = {
-        {.name = "create", .method = "POST", .first = "name", .options = options, .shown = new_key_pairs, .name_otherwise = "command line"},
+        {.name = "create", .method = "POST", .first = "name", .options = options, .shown = new_key_pairs,
+         .name_otherwise = "command line"},
         {.name = "show", .method = "GET", .shown = key_pairs},
         {.name = "revoke", .method = "DELETE", .done = "Revoked."},
         {0},
     };
-    static const struct noun noun = {"/api/v1/keys", "Say keys, keys create [NAME] [--role admin], keys show ID, keys revoke ID, keys rotate, or "
+    static const struct noun noun = {"/api/v1/keys",
+                                     "Say keys, keys create [NAME] [--role admin], keys show ID, keys revoke ID, keys rotate, or "
                                      "keys verify",
                                      "No keys.", key_columns, verbs};
     (void)code_out;

@@ -1,7 +1,8 @@
 // Who is asking: keys, tokens, sessions, users, other origins, and what is written about admins
 // (contract, sections 2, 8 and 9; I-29, I-34, D16, D18, D21, D25, D26, D33).
 import assert from 'node:assert/strict';
-import { statSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -405,6 +406,28 @@ test('iss and aud count when they are configured, and an address of keys that fa
   } finally {
     await other.stop();
     await dead.stop();
+    removeFolder(folder);
+  }
+});
+
+test('the demo-user is the sandbox\'s alone, for door 004, from this machine, and for no page of another site (D21)', async () => {
+  const folder = tempFolder('demo'), status = '/api/v1/integrations/amazon/status', cancel = '/api/sync/cancel';
+  const other = await startTidemark({ data: folder, args: ['--sandbox', '--size', 'contacts=2', '--size', 'conversations=1'] });
+  const raw = (host, method, path, headers = {}) => new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(other.url);
+    request({ hostname, port, method, path, headers: { Host: host, ...headers } }, (reply) => resolve(reply.resume().statusCode)).on('error', reject).end();
+  });
+  try {
+    assert.equal((await other.anonymous('GET', status)).status, 200);
+    assert.equal(await raw('evil.example.com', 'GET', status), 401, 'a name that was bound to our address');
+    assert.equal((await other.anonymous('GET', status, undefined, bearer('wrong'))).status, 401, 'a wrong token is no demo');
+    assert.equal((await other.anonymous('POST', cancel, { syncId: 'x' }, { Origin: 'https://evil.example.com' })).status, 403);
+    assert.equal((await other.anonymous('POST', cancel, { syncId: 'x' })).status, 404);
+    for (const path of ['/api/v1/contacts', '/api/v1/session', '/api/v1/sync/connections', '/api/integrations'])
+      assert.equal((await other.anonymous('GET', path)).status, 401, path);
+    assert.equal((await server.anonymous('GET', status)).status, 401, 'without --sandbox there is none');
+  } finally {
+    await other.stop();
     removeFolder(folder);
   }
 });
