@@ -287,3 +287,26 @@ test_a_full_disk_parks_the_run_until_there_is_room(void **state)
     assert_state(run, RUN_SUCCEEDED);
     assert_int_equal(rig_count(rig, "contacts", true), 1035);
 }
+
+/* F15-16: other runs found the host dead: this one leaves it alone without asking, parks, and goes on when it lives again. */
+static void
+test_f16_a_host_that_others_found_dead_is_left_alone_by_a_run(void **state)
+{
+    struct rig *rig = *state;
+    struct str host = STR("desk.example.com");
+    for (int i = 0; i < CIRCUIT_FAILURES; i++)
+        circuit_report(&rig->engine->circuit, host, false);
+    rig->vendor.requests = 0;
+    struct run run = rig_start(rig, &rig->connection, true);
+    assert_true(rig_step(rig));
+    run = rig_look(rig, run.uuid);
+    assert_state(run, RUN_WAITING);
+    assert_int_equal(rig->vendor.requests, 0);
+    assert_true(str_contains(run.wait_message, STR("left alone")));
+    circuit_report(&rig->engine->circuit, host, true);
+    rig_make_due(rig, &run);
+    assert_true(rig_step(rig));
+    run = rig_look(rig, run.uuid);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_counts(run, 35, 0, 0, 0, 0);
+}
