@@ -36,6 +36,24 @@ mark_sandbox(struct db *db, void *ctx, struct err *err)
     return store_connection_update(db, e->made, store_now(db), err);
 }
 
+/*
+ * Documented variables of a platform (its template's `environment`: member -> variable) stand in for the made-up
+ * credential. Only here: a connection that is not marked as the sandbox's never sees them (D22).
+ */
+static void
+put_environment(yyjson_mut_doc *doc, yyjson_mut_val *config, const struct template *t)
+{
+    size_t index, max;
+    yyjson_val *key, *item, *variables = json_get_c(template_info(t)->tidemark, "environment");
+    if (!yyjson_is_obj(variables))
+        return;
+    yyjson_obj_foreach(variables, index, max, key, item) {
+        const char *value = yyjson_is_str(item) ? getenv(yyjson_get_str(item)) : NULL;
+        if (value && value[0])
+            yyjson_mut_obj_put(config, yyjson_val_mut_copy(doc, key), yyjson_mut_strcpy(doc, value));
+    }
+}
+
 /* The vendor's credentials without the address. */
 static yyjson_val *
 config_without_address(struct arena *a, const struct template *t, struct str config, struct err *err)
@@ -46,6 +64,8 @@ config_without_address(struct arena *a, const struct template *t, struct str con
     struct str field = template_info(t)->base_url_field;
     if (copy && field.len)
         yyjson_mut_obj_remove_keyn(copy, field.ptr, field.len);
+    if (copy)
+        put_environment(doc, copy, t);
     yyjson_val *result = copy ? json_freeze(a, copy) : NULL;
     if (whole && !result)
         err_no_memory(err);

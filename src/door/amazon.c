@@ -48,7 +48,7 @@ struct str
 amazon_sign_in_address(struct request *r)
 {
     struct str url = request_parts(r)->public_url;
-    return url.len ? str_join2(r->arena, url, STR("/api/v1/integrations/amazon/auth/start")) : STR("/api/v1/integrations/amazon/auth/start");
+    return str_join2(r->arena, url.len ? url : STR(""), STR("/api/v1/integrations/amazon/auth/start"));
 }
 
 /* ---- starting ---- */
@@ -233,9 +233,9 @@ add_notices(struct request *r, struct json_writer *w, const struct template *t)
     yyjson_arr_foreach(versions, index, max, item) {
         struct str ends = json_str(json_get_c(item, "ends"));
         if (ends.len)
-            json_add_str(w, NULL, str_format(r->arena, "%.*s %.*s ends on %.*s; its successor is %.*s", STR_ARG(json_str(json_get_c(item, "api"))),
-                                             STR_ARG(json_str(json_get_c(item, "version"))), STR_ARG(ends),
-                                             STR_ARG(json_str(json_get_c(item, "successor")))));
+            json_add_str(w, NULL, str_format(r->arena, "%.*s %.*s ends on %.*s; its successor is %.*s",
+                                             STR_ARG(json_str(json_get_c(item, "api"))), STR_ARG(json_str(json_get_c(item, "version"))),
+                                             STR_ARG(ends), STR_ARG(json_str(json_get_c(item, "successor")))));
     }
     json_end_array(w);
 }

@@ -117,6 +117,13 @@ add_query_text(struct buf *b, struct str text)
         buf_addf(b, "%%%02X", (unsigned char)text.ptr[i]);
 }
 
+static struct str
+words_of(const struct err *failed)
+{
+    bool tell = dialect_is_ours_to_tell(failed) && failed->message[0];
+    return str_from_c(tell ? failed->message : err_words(dialect_code(failed)));
+}
+
 static bool
 send_back(struct request *r, struct str path, const struct err *failed, struct err *err)
 {
@@ -125,7 +132,7 @@ send_back(struct request *r, struct str path, const struct err *failed, struct e
     buf_addf(&b, "%.*s%csignIn=%s", STR_ARG(path), str_contains(path, STR("?")) ? '&' : '?', failed ? "failed" : "done");
     if (failed) {
         buf_add(&b, STR("&message="));
-        add_query_text(&b, str_from_c(dialect_is_ours_to_tell(failed) ? failed->message : err_words(dialect_code(failed))));
+        add_query_text(&b, words_of(failed));
     }
     struct str url = buf_ok(&b) ? str_copy(r->arena, buf_str(&b)) : STR_NONE;
     buf_release(&b);
@@ -143,7 +150,7 @@ oauth_answer_browser(struct request *r, const struct oauth_outcome *outcome, con
     buf_add(b, failed ? STR("The sign-in did not work") : STR("Connected"));
     buf_add(b, STR("</h1><p>"));
     if (failed) {
-        add_escaped(b, str_from_c(dialect_is_ours_to_tell(failed) && failed->message[0] ? failed->message : err_words(dialect_code(failed))));
+        add_escaped(b, words_of(failed));
     } else {
         add_escaped(b, outcome->platform);
         buf_add(b, STR(" is connected. You may close this page."));
@@ -188,7 +195,8 @@ oauth_callback(struct request *r, struct err *err)
     json_add_bool(w, "connected", outcome.connection.status == CONNECTION_ACTIVE);
     json_add_str(w, "connectionId", outcome.connection.uuid);
     json_add_str(w, "platform", outcome.connection.template_name);
-    json_add_c(w, "status", outcome.connection.status == CONNECTION_ACTIVE ? "connected" : connection_status_name(outcome.connection.status));
+    bool works = outcome.connection.status == CONNECTION_ACTIVE;
+    json_add_c(w, "status", works ? "connected" : connection_status_name(outcome.connection.status));
     json_add_str(w, "errorMessage", outcome.connection.error_message.len ? outcome.connection.error_message : STR_NONE);
     return reply_object_end(r, err);
 }

@@ -98,7 +98,8 @@ engine_account_find(struct engine *e, struct arena *a, const struct account_owne
 /* ---- names ---- */
 
 static bool
-name_of(struct db *db, struct arena *a, const struct connection *connection, const struct run *run, struct account_sync *sync, struct err *err)
+name_of(struct db *db, struct arena *a, const struct connection *connection, const struct run *run, struct account_sync *sync,
+        struct err *err)
 {
     switch (store_account_sync_of_run(db, a, run->tenant, run->id, sync, err)) {
     case ROW_FOUND: return true;

@@ -251,7 +251,8 @@ redact(struct returning *rt, struct err *err)
 }
 
 bool
-engine_oauth_finish(struct engine *e, struct arena *a, const struct oauth_callback *callback, struct oauth_outcome *outcome, struct err *err)
+engine_oauth_finish(struct engine *e, struct arena *a, const struct oauth_callback *callback, struct oauth_outcome *outcome,
+                    struct err *err)
 {
     struct account account = {0};
     struct returning rt = {.engine = e, .arena = a, .callback = callback};

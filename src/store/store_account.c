@@ -87,7 +87,8 @@ store_account_rows(struct db *db, struct arena *a, int64_t tenant, const struct 
 }
 
 bool
-store_account_row_count(struct db *db, int64_t tenant, const struct account_row_filter *f, int64_t most, int64_t *count_out, struct err *err)
+store_account_row_count(struct db *db, int64_t tenant, const struct account_row_filter *f, int64_t most, int64_t *count_out,
+                        struct err *err)
 {
     return store_row_must(db_query_i64(db, SQL_ACCOUNT_ROW_COUNT,
                                        DB_ARGS(DB_I(tenant), DB_I(f->collection), DB_I(f->stream), DB_T(f->status), DB_T(f->title),

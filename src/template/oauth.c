@@ -105,7 +105,8 @@ find_missing(struct reading *rd, yyjson_val *config)
 }
 
 bool
-template_oauth(const struct template *t, struct arena *a, yyjson_val *config, int64_t now_us, struct oauth_spec *spec_out, struct err *err)
+template_oauth(const struct template *t, struct arena *a, yyjson_val *config, int64_t now_us, struct oauth_spec *spec_out,
+               struct err *err)
 {
     struct reading rd = {.arena = a, .oauth = declared(t), .err = err};
     struct oauth_spec s = {0};
@@ -286,7 +287,8 @@ oauth_token_answer(const struct oauth_spec *spec, struct arena *a, const struct 
 {
     struct err ignored = {0};
     if (reply->status == 0 || reply->status >= 500)
-        return err_set(err, E_VENDOR_UNAVAILABLE, "The vendor did not answer the sign-in: %s", reply->status ? "it failed" : reply->message);
+        return err_set(err, E_VENDOR_UNAVAILABLE, "The vendor did not answer the sign-in: %s",
+                       reply->status ? "it failed" : reply->message);
     yyjson_val *body = json_parse(a, reply->body, JSON_NUMBERS_RAW | JSON_ALLOW_BOM, LIMIT_JSON_DEPTH_VENDOR, &ignored);
     if (reply->status >= 400)
         return refuse_answer(a, reply, body, err);

@@ -90,6 +90,29 @@ describe("the vendor's real rates", () => {
   });
 });
 
+test('AMAZON_CLIENT_ID and its kin are for the sandbox only (D22)', async () => {
+  const env = { AMAZON_CLIENT_ID: 'env-id', AMAZON_CLIENT_SECRET: 'env-secret', AMAZON_REFRESH_TOKEN: 'Atzr|env', TIDEMARK_JWT_SECRET: SECRET };
+  const sandboxed = await startTidemark({ data: folder('amazon-env'), args: [...small, '--size', 'quota=1000'], env });
+  try {
+    await ended(sandboxed);
+    const { authUrl } = (await sandboxed.api('GET', `${AMAZON}/auth/start`)).body;
+    const lines = (await (await fetch(`${new URL(authUrl).origin}/_sandbox/ledger`)).text()).split('\n').filter(Boolean).map((line) => JSON.parse(line));
+    const logins = lines.filter((line) => line.target.endsWith('/auth/o2/token'));
+    assert.ok(logins.length > 0);
+    assert.ok(logins.every((line) => JSON.stringify(line).includes('env-id')), JSON.stringify(logins[0]));
+    assert.ok(!sandboxed.output.stderr.includes('env-secret'));
+  } finally {
+    await sandboxed.stop();
+  }
+  const real = await startTidemark({ data: folder('amazon-env-real'), env });
+  try {
+    assert.equal((await real.api('GET', `${AMAZON}/status`)).body.status, 'not_connected');
+    assert.equal((await real.api('POST', `${AMAZON}/sync`, {})).body.error, 'amazon_not_connected');
+  } finally {
+    await real.stop();
+  }
+});
+
 describe('one account, many askers', () => {
   let server, vendor;
   const data = folder('amazon-login');
