@@ -66,8 +66,12 @@ open_keys(struct instance *i, struct err *err)
         return false;
     log_secret_add(secret);
     i->master = seal_master_new(secret, err);
+    struct str format = config_text(i->options.config, SETTING_SECRET_FORMAT);
+    bool legacy = str_eq_c(format, "cbc");
     bool ok = i->master && add_old_secrets(i, err);
-    i->keys = ok ? keyring_new(i->store, i->master, false, err) : NULL;
+    if (ok && !legacy && !str_eq_c(format, "gcm"))
+        ok = err_set(err, E_CONFIG, "secret_format is gcm or cbc, not \"%.*s\"", STR_ARG(format));
+    i->keys = ok ? keyring_new(i->store, i->master, legacy, err) : NULL;
     if (i->keys) {
         i->info.made_secret_file = made;
         return true;

@@ -74,6 +74,8 @@ count_of(yyjson_val *result)
     yyjson_val *key, *value;
     if (yyjson_is_arr(result))
         return (int64_t)yyjson_arr_size(result);
+    if (!yyjson_is_obj(result))
+        return -1;
     yyjson_obj_foreach(result, index, max, key, value) {
         if (yyjson_is_arr(value))
             return (int64_t)yyjson_arr_size(value);
@@ -88,6 +90,8 @@ write_test_data(struct request *r, const struct connection *c, const struct temp
     size_t index, max;
     yyjson_val *key, *value;
     yyjson_val *shown = json_get_c(info->tidemark, "test_data");
+    if (!yyjson_is_obj(shown))
+        return;
     yyjson_obj_foreach(shown, index, max, key, value) {
         struct err ignored = {0};
         yyjson_val *result = NULL;

@@ -56,8 +56,8 @@ member_of(yyjson_val *contact, const char *name)
     size_t index, max;
     yyjson_val *key, *value, *custom = json_get_c(contact, "customFields");
     struct str text = json_str(json_get_c(contact, name)), wanted = str_from_c(name);
-    if (text.len > 0)
-        return text;
+    if (text.len > 0 || !yyjson_is_obj(custom))
+        return text.len > 0 ? text : STR_NONE;
     yyjson_obj_foreach(custom, index, max, key, value) {
         struct str field = json_str(key);
         bool fits = str_eq_nocase(field, wanted) ||

@@ -291,10 +291,30 @@ slice_of(const struct place *at, yyjson_val *entry)
     return json_freeze(at->b->arena, made);
 }
 
+/* The record without some members, and with one more where `more` is not NULL. NULL: the arena is full. */
+static yyjson_val *
+altered(const struct webhook_body *b, yyjson_val *record, yyjson_val *without, const char *more, struct str text)
+{
+    size_t index, max;
+    yyjson_val *key, *value;
+    yyjson_mut_doc *doc = json_mut_doc(b->arena);
+    yyjson_mut_val *copy = doc ? yyjson_mut_obj(doc) : NULL;
+    JSON_EACH_MEMBER(record, index, max, key, value) {
+        if (copy && !names(without, key))
+            yyjson_mut_obj_add(copy, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, value));
+    }
+    if (copy && more)
+        yyjson_mut_obj_put(copy, yyjson_mut_strcpy(doc, more), yyjson_mut_strncpy(doc, text.ptr, text.len));
+    return copy ? json_freeze(b->arena, copy) : NULL;
+}
+
 static bool
-digest_id(const struct webhook_body *b, yyjson_val *record, struct str *id_out)
+digest_id(const struct webhook_body *b, yyjson_val *whole, yyjson_val *without, struct str *id_out)
 {
     char hex[SHA256_TEXT_BYTES];
+    yyjson_val *record = altered(b, whole, without, NULL, STR_NONE);
+    if (!record)
+        return false;
     struct buf text;
     struct err ignored = {0};
     buf_init(&text, LIMIT_BODY_LARGE_BYTES * 2);
@@ -331,9 +351,14 @@ add_record(struct collecting *c, const struct place *at, struct str type, yyjson
     row.record = yyjson_is_obj(record) ? dressed(at, entry, record) : NULL;
     if (row.external_id.len == 0)
         row.external_id = STR_NONE;
-    if (str_is_none(row.external_id) && row.record != NULL && json_bool_or(json_get_c(entry, "digest_id"), false) &&
-        !digest_id(at->b, row.record, &row.external_id))
-        return err_set(c->err, E_TOO_LARGE, NULL);
+    struct str digest = json_str(json_get_c(entry, "digest_id"));
+    if (str_is_none(row.external_id) && row.record != NULL && digest.len > 0) {
+        char member[64];
+        if (!digest_id(at->b, row.record, json_get_c(entry, "digest_without"), &row.external_id))
+            return err_set(c->err, E_TOO_LARGE, NULL);
+        snprintf(member, sizeof(member), "%.*s", STR_ARG(digest));
+        row.record = altered(at->b, row.record, NULL, member, row.external_id);
+    }
     struct webhook_record *place = next_row(c);
     if (place == NULL)
         return err_set(c->err, E_TOO_LARGE, NULL);

@@ -25,7 +25,8 @@
  *     slice      {member: path}: what else a fetch of the record needs (metadata.tidemark.reads, `needs`)
  *     deleted    true: the record is gone
  *     intake     lead: the contact becomes a lead
- *     digest_id  true: a record without an id is named by a digest of itself
+ *     digest_id  a member of the record: one without an id is named by a digest of itself, which goes there
+ *     digest_without  members that the digest leaves out, such as a status that changes
  *   register, remove, instructions: see docs/webhooks.md
  */
 #ifndef TIDEMARK_TEMPLATE_WEBHOOKS_H
