@@ -14,6 +14,7 @@
 static const char *const size_names[] = {
     "contacts", "conversations", "messages", "plain",
     "orders", "inventory", "events", "quota",
+    "companies", "deals", "tickets",
 };
 
 static size_t

@@ -5,6 +5,7 @@ const struct vendor *const sandbox_vendors[] = {
     &vendor_chatwoot,
     &vendor_amazon,
     &vendor_highlevel,
+    &vendor_hubspot,
 };
 _Static_assert(ARRAY_LEN(sandbox_vendors) <= VENDORS_MAX, "the core has counters for each vendor");
 

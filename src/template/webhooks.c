@@ -67,12 +67,23 @@ scalar(const struct webhook_body *b, yyjson_val *value)
 }
 
 static struct str
-text_at(const struct place *at, struct str path)
+one_text_at(const struct place *at, struct str path)
 {
     if (!str_starts(path, STR("header:")))
         return scalar(at->b, json_at(at, path));
     char *name = str_cstr(at->b->arena, str_skip(path, 7));
     return name == NULL ? STR_NONE : http_header_get(at->b->headers, name);
+}
+
+/* "a & b": both texts with a blank between them, where both are there. */
+static struct str
+text_at(const struct place *at, struct str path)
+{
+    ptrdiff_t between = str_find_str(path, STR(" & "));
+    if (between < 0)
+        return one_text_at(at, path);
+    struct str left = one_text_at(at, str_slice(path, 0, (size_t)between)), right = one_text_at(at, str_skip(path, (size_t)between + 3));
+    return left.len && right.len ? str_format(at->b->arena, "%.*s %.*s", STR_ARG(left), STR_ARG(right)) : STR_NONE;
 }
 
 /* The first of some paths that is there and not empty. */

@@ -3,8 +3,8 @@
  *
  * A vendor's event is a body of JSON whose shape the template describes as data. A path is names with dots between them,
  * below the part of the body that is looked at; `*` is the first item of a list in which the rest is found; `$` alone or in
- * front begins at the whole body; "header:NAME" is a header of the request. Where one path may stand a list of them may: the
- * first that is there counts.
+ * front begins at the whole body; "header:NAME" is a header of the request, "A & B" both texts with a blank between. Where one path may
+ * stand a list of them may: the first that is there counts.
  *
  *   verify       how it is signed: a list of schemes (signature.h)
  *   secret_fields members of the connection's configuration that the vendor signs with, too: keys of an app, not of a
