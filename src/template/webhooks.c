@@ -40,7 +40,8 @@ walk(yyjson_val *value, struct str path)
             }
             return NULL;
         }
-        value = json_get(value, name);
+        int64_t at;
+        value = yyjson_is_arr(value) && str_to_i64(name, 0, INT32_MAX, &at) ? yyjson_arr_get(value, (size_t)at) : json_get(value, name);
         path = rest;
     }
     return value;

@@ -2,7 +2,7 @@
  * What a webhook says, by the template's table (metadata.tidemark.webhooks).
  *
  * A vendor's event is a body of JSON whose shape the template describes as data. A path is names with dots between them,
- * below the part of the body that is looked at; `*` is the first item of a list in which the rest is found; `$` alone or in
+ * below the part of the body that is looked at; a number is that item of a list, `*` the first in which the rest is found; `$` alone or in
  * front begins at the whole body; "header:NAME" is a header of the request, "A & B" both texts with a blank between. Where one path may
  * stand a list of them may: the first that is there counts.
  *
