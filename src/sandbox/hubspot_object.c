@@ -259,7 +259,8 @@ note_merge(struct sandbox_request *r, struct collection *c, uint32_t winner, int
 {
     struct hs_properties list;
     hubspot_read(r->world, c, winner, r->arena, &list);
-    struct str ids = hubspot_value(&list, STR("hs_merged_object_ids")), vids = hubspot_value(&list, STR("hs_calculated_merged_vids"));
+    struct str ids = hubspot_value(&list, STR("hs_merged_object_ids"));
+    struct str vids = hubspot_value(&list, STR("hs_calculated_merged_vids"));
     long long id = loser_id, now_ms = clock_wall_us(r->world->clock) / US_PER_MS;
     struct buf b;
     struct json_writer w;
@@ -269,7 +270,8 @@ note_merge(struct sandbox_request *r, struct collection *c, uint32_t winner, int
     json_begin_object(&w, NULL);
     json_add_str(&w, "hs_merged_object_ids", str_format(r->arena, "%.*s%s%lld", STR_ARG(ids), ids.len ? ";" : "", id));
     if (c == hubspot_of(r->world).contacts)
-        json_add_str(&w, "hs_calculated_merged_vids", str_format(r->arena, "%.*s%s%lld:%lld", STR_ARG(vids), vids.len ? ";" : "", id, now_ms));
+        json_add_str(&w, "hs_calculated_merged_vids",
+                     str_format(r->arena, "%.*s%s%lld:%lld", STR_ARG(vids), vids.len ? ";" : "", id, now_ms));
     json_end_object(&w);
     yyjson_val *properties = json_parse(r->arena, str_copy(r->arena, buf_str(&b)), JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_API, &err);
     struct str text = merged_text(r, world_object(c, winner), properties);
@@ -349,8 +351,9 @@ static void
 batch_write(struct batch *b, yyjson_val *input, bool create, bool upsert)
 {
     int status = 404;
-    struct str words = STR("Could not get some objects, they may be deleted or not exist"), trace = json_str(json_get_c(input, "objectWriteTraceId"));
-    uint32_t self = create ? OBJECT_NONE : find_by(b->r, b->c, json_str(json_get_c(input, "id")), json_str(json_get_c(input, "idProperty")), false);
+    struct str words = STR("Could not get some objects, they may be deleted or not exist");
+    struct str trace = json_str(json_get_c(input, "objectWriteTraceId")), property = json_str(json_get_c(input, "idProperty"));
+    uint32_t self = create ? OBJECT_NONE : find_by(b->r, b->c, json_str(json_get_c(input, "id")), property, false);
     uint32_t index = OBJECT_NONE;
     if (create || upsert || self != OBJECT_NONE)
         index = write_one(b->r, b->c, self, json_get_c(input, "properties"), &status, &words);

@@ -39,8 +39,8 @@ void hubspot_read(struct world *world, struct collection *c, uint32_t index, str
 void hubspot_set(struct hs_properties *list, struct str name, struct str value); /* past HS_PROPERTIES_MAX: forgotten */
 struct str hubspot_value(const struct hs_properties *list, struct str name);     /* STR_NONE: null or unknown */
 /* One object with the properties asked for: names and commas, several times; STR_NONE as first: the default ones; NULL: all. */
-void hubspot_write(struct world *world, struct collection *c, uint32_t index, struct arena *a, const struct str *wanted, size_t wanted_count,
-                   struct json_writer *w);
+void hubspot_write(struct world *world, struct collection *c, uint32_t index, struct arena *a, const struct str *wanted,
+                   size_t wanted_count, struct json_writer *w);
 void hubspot_write_all(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w);
 void hubspot_write_owner(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w);
 
@@ -48,7 +48,8 @@ void hubspot_write_owner(struct world *world, struct collection *c, uint32_t ind
 void hubspot_search(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *c);
 
 /* ---- hubspot_object.c: everything else about objects */
-void hubspot_objects(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *c, const struct str *rest, size_t rest_count);
+void hubspot_objects(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *c, const struct str *rest,
+                     size_t rest_count);
 void hubspot_owners(struct sandbox_request *r, struct sandbox_reply *reply, const struct str *rest, size_t rest_count);
 
 /* ---- hubspot_webhook.c: POST /_webhooks/TYPE/ID gives a delivery as the vendor would send it, signed */
