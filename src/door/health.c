@@ -108,6 +108,24 @@ write_engine_metrics(struct buf *b, const struct engine *engine)
 }
 
 static void
+write_inbox_metrics(struct buf *b, struct inbox *inbox)
+{
+    struct inbox_stats s;
+    inbox_stats(inbox, &s);
+    metric(b, "webhooks_accepted_total", "counter", "Webhook events that were kept.", s.accepted);
+    metric(b, "webhooks_duplicates_total", "counter", "Deliveries that had come before.", s.duplicates);
+    metric(b, "webhooks_hints_total", "counter", "Events that nothing proved.", s.hints);
+    metric(b, "webhooks_refused_total", "counter", "Wrong signatures and tokens.", s.refused);
+    metric(b, "webhooks_unknown_total", "counter", "Events of accounts that nobody has connected.", s.unknown);
+    metric(b, "webhooks_unhandled_total", "counter", "Events of a type that the template does not know.", s.unhandled);
+    metric(b, "webhooks_limited_total", "counter", "Unproven events turned away because there were too many.", s.limited);
+    metric(b, "webhooks_applied_total", "counter", "Events that were applied.", s.applied);
+    metric(b, "webhooks_failed_total", "counter", "Events that could not be applied.", s.failed);
+    metric(b, "webhooks_fetches_total", "counter", "Records fetched because an event was a hint or undated.", s.fetches);
+    metric(b, "webhooks_pending", "gauge", "Events that wait to be applied.", s.pending);
+}
+
+static void
 write_http_metrics(struct buf *b, const struct door *door)
 {
     const struct http_server *server = atomic_load(&((struct door *)(uintptr_t)door)->server);
@@ -166,6 +184,7 @@ health_metrics(struct request *r, struct err *err)
                 "tidemark_info{version=\"%s\"} 1\n", TIDEMARK_VERSION);
     write_run_metrics(b, &numbers);
     write_engine_metrics(b, r->door->parts.engine);
+    write_inbox_metrics(b, r->door->parts.inbox);
     write_http_metrics(b, r->door);
     write_process_metrics(b, r->door);
     return reply_body(r, 200, METRICS_TYPE, err);
