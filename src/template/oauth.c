@@ -111,7 +111,8 @@ template_oauth(const struct template *t, struct arena *a, yyjson_val *config, in
     struct reading rd = {.arena = a, .oauth = declared(t), .err = err};
     struct oauth_spec s = {0};
     if (!template_has_oauth(t))
-        return err_set(err, E_TEMPLATE_REFUSED, "%.*s has no sign-in: enter its credential instead", STR_ARG(template_info(t)->display_name));
+        return err_set(err, E_TEMPLATE_REFUSED, "%.*s has no sign-in: enter its credential instead",
+                       STR_ARG(template_info(t)->display_name));
     expr_scope_init(&rd.scope, a, now_us);
     expr_scope_set(&rd.scope, STR("config"), value_from_json(config));
     if (!read_text(&rd, "authorize_url", NULL, &s.authorize_url) || !read_text(&rd, "token_url", NULL, &s.token_url) ||

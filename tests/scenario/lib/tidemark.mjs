@@ -66,6 +66,8 @@ const judgeOf = async (url) => process.env.TIDEMARK_TEST_JUDGE ? (await import(p
 
 // With TIDEMARK_TEST_STORE=postgres every data folder has a database of its own, so a whole file runs on PostgreSQL.
 const databases_of = new Map();
+// The address of that database, for tests that look into it.
+export const databaseOf = (data) => databases_of.get(data);
 function databaseArgs(data, args) {
   if (process.env.TIDEMARK_TEST_STORE !== 'postgres' || args.includes('--database')) return [];
   if (!databases_of.has(data)) databases_of.set(data, freshDatabase('scenario'));
