@@ -4,6 +4,9 @@
 #include <stdio.h>
 
 #include "cli/commands_priv.h"
+#include "cli/secret_file.h"
+#include "base/limits.h"
+#include "json/writer.h"
 
 static const struct out_column list_columns[] = {
     {"NAME", "name", OUT_TEXT, 0}, {"PLATFORM", "displayName", OUT_TEXT, 0}, {"CATEGORY", "category", OUT_TEXT, 0},
@@ -42,13 +45,66 @@ print_fields(struct cli *cli, yyjson_val *schema)
     (void)cli;
 }
 
+/* The file's name without folder and ending: "my_shop" of "./my_shop.yaml". */
+static struct str
+name_of_file(struct str path)
+{
+    ptrdiff_t slash = str_find_last(path, '/');
+    struct str name = slash < 0 ? path : str_skip(path, (size_t)slash + 1);
+    ptrdiff_t dot = str_find_last(name, '.');
+    return dot > 0 ? str_slice(name, 0, (size_t)dot) : name;
+}
+
+/* For every node, where a file in the data folder is for one. */
+static bool
+add_template(struct cli *cli, struct client *c, struct str path, struct err *err)
+{
+    struct client_reply reply;
+    struct buf body;
+    struct json_writer w;
+    struct str manifest = file_read(cli->arena, path, LIMIT_TEMPLATE_BYTES, err);
+    if (str_is_none(manifest))
+        return false;
+    buf_init(&body, LIMIT_BODY_LARGE_BYTES);
+    json_writer_init(&w, &body);
+    json_begin_object(&w, NULL);
+    json_add_str(&w, "name", name_of_file(path));
+    json_add_str(&w, "manifest", manifest);
+    json_end_object(&w);
+    struct str text = buf_ok(&body) ? str_copy(cli->arena, buf_str(&body)) : STR_NONE;
+    buf_release(&body);
+    if (str_is_none(text))
+        return err_set(err, E_TOO_LARGE, "The template is too large to be sent");
+    if (!client_call(c, cli->arena, "POST", STR("/api/admin/integration-templates"), text, &reply, err))
+        return false;
+    puts(cli->json ? "{\"success\":true}" : "The template was added.");
+    return true;
+}
+
+static bool
+remove_template(struct cli *cli, struct client *c, struct str name, struct err *err)
+{
+    struct client_reply reply;
+    struct str path = str_format(cli->arena, "/api/admin/integration-templates/%.*s", STR_ARG(encoded(cli, name)));
+    if (!client_call(c, cli->arena, "DELETE", path, STR_NONE, &reply, err))
+        return false;
+    puts(cli->json ? "{\"success\":true}" : "The template is gone.");
+    return true;
+}
+
 static bool
 templates(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *err)
 {
     struct client_reply reply;
-    struct str name = cli_positional(cli, 0);
+    struct str name = cli_positional(cli, 0), second = cli_positional(cli, 1);
     (void)code_out;
-    if (!name.len)
+    if (second.len && str_eq_c(name, "add"))
+        return add_template(cli, c, second, err);
+    if (second.len && str_eq_c(name, "remove"))
+        return remove_template(cli, c, second, err);
+    if (second.len && str_eq_c(name, "show"))
+        name = second;
+    if (!name.len || str_eq_c(name, "list"))
         return print_list(cli, c, STR("/api/v1/templates"), list_columns, "No templates.", err);
     struct str path = str_format(cli->arena, "/api/v1/templates/%.*s", STR_ARG(encoded(cli, name)));
     if (!client_call(c, cli->arena, "GET", path, STR_NONE, &reply, err))

@@ -195,8 +195,8 @@ const struct cli_command cli_commands[] = {
      "  tidemark orders --updated-since 2026-01-31\n  tidemark orders export --format csv > orders.csv\n", entity_options, 2, cmd_entities},
     {"customers", "[list | show ID | export]", "List, show and export customers",
      "  tidemark customers --search ana\n  tidemark customers export --format csv > customers.csv\n", entity_options, 2, cmd_entities},
-    {"templates", "[PLATFORM]", "List the platforms, or what one of them syncs and asks for",
-     "  tidemark templates\n  tidemark templates chatwoot\n", NULL, 1, cmd_templates},
+    {"templates", "[list | [show] PLATFORM | add FILE | remove PLATFORM]", "List the platforms, show one, add or remove one of your own",
+     "  tidemark templates\n  tidemark templates chatwoot\n  tidemark templates add my_shop.yaml\n", NULL, 2, cmd_templates},
     {"manifest", "check|read|requests|replay FILE", "Develop a template: check it, read a stream, see its requests",
      "  tidemark manifest check shop.yaml\n"
      "  tidemark manifest read shop.yaml --config shop.json --stream orders --limit 10\n"

@@ -15,6 +15,7 @@
 static const struct route routes[] = {
     KIND("contacts"),
     KIND("conversations"),
+    {"POST", "/api/v1/messages", ACCESS_UPDATE, CORE, ROUTE_BODY | ROUTE_CREATES, messages_post},
     KIND("messages"),
     KIND("leads"),
     KIND("companies"),

@@ -127,6 +127,8 @@ bool integrations_sync(struct request *r, struct err *err);
 /* integrations_actions.c */
 bool integrations_action(struct request *r, struct err *err);
 bool integrations_setup_webhook(struct request *r, struct err *err);
+/* messages.c */
+bool messages_post(struct request *r, struct err *err);
 /* leads.c */
 bool leads_list(struct request *r, struct err *err);
 bool leads_get(struct request *r, struct err *err);

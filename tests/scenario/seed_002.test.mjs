@@ -370,6 +370,15 @@ test('5 GHL Webhook Events and 11 Outbound Messages: logged to the conversation 
   assert.deepEqual([message.direction, message.status], ['outgoing', 'delivered']);
 });
 
+test('10 Outbound, message sending: POST /api/v1/messages with a connection', async () => {
+  const [contact] = ok(await admin('POST', `/integrations/${main.id}/actions/search-contacts`, { limit: 1 })).contacts ?? [ok(await admin('POST', `/integrations/${main.id}/actions/create-contact`, { firstName: 'To', email: 'to@example.com' })).data];
+  const sent = await asTenant('POST', '/api/v1/messages', { connectionId: main.uuid, contactId: contact.id, type: 'SMS', content: 'On our way' });
+  assert.equal(sent.status, 202, JSON.stringify(sent.body));
+  assert.deepEqual([sent.body.data.status, sent.body.data.connectionId], ['sent', main.uuid]);
+  assert.equal((await asTenant('POST', '/api/v1/messages', { connectionId: main.uuid, content: 'x' })).status, 400);
+  assert.equal((await asTenant('POST', '/api/v1/messages', { content: 'Kept here' })).status, 201);
+});
+
 test('5 Webhook Handlers: another type is kept and said to be unhandled', async () => {
   const { status, body } = await send({ type: 'appointment.sung', source: 'gohighlevel', payload: { locationId: LOCATION } });
   assert.equal(status, 200);
