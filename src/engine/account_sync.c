@@ -198,6 +198,7 @@ struct looking {
     const struct account_owner *owner;
     struct connection connection;
     struct str sync_id;
+    enum row found;
     struct account_sync_view view;
 };
 
@@ -299,10 +300,26 @@ look(struct db *db, void *ctx, struct err *err)
     return true;
 }
 
+/* The account that a name was given for; ROW_NONE: nobody gave it. */
+static bool
+find_by_name(struct db *db, void *ctx, struct err *err)
+{
+    struct looking *l = ctx;
+    struct account_sync sync = {0};
+    l->found = store_account_sync_find(db, l->arena, l->owner->tenant, l->sync_id, &sync, err);
+    if (l->found == ROW_FOUND)
+        l->found = store_connection_get_by_id(db, l->arena, l->owner->tenant, sync.connection, &l->connection, err);
+    return l->found != ROW_FAILED;
+}
+
 /* The account of a named sync is the one it ran for, whichever is the caller's own now. */
 static bool
 open_look(struct engine *e, struct looking *l, struct err *err)
 {
+    if (!str_is_none(l->sync_id) && !store_read(e->options.store, find_by_name, l, err))
+        return false;
+    if (!str_is_none(l->sync_id) && l->found == ROW_FOUND)
+        return true;
     switch (engine_account_find(e, l->arena, l->owner, true, &l->connection, err)) {
     case ROW_FOUND: return true;
     case ROW_NONE: return err_set(err, E_SYNC_NOT_FOUND, NULL);
