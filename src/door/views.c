@@ -49,6 +49,22 @@ or_none(struct str text)
     return text.len ? text : STR_NONE;
 }
 
+/* After so many failures in a row an alert was raised; it stays until the connection works again (contract, section 1). */
+static void
+view_alert(struct json_writer *w, const struct connection *c)
+{
+    if (!c->alerted) {
+        json_add_null(w, "alert");
+        return;
+    }
+    json_begin_object(w, "alert");
+    json_add_c(w, "code", "connection_failing");
+    json_add_i64(w, "failures", c->failures);
+    json_add_str(w, "message", or_none(c->error_message));
+    json_add_time(w, "nextTestAt", c->reconnect_us);
+    json_end_object(w);
+}
+
 void
 view_connection(struct json_writer *w, const struct connection *c)
 {
@@ -64,6 +80,7 @@ view_connection(struct json_writer *w, const struct connection *c)
     json_add_time(w, "lastTestedAt", c->last_tested_us);
     json_add_str(w, "errorCode", or_none(c->error_code));
     json_add_str(w, "errorMessage", or_none(c->error_message));
+    view_alert(w, c);
     json_add_time(w, "createdAt", c->created_us);
     json_add_time(w, "updatedAt", c->updated_us);
 }
