@@ -5,8 +5,8 @@
  * (a rotated token) goes into the row with the rest. Between reading a row and writing it somebody else may
  * have changed it: the configuration is compared inside the writing closure.
  */
-#include "engine/tell.h"
 #include "engine/connection_change.h"
+#include "engine/tell.h"
 #include "engine/webhook_keys.h"
 #include "queue/schedule.h"
 

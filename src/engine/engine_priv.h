@@ -74,6 +74,8 @@ void *engine_reconnect_main(void *engine);
 /* Finishes deletions of connections that a process which died had begun (of another node too: batches may alternate). */
 MUST_USE bool engine_deletions_finish(struct engine *e, struct err *err);
 void *engine_search_main(void *engine);
+/* Removes what is older than it is kept (store_retention.h), in small batches. */
+MUST_USE bool engine_retention_round(struct engine *e, int64_t *removed_out, struct err *err);
 /* One round of each, for tests: how many runs were queued, connections tested. */
 MUST_USE bool engine_schedule_round(struct engine *e, int64_t *fired_out, struct err *err);
 MUST_USE bool engine_reconnect_round(struct engine *e, int64_t *tested_out, struct err *err);

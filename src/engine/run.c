@@ -4,8 +4,8 @@
  * A worker does a run for a slice of time; when others wait for a worker by then, it gives the run back
  * between two pages and takes whoever's turn it is (I-18).
  */
-#include "engine/tell.h"
 #include "engine/work.h"
+#include "engine/tell.h"
 
 #include "base/check.h"
 #include "store/store_delete.h"

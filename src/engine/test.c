@@ -4,8 +4,8 @@
  * The template says what is asked. A refusal carries the vendor's words, redacted: some vendors quote the
  * credential back.
  */
-#include "engine/tell.h"
 #include "engine/engine_priv.h"
+#include "engine/tell.h"
 #include "queue/schedule.h"
 
 #define TEST_PAGE_BYTES (64L * 1024 * 1024)
