@@ -20,13 +20,15 @@ static const struct {
 } kinds[] = {
     {"contacts", {{"NAME", "name", OUT_TEXT, 32}, {"E-MAIL", "email", OUT_TEXT, 40}, {"PHONE", "phone", OUT_TEXT, 20}, UPDATED, ID}},
     {"conversations", {STATUS, UPDATED, {"METADATA", "metadata", OUT_TEXT, 60}, ID}},
-    {"messages", {{"SENT (UTC)", "sentAt", OUT_TIME, 0}, {"DIRECTION", "direction", OUT_TEXT, 0}, {"CONTENT", "content", OUT_TEXT, 60}, ID}},
+    {"messages",
+     {{"SENT (UTC)", "sentAt", OUT_TIME, 0}, {"DIRECTION", "direction", OUT_TEXT, 0}, {"CONTENT", "content", OUT_TEXT, 60}, ID}},
     {"leads", {{"NAME", "name", OUT_TEXT, 32}, {"E-MAIL", "email", OUT_TEXT, 40}, STATUS, UPDATED, ID}},
     {"companies", {{"NAME", "name", OUT_TEXT, 32}, {"DOMAIN", "domain", OUT_TEXT, 32}, UPDATED, ID}},
     {"deals", {{"NAME", "name", OUT_TEXT, 32}, STATUS, {"AMOUNT", "amount", OUT_TEXT, 0}, {"", "currency", OUT_TEXT, 0}, UPDATED, ID}},
     {"tickets", {{"SUBJECT", "subject", OUT_TEXT, 48}, STATUS, {"PRIORITY", "priority", OUT_TEXT, 0}, UPDATED, ID}},
     {"products", {{"TITLE", "title", OUT_TEXT, 40}, {"SKU", "sku", OUT_TEXT, 24}, {"PRICE", "price", OUT_TEXT, 0}, UPDATED, ID}},
-    {"orders", {{"NUMBER", "number", OUT_TEXT, 24}, STATUS, {"TOTAL", "total", OUT_TEXT, 0}, {"", "currency", OUT_TEXT, 0}, UPDATED, ID}},
+    {"orders",
+     {{"NUMBER", "number", OUT_TEXT, 24}, STATUS, {"TOTAL", "total", OUT_TEXT, 0}, {"", "currency", OUT_TEXT, 0}, UPDATED, ID}},
     {"customers", {{"NAME", "name", OUT_TEXT, 32}, {"E-MAIL", "email", OUT_TEXT, 40}, {"PHONE", "phone", OUT_TEXT, 20}, UPDATED, ID}},
 };
 
