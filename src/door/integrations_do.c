@@ -12,7 +12,7 @@ struct step {
     struct connection connection;
 };
 
-/* The vendor's name in a sentence: "GoHighLevel", where the template is shown as "GoHighLevel CRM". */
+/* The vendor's name in a sentence: "Acme", where the template is shown as "Acme CRM". */
 static struct str
 vendor_name(const struct template_info *info)
 {

@@ -167,7 +167,8 @@ take_lead(struct db *db, struct booking *b, struct err *err)
         return false;
     yyjson_mut_obj_put(b->data, yyjson_mut_str(b->doc, "leadId"), yyjson_mut_sint(b->doc, b->lead.id));
     struct err ignored = {0};
-    struct str zone = json_str(json_get_c(json_parse(b->arena, b->lead.data, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, &ignored), "timezone"));
+    yyjson_val *lead = json_parse(b->arena, b->lead.data, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, &ignored);
+    struct str zone = json_str(json_get_c(lead, "timezone"));
     if (zone.len > 0 && now_of(b, "timezone").len == 0)
         put(b, "timezone", zone);
     return true;

@@ -119,7 +119,8 @@ engine_connection_create(struct engine *e, struct arena *a, int64_t tenant, cons
         return false;
     struct err why = {0};
     char uuid[UUID_TEXT_BYTES];
-    struct creation c = {.arena = a, .change = change, .connection = {.created_by = change->created_by, .tenant = tenant, .enabled = true, .status = CONNECTION_PENDING}};
+    struct creation c = {.arena = a, .change = change};
+    c.connection = (struct connection){.created_by = change->created_by, .tenant = tenant, .enabled = true, .status = CONNECTION_PENDING};
     c.connection.template_name = str_copy(a, template_info(t)->name);
     c.connection.name = str_copy(a, template_info(t)->display_name);
     c.connection.uuid = str_copy(a, str_from_c(uuid_v7_now(uuid)));

@@ -49,7 +49,7 @@ struct intake {
 
 /* ---- what a contact says ---- */
 
-/* A member at the top, or a custom field of that name or ending in "_name" ("gohighlevel_postalCode"). */
+/* A member at the top, or a custom field of that name or ending in "_name" ("acme_postalCode"). */
 static struct str
 member_of(yyjson_val *contact, const char *name)
 {
