@@ -8,6 +8,8 @@
   postgres-sync create on PostgreSQL; ratio to a bare loop over arrays
   idle          memory and processor use with 0, 1,000 and 10,000 connections; start until ready
   webhooks      signed Chatwoot events from 64 clients, acknowledged after the commit; ratio to a bare group commit of the same rows
+  api           list 100 of N contacts and get one, 64 clients; requests/s and p99 (wrk); export of all as NDJSON, memory
+  jobs          queue one by one and 16 in flight, finish jobs that find nothing, time from queueing to start
   memory        peak memory of a process that syncs 100,000 records
 
 Without names all run but sync-scale, which takes minutes. A ratio is the product's rows per second beside the
@@ -332,8 +334,98 @@ def bench_webhooks(options, results):
                            'rest_applied_seconds': middle['rest_applied_seconds'], 'floor': 0.75}
 
 
+def wrk(server, path, clients, seconds=8, script=None):
+    """Requests per second and the 99th percentile in milliseconds; a wrong answer ends the bench."""
+    with tempfile.NamedTemporaryFile('w', suffix='.lua', delete=False) as lua:
+        lua.write(script or '')
+    done = subprocess.run(['wrk', '-t', '2' if clients > 1 else '1', '-c', str(clients), '-d', f'{seconds}s', '--latency', '-s', lua.name,
+                           '-H', 'Authorization: Bearer ' + server.key, '-H', 'orgid: default', server.url + path],
+                          capture_output=True, text=True, check=True).stdout
+    os.unlink(lua.name)
+    if 'Non-2xx' in done:
+        raise RuntimeError(done)
+    units = {'us': 0.001, 'ms': 1, 's': 1000}
+    rate = percentile = None
+    for line in done.splitlines():
+        words = line.split()
+        if words[:1] == ['Requests/sec:']:
+            rate = round(float(words[1]))
+        if words[:1] == ['99%']:
+            number = words[1].rstrip('msu')
+            percentile = round(float(number) * units[words[1][len(number):]], 2)
+    return rate, percentile
+
+
+def bench_api(options, results):
+    """The floor: p99 below 10 ms at 64 clients."""
+    with tempfile.TemporaryDirectory(prefix='tidemark-bench-') as folder, Sandbox(options.records) as sandbox, Server(folder) as server:
+        server.sync(server.connect(sandbox))
+        one = server.api('GET', '/api/v1/contacts?limit=1')['data'][0]
+        middle = server.api('GET', '/api/v1/contacts?limit=1&page=' + str(options.records // 2))['meta']['nextCursor']
+        word = one['email'].split('@')[0][-8:]
+        while not server.api('GET', '/api/v1/contacts?q=' + word)['data']:
+            time.sleep(0.5)  # the index follows behind
+        found = {'records': options.records, 'floor_p99_ms': 10}
+        for name, path in (('list_100', '/api/v1/contacts?limit=100'), ('list_100_deep', f'/api/v1/contacts?limit=100&cursor={middle}'),
+                           ('get_one', '/api/v1/contacts/' + one['id']), ('search', '/api/v1/contacts?limit=20&q=' + word)):
+            found[name + '_per_second'], found[name + '_p99_ms'] = wrk(server, path, 64)
+            say(f'api {name}: {found[name + "_per_second"]}/s, p99 {found[name + "_p99_ms"]} ms')
+        before, began, lines = server.memory('VmRSS'), time.monotonic(), 0
+        export = urllib.request.Request(server.url + '/api/v1/contacts', headers={
+            'Authorization': 'Bearer ' + server.key, 'Accept': 'application/x-ndjson'})
+        with urllib.request.urlopen(export, timeout=600) as reply:
+            for _ in reply:
+                lines += 1
+        assert lines == options.records, lines
+        found['export_rows_per_second'] = round(lines / (time.monotonic() - began))
+        found['export_grew_mib'] = round(server.memory('VmRSS') - before, 1)
+        results['api'] = found
+
+
+QUEUE = """
+local number, thread = 0, 0
+function setup(t) thread = thread + 1; t:set('id', thread) end
+request = function()
+  number = number + 1
+  local body = '{"name":"bench-%(mark)s-' .. id .. '-' .. number .. '","type":"full","data":{"source":"%(connection)s"}%(more)s}'
+  return wrk.format('POST', '/sync/queue', {['Content-Type'] = 'application/json', Authorization = 'Bearer %(key)s', orgid = 'default'}, body)
+end
+"""
+
+
+def bench_jobs(options, results):
+    """The floors are those of the best queue library on PostgreSQL (design): 2,000/s one by one, 3,300/s with 16 in flight."""
+    with tempfile.TemporaryDirectory(prefix='tidemark-bench-') as folder, Sandbox(0) as sandbox, Server(folder) as server:
+        connections = [server.connect(sandbox, name=f'bench {number}') for number in range(16)]
+        found = {'floor_one_by_one': 2000, 'floor_in_flight': 3300}
+        for name, clients in (('one_by_one', 1), ('in_flight', 16)):
+            later = ',"schedule":{"startAt":"2099-01-01T00:00:00Z"}'
+            script = QUEUE % {'mark': name, 'connection': connections[0], 'more': later, 'key': server.key}
+            found[name + '_per_second'], found[name + '_p99_ms'] = wrk(server, '/sync/queue', clients, 5, script)
+            say(f'jobs {name}: {found[name + "_per_second"]}/s')
+        waits = []
+        for number in range(50):
+            run = server.api('POST', '/api/v1/sync/run', {'connectionId': connections[number % 16], 'fullSync': True})['data']['runId']
+            while (state := server.api('GET', f'/api/v1/sync/runs/{run}')['data'])['status'] not in ('success', 'error'):
+                time.sleep(0.002)
+            waits.append(seconds_between(state['createdAt'], state['startedAt']) * 1000)
+        found['start_p50_ms'] = round(statistics.median(waits), 1)
+        count, began = 800, time.monotonic()
+        for number in range(count):
+            request('POST', server.url + '/sync/queue', server.key, {
+                'name': f'finish-{number}', 'type': 'full', 'data': {'source': connections[number % 16]}})
+        while True:
+            left = server.api('GET', '/api/v1/sync/runs?status=success&limit=1')['meta']['total'] - 50
+            if left >= count or time.monotonic() - began > 120:
+                break
+            time.sleep(0.05)
+        found['finished_per_second'] = round(left / (time.monotonic() - began))
+        results['jobs'] = found
+
+
 BENCHES = {'sync-create': bench_sync, 'sync-skip': bench_sync, 'sync-update': bench_sync, 'sync-scale': bench_scale,
-           'postgres-sync': bench_postgres, 'idle': bench_idle, 'webhooks': bench_webhooks, 'memory': bench_memory}
+           'postgres-sync': bench_postgres, 'idle': bench_idle, 'webhooks': bench_webhooks,
+           'api': bench_api, 'jobs': bench_jobs, 'memory': bench_memory}
 
 
 def main():
