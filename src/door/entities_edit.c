@@ -38,6 +38,12 @@ entities_create(struct request *r, struct err *err)
 }
 
 bool
+entities_create_again(struct request *r, struct str uuid, struct err *err)
+{
+    return entity_reply(r, 201, entity_kind(r), uuid, err);
+}
+
+bool
 entities_change(struct request *r, struct err *err)
 {
     struct edit_by by = by_of(r);

@@ -71,10 +71,22 @@ static const struct {
     const char *kind;
     bool (*again)(struct request *r, struct str uuid, struct err *err);
 } makers[] = {
-    {connections_create, "connection", connections_create_again},
+    {bookings_create, "record", bookings_create_again},
     {connection_sync, "run", connection_sync_again},
+    {connections_create, "connection", connections_create_again},
+    {deliveries_replay, "delivery", deliveries_replay_again},
+    {entities_create, "record", entities_create_again},
+    {integration_templates_create, "template", integration_templates_create_again},
+    {integrations_create, "connection", integrations_create_again},
+    {integrations_sync, "run", integrations_sync_again},
     {jobs_queue, "job", jobs_queue_again},
     {run_start, "run", run_start_again},
+    {strategies_create, "strategy", strategies_create_again},
+    {sub_account_users_create, "user", sub_account_users_create_again},
+    {sub_accounts_create, "tenant", sub_accounts_create_again},
+    {tenants_create, "tenant", tenants_create_again},
+    {users_create, "user", users_create_again},
+    {webhook_events_replay, "webhook_event", webhook_events_replay_again},
 };
 
 bool
@@ -133,8 +145,8 @@ idempotency_begin(struct request *r, struct keyring *keys, struct idempotency *i
 {
     *i = (struct idempotency){.effect = STR_NONE};
     struct str text = http_header_get(&r->x->headers, "Idempotency-Key");
-    int64_t tenant = r->tenant.id ? r->tenant.id : r->who.tenant.id;
-    if (str_is_none(text) || !(r->match.route->flags & ROUTE_CREATES) || !tenant)
+    int64_t tenant = r->tenant.id ? r->tenant.id : r->who.tenant.id; /* 0: the operator's, about no tenant */
+    if (str_is_none(text) || !(r->match.route->flags & ROUTE_CREATES))
         return true;
     if (text.len == 0 || text.len > LIMIT_IDEMPOTENCY_KEY_BYTES || !text_is_storable(text))
         return err_set(err, E_VALIDATION_FAILED, "The Idempotency-Key must have 1 to %d characters of UTF-8",

@@ -192,6 +192,13 @@ integrations_create(struct request *r, struct err *err)
 }
 
 bool
+integrations_create_again(struct request *r, struct str uuid, struct err *err)
+{
+    struct connection c;
+    return find_integration_named(r, uuid, &c, err) && integration_reply(r, 201, &c, err);
+}
+
+bool
 integrations_change(struct request *r, struct err *err)
 {
     struct connection_change change;

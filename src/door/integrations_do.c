@@ -199,6 +199,17 @@ integrations_disconnect(struct request *r, struct err *err)
 }
 
 bool
+integrations_sync_again(struct request *r, struct str run_uuid, struct err *err)
+{
+    struct json_writer *w = bare_object(r, 200);
+    json_add_bool(w, "success", true);
+    json_add_c(w, "message", "Sync job started");
+    json_add_str(w, "runId", run_uuid);
+    json_add_c(w, "status", "in_progress");
+    return bare_end(r, err);
+}
+
+bool
 integrations_sync(struct request *r, struct err *err)
 {
     struct connection c;
@@ -207,12 +218,6 @@ integrations_sync(struct request *r, struct err *err)
     if (!request_body_bool(r, "fullSync", &full, err) || !find_integration(r, &c, err))
         return false;
     struct run_request ask = {.connection = c.uuid, .full = full == 1, .trigger = STR("manual")};
-    if (!engine_run_start(request_parts(r)->engine, r->arena, c.tenant, &ask, &run, err))
-        return false;
-    struct json_writer *w = bare_object(r, 200);
-    json_add_bool(w, "success", true);
-    json_add_c(w, "message", "Sync job started");
-    json_add_str(w, "runId", run.uuid);
-    json_add_c(w, "status", "in_progress");
-    return bare_end(r, err);
+    return engine_run_start(request_parts(r)->engine, r->arena, c.tenant, &ask, &run, err) &&
+           integrations_sync_again(r, run.uuid, err);
 }

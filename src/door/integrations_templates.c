@@ -6,7 +6,7 @@
  */
 #include "base/limits.h"
 #include "door/door_priv.h"
-#include "door/integrations_priv.h"
+#include "door/integrations_view_priv.h"
 #include "door/routes_priv.h"
 #include "engine/catalogue.h"
 #include "store/store_audit.h"
@@ -208,6 +208,13 @@ integration_templates_create(struct request *r, struct err *err)
         !audit_template(r, "template.create", row.uuid, err))
         return false;
     return reply_template(r, 201, &row, true, err);
+}
+
+bool
+integration_templates_create_again(struct request *r, struct str uuid, struct err *err)
+{
+    struct template_row row;
+    return find_integration_template(r, uuid, &row, err) && reply_template(r, 201, &row, true, err);
 }
 
 bool

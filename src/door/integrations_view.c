@@ -183,15 +183,21 @@ search_integration(struct db *db, void *ctx, struct err *err)
 }
 
 bool
-find_integration(struct request *r, struct connection *connection_out, struct err *err)
+find_integration_named(struct request *r, struct str id, struct connection *connection_out, struct err *err)
 {
-    struct lookup l = {.request = r, .id = request_path_param(r, 0)};
+    struct lookup l = {.request = r, .id = id};
     if (!store_read(request_parts(r)->store, search_integration, &l, err))
         return false;
     if (l.found != ROW_FOUND)
         return err_set(err, E_NOT_FOUND, "Integration not found");
     *connection_out = l.connection;
     return true;
+}
+
+bool
+find_integration(struct request *r, struct connection *connection_out, struct err *err)
+{
+    return find_integration_named(r, request_path_param(r, 0), connection_out, err);
 }
 
 static bool

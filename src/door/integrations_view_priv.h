@@ -29,6 +29,7 @@ MUST_USE bool integration_reply(struct request *r, int status, const struct conn
 
 /* The one that the path's first parameter names, whosever it is. E_NOT_FOUND. */
 MUST_USE bool find_integration(struct request *r, struct connection *connection_out, struct err *err);
+MUST_USE bool find_integration_named(struct request *r, struct str id, struct connection *connection_out, struct err *err);
 MUST_USE bool find_integration_template(struct request *r, struct str id, struct template_row *row_out, struct err *err);
 /* Into the audit log of its tenant. */
 MUST_USE bool integration_audit(struct request *r, const char *action, const struct connection *c, struct err *err);

@@ -185,13 +185,25 @@ bookings_change_named(struct request *r, struct err *err)
     return change(r, id, err);
 }
 
-bool
-bookings_get(struct request *r, struct err *err)
+static bool
+reply_booking(struct request *r, int status, struct str id, struct err *err)
 {
-    struct rows s = {.request = r, .kind = STR("bookings"), .id = request_path_param(r, 0)};
+    struct rows s = {.request = r, .kind = STR("bookings"), .id = id};
     if (!store_read(request_parts(r)->store, read_one, &s, err))
         return false;
     if (s.found != ROW_FOUND || s.one.deleted_us)
         return err_set(err, E_NOT_FOUND, "Booking not found");
-    return reply_record(r, 200, &s.one, err);
+    return reply_record(r, status, &s.one, err);
+}
+
+bool
+bookings_get(struct request *r, struct err *err)
+{
+    return reply_booking(r, 200, request_path_param(r, 0), err);
+}
+
+bool
+bookings_create_again(struct request *r, struct str uuid, struct err *err)
+{
+    return reply_booking(r, 201, uuid, err);
 }

@@ -16,7 +16,7 @@ static const struct route routes[] = {
     {"POST", SUBSCRIPTIONS "/:id/secret", ACCESS_UPDATE, CORE, ROUTE_CREATES | ROUTE_SECRET, subscriptions_secret},
     {"GET", SUBSCRIPTIONS "/:id/deliveries", ACCESS_READ, CORE, 0, deliveries_list},
     {"GET", SUBSCRIPTIONS "/:id/deliveries/:deliveryId", ACCESS_READ, CORE, 0, deliveries_get},
-    {"POST", SUBSCRIPTIONS "/:id/deliveries/:deliveryId/replay", ACCESS_UPDATE, CORE, 0, deliveries_replay},
+    {"POST", SUBSCRIPTIONS "/:id/deliveries/:deliveryId/replay", ACCESS_UPDATE, CORE, ROUTE_CREATES, deliveries_replay},
     {"GET", "/api/v1/overview", ACCESS_READ, CORE, 0, overview_get},
     {"GET", "/api/v1/sync/connections/:id/quota", ACCESS_READ, CORE, 0, quota_show},
     {"POST", "/api/v1/templates/check", ACCESS_UPDATE, CORE, ROUTE_BODY | ROUTE_BODY_LARGE, templates_check},

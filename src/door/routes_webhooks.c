@@ -9,7 +9,7 @@
 static const struct route routes[] = {
     {"GET", "/api/v1/webhooks/events", ACCESS_READ, CORE, 0, webhook_events_list},
     {"GET", "/api/v1/webhooks/events/:id", ACCESS_READ, CORE, 0, webhook_events_get},
-    {"POST", "/api/v1/webhooks/events/:id/replay", ACCESS_UPDATE, CORE, 0, webhook_events_replay},
+    {"POST", "/api/v1/webhooks/events/:id/replay", ACCESS_UPDATE, CORE, ROUTE_CREATES, webhook_events_replay},
     {"POST", "/api/v1/webhooks/:connectionId", ACCESS_ANYONE, CORE, RAW, webhook_of_connection},
     {"GET", "/api/v1/webhooks/:connectionId", ACCESS_ANYONE, CORE, 0, webhook_greet_connection},
     {"POST", "/api/v1/sync/connections/:id/setup-webhook", ACCESS_UPDATE, CORE, ROUTE_BODY_OPTIONAL | ROUTE_CREATES | ROUTE_SECRET,

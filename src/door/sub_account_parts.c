@@ -121,6 +121,16 @@ sub_account_users_create(struct request *r, struct err *err)
     return store_write(request_parts(r)->store, create_user, &p, err) && reply_user(r, 201, &p.user, err);
 }
 
+bool
+sub_account_users_create_again(struct request *r, struct str uuid, struct err *err)
+{
+    struct parts p;
+    if (!parts_begin(r, &p, err))
+        return false;
+    p.id = uuid;
+    return store_read(request_parts(r)->store, find_user, &p, err) && reply_user(r, 201, &p.user, err);
+}
+
 static void
 set_text(struct str *field, struct str given)
 {
@@ -267,6 +277,16 @@ strategies_create(struct request *r, struct err *err)
     if (str_is_none(p.user_id))
         return request_fault(r, err, "/regularUserId", "is required: a user of this sub-account");
     return store_write(request_parts(r)->store, create_strategy, &p, err) && reply_strategy(r, 201, &p.strategy, err);
+}
+
+bool
+strategies_create_again(struct request *r, struct str uuid, struct err *err)
+{
+    struct parts p;
+    if (!parts_begin(r, &p, err))
+        return false;
+    p.id = uuid;
+    return store_read(request_parts(r)->store, find_strategy, &p, err) && reply_strategy(r, 201, &p.strategy, err);
 }
 
 static bool

@@ -142,6 +142,13 @@ sub_accounts_create(struct request *r, struct err *err)
     return reply_one(r, 201, &s, err);
 }
 
+bool
+sub_accounts_create_again(struct request *r, struct str uuid, struct err *err)
+{
+    struct sub_accounts s = {.request = r};
+    return find_sub_account(r, uuid, &s.one, err) && reply_one(r, 201, &s, err);
+}
+
 static bool
 change(struct db *db, void *ctx, struct err *err)
 {

@@ -426,3 +426,10 @@ deliveries_replay(struct request *r, struct err *err)
     struct ask ask = {.request = r, .uuid = request_path_param(r, 0), .delivery_uuid = request_path_param(r, 1)};
     return store_write(request_parts(r)->store, replay, &ask, err) && reply_delivery(r, &ask.delivery, err);
 }
+
+bool
+deliveries_replay_again(struct request *r, struct str uuid, struct err *err)
+{
+    (void)uuid; /* the path's */
+    return deliveries_get(r, err);
+}

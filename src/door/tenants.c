@@ -118,13 +118,26 @@ read_one(struct db *db, void *ctx, struct err *err)
 }
 
 static bool
-find(struct request *r, struct tenants *t, struct err *err)
+find_named(struct request *r, struct str named, struct tenants *t, struct err *err)
 {
     t->request = r;
-    t->named = request_path_param(r, 0);
+    t->named = named;
     if (!store_read(request_parts(r)->store, read_one, t, err))
         return false;
     return t->found || err_set(err, E_TENANT_NOT_FOUND, NULL);
+}
+
+static bool
+find(struct request *r, struct tenants *t, struct err *err)
+{
+    return find_named(r, request_path_param(r, 0), t, err);
+}
+
+bool
+tenants_create_again(struct request *r, struct str uuid, struct err *err)
+{
+    struct tenants t = {0};
+    return find_named(r, uuid, &t, err) && reply_tenant(r, 201, &t.one, err);
 }
 
 bool

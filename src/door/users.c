@@ -15,6 +15,7 @@ struct users {
     int64_t after;
     size_t limit;
     struct user *rows, one;
+    struct str again;        /* instead of the path's */
     size_t count;
     bool found;
 };
@@ -83,7 +84,8 @@ read_one(struct db *db, void *ctx, struct err *err)
 {
     struct users *u = ctx;
     struct request *r = u->request;
-    enum row row = store_user_find(db, r->arena, r->tenant.id, request_path_param(r, 0), &u->one, err);
+    struct str id = u->again.len ? u->again : request_path_param(r, 0);
+    enum row row = store_user_find(db, r->arena, r->tenant.id, id, &u->one, err);
     u->found = row == ROW_FOUND;
     return row != ROW_FAILED;
 }
@@ -95,6 +97,15 @@ users_get(struct request *r, struct err *err)
     if (!store_read(request_parts(r)->store, read_one, &u, err))
         return false;
     return u.found ? reply_user(r, 200, &u.one, err) : err_set(err, E_NOT_FOUND, NULL);
+}
+
+bool
+users_create_again(struct request *r, struct str uuid, struct err *err)
+{
+    struct users u = {.request = r, .again = uuid};
+    if (!store_read(request_parts(r)->store, read_one, &u, err))
+        return false;
+    return u.found ? reply_user(r, 201, &u.one, err) : err_set(err, E_NOT_FOUND, NULL);
 }
 
 /* ---- changing ---- */

@@ -140,8 +140,15 @@ bool
 webhook_events_replay(struct request *r, struct err *err)
 {
     struct events e = {.request = r};
-    if (!find_one(r, &e, err) || !store_write(request_parts(r)->store, replay, &e, err))
-        return false;
+    return find_one(r, &e, err) && store_write(request_parts(r)->store, replay, &e, err) &&
+           webhook_events_replay_again(r, e.one.uuid, err);
+}
+
+bool
+webhook_events_replay_again(struct request *r, struct str uuid, struct err *err)
+{
+    struct events e = {.request = r};
+    (void)uuid; /* the path's */
     inbox_wake(request_parts(r)->inbox);
     if (!find_one(r, &e, err))
         return false;

@@ -284,6 +284,7 @@ create(struct db *db, void *ctx, struct err *err)
         return false;
     struct record_write write = write_of(b, data);
     uuid_v7_now(write.uuid);
+    db_note_effect(db, "record", str_from_c(write.uuid));
     return store_records_insert(db, b->by->tenant, collection, &write, 1, now_us, err) &&
            finish(db, b, write.record, 0, STR("{}"), now_us, err);
 }

@@ -188,6 +188,7 @@ create(struct db *db, void *ctx, struct err *err)
         return false;
     fill(e, &record, data, &write);
     uuid_v7_now(write.uuid);
+    db_note_effect(db, "record", str_from_c(write.uuid));
     if (!store_records_insert(db, record.tenant, record.collection, &write, 1, now_us, err))
         return false;
     record.id = write.record;

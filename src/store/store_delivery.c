@@ -89,5 +89,6 @@ store_delivery_tried(struct db *db, const struct delivery *d, struct err *err)
 bool
 store_delivery_replay(struct db *db, const struct delivery *d, int64_t now_us, struct err *err)
 {
+    db_note_effect(db, "delivery", d->uuid);
     return db_exec_one(db, SQL_DELIVERY_REPLAY, DB_ARGS(DB_I(d->tenant), DB_I(d->id), DB_I(now_us)), E_NOT_FOUND, err);
 }

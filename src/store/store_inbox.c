@@ -154,6 +154,7 @@ store_inbox_later(struct db *db, int64_t tenant, int64_t event, int64_t due_us, 
 bool
 store_inbox_replay(struct db *db, int64_t tenant, struct str uuid, int64_t now_us, struct err *err)
 {
+    db_note_effect(db, "webhook_event", uuid);
     return db_exec_one(db, SQL_INBOX_REPLAY, DB_ARGS(DB_I(tenant), DB_T(uuid), DB_I(now_us)), E_NOT_FOUND, err);
 }
 

@@ -26,6 +26,7 @@ store_strategy_create(struct db *db, struct arena *a, struct strategy *s, int64_
     if (str_is_none(s->uuid))
         return STORE_ARENA_FULL(err);
     s->created_us = s->updated_us = now_us;
+    db_note_effect(db, "strategy", s->uuid);
     enum row row = db_query_i64(db, SQL_STRATEGY_INSERT,
         DB_ARGS(DB_I(s->tenant), DB_T(s->uuid), DB_I(s->user), DB_T(s->name), DB_I(now_us)), &s->id, err);
     return row == ROW_NONE ? err_set(err, E_NOT_FOUND, "User not found") : row == ROW_FOUND;

@@ -79,6 +79,7 @@ store_sub_account_user_create(struct db *db, struct arena *a, struct user *u, in
     if (u->subject.len == 0)
         u->subject = u->email.len ? u->email : u->uuid;
     u->created_us = u->seen_us = now_us;
+    db_note_effect(db, "user", u->uuid);
     enum row row = db_query_i64(db, SQL_SUB_ACCOUNT_USER_INSERT,
         DB_ARGS(DB_I(u->tenant), DB_T(u->uuid), DB_T(u->subject), DB_T(u->name), DB_T(u->email),
                 DB_T(str_from_c(user_role_name(u->role))), DB_I(now_us)), &u->id, err);

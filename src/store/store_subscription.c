@@ -38,6 +38,7 @@ store_subscription_create(struct db *db, struct arena *a, struct subscription *s
     if (str_is_none(s->uuid))
         return STORE_ARENA_FULL(err);
     s->created_us = s->updated_us = now_us;
+    db_note_effect(db, "webhook_subscription", s->uuid);
     return store_event_newest(db, s->tenant, &s->place, err) &&
            db_query_i64(db, SQL_SUBSCRIPTION_INSERT,
                         DB_ARGS(DB_I(s->tenant), DB_T(s->uuid), DB_T(s->name), DB_T(s->url), DB_T(s->types), DB_BOOL(s->enabled),
@@ -81,6 +82,7 @@ store_subscription_update(struct db *db, const struct subscription *s, bool rest
 bool
 store_subscription_secret(struct db *db, const struct subscription *s, int64_t now_us, struct err *err)
 {
+    db_note_effect(db, "webhook_subscription", s->uuid);
     return db_exec_one(db, SQL_SUBSCRIPTION_SECRET, DB_ARGS(DB_I(s->tenant), DB_I(s->id), DB_T(s->secret), DB_T(s->secret_old),
                        DB_I0(s->secret_old_until_us), DB_I(now_us)), E_NOT_FOUND, err);
 }

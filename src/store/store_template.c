@@ -53,6 +53,7 @@ store_template_create(struct db *db, struct arena *a, struct template_row *t, in
     enum row row = template_insert(db, a, t, now_us, err);
     if (row == ROW_NONE)
         return err_set(err, E_CONFLICT, "A template of the name \"%.*s\" exists", STR_ARG(t->name));
+    db_note_effect(db, "template", t->uuid);
     return row == ROW_FOUND;
 }
 

@@ -45,6 +45,7 @@ store_user_create(struct db *db, struct arena *a, struct user *user, int64_t now
     user->uuid = store_new_uuid(a);
     if (str_is_none(user->uuid))
         return STORE_ARENA_FULL(err);
+    db_note_effect(db, "user", user->uuid);
     user->created_us = now_us;
     enum row row = db_query_i64(db, SQL_USER_INSERT, DB_ARGS(DB_I(user->tenant), DB_T(user->uuid), DB_T(user->subject),
                                 DB_T(user->name), DB_T(user->email), DB_T(str_from_c(user_role_name(user->role))),
