@@ -77,7 +77,7 @@ struct rig {
     struct connection connection;  /* the first */
     struct db *(*wrap)(struct db *real, void *ctx);
     void *wrap_ctx;
-    unsigned store_tries;
+    unsigned store_tries, workers; /* workers 0: two */
     char database[64];             /* PostgreSQL: this rig's own, or "" */
 };
 
