@@ -14,7 +14,7 @@
 static const char *const size_names[] = {
     "contacts", "conversations", "messages", "plain",
     "orders", "inventory", "events", "quota",
-    "companies", "deals", "tickets",
+    "companies", "deals", "tickets", "users", "organizations", "comments",
 };
 
 static size_t

@@ -12,6 +12,7 @@
 #include "sandbox/vendor.h"
 
 #define HS_PORTAL 62515
+#define HS_NUMBER_COMPANIES 8 /* in world->vendor_numbers: how many there were at the start */
 #define HS_PROPERTIES_MAX 96 /* of one object, those a client made up included */
 
 struct hubspot {

@@ -62,11 +62,12 @@ make_owner(struct hs_properties *list, uint64_t random)
     set_number(list, "hubspot_owner_id", OWNER_FIRST + (int64_t)(random % OWNER_COUNT));
 }
 
+/* One of those that were there at the start, so that newcomers change nothing. */
 static int64_t
-company_of(struct world *world, uint64_t random)
+company_of(const struct world *world, uint64_t random)
 {
-    size_t count = hubspot_of(world).companies->count;
-    return count > 0 ? COMPANY_FIRST + (int64_t)(random % count) : 0;
+    int64_t count = world->vendor_numbers[HS_NUMBER_COMPANIES];
+    return count > 0 ? COMPANY_FIRST + (int64_t)(random % (uint64_t)count) : 0;
 }
 
 static void

@@ -62,6 +62,7 @@ hubspot_populate(struct world *world, const struct sandbox_core *core)
         core_size(core, "hubspot", "contacts", CONTACTS_DEFAULT), core_size(core, "hubspot", "companies", COMPANIES_DEFAULT),
         core_size(core, "hubspot", "deals", DEALS_DEFAULT), core_size(core, "hubspot", "tickets", TICKETS_DEFAULT), OWNERS,
     };
+    world->vendor_numbers[HS_NUMBER_COMPANIES] = sizes[1];
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         struct collection *c = world_add_collection(world, types[i].name, NULL);
         if (!fill(world, c, types[i].first_id, sizes[i]))
