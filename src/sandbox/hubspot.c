@@ -26,7 +26,8 @@ correlation(struct sandbox_request *r)
 }
 
 static void
-begin_error(struct sandbox_request *r, struct sandbox_reply *reply, struct json_writer *w, int status, const char *category, struct str words)
+begin_error(struct sandbox_request *r, struct sandbox_reply *reply, struct json_writer *w, int status, const char *category,
+            struct str words)
 {
     buf_clear(&reply->body);
     reply_json(reply, status);

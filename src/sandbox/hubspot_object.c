@@ -60,7 +60,8 @@ list(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *
     struct json_writer w;
     struct str wanted[WANTED_MAX];
     size_t wanted_count = read_wanted(r, wanted, ARRAY_LEN(wanted));
-    int64_t limit = request_number(r, "limit", 0, owners ? 500 : LIST_MAX, -1), after = r->loop ? 0 : request_number(r, "after", 0, INT64_MAX, 0);
+    int64_t limit = request_number(r, "limit", 0, owners ? 500 : LIST_MAX, -1);
+    int64_t after = r->loop ? 0 : request_number(r, "after", 0, INT64_MAX, 0);
     int64_t served = 0, last = 0;
     bool archived = wants_archived(r), more = false;
     if (request_param(r, "limit").len == 0)

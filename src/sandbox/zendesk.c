@@ -201,7 +201,8 @@ finish(struct sandbox_request *r, struct sandbox_reply *reply)
 {
     struct world *world = core_world(r->core, r->vendor, ZD_ACCOUNT);
     int64_t left = world ? REQUESTS_PER_MINUTE - world->vendor_numbers[NUMBER_REQUESTS] : 0;
-    struct str most = str_format(r->arena, "%d", REQUESTS_PER_MINUTE), rest = str_format(r->arena, "%lld", (long long)(left > 0 ? left : 0));
+    struct str most = str_format(r->arena, "%d", REQUESTS_PER_MINUTE);
+    struct str rest = str_format(r->arena, "%lld", (long long)(left > 0 ? left : 0));
     if (world == NULL || is_login(r))
         return;
     reply_header(reply, "x-rate-limit", most);

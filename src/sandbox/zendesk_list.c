@@ -13,6 +13,7 @@
 #define EXPORT_MAX 1000
 #define LIST_MAX 100
 #define RECENT_US US_PER_MINUTE
+#define HOST "https://your-subdomain.zendesk.com"
 
 struct row {
     int64_t at_us, id;
@@ -72,7 +73,7 @@ end_cursor_page(struct sandbox_request *r, struct json_writer *w, const struct r
 {
     struct str cursor = last ? str_format(r->arena, "%lld-%lld", (long long)last->at_us, (long long)last->id) : STR_NONE;
     json_add_str(w, "after_cursor", cursor);
-    json_add_str(w, "after_url", last ? str_format(r->arena, "https://your-subdomain.zendesk.com%.*s?cursor=%.*s", STR_ARG(r->path), STR_ARG(cursor)) : STR_NONE);
+    json_add_str(w, "after_url", last ? str_format(r->arena, HOST "%.*s?cursor=%.*s", STR_ARG(r->path), STR_ARG(cursor)) : STR_NONE);
     json_add_null(w, "before_cursor");
     json_add_null(w, "before_url");
     json_add_bool(w, "end_of_stream", end);
@@ -88,7 +89,13 @@ end_time_page(struct sandbox_request *r, struct json_writer *w, const struct row
         json_add_i64(w, "end_time", end_s);
     else
         json_add_null(w, "end_time");
-    json_add_str(w, "next_page", last ? str_format(r->arena, "https://your-subdomain.zendesk.com%.*s?start_time=%lld", STR_ARG(r->path), end_s) : STR_NONE);
+    json_add_str(w, "next_page", last ? str_format(r->arena, HOST "%.*s?start_time=%lld", STR_ARG(r->path), end_s) : STR_NONE);
+}
+
+static bool
+same_second(const struct row *a, const struct row *b)
+{
+    return a->at_us / US_PER_S == b->at_us / US_PER_S;
 }
 
 static void
@@ -108,7 +115,7 @@ export_page(struct sandbox_request *r, struct sandbox_reply *reply, struct colle
     json_begin_object(&w, NULL);
     json_begin_array(&w, c->name);
     /* A page by time does not end within a second: it could not be gone on from. */
-    for (; served < count && (served < most || (!cursors && rows[served].at_us / US_PER_S == rows[served - 1].at_us / US_PER_S)); served++) {
+    for (; served < count && (served < most || (!cursors && same_second(&rows[served], &rows[served - 1]))); served++) {
         write(r->world, c, rows[served].index, r->arena, &w);
         reply_served(reply, c->name, rows[served].id);
     }
@@ -149,12 +156,14 @@ end_list(struct sandbox_request *r, struct json_writer *w, int64_t first, int64_
     json_end_object(w);
     json_begin_object(w, "links");
     json_add_null(w, "prev");
-    json_add_str(w, "next", more ? str_format(r->arena, "https://your-subdomain.zendesk.com%.*s?page%%5Bafter%%5D=%.*s", STR_ARG(r->path), STR_ARG(after)) : STR_NONE);
+    struct str next = str_format(r->arena, HOST "%.*s?page%%5Bafter%%5D=%.*s", STR_ARG(r->path), STR_ARG(after));
+    json_add_str(w, "next", more ? next : STR_NONE);
     json_end_object(w);
 }
 
 static void
-list(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *c, const char *name, zendesk_write_fn *write, uint32_t parent)
+list(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *c, const char *name, zendesk_write_fn *write,
+     uint32_t parent)
 {
     struct json_writer w;
     int64_t size = request_number(r, "page[size]", 1, LIST_MAX, LIST_MAX), served = 0, first = 0, last = 0;
@@ -183,8 +192,8 @@ list(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *
 /* ---- one */
 
 static void
-show(struct sandbox_request *r, struct sandbox_reply *reply, int status, struct collection *c, const char *singular, zendesk_write_fn *write,
-     uint32_t index)
+show(struct sandbox_request *r, struct sandbox_reply *reply, int status, struct collection *c, const char *singular,
+     zendesk_write_fn *write, uint32_t index)
 {
     struct json_writer w;
     reply_json(reply, status);
@@ -228,7 +237,8 @@ enum { UNIQUE_EMAIL };
 
 /* create_or_update and plain creation of a user; a user is known by the e-mail. */
 static void
-create(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *c, const char *singular, zendesk_write_fn *write, bool upsert)
+create(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *c, const char *singular, zendesk_write_fn *write,
+       bool upsert)
 {
     yyjson_val *body = zendesk_body(r, reply), *members = json_get_c(body, singular);
     bool user = c == zendesk_of(r->world).users;
@@ -252,7 +262,8 @@ create(struct sandbox_request *r, struct sandbox_reply *reply, struct collection
 }
 
 static void
-one(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *c, const char *singular, zendesk_write_fn *write, uint32_t index)
+one(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *c, const char *singular, zendesk_write_fn *write,
+    uint32_t index)
 {
     if (request_is(r, "GET"))
         return show(r, reply, 200, c, singular, write, index);

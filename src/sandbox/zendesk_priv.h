@@ -33,7 +33,8 @@ struct str zendesk_email(struct world *world, struct collection *c, uint32_t ind
 
 /* ---- zendesk_list.c: exports, lists, one, writing */
 void zendesk_export(struct sandbox_request *r, struct sandbox_reply *reply);
-void zendesk_objects(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *c, const char *singular, zendesk_write_fn *write);
+void zendesk_objects(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *c, const char *singular,
+                     zendesk_write_fn *write);
 
 /* ---- zendesk_webhook.c */
 void zendesk_webhooks(struct sandbox_request *r, struct sandbox_reply *reply); /* below /api/v2/webhooks */

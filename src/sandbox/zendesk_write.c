@@ -116,7 +116,8 @@ zendesk_write_organization(struct world *world, struct collection *c, uint32_t i
     yyjson_val *written = written_of(o, a);
     bool made = make(world, o, 1, a, &p, &random);
     begin(world, c, o, "organizations", a, w);
-    json_add_str(w, "name", given(written, "name", made ? str_format(a, "%.*s %u", STR_ARG(p.company), (unsigned)o->number + 1) : STR_NONE));
+    struct str name = made ? str_format(a, "%.*s %u", STR_ARG(p.company), (unsigned)o->number + 1) : STR_NONE;
+    json_add_str(w, "name", given(written, "name", name));
     json_begin_array(w, "domain_names");
     if (made)
         json_add_str(w, NULL, str_format(a, "org%u.example.com", (unsigned)o->number + 1));

@@ -77,7 +77,7 @@ test('1. List Connections', async () => {
 });
 
 test('1. List Connections: the query parameters', async () => {
-  assert.equal((await get('/connections?platform=hubspot')).body.meta.total, 0);
+  assert.equal((await get('/connections?platform=acme')).body.meta.total, 0);
   assert.equal((await get('/connections?platform=chatwoot&enabled=true&page=1&limit=1')).body.data.length, 1);
   assert.equal((await get('/connections?enabled=false')).body.meta.total, 0);
   const second = await get('/connections?limit=1&page=2');
