@@ -53,18 +53,19 @@ add_header(struct http_header *headers, size_t count, const char *name, struct s
 
 struct ask {
     const char *method, *accept;
-    struct str path, body;
+    struct str path, body, key;
     int64_t total_ms;
 };
 
 static struct http_call *
 start(struct client *c, struct arena *a, const struct ask *ask, struct err *err)
 {
-    struct http_header headers[5];
+    struct http_header headers[6];
     size_t count = add_header(headers, 0, "Authorization", str_format(a, "Bearer %.*s", STR_ARG(c->key)));
     count = add_header(headers, count, "X-Tenant-Id", c->tenant);
     count = add_header(headers, count, "orgid", c->tenant);
     count = add_header(headers, count, "Accept", str_from_c(ask->accept));
+    count = add_header(headers, count, "Idempotency-Key", ask->key);
     if (!str_is_none(ask->body))
         count = add_header(headers, count, "Content-Type", STR("application/json"));
     struct http_request request = {.method = str_from_c(ask->method),
@@ -136,6 +137,7 @@ perform(struct client *c, struct arena *a, const struct ask *ask, struct client_
     struct err parse_err = {0};
     struct client_reply out = {.status = reply->status, .text = str_copy(a, reply->body)};
     out.log_position = str_copy(a, http_header_get(&reply->headers, "X-Log-Position"));
+    out.replayed = str_eq(http_header_get(&reply->headers, "Idempotency-Replayed"), STR("true"));
     out.log_complete = str_eq(http_header_get(&reply->headers, "X-Log-Complete"), STR("true"));
     struct str type = http_header_get(&reply->headers, "Content-Type");
     bool is_json = str_starts(type, STR("application/json")) || str_starts(type, STR("application/problem+json"));
@@ -154,6 +156,14 @@ client_call(struct client *c, struct arena *a, const char *method, struct str pa
             struct client_reply *reply_out, struct err *err)
 {
     struct ask ask = {.method = method, .path = path, .body = body, .accept = "application/json"};
+    return perform(c, a, &ask, reply_out, err);
+}
+
+bool
+client_create(struct client *c, struct arena *a, struct str path, struct str body, struct str key,
+              struct client_reply *reply_out, struct err *err)
+{
+    struct ask ask = {.method = "POST", .path = path, .body = body, .key = key, .accept = "application/json"};
     return perform(c, a, &ask, reply_out, err);
 }
 

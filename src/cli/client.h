@@ -31,6 +31,7 @@ struct client_reply {
     yyjson_val *data;            /* the member "data" */
     struct str log_position;     /* header X-Log-Position */
     bool log_complete;
+    bool replayed;               /* header Idempotency-Replayed: it was made before */
 };
 /*
  * One call. body: JSON text, or STR_NONE. False with err: no answer (E_NETWORK), or an answer that is an error:
@@ -38,6 +39,9 @@ struct client_reply {
  */
 MUST_USE bool client_call(struct client *c, struct arena *a, const char *method, struct str path, struct str body,
                           struct client_reply *reply_out, struct err *err);
+/* A POST that makes something, with its Idempotency-Key. */
+MUST_USE bool client_create(struct client *c, struct arena *a, struct str path, struct str body, struct str key,
+                            struct client_reply *reply_out, struct err *err);
 /* The same with an Accept header, for exports. */
 MUST_USE bool client_get_as(struct client *c, struct arena *a, struct str path, const char *accept,
                             struct client_reply *reply_out, struct err *err);

@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "cli/commands_priv.h"
+#include "engine/kind.h"
 
 #define EXPORT_PAGE 500
+#define EXPORT_ROW_BYTES_MAX (16 * 1024 * 1024)
 
 #define ID {"ID", "id", OUT_TEXT, 0}
 #define UPDATED {"UPDATED (UTC)", "updatedAt", OUT_TIME, 0}
@@ -17,7 +20,7 @@
 static const struct {
     const char *kind;
     struct out_column columns[COLUMNS_MAX];
-} kinds[] = {
+} shown[] = {
     {"contacts", {{"NAME", "name", OUT_TEXT, 32}, {"E-MAIL", "email", OUT_TEXT, 40}, {"PHONE", "phone", OUT_TEXT, 20}, UPDATED, ID}},
     {"conversations", {STATUS, UPDATED, {"METADATA", "metadata", OUT_TEXT, 60}, ID}},
     {"messages",
@@ -36,9 +39,9 @@ static const struct out_column *
 columns_of(const char *kind)
 {
     size_t i = 0;
-    while (i + 1 < ARRAY_LEN(kinds) && strcmp(kind, kinds[i].kind) != 0)
+    while (i + 1 < ARRAY_LEN(shown) && strcmp(kind, shown[i].kind) != 0)
         i++;
-    return kinds[i].columns;
+    return shown[i].columns;
 }
 
 /* The filters that lists and exports share. */
@@ -87,22 +90,66 @@ show(struct cli *cli, struct client *c, struct str path, struct err *err)
     return true;
 }
 
-/* The rows of a CSV page without its head. */
-static struct str
-without_head(struct str text)
+static void
+csv_member(struct buf *b, struct arena *a, yyjson_val *row, const char *name)
 {
-    struct str head, rest;
-    str_cut(text, '\n', &head, &rest);
-    return rest;
+    yyjson_val *value = json_get_c(row, name);
+    if (value && !yyjson_is_null(value))
+        csv_cell(b, yyjson_is_str(value) ? json_str(value) : json_to_text(a, value));
 }
 
-/* Page by page, so that memory stays flat whatever the size of the collection. */
+static const char *const after_fields[] = {"parentId", "createdAt", "updatedAt", "deletedAt"};
+
+/* As the API's own text/csv. */
+static void
+csv_line(struct buf *b, struct arena *a, const struct kind *kind, yyjson_val *row)
+{
+    csv_member(b, a, row, "id");
+    for (const struct kind_field *field = kind->fields; field->name; field++) {
+        buf_add_char(b, ',');
+        csv_member(b, a, row, field->name);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(after_fields); i++) {
+        buf_add_char(b, ',');
+        csv_member(b, a, row, after_fields[i]);
+    }
+    buf_add_c(b, "\r\n");
+}
+
+static void
+csv_head(const struct kind *kind)
+{
+    fputs("id", stdout);
+    for (const struct kind_field *field = kind->fields; field->name; field++)
+        printf(",%s", field->name);
+    for (size_t i = 0; i < ARRAY_LEN(after_fields); i++)
+        printf(",%s", after_fields[i]);
+    fputs("\r\n", stdout);
+}
+
 static bool
-export_ndjson(struct cli *cli, struct client *c, struct str path, struct err *err)
+print_row(struct cli *cli, const struct kind *csv, yyjson_val *row)
+{
+    struct buf b;
+    buf_init(&b, EXPORT_ROW_BYTES_MAX);
+    if (csv)
+        csv_line(&b, cli->arena, csv, row);
+    else if (buf_add(&b, json_to_text(cli->arena, row)))
+        buf_add_char(&b, '\n');
+    bool ok = buf_ok(&b);
+    struct str text = buf_str(&b);
+    ok = ok && fwrite(text.ptr, 1, text.len, stdout) == text.len;
+    buf_release(&b);
+    return ok;
+}
+
+/* Page by page, so that memory stays flat whatever the size of the collection. csv: the kind, or NULL for JSON lines. */
+static bool
+export_pages(struct cli *cli, struct client *c, struct str path, const struct kind *csv, struct err *err)
 {
     struct str cursor = STR("");
     char kept[256];
-    for (;;) {
+    for (bool first = true;; first = false) {
         struct arena_mark mark = arena_mark(cli->arena);
         struct client_reply reply;
         size_t index, max;
@@ -110,10 +157,11 @@ export_ndjson(struct cli *cli, struct client *c, struct str path, struct err *er
         struct str page = cursor.len ? str_format(cli->arena, "%.*s&cursor=%.*s", STR_ARG(path), STR_ARG(cursor)) : path;
         if (!client_call(c, cli->arena, "GET", page, STR_NONE, &reply, err))
             return false;
+        if (first && csv && !cli_has(cli, "no-header"))
+            csv_head(csv);
         yyjson_arr_foreach(reply.data, index, max, row) {
-            struct str text = json_to_text(cli->arena, row);
-            fwrite(text.ptr, 1, text.len, stdout);
-            putchar('\n');
+            if (!print_row(cli, csv, row))
+                return err_set(err, E_USAGE, "The standard output takes no more");
         }
         cursor = json_str(out_member(reply.body, "meta.nextCursor"));
         snprintf(kept, sizeof(kept), "%.*s", STR_ARG(cursor));
@@ -124,26 +172,15 @@ export_ndjson(struct cli *cli, struct client *c, struct str path, struct err *er
     }
 }
 
-/* One streamed answer, as large as the client may hold. */
 static bool
-export_csv(struct cli *cli, struct client *c, struct str path, struct err *err)
-{
-    struct client_reply reply;
-    if (!client_get_as(c, cli->arena, path, "text/csv", &reply, err))
-        return false;
-    struct str text = cli_has(cli, "no-header") ? without_head(reply.text) : reply.text;
-    fwrite(text.ptr, 1, text.len, stdout);
-    return true;
-}
-
-static bool
-export_all(struct cli *cli, struct client *c, struct str base, struct err *err)
+export_all(struct cli *cli, struct client *c, struct str kind, struct err *err)
 {
     struct str format = cli_value(cli, "format");
+    struct str base = str_format(cli->arena, "/api/v1/%.*s", STR_ARG(encoded(cli, kind)));
     struct str path = str_join2(cli->arena, base, filtered(cli, str_format(cli->arena, "?limit=%d", EXPORT_PAGE)));
     if (format.len && !str_eq(format, STR("csv")) && !str_eq(format, STR("jsonl")))
         return err_set(err, E_USAGE, "--format is csv or jsonl");
-    return str_eq(format, STR("csv")) ? export_csv(cli, c, path, err) : export_ndjson(cli, c, path, err);
+    return export_pages(cli, c, path, str_eq(format, STR("csv")) ? kind_find(kind) : NULL, err);
 }
 
 static bool
@@ -156,7 +193,7 @@ entities(struct cli *cli, struct client *c, enum exit_code *code_out, struct err
         return show(cli, c, str_format(cli->arena, "%.*s/%.*s", STR_ARG(base), STR_ARG(encoded(cli, cli_positional(cli, 1)))),
                     err);
     if (str_eq(verb, STR("export")))
-        return export_all(cli, c, base, err);
+        return export_all(cli, c, str_from_c(cli->command->name), err);
     if (verb.len && !str_eq(verb, STR("list")))
         return err_set(err, E_USAGE, "There is no action \"%.*s\": list, show ID, export", STR_ARG(verb));
     return list_query(cli, &query, err) &&
@@ -178,7 +215,7 @@ export_kind(struct cli *cli, struct client *c, enum exit_code *code_out, struct 
     if (!kind.len)
         return err_set(err, E_USAGE, "Say which kind: contacts, conversations, messages, leads, companies, deals, tickets, products, "
                        "orders or customers");
-    return export_all(cli, c, str_format(cli->arena, "/api/v1/%.*s", STR_ARG(encoded(cli, kind))), err);
+    return export_all(cli, c, kind, err);
 }
 
 enum exit_code

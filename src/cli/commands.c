@@ -85,6 +85,11 @@ static const struct cli_option entity_options[] = {
     {"no-header", NULL, "with export --format csv: without the line of names"},
     {0},
 };
+static const struct cli_option import_options[] = {
+    {"format", "FORMAT", "jsonl or csv; left out: by the file's ending, .csv or any other"},
+    {"dry-run", NULL, "read and check the lines, send nothing"},
+    {0},
+};
 static const struct cli_option manifest_options[] = {
     {"config", "FILE", "the configuration as the manifest's specification asks for it: JSON"},
     {"stream", "NAME", "with read: which stream"},
@@ -219,8 +224,14 @@ const struct cli_command cli_commands[] = {
      "  tidemark config show\n  TIDEMARK_WORKERS=4 tidemark config show --json\n", NULL, 2, cmd_config},
     {"export", "KIND", "Write all records of a kind to the standard output: JSON lines, or CSV",
      "  tidemark export orders > orders.jsonl\n  tidemark export contacts --format csv > contacts.csv\n"
-     "JSON lines are read page by page: memory stays flat whatever the size. CSV comes in one answer of at most 64 MB.\n",
+     "Read page by page: memory stays flat whatever the size.\n",
      entity_options, 1, cmd_export},
+    {"import", "KIND FILE", "Make records of a kind from a file: JSON lines, or CSV with a line of names",
+     "  tidemark import contacts contacts.csv\n  tidemark import leads leads.jsonl --dry-run\n"
+     "FILE may be \"-\". A line that is refused is told with its number and does not stop the others. The same file again within\n"
+     "a day makes nothing twice: lines that were changed are sent, add new ones at the end.\n"
+     "Exit code 0: all of them, 1: broke off, 4: some lines were refused.\n",
+     import_options, 2, cmd_import},
     {"backup", "FILE", "Save the database to a file, also while the server runs",
      "  tidemark backup /backups/tidemark-2026-11-22.db\n"
      "The embedded database becomes a database file; PostgreSQL (the setting `database`) a compressed dump of one moment.\n"

@@ -27,6 +27,8 @@ enum exit_code cmd_conflicts(struct cli *cli);
 /* cmd_entities.c */
 enum exit_code cmd_entities(struct cli *cli);
 enum exit_code cmd_export(struct cli *cli);
+/* cmd_import.c */
+enum exit_code cmd_import(struct cli *cli);
 /* cmd_templates.c */
 enum exit_code cmd_templates(struct cli *cli);
 /* cmd_admin.c */

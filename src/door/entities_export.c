@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/csv.h"
 #include "door/entities_priv.h"
 #include "engine/kind.h"
 
@@ -31,46 +32,6 @@ columns_of(struct str kind)
 {
     const struct kind *known = kind_find(kind);
     return known ? known->fields : data_only;
-}
-
-/* A number or a phone number is no formula, although it begins with a sign. */
-static bool
-is_number(struct str text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (!strchr("0123456789+-.,() ", text.ptr[i]) || text.ptr[i] == '\0')
-            return false;
-    return true;
-}
-
-/* Spreadsheets run what begins so (CSV injection); an apostrophe in front makes it text. */
-static bool
-is_formula(struct str text)
-{
-    if (text.len == 0 || text.ptr[0] == '\0' || !strchr("=+-@\t\r", text.ptr[0]))
-        return false;
-    return !((text.ptr[0] == '+' || text.ptr[0] == '-') && is_number(text));
-}
-
-static void
-csv_cell(struct buf *b, struct str text)
-{
-    bool formula = is_formula(text), plain = !formula;
-    for (size_t i = 0; i < text.len && plain; i++)
-        plain = !strchr("\",\r\n", text.ptr[i]);
-    if (plain) {
-        buf_add(b, text);
-        return;
-    }
-    buf_add_char(b, '"');
-    if (formula)
-        buf_add_char(b, '\'');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '"')
-            buf_add_char(b, '"');
-        buf_add_char(b, text.ptr[i]);
-    }
-    buf_add_char(b, '"');
 }
 
 static void
