@@ -42,23 +42,91 @@ is_own(struct str name)
     return false;
 }
 
-bool
-entity_write(struct json_writer *w, struct arena *a, const struct record *record)
+/* The index behind a string that begins at `from`; 0: it has no end. */
+static size_t
+string_end(struct str text, size_t from)
 {
-    struct err err = {0};
-    yyjson_val *data = json_parse(a, record->data, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, &err);
-    if (!data)
+    for (size_t i = from + 1; i < text.len; i++) {
+        const char *quote = memchr(text.ptr + i, '"', text.len - i);
+        if (!quote)
+            return 0;
+        i = (size_t)(quote - text.ptr);
+        size_t slashes = 0;
+        while (text.ptr[i - 1 - slashes] == '\\')
+            slashes++;
+        if (slashes % 2 == 0)
+            return i + 1;
+    }
+    return 0;
+}
+
+/* The index of what follows a value: a comma or the closing brace of the object; 0: there is none. */
+static size_t
+value_end(struct str text, size_t from)
+{
+    unsigned depth = 0;
+    for (size_t i = from; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '"') {
+            i = string_end(text, i);
+            if (i-- == 0)
+                return 0;
+        } else if (c == '{' || c == '[') {
+            depth++;
+        } else if ((c == ',' || c == '}') && depth == 0) {
+            return i;
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return 0;
+}
+
+static size_t
+skip_blanks(struct str text, size_t from)
+{
+    while (from < text.len && strchr(" \t\r\n", text.ptr[from]) && text.ptr[from])
+        from++;
+    return from;
+}
+
+/*
+ * The members of a stored object, as they are written: a list of 100 spends most of its time here, and parsing them only to
+ * write them again takes four times as long. False: it is not the JSON that we store.
+ */
+static bool
+write_members(struct json_writer *w, struct str data)
+{
+    size_t at = 0;
+    if (data.len < 2 || data.ptr[0] != '{')
         return false;
+    if (data.ptr[skip_blanks(data, 1)] == '}')
+        return true;
+    do {
+        size_t key = skip_blanks(data, at + 1), end = 0;
+        if (key >= data.len || data.ptr[key] != '"' || !(end = string_end(data, key)))
+            return false;
+        size_t behind = value_end(data, skip_blanks(data, end) + 1);
+        if (!behind)
+            return false;
+        if (!is_own(str_slice(data, key + 1, end - 1))) {
+            if (w->comma)
+                buf_add_char(w->buf, ',');
+            buf_add(w->buf, str_slice(data, key, behind));
+            w->comma = true;
+        }
+        at = behind;
+    } while (data.ptr[at] == ',');
+    return true;
+}
+
+bool
+entity_write(struct json_writer *w, const struct record *record)
+{
     json_add_str(w, "id", record->uuid);
     json_add_str(w, "kind", record->kind);
-    size_t index, max;
-    yyjson_val *key, *value;
-    yyjson_obj_foreach(data, index, max, key, value) {
-        if (is_own(json_str(key)))
-            continue;
-        json_add_key(w, json_str(key));
-        json_add_val(w, NULL, value);
-    }
+    if (!write_members(w, record->data))
+        return false;
     json_add_str(w, "parentId", record->parent_uuid.len ? record->parent_uuid : STR_NONE);
     json_add_time(w, "createdAt", record->created_us);
     json_add_time(w, "updatedAt", record->updated_us);
@@ -277,7 +345,7 @@ write_rows(struct request *r, const struct list *l, struct err *err)
     json_begin_array(w, NULL);
     for (size_t i = 0; i < l->count; i++) {
         json_begin_object(w, NULL);
-        if (!entity_write(w, r->arena, &l->rows[i]))
+        if (!entity_write(w, &l->rows[i]))
             return err_set(err, E_TOO_LARGE, "The page is too large: ask for a smaller one");
         json_end_object(w);
     }
@@ -408,7 +476,7 @@ entity_reply(struct request *r, int status, struct str kind, struct str uuid, st
     if (!o.found)
         return err_set(err, E_NOT_FOUND, NULL);
     struct json_writer *w = reply_object(r, status);
-    if (!entity_write(w, r->arena, &o.record))
+    if (!entity_write(w, &o.record))
         return err_set(err, E_TOO_LARGE, NULL);
     if (!write_sources(w, &o, err))
         return false;

@@ -87,12 +87,12 @@ csv_row(struct buf *b, struct export *e, const struct record *record)
 }
 
 static bool
-ndjson_row(struct buf *b, struct export *e, const struct record *record)
+ndjson_row(struct buf *b, const struct record *record)
 {
     struct json_writer w;
     json_writer_init(&w, b);
     json_begin_object(&w, NULL);
-    if (!entity_write(&w, &e->arena, record))
+    if (!entity_write(&w, record))
         return false;
     json_end_object(&w);
     return buf_add_char(b, '\n');
@@ -125,7 +125,7 @@ pull(void *ctx, struct buf *piece, int64_t *wait_ms)
     if (!store_read(e->store, read_batch, e, &err))
         return STREAM_BREAK;
     for (size_t i = 0; i < e->count; i++)
-        if (!(e->csv ? csv_row(piece, e, &e->rows[i]) : ndjson_row(piece, e, &e->rows[i])))
+        if (!(e->csv ? csv_row(piece, e, &e->rows[i]) : ndjson_row(piece, &e->rows[i])))
             return STREAM_BREAK;
     return e->ended ? STREAM_END : STREAM_MORE;
 }

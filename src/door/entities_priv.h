@@ -10,8 +10,8 @@ struct str entity_kind(const struct request *r);
 /* The cursor of a list of records, and back. */
 struct str entity_place_text(struct arena *a, struct record_place place);
 MUST_USE bool entity_place_parse(struct arena *a, struct str text, struct record_place *place_out);
-/* The members of an entity: ours first, then its mapped fields. False when the arena is full. */
-MUST_USE bool entity_write(struct json_writer *w, struct arena *a, const struct record *record);
+/* The members of an entity: ours first, then its mapped fields. False when the stored text is no object. */
+MUST_USE bool entity_write(struct json_writer *w, const struct record *record);
 /* One with its external ids and history, as GET shows it. kind STR_NONE: any. E_NOT_FOUND. */
 MUST_USE bool entity_reply(struct request *r, int status, struct str kind, struct str uuid, struct err *err);
 /* Fills r->reply with a stream of the whole collection: NDJSON or CSV. */
