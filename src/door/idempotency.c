@@ -80,6 +80,7 @@ static const struct {
     {integrations_create, "connection", integrations_create_again},
     {integrations_sync, "run", integrations_sync_again},
     {jobs_queue, "job", jobs_queue_again},
+    {messages_post, "record", entities_create_again},
     {run_start, "run", run_start_again},
     {strategies_create, "strategy", strategies_create_again},
     {sub_account_users_create, "user", sub_account_users_create_again},

@@ -86,7 +86,7 @@ const elsewhere = ['/api/v1/integrations/amazon/sync', '/api/v1/webhooks/events/
 
 test('every creating route of the table is looked at here', () => {
   const known = [...recipes.map(([path]) => path), ...steps, ...elsewhere].sort();
-  assert.deepEqual(creating().map((route) => route.path).sort(), known);
+  assert.deepEqual([...new Set(creating().map((route) => route.path))].sort(), known);
 });
 
 const post = (path, key, body) => server.api('POST', path, body, { ...mine, 'Idempotency-Key': key });
