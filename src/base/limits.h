@@ -62,6 +62,9 @@
 #define LIMIT_DELETE_GUARD_COUNT 10
 #define LIMIT_UNSEEN_PERCENT 1 /* of a declared total: records that came and went while a full pass was read */
 
+/* Kept for a while */
+#define LIMIT_INBOX_ROWS 2000000                     /* webhook events that are done; the oldest go first */
+
 /* Templates: untrusted input */
 #define LIMIT_TEMPLATE_BYTES (5 * 1024 * 1024)
 #define LIMIT_TEMPLATE_ARENA_BYTES (512L * 1024 * 1024)

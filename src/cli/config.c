@@ -75,7 +75,9 @@ check_number(const struct setting *s, struct str text, struct setting_value *val
 static bool
 check_duration(const struct setting *s, struct str text, struct setting_value *value, struct err *err)
 {
-    if (!duration_parse(text, &value->number))
+    bool none = s->min == 0 && (str_eq(text, STR("0")) || str_eq(text, STR("0s")));
+    value->number = 0;
+    if (!none && !duration_parse(text, &value->number))
         return err_set(err, E_CONFIG, "%s must be a time such as 90s, 15m or 1h30m, not \"%.*s\"", s->name,
                        STR_ARG(text));
     if (value->number < s->min * US_PER_MS || value->number > s->max * US_PER_MS)

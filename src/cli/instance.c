@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "cli/secret_file.h"
 #include "json/writer.h"
@@ -184,6 +185,22 @@ start_sandbox(struct instance *i, struct err *err)
 
 /* ---- the engine and the doors ---- */
 
+static struct retention
+retention_of(const struct config *c)
+{
+    return (struct retention){
+        .run_log_us = config_us(c, SETTING_RETENTION_LOGS),
+        .run_us = config_us(c, SETTING_RETENTION_RUNS),
+        .event_us = config_us(c, SETTING_RETENTION_EVENTS),
+        .history_us = config_us(c, SETTING_RETENTION_HISTORY),
+        .raw_us = config_us(c, SETTING_RETENTION_RAW),
+        .audit_us = config_us(c, SETTING_RETENTION_AUDIT),
+        .log_bytes_max = config_number(c, SETTING_RETENTION_LOG_MIB) * 1024 * 1024,
+        .inbox_us = config_us(c, SETTING_RETENTION_INBOX),
+        .inbox_rows_max = LIMIT_INBOX_ROWS,
+    };
+}
+
 static bool
 start_engine(struct instance *i, struct err *err)
 {
@@ -210,6 +227,8 @@ start_engine(struct instance *i, struct err *err)
         .overlap_ms = config_us(c, SETTING_OVERLAP) / US_PER_MS,
         .interval_ms = config_us(c, SETTING_INTERVAL) / US_PER_MS,
         .full_interval_ms = config_us(c, SETTING_FULL_INTERVAL) / US_PER_MS,
+        .retention = retention_of(c),
+        .retention_every_ms = config_us(c, SETTING_RETENTION_EVERY) / US_PER_MS,
         .background = i->options.serve,
     };
     i->engine = engine_new(&options, err);

@@ -10,15 +10,11 @@
 #include "engine/search.h"
 
 #include "queue/schedule.h"
-#include "store/store_retention.h"
 
 #define LOOK_MS 1000
 #define SEARCH_LOOK_MS 300
 #define SEARCH_BESIDE_PAGES 3 /* pauses so many times as long as it worked */
 #define SEARCH_FAILED_MS 10000
-#define SWEEP_EVERY_US (10 * US_PER_MINUTE)
-#define SWEEP_BATCHES 200
-#define SWEEP_PAUSE_MS 20
 #define DUE_ROWS 100
 #define BUSY_AGAIN_US (10 * US_PER_S)   /* a firing that finds its connection busy waits; later ones join it */
 #define ROUND_ARENA_BYTES (64L * 1024 * 1024)
@@ -256,51 +252,6 @@ engine_reconnect_main(void *ctx)
     return NULL;
 }
 
-/* ---- what is kept for a while only ---- */
-
-struct sweep {
-    int64_t removed;
-};
-
-static bool
-sweep(struct db *db, void *ctx, struct err *err)
-{
-    struct sweep *s = ctx;
-    struct retention keep = RETENTION_DEFAULT;
-    return store_retention_sweep(db, &keep, store_now(db), &s->removed, err);
-}
-
-bool
-engine_retention_round(struct engine *e, int64_t *removed_out, struct err *err)
-{
-    int64_t removed = 0;
-    struct sweep s = {0};
-    for (unsigned i = 0; i < SWEEP_BATCHES && !atomic_load(&e->stopping); i++) {
-        if (!store_write(e->options.store, sweep, &s, err))
-            return false;
-        removed += s.removed;
-        if (s.removed == 0)
-            break;
-        engine_sleep(e, SWEEP_PAUSE_MS); /* others write in between */
-    }
-    *removed_out = removed;
-    return true;
-}
-
-static void
-sweep_now_and_then(struct engine *e, int64_t *next_us)
-{
-    struct err err = {0};
-    int64_t removed = 0, now_us = clock_monotonic_us(e->options.clock);
-    if (now_us < *next_us)
-        return;
-    *next_us = now_us + SWEEP_EVERY_US;
-    if (!engine_retention_round(e, &removed, &err))
-        log_err(LOG_WARN, "what is old could not be removed", &err);
-    else if (removed > 0)
-        log_write(LOG_INFO, "old rows were removed", LOG_I("rows", removed));
-}
-
 /* ---- text search ---- */
 
 /* How long to wait before the next batch: pages that are committed meanwhile go first. */
@@ -317,11 +268,10 @@ void *
 engine_search_main(void *ctx)
 {
     struct engine *e = ctx;
-    int64_t pages_seen = 0, pause_ms, sweep_us = clock_monotonic_us(e->options.clock) + US_PER_MINUTE;
+    int64_t pages_seen = 0, pause_ms;
     do {
         struct err err = {0};
         bool more = false;
-        sweep_now_and_then(e, &sweep_us);
         int64_t began_us = clock_monotonic_us(e->options.clock);
         bool ok = search_round(e->options.store, &more, &err);
         if (!ok)

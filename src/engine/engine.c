@@ -46,6 +46,8 @@ fill_defaults(struct engine_options *o)
         o->store_tries = ENGINE_STORE_TRIES_DEFAULT;
     if (o->lease_ms == 0)
         o->lease_ms = LEASE_DEFAULT_MS;
+    if (o->retention_every_ms == 0)
+        o->retention_every_ms = ENGINE_RETENTION_EVERY_DEFAULT_MS;
 }
 
 static bool
@@ -101,6 +103,16 @@ look_for_templates(void *ctx)
         log_err(LOG_WARN, "stored templates could not be looked at", &err);
 }
 
+/* What happens without being asked. */
+static const struct {
+    const char *name;
+    void *(*main)(void *engine);
+} background_threads[] = {
+    {"schedule", engine_schedule_main},   {"reconnect", engine_reconnect_main}, {"search", engine_search_main},
+    {"retention", engine_retention_main}, {"errand", engine_errand_main},
+};
+_Static_assert(ARRAY_LEN(background_threads) == ENGINE_BACKGROUND_THREADS, "one thread for each row");
+
 void
 engine_start(struct engine *e)
 {
@@ -115,14 +127,11 @@ engine_start(struct engine *e)
         log_err(LOG_ERROR, "the workers could not be started", &err);
     if (!e->options.background)
         return;
-    e->schedule_started = pthread_create(&e->schedule_thread, NULL, engine_schedule_main, e) == 0;
-    e->reconnect_started = pthread_create(&e->reconnect_thread, NULL, engine_reconnect_main, e) == 0;
-    e->search_started = pthread_create(&e->search_thread, NULL, engine_search_main, e) == 0;
-    e->errand_started = pthread_create(&e->errand_thread, NULL, engine_errand_main, e) == 0;
-    if (!e->errand_started)
-        log_write(LOG_ERROR, "the errand thread could not be started");
-    if (!e->schedule_started || !e->reconnect_started || !e->search_started)
-        log_write(LOG_ERROR, "a background thread could not be started");
+    for (size_t i = 0; i < ARRAY_LEN(background_threads); i++) {
+        e->threads[i].started = pthread_create(&e->threads[i].thread, NULL, background_threads[i].main, e) == 0;
+        if (!e->threads[i].started)
+            log_write(LOG_ERROR, "a background thread could not be started", LOG_C("thread", background_threads[i].name));
+    }
 }
 
 static void
@@ -137,15 +146,11 @@ stop_background(struct engine *e)
     if (e->errand_call != NULL)
         e->sender.cancel(e->errand_call);
     pthread_mutex_unlock(&e->lock);
-    if (e->schedule_started)
-        pthread_join(e->schedule_thread, NULL);
-    if (e->reconnect_started)
-        pthread_join(e->reconnect_thread, NULL);
-    if (e->search_started)
-        pthread_join(e->search_thread, NULL);
-    if (e->errand_started)
-        pthread_join(e->errand_thread, NULL);
-    e->schedule_started = e->reconnect_started = e->search_started = e->errand_started = false;
+    for (size_t i = 0; i < ARRAY_LEN(e->threads); i++) {
+        if (e->threads[i].started)
+            pthread_join(e->threads[i].thread, NULL);
+        e->threads[i].started = false;
+    }
 }
 
 void

@@ -16,6 +16,7 @@
 #include "engine/sender.h"
 #include "store/store.h"
 #include "store/store_connection.h"
+#include "store/store_retention.h"
 #include "store/store_run.h"
 
 struct engine;
@@ -41,6 +42,8 @@ struct engine_options {
     int64_t lease_ms, heartbeat_ms, sweep_ms; /* 0: 30 s, 5 s, 10 s (I-15) */
     int64_t overlap_ms;             /* 0: 60 s (I-6) */
     int64_t interval_ms, full_interval_ms; /* default schedule; 0: 15 min, 24 h */
+    struct retention retention;     /* how long logs, runs, events ... are kept; all 0: for ever */
+    int64_t retention_every_ms;     /* how often what is older is looked for; 0: 10 min */
     unsigned store_tries;           /* of a write the store did not take; 0: 5. Tests set 1 */
     const struct sender *sender;    /* who answers requests; NULL: client. For tests and replays */
     bool background;                /* schedules and reconnection run (serve); false: only what is asked for (tools) */

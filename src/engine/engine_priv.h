@@ -19,6 +19,7 @@
 #define ENGINE_FULL_INTERVAL_DEFAULT_MS (24 * 60 * 60 * 1000)
 #define ENGINE_OVERLAP_DEFAULT_MS (60 * 1000)
 #define ENGINE_STORE_TRIES_DEFAULT 5 /* of one page from memory (F10) */
+#define ENGINE_RETENTION_EVERY_DEFAULT_MS (10 * 60 * 1000)
 
 /* A worker's own tools, made once per thread. */
 struct engine_worker {
@@ -27,6 +28,8 @@ struct engine_worker {
 };
 
 struct catalogue;
+
+#define ENGINE_BACKGROUND_THREADS 5
 
 struct engine {
     struct engine_options options;
@@ -45,8 +48,10 @@ struct engine {
     pthread_cond_t changed;          /* a run of this process ended or was handed back; under lock */
     uint64_t changes;                /* under lock */
 
-    pthread_t schedule_thread, reconnect_thread, search_thread, errand_thread;
-    bool schedule_started, reconnect_started, search_started, errand_started;
+    struct background_thread {
+        pthread_t thread;
+        bool started;
+    } threads[ENGINE_BACKGROUND_THREADS]; /* one per row of the table in engine.c */
     pthread_cond_t background;       /* under lock: stop */
     void *errand_call;               /* under lock: of the sender; what the errand thread waits for */
     struct fetch *reconnect_fetch;   /* under lock: what the reconnect thread waits for */
@@ -68,14 +73,13 @@ void engine_wait_change(struct engine *e, int64_t ms);
 bool engine_sleep(struct engine *e, int64_t ms);
 /* A pool_run_fn; run.c. */
 void engine_do_run(void *engine, unsigned worker, struct run *run, struct lease *lease, struct arena *run_arena);
-/* Background threads; background.c. */
+/* Background threads; background.c, retention.c. */
 void *engine_schedule_main(void *engine);
 void *engine_reconnect_main(void *engine);
 /* Finishes deletions of connections that a process which died had begun (of another node too: batches may alternate). */
 MUST_USE bool engine_deletions_finish(struct engine *e, struct err *err);
 void *engine_search_main(void *engine);
-/* Removes what is older than it is kept (store_retention.h), in small batches. */
-MUST_USE bool engine_retention_round(struct engine *e, int64_t *removed_out, struct err *err);
+void *engine_retention_main(void *engine);
 /* One round of each, for tests: how many runs were queued, connections tested. */
 MUST_USE bool engine_schedule_round(struct engine *e, int64_t *fired_out, struct err *err);
 MUST_USE bool engine_reconnect_round(struct engine *e, int64_t *tested_out, struct err *err);

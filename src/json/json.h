@@ -19,6 +19,17 @@
 #include "base/err.h"
 #include "base/str.h"
 
+/*
+ * yyjson's loop over members, but for one step: of a missing object (NULL) it computes an address beside NULL, which
+ * is undefined. Here a missing object has no members.
+ */
+#undef yyjson_obj_foreach
+#define yyjson_obj_foreach(obj, idx, max, key, val) \
+    for ((idx) = 0, (max) = yyjson_obj_size(obj), (key) = (max) ? unsafe_yyjson_get_first(obj) : NULL, \
+        (val) = (key) ? (key) + 1 : NULL; \
+         (idx) < (max); \
+         (idx)++, (key) = unsafe_yyjson_get_next(val), (val) = (key) + 1)
+
 enum json_flags {
     JSON_PLAIN = 0,
     JSON_NUMBERS_RAW = 1,    /* numbers keep their exact text */

@@ -1,0 +1,48 @@
+// What is kept for a while only goes by itself; data, cursors and unfinished work stay.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+
+import { assertSameAs, connectChatwoot, loopback } from './lib/chatwoot.mjs';
+import { finishedRun, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+
+const folders = [];
+after(() => folders.forEach(removeFolder));
+
+const started = async (env) => {
+  const data = folders[folders.push(tempFolder('retention')) - 1];
+  const sandbox = await startSandbox({ sizes: { 'chatwoot.contacts': 40, 'chatwoot.conversations': 0 } });
+  const server = await startTidemark({ data, env: { ...loopback, TIDEMARK_RETENTION_EVERY: '1s', ...env } });
+  const connection = await connectChatwoot(server, sandbox, { streams: ['contacts'] });
+  const run = await server.api('POST', '/api/v1/sync/run', { connectionId: connection, fullSync: true });
+  return { sandbox, server, connection, ended: await finishedRun(server, run.body.data.runId, 60_000) };
+};
+
+test('an old run goes with its log; its records, its cursor and the next run do not miss it', { timeout: 120_000 }, async () => {
+  const { sandbox, server, connection, ended } = await started({ TIDEMARK_RETENTION_LOGS: '1s', TIDEMARK_RETENTION_RUNS: '1s' });
+  try {
+    await until('the run is gone', async () => (await server.api('GET', `/api/v1/sync/runs/${ended.id}`)).status === 404);
+    await assertSameAs(server, sandbox);
+    const state = await server.api('GET', `/api/v1/sync/connections/${connection}/state`);
+    assert.ok(JSON.stringify(state.body).includes('contacts'), state.text);
+    const again = await server.api('POST', `/api/v1/sync/connections/${connection}/sync`);
+    assert.equal(again.status, 200, again.text);
+    assert.equal((again.body.data ?? again.body).created, 0, again.text);
+  } finally {
+    await server.stop();
+    await sandbox.stop();
+  }
+});
+
+test('0s keeps for ever, and what is young stays', { timeout: 120_000 }, async () => {
+  const { sandbox, server, ended } = await started({ TIDEMARK_RETENTION_LOGS: '0s', TIDEMARK_RETENTION_EVENTS: '1s' });
+  try {
+    // The change feed is swept, so a round has come by: neither the run nor its log was taken.
+    await until('events are removed', async () => server.output.stderr.includes('what is too old was removed'));
+    const log = await server.api('GET', `/api/v1/sync/runs/${ended.id}/logs`);
+    assert.equal(log.status, 200);
+    assert.ok(log.text.length > 0);
+  } finally {
+    await server.stop();
+    await sandbox.stop();
+  }
+});
