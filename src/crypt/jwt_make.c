@@ -74,7 +74,8 @@ read_key(struct str pem, struct str passphrase, struct err *err)
     EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &passphrase) : NULL;
     BIO_free(bio);
     if (!key)
-        err_set(err, E_CONFIG, "The private key cannot be read: it must be a PEM text (-----BEGIN PRIVATE KEY-----), with its passphrase when it has one");
+        err_set(err, E_CONFIG, "The private key cannot be read: it must be a PEM text (-----BEGIN PRIVATE KEY-----), "
+                               "with its passphrase when it has one");
     return key;
 }
 

@@ -49,7 +49,8 @@ put_cell(struct csv *c, struct str value)
         return true;
     struct str name = c->names[c->column++];
     yyjson_mut_val *key = yyjson_mut_strn(doc, name.ptr, name.len);
-    yyjson_mut_val *cell = is_none(c->d->decoder, value) ? yyjson_mut_null(doc) : yyjson_mut_strncpy(doc, value.ptr ? value.ptr : "", value.len);
+    yyjson_mut_val *cell = is_none(c->d->decoder, value) ? yyjson_mut_null(doc)
+                                                         : yyjson_mut_strncpy(doc, value.ptr ? value.ptr : "", value.len);
     return key && cell && yyjson_mut_obj_put(c->row, key, cell);
 }
 

@@ -76,7 +76,8 @@ unpack_gzip(struct decoding *d, struct str bytes, struct str *bytes_out, const c
 
 /* One file's bytes in the arena. */
 static bool
-read_file(struct decoding *d, zip_t *archive, zip_uint64_t index, size_t packed, size_t *total, struct str *bytes_out, const char **fault_out)
+read_file(struct decoding *d, zip_t *archive, zip_uint64_t index, size_t packed, size_t *total, struct str *bytes_out,
+          const char **fault_out)
 {
     zip_stat_t stat;
     *fault_out = "a file of its zip archive cannot be read";

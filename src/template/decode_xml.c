@@ -54,7 +54,8 @@ on_start(void *ctx, const char *name, const char **attributes)
     for (size_t i = 0; attributes[i]; i += 2) {
         struct str key = str_format(x->d->arena, "@%s", attributes[i]);
         yyjson_mut_val *object = object_of(x, e);
-        if (!key.ptr || !object || !yyjson_mut_obj_put(object, yyjson_mut_strn(doc, key.ptr, key.len), yyjson_mut_strcpy(doc, attributes[i + 1])))
+        yyjson_mut_val *value = yyjson_mut_strcpy(doc, attributes[i + 1]);
+        if (!key.ptr || !object || !yyjson_mut_obj_put(object, yyjson_mut_strn(doc, key.ptr, key.len), value))
             fail(x, false);
     }
 }

@@ -554,7 +554,8 @@ reader_new_for(const struct reader_options *options, const struct template_strea
     map_init(&r->parent_states, &r->keep);
     r->state_us = r->recent_us = INT64_MIN;
     r->has_walk = stream->router != NULL;
-    if ((!root && !normal_config(r, options->config, err)) || !keep_text(r, &r->options.position, err) || !keep_text(r, &r->options.updated_since, err) ||
+    if ((!root && !normal_config(r, options->config, err)) || !keep_text(r, &r->options.position, err) ||
+        !keep_text(r, &r->options.updated_since, err) ||
         !keep_text(r, &r->options.stream, err) || (r->has_walk && !walk_init(&r->walk, stream->router, r, err))) {
         reader_free(r);
         return NULL;

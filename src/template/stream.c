@@ -142,7 +142,8 @@ static struct node *
 derived_extractor(struct compiler *c, const struct node *selector, const struct node *spec)
 {
     static const char *const drop_path[] = {"field_path", NULL}, *const drop_filter[] = {"record_filter", NULL};
-    struct node *path = node_get_c(spec, "field_path"), *filter = node_get_c(spec, "record_filter"), *empty = node_map_new(c->arena, 0, spec);
+    struct node *path = node_get_c(spec, "field_path"), *filter = node_get_c(spec, "record_filter");
+    struct node *empty = node_map_new(c->arena, 0, spec);
     struct node *extractor = overlay(c, node_get_c(selector, "extractor"), NULL, drop_path);
     struct node *made = extractor ? overlay(c, selector, NULL, drop_filter) : NULL;
     if (!made || !empty)
@@ -161,7 +162,8 @@ stream_derive(struct compiler *c, const struct node *stream, const struct node *
     static const char *const drop_retriever[] = {"paginator", "partition_router", "decoder", NULL};
     static const char *const drop_stream[] = {"incremental_sync", "state_migrations", NULL};
     static const char *const drop_inputs[] = {"request_parameters", "request_body_json", "request_body_data", "request_body", NULL};
-    static const char *const drop_none[] = {NULL}, *const drop_path[] = {"field_path", "record_filter", "accept", "message", "stream", NULL};
+    static const char *const drop_none[] = {NULL};
+    static const char *const drop_path[] = {"field_path", "record_filter", "accept", "message", "stream", NULL};
     const struct node *retriever = node_get_c(stream, "retriever"), *requester = node_get_c(retriever, "requester");
     if (!requester || !node_get_c(node_get_c(retriever, "record_selector"), "extractor"))
         return refuse(c, "has no requester to derive from");

@@ -291,7 +291,8 @@ rig_open(struct rig *rig)
     free(yaml);
     rig->sender = (struct sender){rig_send, rig_wait, rig_cancel, rig_call_free, &rig->vendor};
     struct engine_options eo = {.store = rig->store, .templates = rig->templates, .keys = rig->keys,
-                                .clock = clock_system(), .workers = rig->workers ? rig->workers : 2, .sender = &rig->sender, .store_tries = rig->store_tries};
+                                .clock = clock_system(), .workers = rig->workers ? rig->workers : 2, .sender = &rig->sender,
+                                .store_tries = rig->store_tries};
     rig->engine = engine_new(&eo, &err);
     if (rig->engine == NULL)
         fail_msg("engine: %s %s", err_name(err.code), err.message);
