@@ -273,7 +273,8 @@ shows_moved_records(const struct reader_event *event, int64_t began_us)
             return false;
         before = cursor_us;
     }
-    return before >= began_us - US_PER_S; /* many vendors tell whole seconds */
+    bool whole_seconds = before % US_PER_S == 0; /* as many vendors tell them: the moment lies somewhere in that second */
+    return before >= (whole_seconds ? began_us - US_PER_S : began_us);
 }
 
 /*
