@@ -24,7 +24,7 @@
 #define WAL_PAGES_BULK 4000               /* while pages of a sync arrive: what they touch again and again is copied once */
 #define WAL_BULK_COMMIT_PAGES 64          /* a commit that large is a sync's */
 #define WAL_BULK_COMMITS 32               /* so many smaller ones after the last large one, and the sync is over */
-#define SQLITE_WRITER_CACHE "-20000"      /* KiB, negative as SQLite wants it; 24000 read 5 % fewer pages at a million records */
+#define SQLITE_WRITER_CACHE "-18000"      /* KiB, negative as SQLite wants it; 24000 read 5 % fewer pages at a million records */
 #define SQLITE_READER_CACHE "-2000"
 
 struct db_sqlite {
