@@ -436,3 +436,25 @@ mapping_apply(const struct mapping *m, struct arena *page, yyjson_val *record, y
     *mapped_out = out;
     return true;
 }
+
+/* ---- the other way round ---- */
+
+bool
+mapping_write(const struct mapping *m, struct arena *a, yyjson_val *record, yyjson_val *old, yyjson_val *config, int64_t now_us,
+              yyjson_val **members_out, struct str *fault_out, struct err *err)
+{
+    struct expr_scope scope;
+    struct mapped out = {.rejected = STR_NONE};
+    struct applying ap = {.m = m, .page = a, .record = record, .fault = STR_NONE};
+    if (m->needs_scope) {
+        fill_scope(&scope, a, record, NULL, config, now_us);
+        expr_scope_set(&scope, STR("old"), old ? value_from_json(old) : value_dict_new(a));
+        ap.scope = &scope;
+    }
+    find_tops(&ap);
+    if (!apply_fields(&ap, err) || !write_data(&ap, &out, err))
+        return false;
+    *fault_out = ap.fault.ptr ? ap.fault : out.rejected.ptr ? out.rejected : STR_NONE;
+    *members_out = fault_out->ptr ? NULL : json_parse(a, out.data, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, err);
+    return fault_out->ptr || *members_out;
+}

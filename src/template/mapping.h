@@ -46,4 +46,18 @@ struct mapping *mapping_compile(struct arena *a, const struct template *t, struc
 MUST_USE bool mapping_apply(const struct mapping *m, struct arena *page, yyjson_val *record, yyjson_val *slice,
                             yyjson_val *config, int64_t now_us, struct mapped *mapped_out, struct err *err);
 
+/*
+ * The other way round: `writes.<stream>.fields` says what members of a request are made of our record. *mapping_out is NULL
+ * where the stream declares none: it cannot be written to. E_TEMPLATE_INVALID.
+ */
+MUST_USE bool mapping_compile_write(struct arena *a, const struct template *t, struct str stream, struct mapping **mapping_out,
+                                    struct err *err);
+/*
+ * record: ours, an object. old: what was last agreed on with this vendor (expressions see it as `old`), or NULL: nothing yet.
+ * *members_out: an object, nested where targets have dots; what the record lacks is left out. *fault_out: why this record cannot be
+ * written, or STR_NONE. False only for E_TOO_LARGE and E_LIMIT. In a.
+ */
+MUST_USE bool mapping_write(const struct mapping *m, struct arena *a, yyjson_val *record, yyjson_val *old, yyjson_val *config,
+                            int64_t now_us, yyjson_val **members_out, struct str *fault_out, struct err *err);
+
 #endif

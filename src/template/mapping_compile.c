@@ -291,3 +291,26 @@ mapping_compile(struct arena *a, const struct template *t, struct str stream, yy
     }
     return compile(&c, t, override, options) ? m : NULL;
 }
+
+bool
+mapping_compile_write(struct arena *a, const struct template *t, struct str stream, struct mapping **mapping_out, struct err *err)
+{
+    yyjson_val *fields = json_get_c(json_get(json_get_c(t->info.tidemark, "writes"), stream), "fields");
+    struct mapping *m = ARENA_NEW(a, struct mapping);
+    struct mapping_compiler c = {.arena = a, .m = m, .err = err};
+    *mapping_out = NULL;
+    if (!m)
+        return err_no_memory(err);
+    if (!fields)
+        return true;
+    m->stream = template_stream_find(t, stream);
+    if (!m->stream || !yyjson_is_obj(fields) || yyjson_obj_size(fields) == 0)
+        return err_set(err, E_TEMPLATE_INVALID, "metadata.tidemark.writes.%.*s: `fields` is an object of request members, for a stream of this template",
+                       STR_ARG(stream));
+    m->singular = m->stream->info.name;
+    m->mapped = true;
+    if (!compile_fields(&c, fields, NULL) || !compile_tree(&c))
+        return err_prefix(err, "metadata.tidemark.writes.%.*s: ", STR_ARG(stream));
+    *mapping_out = m;
+    return true;
+}

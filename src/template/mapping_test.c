@@ -219,3 +219,61 @@ test_the_first_of_several_places_and_whole_sums(void **state)
     map_one(m, "contacts", first, NULL, json(m, "{\"id\":1,\"identifier\":\"i\",\"c\":\"three\"}"));
     assert_str(m->row.data, "{\"x\":\"three\"}");
 }
+
+/* ---- what is written back */
+
+static struct str
+written(struct maps *m, const char *template, const char *stream, const char *record, const char *old)
+{
+    struct mapping *mapping;
+    struct str fault;
+    yyjson_val *members = NULL;
+    struct template *t = template_load(builtin_yaml(template), STR("t"), &m->err);
+    assert_non_null(t);
+    assert_ok(mapping_compile_write(&m->arena, t, str_from_c(stream), &mapping, &m->err), m->err);
+    assert_non_null(mapping);
+    assert_ok(mapping_write(mapping, &m->arena, json(m, record), old ? json(m, old) : NULL, json(m, "{}"), NOW_US, &members, &fault, &m->err),
+              m->err);
+    assert_true(str_is_none(fault));
+    template_unref(t);
+    return json_to_text(&m->arena, members);
+}
+
+static void
+test_our_record_becomes_members_of_a_request(void **state)
+{
+    struct maps *m = *state;
+    struct str text = written(m, "chatwoot", "contacts", "{\"name\":\"Ana\",\"email\":\"ana@example.com\",\"phoneE164\":\"+5581999990000\"}", NULL);
+    assert_str(text, "{\"email\":\"ana@example.com\",\"name\":\"Ana\",\"phone_number\":\"+5581999990000\"}");
+    text = written(m, "chatwoot", "contacts", "{\"email\":null}", NULL);
+    assert_str(text, "{\"email\":null,\"name\":\"\"}");
+}
+
+/* Whoever changed last is believed: the whole name, or its parts. */
+static void
+test_a_name_is_split_only_when_its_parts_do_not_say_it(void **state)
+{
+    struct maps *m = *state;
+    struct str text = written(m, "gohighlevel", "contacts", "{\"name\":\"Maria Clara Dias\",\"firstName\":\"Maria Clara\",\"lastName\":\"Dias\"}", NULL);
+    assert_str(text, "{\"firstName\":\"Maria Clara\",\"lastName\":\"Dias\"}");
+    text = written(m, "gohighlevel", "contacts", "{\"name\":\"Ana de Souza\"}", NULL);
+    assert_str(text, "{\"firstName\":\"Ana\",\"lastName\":\"de Souza\"}");
+    const char *old = "{\"name\":\"Ana Silva\",\"firstName\":\"Ana\",\"lastName\":\"Silva\"}";
+    text = written(m, "gohighlevel", "contacts", "{\"name\":\"Bia Souza\",\"firstName\":\"Ana\",\"lastName\":\"Silva\"}", old);
+    assert_str(text, "{\"firstName\":\"Bia\",\"lastName\":\"Souza\"}");
+    text = written(m, "gohighlevel", "contacts", "{\"name\":\"Ana Silva\",\"firstName\":\"Ana\",\"lastName\":\"Souza\"}", old);
+    assert_str(text, "{\"firstName\":\"Ana\",\"lastName\":\"Souza\"}");
+}
+
+static void
+test_a_broken_write_is_found_on_load(void **state)
+{
+    struct maps *m = *state;
+    struct str good = builtin_yaml("chatwoot"), head, tail;
+    ptrdiff_t at = str_find_str(good, STR("phone_number: phoneE164"));
+    assert_true(at > 0);
+    head = str_slice(good, 0, (size_t)at), tail = str_skip(good, (size_t)at + strlen("phone_number: phoneE164"));
+    struct str bad = str_join2(&m->arena, head, str_join2(&m->arena, STR("phone_number: \"{{ broken\""), tail));
+    assert_null(template_load(bad, STR("t"), &m->err));
+    assert_non_null(strstr(m->err.message, "writes.contacts"));
+}

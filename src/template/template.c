@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "template/mapping.h"
 #include "template/operation_priv.h"
 #include "template/stream_priv.h"
 #include "template/webhooks.h"
@@ -281,6 +282,20 @@ compile_reads(struct compiler *c, struct template *t)
     return true;
 }
 
+/* What is written is made of `fields`: a broken expression is found now. */
+static bool
+check_writes(struct compiler *c, struct template *t)
+{
+    size_t index, max;
+    yyjson_val *key, *item;
+    struct mapping *ignored;
+    JSON_EACH_MEMBER(json_get_c(t->info.tidemark, "writes"), index, max, key, item) {
+        if (!mapping_compile_write(c->arena, t, json_str(key), &ignored, c->err))
+            return false;
+    }
+    return true;
+}
+
 static bool
 check_top(struct compiler *c, const struct node *root)
 {
@@ -317,7 +332,7 @@ load(struct compiler *c, struct template *t, struct str yaml, struct str name)
     t->root = root;
     return root && manifest_validate(root, c->err) && fill_info(c, t, name) && compile_spec(c, t) &&
            compile_streams(c, t) && compile_config_rules(c, t) && compile_entities(c, t) && compile_reads(c, t) &&
-           operations_compile(c, t) && template_webhooks_check(t, c->err);
+           operations_compile(c, t) && check_writes(c, t) && template_webhooks_check(t, c->err);
 }
 
 struct template *
