@@ -308,7 +308,7 @@ take_step(struct fetch *f, enum reader_step step, struct reader_event *event, st
         guess_drop(&f->guess, &f->sender); /* the vendor wants to be left alone */
         refresh_give_up(f);
         answers_forget(f);
-        if (event->wait_ms > FETCH_WAIT_IN_PLACE_MS)
+        if (event->wait_ms > FETCH_WAIT_IN_PLACE_MS || event->remote_job)
             return FETCH_WAIT;
         page_deadline(f);
         return wait_in_place(f, event->wait_ms) ? -1 : FETCH_STOPPED;

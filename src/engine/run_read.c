@@ -373,6 +373,8 @@ take_wait(struct work *w, const struct reader_event *event)
     int64_t wait_ms = event->wait_ms < LIMIT_RETRY_AFTER_MS ? event->wait_ms : LIMIT_RETRY_AFTER_MS;
     if (event->rate_limited)
         return work_park(w, wait_ms, "RATE_LIMITED", event->wait_reason, false);
+    if (event->remote_job)
+        return work_park(w, wait_ms, "REMOTE_JOB", event->wait_reason, false);
     if (w->run->retries + (int64_t)event->attempt > event->retries_max) {
         err_set(&err, event->wait_code, "Gave up after %lld tries: %.*s", (long long)event->retries_max + 1,
                 STR_ARG(event->wait_reason));

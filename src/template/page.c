@@ -120,8 +120,8 @@ retry_plan(struct reader *r, struct expr_scope *scope, const struct error_handle
     return true;
 }
 
-static enum page_step
-bad_page(struct reader *r, struct arena *page, const char *why, struct reader_event *event, struct err *err)
+enum page_step
+page_bad(struct reader *r, struct arena *page, const char *why, struct reader_event *event, struct err *err)
 {
     struct rng rng;
     if (++r->parse_attempt > LIMIT_RETRY_PAGE_PARSE) {
@@ -156,7 +156,7 @@ bool
 page_may_refresh(struct reader *r, struct expr_scope *scope, const struct http_reply *reply, enum verdict verdict)
 {
     struct err ignored = {0};
-    const struct auth *auth = auth_choose(&r->stream->requester.auth, scope, &ignored);
+    const struct auth *auth = auth_choose(&reader_requester(r)->auth, scope, &ignored);
     bool asked = verdict == VERDICT_REFRESH || (verdict == VERDICT_FAIL && reply->status == 401 && !r->options.as_reference);
     if (!auth || !auth->kind->need || !asked || r->refreshed)
         return false;
@@ -182,13 +182,12 @@ page_is_parked(const struct reader *r)
     return false;
 }
 
-/* PAGE_READY: the body is to be read. */
-static enum page_step
-judge(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_val *body, bool *empty_out,
-      struct reader_event *event, struct err *err)
+enum page_step
+page_judge(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_val *body, bool *empty_out,
+           struct reader_event *event, struct err *err)
 {
     const struct http_reply *reply = r->reply;
-    const struct error_handler *h = &r->stream->requester.errors;
+    const struct error_handler *h = &reader_requester(r)->errors;
     struct judgement j;
     if (is_final_code(reply->code)) {
         err_set(err, reply->code, "%s", reply->message[0] ? reply->message : err_words(reply->code));
@@ -424,7 +423,7 @@ find_next(struct picking *p, struct expr_scope *scope, yyjson_val *body, size_t 
     if (r->empty_pages > LIMIT_PAGES_WITHOUT_PROGRESS || r->pages > LIMIT_RUN_PAGES)
         return err_set(err, E_RUN_LIMIT, "Stream %.*s: %u empty pages in a row", STR_ARG(r->stream->info.name), r->empty_pages);
     p->event->token_hash = hash_text(hash_text(UINT64_C(0xcbf29ce484222325), r->partition_text), buf_str(&r->token)) + r->slices_done +
-                           drift_hash(r) * UINT64_C(0x9e3779b97f4a7c15);
+                           drift_hash(r) * UINT64_C(0x9e3779b97f4a7c15) + async_salt(r);
     r->phase = PHASE_SEND;
     if (!r->options.as_reference && !seen_add(&r->seen, p->event->token_hash))
         r->phase = PHASE_LOOP;
@@ -432,8 +431,8 @@ find_next(struct picking *p, struct expr_scope *scope, yyjson_val *body, size_t 
 }
 
 /* The slice is read to its end: its greatest cursor value may be remembered. */
-static bool
-close_slice(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
+bool
+page_close(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
 {
     event->slice_done = true;
     r->slices_done++;
@@ -460,8 +459,8 @@ close_slice(struct reader *r, struct arena *page, struct reader_event *event, st
     return true;
 }
 
-static bool
-describe(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
+bool
+page_describe(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
 {
     struct buf b;
     buf_init(&b, LIMIT_RUN_ARENA_BYTES);
@@ -505,6 +504,19 @@ test_accepts(struct reader *r, struct expr_scope *scope, yyjson_val *body, struc
     return accepted || err_set(err, E_VENDOR_REFUSED, "The credential does not fit the configuration");
 }
 
+/* A download may go on at another place. */
+static bool
+end_of_pages(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
+{
+    bool more = false;
+    if (r->stream->async && !async_next_target(r, &more, err))
+        return false;
+    if (!more)
+        return page_close(r, page, event, err);
+    r->phase = PHASE_SEND;
+    return reader_first_token(r, err);
+}
+
 static enum page_step
 make_page(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_val *body, bool ended,
           struct reader_event *event, struct err *err)
@@ -523,9 +535,9 @@ make_page(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson
     scope->steps_left = LIMIT_EXPRESSION_STEPS;
     if (!find_next(&p, scope, body, span.count, ended, err))
         return PAGE_FAILED;
-    if (r->phase == PHASE_NEXT && !close_slice(r, page, event, err))
+    if (r->phase == PHASE_NEXT && !end_of_pages(r, page, event, err))
         return PAGE_FAILED;
-    return describe(r, page, event, err) ? PAGE_READY : PAGE_FAILED;
+    return page_describe(r, page, event, err) ? PAGE_READY : PAGE_FAILED;
 }
 
 static bool
@@ -563,7 +575,7 @@ page_take(struct reader *r, struct arena *page, struct reader_event *event, stru
         body = read_body(r, page, &decode_fault, &parse_err);
     reader_scene(r, page, token, &scene);
     scene_scope(&scene, &scope);
-    enum page_step verdict = judge(r, &scope, page, body, &ended, event, err);
+    enum page_step verdict = page_judge(r, &scope, page, body, &ended, event, err);
     if (verdict != PAGE_READY)
         return verdict;
     if (!ended && no_content && !body)
@@ -577,7 +589,7 @@ page_take(struct reader *r, struct arena *page, struct reader_event *event, stru
         if (!fault && !no_content && !path_is_there(r, &scope, body))
             fault = "the member that holds the records is missing";
         if (fault)
-            return bad_page(r, page, fault, event, err);
+            return page_bad(r, page, fault, event, err);
     }
     return make_page(r, &scope, page, body, ended, event, err);
 }

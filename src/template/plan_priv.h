@@ -379,6 +379,7 @@ struct template_stream {
     struct pager pager;
     struct router *router;           /* or NULL */
     struct cursor_plan *cursor;      /* or NULL */
+    struct async_plan *async;        /* of an AsyncRetriever; what stands above is its download's. Or NULL */
     bool ignore_slice_on_pages;
     struct text total;               /* x-tidemark-total: the vendor's count */
     bool total_given;

@@ -50,6 +50,8 @@ write_partition(struct json_writer *w, const struct reader *r)
     json_add_i64(w, "pages", (int64_t)r->pages);
     json_add_raw(w, "token", buf_str(&r->token));
     write_drift(w, &r->drift);
+    if (r->stream->async)
+        async_write(r, w);
 }
 
 bool
@@ -140,6 +142,8 @@ restore_partition(struct reader *r, yyjson_val *json, bool slice, struct err *er
     r->slice_recent_us = us_at(json, "sliceRecent");
     r->pages = (uint64_t)pages;
     restore_drift(&r->drift, json_get_c(json, "drift"));
+    if (r->stream->async && !async_restore(r, json_get_c(json, "job"), err))
+        return false;
     yyjson_val *token = json_get_c(json, "token");
     buf_clear(&r->token);
     return !token || yyjson_is_null(token) || json_write(&r->token, token) || err_no_memory(err);

@@ -23,6 +23,7 @@ reader_scene(const struct reader *r, struct arena *a, struct value token, struct
 {
     *scene_out = (struct scene){.arena = a, .config = r->root->config, .now_us = r->options.now_us, .slice = r->slice,
                                 .extra_fields = r->extra, .token = token, .input = r->input};
+    async_scene(r, scene_out);
 }
 
 enum reader_step
@@ -103,14 +104,15 @@ begin_pages(struct reader *r)
     r->pages = 0, r->empty_pages = 0;
     r->attempt = r->parse_attempt = 0, r->refreshed = false;
     r->slice_recent_us = INT64_MIN;
+    async_begin(r);
     drift_begin(r);
     r->seen.count = 0;
     if (r->seen.slots)
         memset(r->seen.slots, 0, r->seen.size * sizeof(*r->seen.slots));
 }
 
-static bool
-set_first_token(struct reader *r, struct err *err)
+bool
+reader_first_token(struct reader *r, struct err *err)
 {
     struct value first = pager_first(&r->stream->pager);
     buf_clear(&r->token);
@@ -124,7 +126,7 @@ reader_open_slice(struct reader *r, int64_t lower_us, struct err *err)
     if (r->has_cursor && !cursor_slice_at(&r->cursor, lower_us, &r->span))
         return err_set(err, E_VALIDATION_FAILED, "The stored position does not fit the configuration: start the run anew");
     begin_pages(r);
-    return make_slice(r, err) && set_first_token(r, err);
+    return make_slice(r, err) && reader_first_token(r, err);
 }
 
 /* Is there another span in the open partition? Opens it. */
@@ -223,6 +225,8 @@ build_request(struct reader *r, struct arena *page, struct expr_scope *scope, st
 {
     struct draft d = {.arena = page, .text = STR_NONE};
     const struct template_stream *s = r->stream;
+    if (s->async)
+        return async_request(r, page, scope, token, path_of_token(r, page, token), auth_token, request_out, err);
     bool with_slice = value_is_missing(token) || !s->ignore_slice_on_pages;
     return pager_apply(&s->pager, &d, scope, token, err) &&
            (!with_slice || !s->router || router_apply(s->router, &d, scope, r->slice, err)) &&
@@ -244,7 +248,7 @@ ask(struct reader *r, struct reader_event *event, enum reader_purpose purpose, e
 static enum reader_step
 log_in_if_needed(struct reader *r, struct expr_scope *scope, struct reader_event *event, struct str *token_out, struct err *err)
 {
-    const struct auth *auth = auth_choose(&r->stream->requester.auth, scope, err);
+    const struct auth *auth = auth_choose(&reader_requester(r)->auth, scope, err);
     *token_out = STR_NONE;
     if (!auth)
         return reader_fail(r);
@@ -270,6 +274,8 @@ send_next(struct reader *r, struct arena *page, struct reader_event *event, stru
     struct scene scene;
     struct expr_scope scope;
     struct str auth_token;
+    if (async_wait(r, event))
+        return READER_WAIT;
     if (!page_token(r, page, &token, err))
         return reader_fail(r);
     reader_scene(r, page, token, &scene);
@@ -333,7 +339,7 @@ take_login(struct reader *r, struct arena *page, struct reader_event *event, str
     scene.now_us = r->root->wall_us > scene.now_us ? r->root->wall_us : scene.now_us;
     scene_scope(&scene, &scope);
     const struct http_reply *reply = r->reply;
-    const struct auth *auth = auth_choose(&r->stream->requester.auth, &scope, err);
+    const struct auth *auth = auth_choose(&reader_requester(r)->auth, &scope, err);
     struct auth_session *session = auth ? session_of(r, auth, &scope, err) : NULL;
     if (!session)
         return reader_fail(r);
@@ -366,6 +372,8 @@ take_login(struct reader *r, struct arena *page, struct reader_event *event, str
 static enum page_step
 take_body(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
 {
+    if (async_is_aside(r))
+        return async_take(r, page, event, err);
     return r->operation ? operation_take(r, page, event, err) : page_take(r, page, event, err);
 }
 
@@ -375,7 +383,7 @@ take_page(struct reader *r, struct arena *page, struct reader_event *event, stru
     switch (take_body(r, page, event, err)) {
     case PAGE_READY: return READER_PAGE;
     case PAGE_WAIT: r->phase = PHASE_SEND; return READER_WAIT;
-    case PAGE_AGAIN: r->phase = PHASE_SEND; return GO_ON;
+    case PAGE_AGAIN: r->phase = r->phase == PHASE_ASKED ? PHASE_SEND : r->phase; return GO_ON;
     case PAGE_FAILED: break;
     }
     return reader_fail(r);
@@ -398,6 +406,8 @@ static enum reader_step
 next_slice(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
 {
     bool opened;
+    if (async_remove(r))
+        return GO_ON;
     if (!next_span(r, &opened, err))
         return reader_fail(r);
     if (opened) {
@@ -420,7 +430,10 @@ next_slice(struct reader *r, struct arena *page, struct reader_event *event, str
     yyjson_val *entry;
     enum reader_step step;
     switch (walk_next(&r->walk, page, &entry, &step, event, err)) {
-    case WALK_EVENT: return step == READER_FAILED ? reader_fail(r) : step;
+    case WALK_EVENT:
+        if (step == READER_PAGE)
+            return async_tell(r, page, event, err);
+        return step == READER_FAILED ? reader_fail(r) : step;
     case WALK_END: return finish(r, page, event, err);
     case WALK_PARTITION: break;
     }

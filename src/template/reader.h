@@ -89,6 +89,7 @@ struct reader_event {
     int64_t wait_ms;
     struct str wait_reason;
     bool rate_limited;            /* not a failure (F12); else a retry of a failed request */
+    bool remote_job;              /* no failure either: the vendor is still at work; the run parks, however short it is */
     unsigned attempt;
     enum err_code wait_code;      /* what it ends as when tried in vain, ... */
     int64_t retries_max;          /* ... so many times, over all readers of this run */

@@ -67,6 +67,19 @@ struct walk {
 
 enum walk_step { WALK_PARTITION, WALK_EVENT, WALK_END };
 
+/* Where a remote job stands (async.c); of one slice. */
+enum async_stage { ASYNC_CREATE, ASYNC_POLL, ASYNC_TARGETS, ASYNC_DOWNLOAD, ASYNC_ABORT, ASYNC_REMOVE };
+struct async_job {
+    enum async_stage stage;
+    unsigned tries;               /* jobs made for this slice */
+    int64_t created_us, wait_ms;  /* wait_ms: before the next request; 0: none */
+    yyjson_val *creation, *polling, *targets; /* the vendor's answers; in slice_arena, or NULL */
+    size_t target;                /* the one that is downloaded */
+    bool owes_removal;
+    yyjson_val *extra, *slice;    /* what expressions see; in slice_arena, NULL: as without a job */
+    char words[64];               /* the vendor's last word about it */
+};
+
 struct reader {
     struct reader_options options;
     const struct template_stream *stream;
@@ -109,6 +122,7 @@ struct reader {
 
     yyjson_val *slice;            /* in slice_arena: partition, bounds, extra_fields */
     struct cursor_slice span;
+    struct async_job job;
     int64_t lower_us;
     int64_t slice_recent_us;
     struct buf token;             /* JSON of the page token; empty: none */
@@ -129,6 +143,7 @@ enum reader_step reader_fail(struct reader *r);
 struct reader *reader_new_for(const struct reader_options *options, const struct template_stream *stream,
                               struct reader *root, struct err *err);
 bool reader_open_slice(struct reader *r, int64_t lower_us, struct err *err);
+bool reader_first_token(struct reader *r, struct err *err);
 bool reader_open_partition(struct reader *r, yyjson_val *partition, yyjson_val *extra, struct err *err);
 
 /* ---- page.c */
@@ -142,6 +157,12 @@ bool retry_plan(struct reader *r, struct expr_scope *scope, const struct error_h
 bool page_may_refresh(struct reader *r, struct expr_scope *scope, const struct http_reply *reply, enum verdict verdict);
 bool page_is_parked(const struct reader *r); /* the template has this status wait */
 bool seen_add(struct seen *seen, uint64_t hash); /* false: it was there */
+/* PAGE_READY: the body is to be read; *empty_out: the answer is an error that the template takes for nothing. */
+enum page_step page_judge(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_val *body, bool *empty_out,
+                          struct reader_event *event, struct err *err);
+enum page_step page_bad(struct reader *r, struct arena *page, const char *why, struct reader_event *event, struct err *err);
+bool page_close(struct reader *r, struct arena *page, struct reader_event *event, struct err *err); /* the slice ends here */
+bool page_describe(struct reader *r, struct arena *page, struct reader_event *event, struct err *err);
 void seen_release(struct seen *seen);
 
 /* ---- drift.c */
@@ -165,6 +186,26 @@ bool walk_partition_done(struct walk *w, struct err *err);
 bool walk_write(const struct walk *w, struct buf *b);
 bool walk_restore(struct walk *w, yyjson_val *json, struct err *err);
 size_t walk_total(const struct walk *w); /* 0: unknown */
+
+/* ---- async.c; all but the first three are for streams with a remote job */
+const struct requester *reader_requester(const struct reader *r); /* of the request that is due */
+bool async_is_aside(const struct reader *r);   /* the request due is not for a page of the stream */
+uint64_t async_salt(const struct reader *r);   /* tells one download's page tokens from another's */
+void async_begin(struct reader *r);
+void async_scene(const struct reader *r, struct scene *scene);
+bool async_wait(struct reader *r, struct reader_event *event); /* true: a wait comes before the next request */
+bool async_request(struct reader *r, struct arena *page, struct expr_scope *scope, struct value token, struct str path_token,
+                   struct str auth_token, struct http_request *request_out, struct err *err);
+enum page_step async_take(struct reader *r, struct arena *page, struct reader_event *event, struct err *err);
+/* A download is read to its end: is there another place to read from? */
+bool async_next_target(struct reader *r, bool *more_out, struct err *err);
+bool async_remove(struct reader *r);           /* true: a request cleans up after the slice before */
+struct json_writer;
+bool async_write(const struct reader *r, struct json_writer *w);
+bool async_restore(struct reader *r, yyjson_val *json, struct err *err);
+/* A parent has made a job: its child tells that by a page without records, so that it survives. */
+bool async_must_tell(const struct reader *parent, const struct reader_event *event);
+enum reader_step async_tell(struct reader *r, struct arena *page, struct reader_event *event, struct err *err);
 
 /* ---- position.c */
 bool position_write(const struct reader *r, struct buf *b);

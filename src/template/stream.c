@@ -6,6 +6,8 @@
  */
 #include "template/stream_priv.h"
 
+#include "template/async_priv.h"
+
 static bool
 compile_schema(struct compiler *c, const struct node *n, struct stream_info *info)
 {
@@ -62,6 +64,8 @@ stream_set_total(struct compiler *c, struct template_stream *s, struct str text)
 static bool
 compile_retriever(struct compiler *c, const struct node *stream, const struct node *n, struct template_stream *s)
 {
+    if (node_type_is(n, "AsyncRetriever"))
+        return async_compile(c, stream, n, s);
     if (!node_type_is(n, "SimpleRetriever"))
         return refuse_component(c, n);
     if (node_is_true_at(n, "pagination_reset"))

@@ -258,7 +258,11 @@ parent_step(struct walk *w, struct reader_event *event, enum reader_step *step_o
         buf_clear(&w->parent_position);
         return true;
     }
-    return take_parent_page(w, event, err);
+    bool told = async_must_tell(w->parent, event);
+    if (!take_parent_page(w, event, err))
+        return false;
+    *step_out = READER_PAGE;
+    return !told;
 }
 
 static enum walk_step
