@@ -15,6 +15,7 @@ static const char *const size_names[] = {
     "contacts", "conversations", "messages", "plain",
     "orders", "inventory", "events", "quota",
     "companies", "deals", "tickets", "users", "organizations", "comments",
+    "crm_contacts", "customers", "products", "collections",
 };
 
 static size_t

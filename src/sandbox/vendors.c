@@ -6,6 +6,7 @@ const struct vendor *const sandbox_vendors[] = {
     &vendor_amazon,
     &vendor_highlevel,
     &vendor_hubspot,
+    &vendor_rdstation,
     &vendor_zendesk,
 };
 _Static_assert(ARRAY_LEN(sandbox_vendors) <= VENDORS_MAX, "the core has counters for each vendor");
