@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 
-import { removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { databaseOf, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const data = tempFolder('seed002');
 const LOCATION = 've9EPM428h8vShlRW1KT';
@@ -32,12 +32,14 @@ const asTenant = (method, path, body) => fetch(server.url + path, {
 }).then(async (reply) => ({ status: reply.status, body: await reply.json().catch(() => null) }));
 
 // The database as a person opens it. The server may be writing at the same time.
-function sql(database, text) {
-  const done = spawnSync('sqlite3', ['-cmd', '.timeout 5000', database, text], { encoding: 'utf8' });
+function sql(folder, text) {
+  const done = databaseOf(folder)
+    ? spawnSync('psql', [databaseOf(folder), '-qAtc', text], { encoding: 'utf8' })
+    : spawnSync('sqlite3', ['-cmd', '.timeout 5000', `${folder}/tidemark.db`, text], { encoding: 'utf8' });
   assert.equal(done.status, 0, done.stderr);
   return done.stdout.split('\n').filter(Boolean);
 }
-const tidemarkSql = (text) => sql(`${data}/tidemark.db`, text);
+const tidemarkSql = (text) => sql(data, text);
 
 // An integration of the sub-account, as the document's config has it.
 const configure = async (more = {}, config = {}) => ok(await admin('POST', '/integrations', {
@@ -479,19 +481,18 @@ test('12 Credential Encryption: written and read as the document\'s EncryptionSe
     const id = (await call('GET', '/integration-templates')).body.data.find((t) => t.name === 'gohighlevel').id;
     const made = ok(await call('POST', '/admin/integrations', { integrationTemplateId: id, name: 'Old', config: { apiKey: 'your-api-key', locationId: LOCATION, baseUrl: `${sandbox.url}/gohighlevel` } }), 201);
     await other.stop();
-    const database = `${folder}/tidemark.db`;
-    const stored = JSON.parse(sql(database, `SELECT config FROM connections WHERE id = ${made.id}`)[0]);
+    const stored = JSON.parse(sql(folder, `SELECT config FROM connections WHERE id = ${made.id}`)[0]);
     assert.match(stored, /^[0-9a-f]{32}:([0-9a-f]{32})+$/);
     // The whole configuration is one value, not three members (D3).
     assert.equal(JSON.parse(decrypt(stored)).apiKey, 'your-api-key');
     const ours = { ...JSON.parse(decrypt(stored)), calendarId: 'from-node' };
-    sql(database, `UPDATE connections SET config = '"${encrypt(JSON.stringify(ours))}"' WHERE id = ${made.id}`);
+    sql(folder, `UPDATE connections SET config = '"${encrypt(JSON.stringify(ours))}"' WHERE id = ${made.id}`);
     other = await start('gcm');
     assert.equal(ok(await call('GET', `/admin/integrations/${made.id}`)).config.calendarId, 'from-node');
     assert.equal(ok(await call('POST', `/admin/integrations/${made.id}/test`)).success, true);
     ok(await call('PATCH', `/admin/integrations/${made.id}`, { config: { calendarId: 'new' } }));
     await other.stop();
-    assert.doesNotMatch(sql(database, `SELECT config FROM connections WHERE id = ${made.id}`)[0], /^"[0-9a-f]{32}:/, 'written anew in our form');
+    assert.doesNotMatch(sql(folder, `SELECT config FROM connections WHERE id = ${made.id}`)[0], /^"[0-9a-f]{32}:/, 'written anew in our form');
     other = null;
   } finally {
     await other?.stop();

@@ -327,11 +327,21 @@ test('a flat message is stored with its conversation, an updated one fetched fro
   assert.equal(event.status, 'applied', JSON.stringify(event));
 });
 
-test('a hundred twins at once: one is kept (F43)', async () => {
+// TIDEMARK_TWINS sets how many: 10,000 were tried by hand (docs/webhooks.md). At most a few hundred are under way at once.
+const TWINS = Number(process.env.TIDEMARK_TWINS ?? 100);
+async function inParallel(count, lanes, act) {
+  const replies = [];
+  await Promise.all(Array.from({ length: Math.min(count, lanes) }, async () => {
+    while (count-- > 0) replies.push(await act());
+  }));
+  return replies;
+}
+
+test(`${TWINS} twins at once: one is kept (F43)`, async () => {
   const delivery = randomUUID(), event = contactEvent(90016, 'Twin', { updatedAt: iso(Date.now()) });
-  const replies = await Promise.all(Array.from({ length: 100 }, () => send(server, event, { secret: SECRET, delivery })));
+  const replies = await inParallel(TWINS, 400, () => send(server, event, { secret: SECRET, delivery }));
   assert.equal(replies.filter((r) => r.status === 200 && !r.body.duplicate).length, 1);
-  assert.equal(replies.filter((r) => r.body.duplicate).length, 99);
+  assert.equal(replies.filter((r) => r.body.duplicate).length, TWINS - 1);
   await drained(server);
   assert.equal((await events(server, `?q=${delivery}`)).length, 1);
 });
