@@ -91,9 +91,7 @@ open_stream(struct applier *ap, const struct stream *row, struct applier_stream 
 {
     const struct connection *c = &ap->account.connection;
     yyjson_val *rules = parse_or_null(ap, c->rules), *mapping = parse_or_null(ap, c->mapping);
-    struct mapping_options options = {.require_email = json_bool_or(json_get_c(rules, "requireEmail"), false),
-                                      .reject_bad_phone = json_bool_or(json_get_c(rules, "rejectBadPhone"), false),
-                                      .region = ap->account.tenant.region};
+    struct mapping_options options = {.rules = rules, .region = ap->account.tenant.region};
     *s = (struct applier_stream){.name = row->name};
     s->context = (struct page_context){
         .tenant = c->tenant, .connection = c->id, .connection_uuid = c->uuid, .stream = *row, .config = ap->account.effective,

@@ -101,6 +101,23 @@ to_column(struct arena *a, yyjson_val *value, struct str *column, struct err *er
     return !str_is_none(*column) || err_no_memory(err);
 }
 
+/* Each stands before the template's own (mapping.h). */
+static bool
+check_rules(yyjson_val *rules, struct err *err)
+{
+    static const char *const names[] = {"requireEmail", "rejectBadPhone"};
+    if (rules == NULL || yyjson_is_null(rules))
+        return true;
+    if (!yyjson_is_obj(rules))
+        return refuse(err, STR("/rules"), "rules is an object");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        yyjson_val *rule = json_get_c(rules, names[i]);
+        if (rule != NULL && !yyjson_is_bool(rule))
+            return refuse(err, STR("/rules"), "The rules requireEmail and rejectBadPhone are true or false");
+    }
+    return true;
+}
+
 bool
 change_check(struct engine *e, struct arena *a, const struct template *t, const struct connection_change *c,
              struct err *err)
@@ -109,8 +126,8 @@ change_check(struct engine *e, struct arena *a, const struct template *t, const 
     struct engine_schedule ignored;
     if (!check_words(c, err) || !check_streams(t, c, err) || !check_mapping(a, t, c, err))
         return false;
-    if (c->rules != NULL && !yyjson_is_null(c->rules) && !yyjson_is_obj(c->rules))
-        return refuse(err, STR("/rules"), "rules is an object");
+    if (!check_rules(c->rules, err))
+        return false;
     return to_column(a, c->schedule, &schedule, err) && engine_schedule_of(e, t, schedule, &ignored, err);
 }
 

@@ -133,9 +133,7 @@ fill_context(struct replay *r, const struct stream *stream, struct engine_worker
     yyjson_val *rules = row->rules.len == 0 ? NULL : json_parse(r->arena, row->rules, JSON_PLAIN, LIMIT_JSON_DEPTH_API, err);
     yyjson_val *mapping =
         row->mapping.len == 0 ? NULL : json_parse(r->arena, row->mapping, JSON_PLAIN, LIMIT_JSON_DEPTH_API, err);
-    struct mapping_options options = {.require_email = json_bool_or(json_get_c(rules, "requireEmail"), false),
-                                      .reject_bad_phone = json_bool_or(json_get_c(rules, "rejectBadPhone"), false),
-                                      .region = r->account.tenant.region};
+    struct mapping_options options = {.rules = rules, .region = r->account.tenant.region};
     *c = (struct page_context){
         .tenant = row->tenant, .connection = row->id, .connection_uuid = row->uuid, .stream = *stream,
         .config = r->account.effective, .now_us = clock_wall_us(r->engine->options.clock),

@@ -102,11 +102,7 @@ compile_mapping(struct work *w, struct work_stream *s, struct err *err)
 {
     yyjson_val *rules = parse_option(w, w->account.connection.rules);
     yyjson_val *mapping = parse_option(w, w->account.connection.mapping);
-    struct mapping_options options = {
-        .require_email = json_bool_or(json_get_c(rules, "requireEmail"), false),
-        .reject_bad_phone = json_bool_or(json_get_c(rules, "rejectBadPhone"), false),
-        .region = w->account.tenant.region,
-    };
+    struct mapping_options options = {.rules = rules, .region = w->account.tenant.region};
     s->context.mapping = mapping_compile(w->arena, w->account.template, s->info.name, json_get(mapping, s->info.name),
                                          &options, err);
     return s->context.mapping != NULL;

@@ -14,8 +14,7 @@
 struct mapping;
 
 struct mapping_options {
-    bool require_email;      /* rules.requireEmail */
-    bool reject_bad_phone;   /* the template's or the connection's rule: "Contact 456: Invalid phone format" */
+    yyjson_val *rules;       /* the connection's {requireEmail, rejectBadPhone}, each before the template's; or NULL */
     struct str region;       /* default region for phones, "BR"; STR_NONE: international form only */
 };
 

@@ -214,8 +214,10 @@ compile_rules(struct mapping_compiler *c, yyjson_val *rules, yyjson_val *roles, 
     yyjson_val *identity = json_get_c(rules, "identity");
     size_t index, max;
     yyjson_val *item;
-    m->require_email = (options && options->require_email) || json_bool_or(json_get_c(rules, "require_email"), false);
-    m->reject_bad_phone = (options && options->reject_bad_phone) || json_bool_or(json_get_c(rules, "reject_bad_phone"), false);
+    yyjson_val *own = options ? options->rules : NULL;
+    m->require_email = json_bool_or(json_get_c(own, "requireEmail"), json_bool_or(json_get_c(rules, "require_email"), false));
+    m->reject_bad_phone =
+        json_bool_or(json_get_c(own, "rejectBadPhone"), json_bool_or(json_get_c(rules, "reject_bad_phone"), false));
     m->region = options ? str_copy(c->arena, options->region) : STR_NONE;
     m->identity = ARENA_ARRAY(c->arena, struct role, yyjson_arr_size(identity) + 1);
     if (!m->identity)

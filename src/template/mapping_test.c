@@ -84,10 +84,22 @@ static void
 test_require_email_is_as_strict_as_it_says(void **state)
 {
     struct maps *m = *state;
-    struct mapping_options strict = {.require_email = true};
+    struct mapping_options strict = {.rules = json(m, "{\"requireEmail\":true}")};
     map_one(m, "contacts", NULL, &strict, json(m, "{\"id\":123,\"phone_number\":\"+5581999990000\",\"email\":\"\"}"));
     assert_str(m->row.rejected, "Contact 123: Email required");
     map_one(m, "contacts", NULL, NULL, json(m, "{\"id\":123,\"phone_number\":\"+5581999990000\"}"));
+    assert_true(str_is_none(m->row.rejected));
+}
+
+static void
+test_the_connections_rule_stands_before_the_templates(void **state)
+{
+    struct maps *m = *state;
+    struct mapping_options mild = {.rules = json(m, "{\"rejectBadPhone\":false}")};
+    yyjson_val *record = json(m, "{\"id\":456,\"email\":\"a@b.c\",\"phone_number\":\"12\"}");
+    map_one(m, "contacts", NULL, NULL, record);
+    assert_str(m->row.rejected, "Contact 456: Invalid phone format");
+    map_one(m, "contacts", NULL, &mild, record);
     assert_true(str_is_none(m->row.rejected));
 }
 
