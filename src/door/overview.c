@@ -4,7 +4,7 @@
  */
 #include "door/routes_priv.h"
 #include "door/views_priv.h"
-#include "engine/quota.h"
+#include "engine/account.h"
 #include "store/store_overview.h"
 
 #define NEEDS_MAX 100
@@ -195,24 +195,72 @@ add_known(struct json_writer *w, const char *name, int64_t value)
         json_add_i64(w, name, value);
 }
 
+/* The window that matters now stands at the top, as most vendors have but one. */
+static void
+add_tightest(struct json_writer *w, const struct quota *quota, int64_t now_us)
+{
+    const struct quota_window *tightest = quota_tightest(quota, now_us);
+    add_known(w, "limit", tightest == NULL ? -1 : tightest->limit);
+    add_known(w, "remaining", tightest == NULL ? -1 : tightest->remaining);
+    json_add_time(w, "resetAt", tightest == NULL ? 0 : tightest->reset_us);
+}
+
+/* 16,700 in a million seconds is "0.0167". */
+static void
+add_rate(struct request *r, struct json_writer *w, int64_t rate_micro)
+{
+    json_add_str(w, "perSecond", rate_micro == 0 ? STR_NONE
+                 : str_format(r->arena, "%lld.%06lld", (long long)(rate_micro / US_PER_S), (long long)(rate_micro % US_PER_S)));
+}
+
+static void
+add_window(struct request *r, struct json_writer *w, const struct quota_window *one)
+{
+    json_begin_object(w, NULL);
+    json_add_c(w, "name", one->name);
+    add_known(w, "limit", one->limit);
+    add_known(w, "remaining", one->rate_micro > 0 ? -1 : one->remaining);
+    json_add_time(w, "resetAt", one->reset_us);
+    add_known(w, "seconds", one->span_us > 0 ? (one->span_us + US_PER_S - 1) / US_PER_S : -1);
+    add_rate(r, w, one->rate_micro);
+    json_begin_object(w, "leftForOthers");
+    json_add_i64(w, "manual", quota_reserve(one, QUOTA_MANUAL));
+    json_add_i64(w, "incremental", quota_reserve(one, QUOTA_INCREMENTAL));
+    json_add_i64(w, "backfill", quota_reserve(one, QUOTA_BACKFILL));
+    json_end_object(w);
+    json_add_time(w, "toldAt", one->seen_us);
+    json_end_object(w);
+}
+
+static void
+add_windows(struct request *r, struct json_writer *w, const struct quota *quota)
+{
+    json_begin_array(w, "windows");
+    for (size_t i = 0; i < quota->count; i++)
+        add_window(r, w, &quota->windows[i]);
+    json_end_array(w);
+}
+
 bool
 quota_show(struct request *r, struct err *err)
 {
     struct connection connection;
     struct quota quota;
+    struct err ignored = {0};
     struct parked p = {.request = r};
     if (!find_connection(r, request_path_param(r, 0), &connection, err))
         return false;
     p.connection = connection.id;
     if (!store_read(request_parts(r)->store, read_parked, &p, err))
         return false;
-    quota_get(r->tenant.id, connection.id, &quota);
+    /* A connection whose template or key is gone is told by its status: here nothing is known. */
+    if (!account_quota(request_parts(r)->engine, r->tenant.id, connection.id, &quota, &ignored))
+        quota = (struct quota){0};
     struct json_writer *w = reply_object(r, 200);
     json_add_str(w, "connectionId", connection.uuid);
-    add_known(w, "limit", quota.limit);
-    add_known(w, "remaining", quota.remaining);
-    json_add_time(w, "resetAt", quota.reset_us);
+    add_tightest(w, &quota, clock_wall_us(request_parts(r)->clock));
     json_add_time(w, "toldAt", quota.seen_us);
+    add_windows(r, w, &quota);
     json_add_time(w, "waitingUntil", p.found ? p.parked.until_us : 0);
     json_add_str(w, "waitingCode", p.found ? p.parked.code : STR_NONE);
     json_add_str(w, "waitingMessage", p.found ? p.parked.message : STR_NONE);

@@ -128,6 +128,18 @@ account_check_address(const struct account *account, struct err *err)
                    STR_ARG(account->connection.name));
 }
 
+/* By what the person gave: refreshed tokens are the same account. */
+static bool
+name_credential(struct account *acc, struct err *err)
+{
+    char text[SHA256_TEXT_BYTES];
+    if (!config_credential(acc->template, acc->own_config, acc->base_url, acc->connection.uuid, text, err))
+        return false;
+    memcpy(acc->credential, text, QUOTA_CREDENTIAL_BYTES - 1);
+    acc->credential[QUOTA_CREDENTIAL_BYTES - 1] = '\0';
+    return true;
+}
+
 static bool
 account_template(struct account *acc, struct err *err)
 {
@@ -149,7 +161,7 @@ account_open(struct engine *e, struct arena *a, int64_t tenant, int64_t connecti
     struct config_place place = place_of(&acc, STR("config"));
     if (!account_template(&acc, err) ||
         !config_open(e->options.keys, &place, a, acc.connection.config, &acc.own_config, err) ||
-        !merge_tokens(&acc, &rows.tokens, err) || !make_effective(&acc, err)) {
+        !merge_tokens(&acc, &rows.tokens, err) || !make_effective(&acc, err) || !name_credential(&acc, err)) {
         template_unref(acc.template);
         config_wipe(a, acc.own_config);
         return false;
@@ -330,4 +342,22 @@ account_is_operator_url(const struct account *acc, struct str url)
     if (!acc->operator_address || !http_url_parse(acc->base_url, &base) || !http_url_parse(url, &target))
         return false;
     return str_eq_nocase(base.scheme, target.scheme) && str_eq_nocase(base.host, target.host) && base.port == target.port;
+}
+
+bool
+account_quota(struct engine *e, int64_t tenant, int64_t connection, struct quota *quota_out, struct err *err)
+{
+    struct arena a;
+    struct account acc = {0};
+    arena_init(&a, LIMIT_RUN_ARENA_BYTES);
+    bool ok = account_open(e, &a, tenant, connection, &acc, err);
+    struct quota_use *use = ok ? quota_use_begin(e->quotas, tenant, acc.credential) : NULL;
+    if (ok && use == NULL)
+        ok = err_no_memory(err);
+    if (ok)
+        quota_look(use, quota_out);
+    quota_use_end(use);
+    account_close(&acc);
+    arena_release(&a);
+    return ok;
 }

@@ -9,6 +9,7 @@
 
 #include "engine/config.h"
 #include "engine/engine.h"
+#include "engine/quota_book.h"
 #include "store/store_tenant.h"
 
 struct account {
@@ -25,6 +26,7 @@ struct account {
     yyjson_val *tokens;             /* what refreshes brought, or NULL */
     int64_t tokens_version;         /* of the pair in config; 0: none */
     bool stored;                    /* the connection has a row: new tokens go there */
+    char credential[QUOTA_CREDENTIAL_BYTES]; /* of its budget; "": none is kept */
     yyjson_val *filters;            /* of the run, or NULL; requests see them as config['tidemark_filters'] */
     yyjson_val *unfiltered;         /* effective without them: wiped with it */
 };
@@ -53,6 +55,9 @@ MUST_USE bool account_reload_tokens(struct account *account, bool *changed_out, 
 MUST_USE bool account_refresh_begin(struct account *account, bool *taken_out, struct err *err);
 MUST_USE bool account_refresh_save(struct account *account, yyjson_val *patch, int64_t expires_us, struct err *err);
 void account_refresh_give_up(struct account *account);
+
+/* What is known of the budget of a connection's credential. Blocks on the store. E_CONNECTION_NOT_FOUND and those of account_open. */
+MUST_USE bool account_quota(struct engine *e, int64_t tenant, int64_t connection, struct quota *quota_out, struct err *err);
 
 /* May this request go to the operator's own address without the policy's consent? Same origin as the base only. */
 bool account_is_operator_url(const struct account *account, struct str url);

@@ -152,10 +152,10 @@ config_open_text(struct keyring *k, const struct config_place *place, struct str
 }
 
 static void
-walk_secrets(const struct template *t, struct buf *pointer, yyjson_val *value, void (*fn)(struct str secret))
+walk_secrets(const struct template *t, struct buf *pointer, yyjson_val *value, void (*fn)(void *ctx, struct str secret), void *ctx)
 {
     if (yyjson_is_str(value) && template_config_is_secret(t, buf_str(pointer)))
-        fn(json_str(value));
+        fn(ctx, json_str(value));
     size_t i, count;
     yyjson_val *key, *member;
     if (!yyjson_is_obj(value))
@@ -163,18 +163,56 @@ walk_secrets(const struct template *t, struct buf *pointer, yyjson_val *value, v
     yyjson_obj_foreach(value, i, count, key, member) {
         size_t before = pointer->len;
         json_pointer_add(pointer, json_str(key));
-        walk_secrets(t, pointer, member, fn);
+        walk_secrets(t, pointer, member, fn, ctx);
         buf_truncate(pointer, before);
     }
+}
+
+struct bare_fn {
+    void (*fn)(struct str secret);
+};
+
+static void
+call_bare(void *ctx, struct str secret)
+{
+    ((const struct bare_fn *)ctx)->fn(secret);
 }
 
 void
 config_each_secret(const struct template *t, yyjson_val *config, void (*fn)(struct str secret))
 {
+    struct bare_fn bare = {fn};
     struct buf pointer;
     buf_init(&pointer, POINTER_BYTES);
-    walk_secrets(t, &pointer, config, fn);
+    walk_secrets(t, &pointer, config, call_bare, &bare);
     buf_release(&pointer);
+}
+
+static void
+add_secret(void *ctx, struct str secret)
+{
+    buf_add(ctx, secret);
+    buf_add_char(ctx, '\n');
+}
+
+bool
+config_credential(const struct template *t, yyjson_val *config, struct str address, struct str otherwise, char text[SHA256_TEXT_BYTES],
+                  struct err *err)
+{
+    struct buf pointer, all;
+    buf_init(&pointer, POINTER_BYTES);
+    buf_init(&all, LIMIT_SECRET_BYTES * 2);
+    buf_addf(&all, "credential\n%.*s\n%.*s\n", STR_ARG(template_info(t)->name), STR_ARG(address));
+    size_t before = all.len;
+    walk_secrets(t, &pointer, config, add_secret, &all);
+    if (all.len == before)
+        buf_add(&all, otherwise);
+    bool ok = buf_ok(&all) ? sha256_hex(buf_str(&all), text, err) : err_no_memory(err);
+    if (all.ptr != NULL)
+        explicit_bzero(all.ptr, all.len);
+    buf_release(&pointer);
+    buf_release(&all);
+    return ok;
 }
 
 static void

@@ -7,6 +7,7 @@
 #ifndef TIDEMARK_ENGINE_CONFIG_H
 #define TIDEMARK_ENGINE_CONFIG_H
 
+#include "crypt/digest.h"
 #include "engine/keyring.h"
 #include "json/json.h"
 #include "template/template.h"
@@ -39,6 +40,12 @@ MUST_USE bool config_open_text(struct keyring *k, const struct config_place *pla
 
 /* Calls fn for each secret text of a configuration. */
 void config_each_secret(const struct template *t, yyjson_val *config, void (*fn)(struct str secret));
+/*
+ * Whose account at the vendor it is, as a digest: the same for two connections with the same address and the same secrets. A
+ * configuration without secrets is like no other: `otherwise` stands for it. E_NO_MEMORY.
+ */
+MUST_USE bool config_credential(const struct template *t, yyjson_val *config, struct str address, struct str otherwise,
+                                char text[SHA256_TEXT_BYTES], struct err *err);
 /* Overwrites the secrets of a configuration that config_open gave; the rest stays readable. */
 void config_wipe_secrets(const struct template *t, yyjson_val *config);
 /* Overwrites every text of a value that lives in this arena (others belong to a template). Accepts NULL. */

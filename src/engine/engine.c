@@ -56,6 +56,9 @@ make_parts(struct engine *e, struct err *err)
     const struct engine_options *o = &e->options;
     if (!circuit_init(&e->circuit, o->clock))
         return err_no_memory(err);
+    e->quotas = quota_book_new(o->store, o->clock, err);
+    if (e->quotas == NULL)
+        return false;
     struct lease_keeper_options keeper = {o->store, o->clock, o->lease_ms, o->heartbeat_ms};
     e->keeper = lease_keeper_new(&keeper, err);
     if (e->keeper == NULL)
@@ -109,7 +112,7 @@ static const struct {
     void *(*main)(void *engine);
 } background_threads[] = {
     {"schedule", engine_schedule_main},   {"reconnect", engine_reconnect_main}, {"search", engine_search_main},
-    {"retention", engine_retention_main}, {"errand", engine_errand_main},
+    {"retention", engine_retention_main}, {"errand", engine_errand_main},       {"quota", engine_quota_main},
 };
 _Static_assert(ARRAY_LEN(background_threads) == ENGINE_BACKGROUND_THREADS, "one thread for each row");
 
@@ -153,6 +156,26 @@ stop_background(struct engine *e)
     }
 }
 
+static void
+flush_quotas(struct engine *e)
+{
+    struct err err = {0};
+    if (e->quotas != NULL && !quota_book_flush(e->quotas, &err))
+        log_err(LOG_WARN, "what platforms told of their limits could not be stored", &err);
+}
+
+/* Not in time by a failure of the store: the next second tries again. */
+void *
+engine_quota_main(void *ctx)
+{
+    struct engine *e = ctx;
+    while (engine_sleep(e, QUOTA_FLUSH_MS)) {
+        struct err ignored = {0};
+        (void)quota_book_flush(e->quotas, &ignored);
+    }
+    return NULL;
+}
+
 void
 engine_stop(struct engine *e, int64_t deadline_ms)
 {
@@ -164,6 +187,7 @@ engine_stop(struct engine *e, int64_t deadline_ms)
             log_write(LOG_WARN, "a worker did not leave its page in time; its lease will lapse");
     }
     stop_background(e);
+    flush_quotas(e);
 }
 
 void
@@ -182,6 +206,7 @@ engine_free(struct engine *e)
     lease_keeper_free(e->keeper);
     catalogue_free(e->catalogue);
     circuit_release(&e->circuit);
+    quota_book_free(e->quotas);
     pthread_cond_destroy(&e->changed);
     pthread_cond_destroy(&e->background);
     pthread_mutex_destroy(&e->lock);

@@ -29,7 +29,7 @@ struct engine_worker {
 
 struct catalogue;
 
-#define ENGINE_BACKGROUND_THREADS 5
+#define ENGINE_BACKGROUND_THREADS 6
 
 struct engine {
     struct engine_options options;
@@ -37,6 +37,7 @@ struct engine {
     struct lease_keeper *keeper;
     struct pool *pool;
     struct circuit circuit;
+    struct quota_book *quotas;       /* owned */
     struct engine_worker *workers;   /* owned; one per worker of the pool and one for engine_run_here */
     struct catalogue *catalogue;     /* owned; templates as rows */
     struct fetch_numbers numbers;
@@ -79,6 +80,7 @@ void *engine_reconnect_main(void *engine);
 /* Finishes deletions of connections that a process which died had begun (of another node too: batches may alternate). */
 MUST_USE bool engine_deletions_finish(struct engine *e, struct err *err);
 void *engine_search_main(void *engine);
+void *engine_quota_main(void *engine);
 void *engine_retention_main(void *engine);
 /* One round of each, for tests: how many runs were queued, connections tested. */
 MUST_USE bool engine_schedule_round(struct engine *e, int64_t *fired_out, struct err *err);

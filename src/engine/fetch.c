@@ -6,8 +6,6 @@
  */
 #include "engine/fetch.h"
 
-#include "engine/quota.h"
-
 #include "engine/engine_priv.h"
 
 #define REFRESH_POLL_MS 200
@@ -18,6 +16,8 @@ fetch_init(struct fetch *f, struct account *account, const struct sender *sender
 {
     *f = (struct fetch){.sender = *sender, .account = account, .reader = reader};
     guess_init(&f->guess, 1);
+    if (account->stored && account->credential[0] != '\0')
+        f->quota = quota_use_begin(account->engine->quotas, account->connection.tenant, account->credential);
     pthread_mutex_init(&f->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -34,6 +34,15 @@ call_take(struct fetch *f)
     f->call = NULL;
     pthread_mutex_unlock(&f->lock);
     return call;
+}
+
+/* Requests that were allowed and then dropped have no answer. */
+static void
+quota_settle(struct fetch *f)
+{
+    size_t on_way = (f->call != NULL) + f->guess.count;
+    for (; f->quota_counted > on_way; f->quota_counted--)
+        quota_answered(f->quota, NULL, f->quota_scope, NULL);
 }
 
 static void
@@ -58,6 +67,7 @@ fetch_reader(struct fetch *f, struct reader *reader)
     f->sender.free(call_take(f));
     guess_drop(&f->guess, &f->sender);
     guess_init(&f->guess, f->guess.concurrency);
+    quota_settle(f);
     refresh_give_up(f);
     reader_free(f->reader);
     answers_forget(f);
@@ -71,6 +81,7 @@ fetch_release(struct fetch *f)
     if (f->account == NULL)
         return;
     fetch_reader(f, NULL);
+    quota_use_end(f->quota);
     pthread_cond_destroy(&f->wake);
     pthread_mutex_destroy(&f->lock);
     *f = (struct fetch){0};
@@ -128,12 +139,28 @@ page_deadline(struct fetch *f)
         lease_page_begin(f->keeper, f->lease, FETCH_PAGE_MS);
 }
 
+/* 0: the request may go, and is counted. */
+static int64_t
+quota_wait(struct fetch *f)
+{
+    int64_t wait_ms = f->quota == NULL ? 0 : quota_ask(f->quota, f->quota_class, f->quota_scope, f->quota_words, sizeof(f->quota_words));
+    if (f->quota != NULL && wait_ms == 0)
+        f->quota_counted++;
+    return wait_ms;
+}
+
+static bool
+quota_allows(void *ctx)
+{
+    return quota_wait(ctx) == 0;
+}
+
 /* With this page's request on its way, those of the pages behind it follow. */
 static void
 guess_more(struct fetch *f, const struct http_request *request)
 {
     guess_learn(&f->guess, request);
-    unsigned sent = guess_send(&f->guess, &f->sender, request);
+    unsigned sent = guess_send(&f->guess, &f->sender, request, quota_allows, f);
     if (f->numbers != NULL)
         f->numbers->requests += sent;
 }
@@ -155,6 +182,7 @@ start_call(struct fetch *f, const struct reader_event *event)
     if (call == NULL) {
         f->unsent = (struct http_reply){.code = err.code, .sent_wall_us = clock_wall_us(f->account->engine->options.clock)};
         snprintf(f->unsent.message, sizeof(f->unsent.message), "%.180s", err.message);
+        quota_settle(f);
         reader_reply(f->reader, &f->unsent);
         return false;
     }
@@ -176,6 +204,15 @@ host_is_alive(const struct http_reply *reply)
     return reply->status < 500;
 }
 
+static void
+quota_note(struct fetch *f, const struct reader_event *event, const struct http_reply *reply)
+{
+    if (f->quota == NULL || event->purpose == READER_FOR_TOKEN || f->quota_counted == 0)
+        return;
+    f->quota_counted--;
+    quota_answered(f->quota, json_get_c(template_info(f->account->template)->tidemark, "limits"), f->quota_scope, reply);
+}
+
 /* Waits for the call and feeds the reader. False: stopped. */
 static bool
 finish_call(struct fetch *f, const struct reader_event *event)
@@ -184,6 +221,7 @@ finish_call(struct fetch *f, const struct reader_event *event)
     void *call = call_take(f);
     if (reply->code == E_CANCELLED || reply->code == E_SHUTTING_DOWN || is_stopped(f)) {
         f->sender.free(call);
+        quota_settle(f);
         return false;
     }
     if (f->numbers != NULL && (reply->code != E_OK || reply->status >= 400))
@@ -191,9 +229,7 @@ finish_call(struct fetch *f, const struct reader_event *event)
     if (f->circuit != NULL)
         circuit_report(f->circuit, host_of(event->request.url), host_is_alive(reply));
     f->bytes += (int64_t)reply->body.len;
-    if (f->account->stored)
-        quota_note(f->account->connection.tenant, f->account->connection.id, reply,
-                   clock_wall_us(f->account->engine->options.clock));
+    quota_note(f, event, reply);
     reader_reply(f->reader, reply);
     f->answers[f->answer_count++] = call;
     return true;
@@ -237,6 +273,26 @@ circuit_is_open(struct fetch *f, const struct reader_event *event, int64_t *wait
     return *wait_ms_out > 0;
 }
 
+/* The budget of the credential: a moment is waited for here, more parks. */
+static enum answer
+quota_turn(struct fetch *f, struct reader_event *event)
+{
+    if (event->purpose == READER_FOR_TOKEN || (event->purpose == READER_FOR_PAGE && guess_has(&f->guess, &event->request)))
+        return ANSWERED;
+    for (int64_t wait_ms; (wait_ms = quota_wait(f)) > 0;) {
+        if (wait_ms > FETCH_WAIT_IN_PLACE_MS) {
+            event->wait_ms = wait_ms;
+            event->wait_reason = str_from_c(f->quota_words);
+            event->rate_limited = true;
+            return ANSWER_WAIT;
+        }
+        page_deadline(f);
+        if (!wait_in_place(f, wait_ms))
+            return ANSWER_STOPPED;
+    }
+    return ANSWERED;
+}
+
 static enum answer
 answer_request(struct fetch *f, struct reader_event *event, struct err *err)
 {
@@ -257,6 +313,9 @@ answer_request(struct fetch *f, struct reader_event *event, struct err *err)
             event->retries_max = LIMIT_RETRY_5XX;
             return ANSWER_WAIT;
         }
+        enum answer turn = quota_turn(f, event);
+        if (turn != ANSWERED)
+            return turn;
         if (!start_call(f, event))
             return ANSWERED;
     }
@@ -354,6 +413,9 @@ fetch_ahead(struct fetch *f, struct arena *page)
     int64_t wait_ms = 0;
     if (f->ahead_step != READER_REQUEST || f->ahead.purpose == READER_FOR_TOKEN || circuit_is_open(f, &f->ahead, &wait_ms))
         return;
+    bool guessed = f->ahead.purpose == READER_FOR_PAGE && guess_has(&f->guess, &f->ahead.request);
+    if (!guessed && !quota_allows(f))
+        return; /* fetch_next waits for its turn */
     /* A request that cannot even be sent was answered with its reason: the reader goes on from there. */
     if (!start_call(f, &f->ahead))
         f->has_ahead = false;

@@ -14,6 +14,7 @@
 #include "engine/account.h"
 #include "engine/circuit.h"
 #include "engine/fetch_guess.h"
+#include "engine/quota_book.h"
 #include "engine/sender.h"
 #include "queue/lease.h"
 #include "template/reader.h"
@@ -57,6 +58,11 @@ struct fetch {
     struct err ahead_err;
     bool has_ahead;
     struct fetch_guess guess;         /* requests sent before they are asked for */
+    struct quota_use *quota;          /* owned; NULL: no budget is kept */
+    enum quota_class quota_class;
+    struct str quota_scope;           /* the stream; the caller's */
+    size_t quota_counted;             /* requests that were allowed and not answered yet */
+    char quota_words[128];
     bool refreshing;                  /* we hold the refresh lock */
     int64_t bytes;                    /* of answers since the last page */
 };

@@ -115,12 +115,18 @@ same_but_number(const struct fetch_guess *g, struct str url, int64_t number)
            str_eq(str_skip(rest, digits), str_skip(before, g->at + g->digits));
 }
 
+bool
+guess_has(const struct fetch_guess *g, const struct http_request *request)
+{
+    return g->count > 0 && g->digits > 0 && same_but_number(g, request->url, g->calls[0].number);
+}
+
 void *
 guess_take(struct fetch_guess *g, const struct sender *sender, const struct http_request *request)
 {
     if (g->count == 0)
         return NULL;
-    if (g->digits == 0 || !same_but_number(g, request->url, g->calls[0].number)) {
+    if (!guess_has(g, request)) {
         guess_drop(g, sender);
         return NULL;
     }
@@ -170,14 +176,14 @@ send_one(struct fetch_guess *g, const struct sender *sender, const struct http_r
 }
 
 unsigned
-guess_send(struct fetch_guess *g, const struct sender *sender, const struct http_request *request)
+guess_send(struct fetch_guess *g, const struct sender *sender, const struct http_request *request, bool (*may)(void *ctx), void *ctx)
 {
     unsigned sent = 0;
     if (g->concurrency <= 1 || !counts_pages(g))
         return 0;
     for (unsigned most = calls_max(g); g->count < most;) {
         int64_t number = g->count > 0 ? g->calls[g->count - 1].number + g->step : g->number + g->step;
-        void *call = has_page(g, number) ? send_one(g, sender, request, number) : NULL;
+        void *call = has_page(g, number) && may(ctx) ? send_one(g, sender, request, number) : NULL;
         if (call == NULL)
             break;
         g->calls[g->count++] = (struct guess_call){call, number};

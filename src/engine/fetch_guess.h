@@ -47,7 +47,10 @@ void *guess_take(struct fetch_guess *g, const struct sender *sender, const struc
 void guess_learn(struct fetch_guess *g, const struct http_request *request);
 /* Notes a page: what the vendor said of its total, how many records it held, how large it was. */
 void guess_page(struct fetch_guess *g, int64_t declared_total, size_t records, int64_t bytes);
-/* Sends what can be guessed behind this request. Returns how many were sent. */
-unsigned guess_send(struct fetch_guess *g, const struct sender *sender, const struct http_request *request);
+/* Is the answer to this request on its way already? */
+bool guess_has(const struct fetch_guess *g, const struct http_request *request);
+/* Sends what can be guessed behind this request, as long as `may` allows it. Returns how many were sent. */
+unsigned guess_send(struct fetch_guess *g, const struct sender *sender, const struct http_request *request, bool (*may)(void *ctx),
+                    void *ctx);
 
 #endif

@@ -100,6 +100,7 @@ account_operation(struct account *account, struct arena *a, struct str section, 
     fetch_init(&f, account, &e->sender, reader);
     f.numbers = &e->numbers;
     f.circuit = &e->circuit;
+    f.quota_class = QUOTA_MANUAL;
     bool ok = drive(&f, a, result_out, &why);
     fetch_release(&f);
     return ok || give_reason(&why, err);

@@ -125,6 +125,16 @@ decide_full(struct work *w, yyjson_val *states, struct err *err)
     return true;
 }
 
+/* A stream that is read from its beginning waits behind everything else. */
+static enum quota_class
+quota_class_of(const struct work *w, const struct work_stream *s)
+{
+    if (s->full && s->info.incremental)
+        return QUOTA_BACKFILL;
+    bool scheduled = str_eq_c(w->run->trigger, "schedule") || str_eq_c(w->run->trigger, "job");
+    return scheduled ? QUOTA_INCREMENTAL : QUOTA_MANUAL;
+}
+
 static bool
 make_reader(struct work *w, yyjson_val *states, struct err *err)
 {
@@ -144,6 +154,8 @@ make_reader(struct work *w, yyjson_val *states, struct err *err)
     if (reader == NULL)
         return false;
     fetch_reader(&w->fetch, reader);
+    w->fetch.quota_class = quota_class_of(w, s);
+    w->fetch.quota_scope = s->info.name;
     guess_init(&w->fetch.guess, w->concurrency);
     return true;
 }

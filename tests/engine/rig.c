@@ -494,9 +494,13 @@ void
 rig_make_due(struct rig *rig, const struct run *run)
 {
     struct err err = {0};
-    struct script s = {.sql = str_cstr(&rig->arena, str_format(&rig->arena, "UPDATE runs SET not_before = 1 WHERE id = %d",
+    struct script s = {.sql = str_cstr(&rig->arena, str_format(&rig->arena, "DELETE FROM quotas; UPDATE runs SET not_before = 1 WHERE id = %d",
                                                                (int)run->id))};
     assert_ok(store_write(rig->store, run_script, &s, &err), err);
+    /* The time that the vendor asked for has passed, for everybody. */
+    quota_book_free(rig->engine->quotas);
+    rig->engine->quotas = quota_book_new(rig->store, rig->engine->options.clock, &err);
+    assert_non_null(rig->engine->quotas);
 }
 
 struct listing {
