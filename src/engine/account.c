@@ -8,6 +8,7 @@
 
 #include <xxhash.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "engine/engine_priv.h"
 
@@ -147,6 +148,20 @@ account_template(struct account *acc, struct err *err)
     return acc->template != NULL;
 }
 
+/* Which streams there are may depend on the configuration: the account has its own. */
+static bool
+account_configure(struct account *acc, struct err *err)
+{
+    if (!template_depends_on_config(acc->template))
+        return true;
+    struct template *own = template_configured(acc->template, acc->effective, clock_wall_us(clock_system()), err);
+    if (own == NULL)
+        return false;
+    template_unref(acc->template);
+    acc->template = own;
+    return true;
+}
+
 bool
 account_open(struct engine *e, struct arena *a, int64_t tenant, int64_t connection, struct account *account_out,
              struct err *err)
@@ -161,7 +176,8 @@ account_open(struct engine *e, struct arena *a, int64_t tenant, int64_t connecti
     struct config_place place = place_of(&acc, STR("config"));
     if (!account_template(&acc, err) ||
         !config_open(e->options.keys, &place, a, acc.connection.config, &acc.own_config, err) ||
-        !merge_tokens(&acc, &rows.tokens, err) || !make_effective(&acc, err) || !name_credential(&acc, err)) {
+        !merge_tokens(&acc, &rows.tokens, err) || !make_effective(&acc, err) || !name_credential(&acc, err) ||
+        !account_configure(&acc, err)) {
         template_unref(acc.template);
         config_wipe(a, acc.own_config);
         return false;
@@ -180,7 +196,7 @@ account_open_with(struct engine *e, struct arena *a, const struct connection *co
         return false;
     struct account acc = {.engine = e, .arena = a, .connection = *connection, .tenant = rows.tenant_row,
                           .own_config = config, .config = config};
-    if (!account_template(&acc, err) || !make_effective(&acc, err)) {
+    if (!account_template(&acc, err) || !make_effective(&acc, err) || !account_configure(&acc, err)) {
         template_unref(acc.template);
         return false;
     }

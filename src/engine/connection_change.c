@@ -61,6 +61,8 @@ check_streams(const struct template *t, const struct connection_change *c, struc
         const struct template_stream *s = template_stream_find(t, json_str(item));
         if (s != NULL && template_stream_info(s)->refused.len == 0)
             continue;
+        if (s == NULL && template_depends_on_config(t)) /* it may be one that the configuration makes */
+            continue;
         err_set(err, E_VALIDATION_FAILED, "This platform has no stream \"%.*s\"", STR_ARG(json_str(item)));
         err_add_item(err, STR("/streams"), "No such stream: %.*s", STR_ARG(json_str(item)));
         return false;

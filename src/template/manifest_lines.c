@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "json/writer.h"
 #include "template/exchange.h"
+#include "template/manifest_lists.h"
 #include "template/mapping.h"
 #include "template/reader_priv.h"
 
@@ -78,6 +79,38 @@ take_config(struct lines *l, struct str text, struct err *err)
     return config && template_config_effective(l->template, &l->arena, config, STR_NONE, &l->config, &operator_address, err);
 }
 
+struct load_answers {
+    struct exchanges exchanges;
+    struct arena *arena;
+    int64_t now_us;
+};
+
+static const struct http_reply *
+answer_load(void *ctx, const struct reader_event *event)
+{
+    struct load_answers *l = ctx;
+    yyjson_val *request = exchange_request_json(l->arena, &event->request);
+    return request ? exchanges_answer(&l->exchanges, request, true, l->now_us) : NULL; /* lists are cached: asked again, the same */
+}
+
+/* The streams of this configuration. */
+static bool
+configure(struct lines *l, struct err *err)
+{
+    struct load_answers answers = {.arena = &l->arena, .now_us = l->now_us};
+    struct list_source source = {.fetch = answer_load, .ctx = &answers};
+    if (!template_depends_on_config(l->template))
+        return true;
+    if (!exchanges_init(&answers.exchanges, &l->arena, json_get_c(l->replies, "load"), err))
+        return false;
+    struct template *configured = manifest_configured(l->template, &l->arena, l->config, l->now_us, &source, err);
+    if (!configured)
+        return false;
+    template_unref(l->template);
+    l->template = configured;
+    return true;
+}
+
 static bool
 lines_init(struct lines *l, const struct manifest_input *in, FILE *out, struct err *err)
 {
@@ -90,7 +123,7 @@ lines_init(struct lines *l, const struct manifest_input *in, FILE *out, struct e
         return false;
     if (!(l->template = template_load_any(in->yaml, in->name, err)))
         return refuse_all(out, err);
-    return take_config(l, in->config, err) || (err->code != E_USAGE && refuse_all(out, err));
+    return (take_config(l, in->config, err) && configure(l, err)) || (err->code != E_USAGE && refuse_all(out, err));
 }
 
 static void
@@ -360,6 +393,18 @@ check_text(const struct stream_info *info, FILE *out)
 }
 
 static void
+check_dynamic(const struct template_dynamic *one, bool as_json, FILE *out)
+{
+    const char *how = one->list ? "made of a list that the vendor gives" : "made by the configuration";
+    if (!str_is_none(one->refused))
+        return; /* stands among the refused streams */
+    if (as_json)
+        fprintf(out, "{\"dynamic\":\"%.*s\",\"streams\":\"%s\"}\n", STR_ARG(one->name), how);
+    else
+        fprintf(out, "  dynamic  %-28.*s %s\n", STR_ARG(one->name), how);
+}
+
+static void
 check_expressions(const struct template *t, FILE *out)
 {
     for (const struct template_fault *f = t->faults; f; f = f->next)
@@ -376,11 +421,16 @@ manifest_check(const struct manifest_input *in, bool as_json, FILE *out, struct 
     const struct template_info *info = template_info(t);
     for (size_t i = 0; i < t->stream_count; i++)
         readable += str_is_none(t->streams[i].info.refused);
-    if (!as_json)
+    if (!as_json && t->dynamic_count)
+        fprintf(out, "%.*s (version %.*s): %zu of %zu streams can be read, others are made by the configuration\n",
+                STR_ARG(info->display_name), STR_ARG(info->version), readable, t->stream_count);
+    else if (!as_json)
         fprintf(out, "%.*s (version %.*s): %zu of %zu streams can be read\n", STR_ARG(info->display_name), STR_ARG(info->version),
                 readable, t->stream_count);
     for (size_t i = 0; i < t->stream_count; i++)
         (as_json ? check_json : check_text)(&t->streams[i].info, out);
+    for (size_t i = 0; i < t->dynamic_count; i++)
+        check_dynamic(&t->dynamics[i], as_json, out);
     if (!as_json)
         check_expressions(t, out);
     template_unref(t);

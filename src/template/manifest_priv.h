@@ -67,6 +67,8 @@ yyjson_val *node_to_json(struct arena *a, const struct node *n);
 struct node *manifest_resolve(struct arena *a, struct node *root, struct err *err);
 /* Fills in missing types and lets $parameters flow down (rules 3 to 5). NULL with E_TOO_LARGE. */
 struct node *manifest_propagate(struct arena *a, struct node *root, struct err *err);
+/* The same for one stream that was made from a propagated template. `parents_win`: outer parameters beat a component's own. */
+struct node *manifest_propagate_stream(struct arena *a, struct node *stream, bool parents_win, struct err *err);
 
 /* A place in the tree, for messages. */
 struct node_path {

@@ -5,6 +5,7 @@
  * the messages of the ecosystem's protocol (RECORD, and STATE where the stream has one state).
  */
 #include "template/manifest_lines.h"
+#include "template/manifest_lists.h"
 
 #include <stdlib.h>
 
@@ -155,6 +156,37 @@ read_all(struct reading *rd, struct reader *r, const struct manifest_fetcher *fe
     }
 }
 
+static const struct http_reply *
+fetch_list(void *ctx, const struct reader_event *event)
+{
+    const struct manifest_fetcher *fetcher = ctx;
+    struct err ignored = {0};
+    return fetcher->fetch(fetcher->ctx, &event->request, &ignored);
+}
+
+static bool
+wait_for_list(void *ctx, int64_t wait_ms, struct str reason)
+{
+    const struct manifest_fetcher *fetcher = ctx;
+    return fetcher->wait(fetcher->ctx, wait_ms, reason);
+}
+
+/* The streams of this configuration, some of them of lists that the vendor gives. */
+static bool
+configure(struct reading *rd, const struct manifest_fetcher *fetcher, struct err *err)
+{
+    struct manifest_fetcher own = *fetcher;
+    struct list_source source = {fetch_list, wait_for_list, &own};
+    if (!template_depends_on_config(rd->template))
+        return true;
+    struct template *configured = manifest_configured(rd->template, &rd->arena, rd->config, rd->now_us, &source, err);
+    if (!configured)
+        return false;
+    template_unref(rd->template);
+    rd->template = configured;
+    return true;
+}
+
 static bool
 read_stream(struct reading *rd, const struct manifest_input *in, struct str stream, struct str address,
             const struct manifest_fetcher *fetcher, struct err *err)
@@ -171,6 +203,8 @@ read_stream(struct reading *rd, const struct manifest_input *in, struct str stre
         return err_prefix(err, "The configuration: ");
     if (!given || !template_config_accept(rd->template, &rd->arena, given, STR(""), &config, err) ||
         !template_config_effective(rd->template, &rd->arena, config, address, &rd->config, &operator_address, err))
+        return false;
+    if (!configure(rd, fetcher, err))
         return false;
     struct reader_options options = {.template = rd->template, .stream = stream, .config = rd->config, .position = STR_NONE,
                                      .updated_since = STR_NONE, .now_us = rd->now_us};

@@ -75,6 +75,10 @@ struct compiler {
     struct template *owner;
     struct err *err;
     unsigned depth;            /* streams inside streams */
+    /* Where streams depend on it: the configuration, or NULL while it is not known. */
+    yyjson_val *config;
+    int64_t now_us;
+    yyjson_val *lists;         /* per dynamic declaration what the vendor listed: [[record, slice], ...]; or NULL */
 };
 bool text_compile(struct compiler *c, const struct node *component, const struct node *value, struct text *text_out);
 bool text_field(struct compiler *c, const struct node *component, const char *field, struct text *text_out);
@@ -89,6 +93,8 @@ bool compile_full(struct compiler *c);
 bool text_given(const struct text *t);
 void scene_scope(const struct scene *s, struct expr_scope *scope_out);
 bool text_value(const struct text *t, struct expr_scope *scope, struct value *value_out, struct err *err);
+/* The value when it is of that JSON type (string, integer, number, boolean), else its text; `type` empty: as text_value. */
+bool text_typed_value(const struct text *t, struct str type, struct expr_scope *scope, struct value *value_out, struct err *err);
 /* str() of the value; empty text for undefined. Absent text gives STR_NONE. */
 bool text_str(const struct text *t, struct expr_scope *scope, struct str *str_out, struct err *err);
 bool text_bool(const struct text *t, struct expr_scope *scope, bool *result_out, struct err *err);
@@ -369,6 +375,19 @@ void config_rules_release(struct config_rules *r); /* what it holds beside the a
 bool config_rules_apply(const struct config_rules *r, struct arena *a, int64_t now_us, yyjson_val *config, yyjson_val **config_out,
                         struct err *err);
 
+/* ---- dynamic.c: streams that the configuration decides */
+struct template_dynamic {
+    const struct node *definition;
+    struct str name, refused;
+    struct template_stream *list;    /* reads what the vendor lists (HttpComponentsResolver), or NULL */
+};
+bool dynamic_compile(struct compiler *c, struct template *t, const struct node *list);
+/* The declarations of the streams that c->config makes; *refused_out says why there are none, else STR_NONE. */
+bool dynamic_streams(struct compiler *c, const struct template_dynamic *one, size_t index, struct node ***streams_out, size_t *count_out,
+                     struct str *refused_out);
+/* Does the condition of a ConditionalStreams hold? It does while the configuration is not known. */
+bool conditional_holds(struct compiler *c, const struct node *n, bool *holds_out);
+
 /* ---- template.c */
 struct template_stream {
     struct stream_info info;
@@ -381,6 +400,7 @@ struct template_stream {
     struct cursor_plan *cursor;      /* or NULL */
     struct async_plan *async;        /* of an AsyncRetriever; what stands above is its download's. Or NULL */
     bool ignore_slice_on_pages;
+    bool slice_unsent;               /* the router's request options are not sent */
     struct text total;               /* x-tidemark-total: the vendor's count */
     bool total_given;
     bool records_required;           /* x-tidemark-records-required: a page without the record path is a bad page */
@@ -388,6 +408,13 @@ struct template_stream {
 };
 /* As template_load, but all of the streams may be refused: for those who only list them. */
 struct template *template_load_any(struct str yaml, struct str name, struct err *err);
+/*
+ * template_configured with what the vendor lists for each of t->dynamics: a JSON array of [[record, slice], ...], or of
+ * null where it could not be read.
+ */
+struct template *template_configured_with(struct template *t, yyjson_val *config, int64_t now_us, yyjson_val *lists, struct err *err);
+/* stream_compile where a refusal is kept in the stream. */
+bool template_compile_stream(struct compiler *c, const struct node *n, size_t index, struct template_stream *s);
 /* Compiles a stream's declaration. False with E_TEMPLATE_REFUSED or E_TEMPLATE_INVALID. */
 bool stream_compile(struct compiler *c, const struct node *n, struct template_stream *stream_out);
 struct template {
@@ -396,6 +423,9 @@ struct template {
     struct template_info info;
     const struct node *root;         /* resolved and propagated */
     struct template_stream *streams;
+    struct template_dynamic *dynamics;
+    size_t dynamic_count;
+    bool depends_on_config;          /* which streams there are */
     struct template_stream **reads;  /* per stream: reads one record by its id, or NULL */
     size_t stream_count;
     struct template_stream *test;    /* metadata.tidemark.test, or NULL */

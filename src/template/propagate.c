@@ -17,6 +17,7 @@ struct flow {
     struct arena *arena;
     struct err *err;
     size_t steps;
+    bool parents_win;
 };
 
 struct place_type {
@@ -116,7 +117,7 @@ full(struct flow *f)
     return NULL;
 }
 
-/* The parent's parameters with a component's own laid over them. */
+/* The parent's parameters with a component's own laid over them, or under them. */
 static struct node *
 join_parameters(struct flow *f, struct node *parent, struct node *own)
 {
@@ -127,10 +128,11 @@ join_parameters(struct flow *f, struct node *parent, struct node *own)
     struct node *both = node_map_new(f->arena, parent->count + own->count, own);
     if (!both)
         return full(f);
-    for (size_t i = 0; i < parent->count; i++)
-        node_map_put(both, parent->keys[i], parent->items[i]);
-    for (size_t i = 0; i < own->count; i++)
-        node_map_put(both, own->keys[i], own->items[i]);
+    const struct node *weak = f->parents_win ? own : parent, *strong = f->parents_win ? parent : own;
+    for (size_t i = 0; i < weak->count; i++)
+        node_map_put(both, weak->keys[i], weak->items[i]);
+    for (size_t i = 0; i < strong->count; i++)
+        node_map_put(both, strong->keys[i], strong->items[i]);
     return both;
 }
 
@@ -275,4 +277,11 @@ manifest_propagate(struct arena *a, struct node *root, struct err *err)
 {
     struct flow f = {.arena = a, .err = err};
     return propagate(&f, root, STR(""), STR(""), NULL, 0);
+}
+
+struct node *
+manifest_propagate_stream(struct arena *a, struct node *stream, bool parents_win, struct err *err)
+{
+    struct flow f = {.arena = a, .err = err, .parents_win = parents_win};
+    return propagate(&f, stream, STR("DeclarativeSource"), STR("streams"), NULL, 0);
 }

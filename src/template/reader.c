@@ -229,7 +229,7 @@ build_request(struct reader *r, struct arena *page, struct expr_scope *scope, st
         return async_request(r, page, scope, token, path_of_token(r, page, token), auth_token, request_out, err);
     bool with_slice = value_is_missing(token) || !s->ignore_slice_on_pages;
     return pager_apply(&s->pager, &d, scope, token, err) &&
-           (!with_slice || !s->router || router_apply(s->router, &d, scope, r->slice, err)) &&
+           (!with_slice || !s->router || s->slice_unsent || router_apply(s->router, &d, scope, r->slice, err)) &&
            (!with_slice || !r->has_cursor || cursor_apply(&r->cursor, &d, scope, r->slice, err)) &&
            requester_build(&s->requester, &d, scope, path_of_token(r, page, token), auth_token, request_out, err);
 }
@@ -719,7 +719,11 @@ reader_new_check(const struct reader_options *options, struct err *err)
     const struct template *t = options->template;
     struct reader_options own = *options;
     own.state = NULL, own.position = STR_NONE;
-    struct reader *r = reader_new_for(&own, &t->streams[0], NULL, err);
+    if (t->stream_count == 0 && !t->test) {
+        err_set(err, E_TEMPLATE_REFUSED, "There is no stream: this template's streams are made by the configuration, which names none");
+        return NULL;
+    }
+    struct reader *r = reader_new_for(&own, t->stream_count ? &t->streams[0] : t->test, NULL, err);
     bool ok = r && (r->check = alloc_zeroed(t->stream_count + 1, sizeof(*r->check)));
     if (r && !ok)
         err_no_memory(err);

@@ -38,8 +38,8 @@ stream_fault(struct compiler *c, size_t index, const struct template_stream *s)
 }
 
 /* Refusals are kept in the stream; anything else spoils the template. */
-static bool
-compile_one(struct compiler *c, const struct node *n, size_t index, struct template_stream *s)
+bool
+template_compile_stream(struct compiler *c, const struct node *n, size_t index, struct template_stream *s)
 {
     struct err *outer = c->err, inner = {.items = outer->items};
     s->node = n;
@@ -59,16 +59,83 @@ compile_one(struct compiler *c, const struct node *n, size_t index, struct templ
     return stream_fault(c, index, s);
 }
 
+/* The declarations of the streams there are: those under a condition that holds, those that the configuration makes. */
+struct declared {
+    const struct node **nodes;
+    size_t count, size;
+};
+
 static bool
-add_dynamic(struct compiler *c, struct template *t, const struct node *list)
+declare(struct compiler *c, struct declared *d, const struct node *n)
 {
-    for (size_t i = 0; list && list->type == NODE_LIST && i < list->count; i++) {
+    if (n->type != NODE_MAP)
+        return err_set(c->err, E_TEMPLATE_INVALID, "line %u: a stream must be a map", n->line);
+    if (d->count == d->size) {
+        size_t size = d->size ? 2 * d->size : 64;
+        void *grown = arena_grow(c->arena, d->nodes, d->size * sizeof(*d->nodes), size * sizeof(*d->nodes));
+        if (!grown)
+            return compile_full(c);
+        d->nodes = grown, d->size = size;
+    }
+    d->nodes[d->count++] = n;
+    return true;
+}
+
+static bool
+declare_static(struct compiler *c, struct template *t, struct declared *d, const struct node *list)
+{
+    if (list && list->type != NODE_LIST)
+        return err_set(c->err, E_TEMPLATE_INVALID, "line %u: streams must be a list", list->line);
+    for (size_t i = 0; list && i < list->count; i++) {
+        const struct node *n = list->items[i], *inner = node_get_c(n, "streams");
+        bool holds;
+        if (!node_type_is(n, "ConditionalStreams")) {
+            if (!declare(c, d, n))
+                return false;
+            continue;
+        }
+        t->depends_on_config = true;
+        if (!conditional_holds(c, n, &holds))
+            return false;
+        for (size_t k = 0; holds && inner && inner->type == NODE_LIST && k < inner->count; k++)
+            if (!declare(c, d, inner->items[k]))
+                return false;
+    }
+    return true;
+}
+
+/* A dynamic declaration that cannot be resolved is a refused stream of its own name. */
+static bool
+declare_dynamic(struct compiler *c, struct template *t, struct declared *d, struct str *refused)
+{
+    for (size_t i = 0; i < t->dynamic_count; i++) {
+        const struct template_dynamic *one = &t->dynamics[i];
+        struct node **made;
+        size_t count;
+        t->depends_on_config = true;
+        refused[i] = one->refused;
+        if (!c->config)
+            continue;
+        if (!dynamic_streams(c, one, i, &made, &count, &refused[i]))
+            return false;
+        for (size_t k = 0; k < count; k++)
+            if (!declare(c, d, made[k]))
+                return false;
+    }
+    return true;
+}
+
+static bool
+add_refused(struct compiler *c, struct template *t, const struct str *refused)
+{
+    (void)c;
+    for (size_t i = 0; i < t->dynamic_count; i++) {
+        if (str_is_none(refused[i]))
+            continue;
         struct template_stream *s = &t->streams[t->stream_count++];
-        s->owner = t, s->node = list->items[i];
-        s->info.name = node_text_at(list->items[i], "name");
-        if (!s->info.name.len)
-            s->info.name = str_format(c->arena, "dynamic_stream_%zu", i);
-        s->info.refused = STR("needs DynamicDeclarativeStream, which is not supported");
+        s->owner = t, s->node = t->dynamics[i].definition;
+        s->info.name = t->dynamics[i].name;
+        s->info.refused = refused[i];
     }
     return true;
 }
@@ -77,50 +144,55 @@ static bool
 compile_streams(struct compiler *c, struct template *t)
 {
     const struct node *list = node_get_c(t->root, "streams"), *dynamic = node_get_c(t->root, "dynamic_streams");
-    size_t count = (list && list->type == NODE_LIST ? list->count : 0) +
-                   (dynamic && dynamic->type == NODE_LIST ? dynamic->count : 0);
-    if (list && list->type != NODE_LIST)
-        return err_set(c->err, E_TEMPLATE_INVALID, "line %u: streams must be a list", list->line);
-    if (count == 0)
+    struct declared d = {0};
+    if (!dynamic_compile(c, t, dynamic))
+        return false;
+    struct str *refused = ARENA_ARRAY(c->arena, struct str, t->dynamic_count + 1);
+    if (!refused)
+        return compile_full(c);
+    if (!declare_static(c, t, &d, list) || !declare_dynamic(c, t, &d, refused))
+        return false;
+    if (d.count + t->dynamic_count == 0)
         return err_set(c->err, E_TEMPLATE_INVALID, "The template declares no streams");
-    t->streams = ARENA_ARRAY(c->arena, struct template_stream, count);
-    t->reads = ARENA_ARRAY(c->arena, struct template_stream *, count);
+    t->streams = ARENA_ARRAY(c->arena, struct template_stream, d.count + t->dynamic_count);
+    t->reads = ARENA_ARRAY(c->arena, struct template_stream *, d.count + t->dynamic_count);
     if (!t->streams || !t->reads)
         return compile_full(c);
-    for (size_t i = 0; list && i < list->count; i++) {
-        if (list->items[i]->type != NODE_MAP)
-            return err_set(c->err, E_TEMPLATE_INVALID, "line %u: a stream must be a map", list->items[i]->line);
-        if (!compile_one(c, list->items[i], i, &t->streams[t->stream_count++]))
+    for (size_t i = 0; i < d.count; i++)
+        if (!template_compile_stream(c, d.nodes[i], i, &t->streams[t->stream_count++]))
             return false;
-    }
-    return add_dynamic(c, t, dynamic);
+    return add_refused(c, t, refused);
 }
 
-/* What the configuration would need is needed by every stream. */
-static void
-refuse_all(struct template *t, struct str why)
-{
-    for (size_t i = 0; i < t->stream_count; i++)
-        if (str_is_none(t->streams[i].info.refused)) {
-            t->streams[i].info.refused = why;
-            t->streams[i].info.synced = false;
-        }
-}
-
+/*
+ * The rules for the configuration, and the configuration as they leave it. What they need and we do not have is needed by
+ * every stream: *refused_out.
+ */
 static bool
-compile_config_rules(struct compiler *c, struct template *t)
+compile_config_rules(struct compiler *c, struct template *t, struct str *refused_out)
 {
     struct err *outer = c->err, inner = {.items = outer->items};
+    *refused_out = STR_NONE;
     c->err = &inner;
     bool ok = config_rules_compile(c, node_get_c(t->root, "spec"), &t->config_rules);
     c->err = outer;
     if (ok)
-        return true;
+        return !c->config || config_rules_apply(t->config_rules, c->arena, c->now_us, c->config, &c->config, c->err);
     if (inner.code != E_TEMPLATE_REFUSED)
         return err_set(outer, inner.code, "spec.config_normalization_rules: %s", inner.message);
-    struct str why = str_copy(c->arena, str_from_c(inner.message));
-    refuse_all(t, why);
-    return why.ptr || compile_full(c);
+    *refused_out = str_copy(c->arena, str_from_c(inner.message));
+    return refused_out->ptr || compile_full(c);
+}
+
+static bool
+refuse_all(struct template *t, struct str why)
+{
+    for (size_t i = 0; !str_is_none(why) && i < t->stream_count; i++)
+        if (str_is_none(t->streams[i].info.refused)) {
+            t->streams[i].info.refused = why;
+            t->streams[i].info.synced = false;
+        }
+    return true;
 }
 
 static bool
@@ -128,6 +200,9 @@ any_readable(const struct template *t)
 {
     for (size_t i = 0; i < t->stream_count; i++)
         if (str_is_none(t->streams[i].info.refused))
+            return true;
+    for (size_t i = 0; i < t->dynamic_count; i++)
+        if (str_is_none(t->dynamics[i].refused))
             return true;
     return false;
 }
@@ -330,13 +405,15 @@ load(struct compiler *c, struct template *t, struct str yaml, struct str name)
     root = manifest_resolve(c->arena, root, c->err);
     root = root ? manifest_propagate(c->arena, root, c->err) : NULL;
     t->root = root;
+    struct str refused;
     return root && manifest_validate(root, c->err) && fill_info(c, t, name) && compile_spec(c, t) &&
-           compile_streams(c, t) && compile_config_rules(c, t) && compile_entities(c, t) && compile_reads(c, t) &&
+           compile_config_rules(c, t, &refused) && compile_streams(c, t) && refuse_all(t, refused) && compile_entities(c, t) &&
+           compile_reads(c, t) &&
            operations_compile(c, t) && check_writes(c, t) && template_webhooks_check(t, c->err);
 }
 
-struct template *
-template_load_any(struct str yaml, struct str name, struct err *err)
+static struct template *
+load_for(struct str yaml, struct str name, yyjson_val *config, int64_t now_us, yyjson_val *lists, struct err *err)
 {
     struct template *t = alloc_zeroed(1, sizeof(*t));
     if (!t) {
@@ -345,11 +422,37 @@ template_load_any(struct str yaml, struct str name, struct err *err)
     }
     arena_init(&t->arena, LIMIT_TEMPLATE_ARENA_BYTES);
     t->references = 1;
-    struct compiler c = {.arena = &t->arena, .owner = t, .err = err};
+    struct compiler c = {.arena = &t->arena, .owner = t, .err = err, .config = config, .now_us = now_us, .lists = lists};
     if (load(&c, t, yaml, name))
         return t;
     template_unref(t);
     return NULL;
+}
+
+struct template *
+template_load_any(struct str yaml, struct str name, struct err *err)
+{
+    return load_for(yaml, name, NULL, 0, NULL, err);
+}
+
+struct template *
+template_configured_with(struct template *t, yyjson_val *config, int64_t now_us, yyjson_val *lists, struct err *err)
+{
+    if (!t->depends_on_config)
+        return template_ref(t);
+    return load_for(t->info.source, t->info.name, config, now_us, lists, err);
+}
+
+struct template *
+template_configured(struct template *t, yyjson_val *config, int64_t now_us, struct err *err)
+{
+    return template_configured_with(t, config, now_us, NULL, err);
+}
+
+bool
+template_depends_on_config(const struct template *t)
+{
+    return t->depends_on_config;
 }
 
 struct template *
@@ -358,8 +461,9 @@ template_load(struct str yaml, struct str name, struct err *err)
     struct template *t = template_load_any(yaml, name, err);
     if (!t || any_readable(t))
         return t;
+    const struct stream_info *first = t->stream_count ? &t->streams[0].info : NULL;
     err_set(err, E_TEMPLATE_REFUSED, "No stream of this template can be read: %.*s %.*s",
-            STR_ARG(t->streams[0].info.name), STR_ARG(t->streams[0].info.refused));
+            STR_ARG(first ? first->name : STR("")), STR_ARG(first ? first->refused : STR("there is none")));
     template_unref(t);
     return NULL;
 }

@@ -90,6 +90,14 @@ bool template_config_is_secret(const struct template *t, struct str pointer);
 /* A copy with every secret shown as "••••1234" (fewer than 8 characters: "••••"). NULL when the arena is full. */
 yyjson_val *template_config_masked(const struct template *t, struct arena *a, yyjson_val *config);
 
+/*
+ * Which streams there are may depend on the configuration (dynamic_streams, ConditionalStreams). The template with those
+ * of this (effective) configuration: a new one, or another reference to t when it depends on nothing. Without it such a
+ * template has its static streams only; a dynamic declaration that cannot be resolved is in the list as a refused stream.
+ */
+struct template *template_configured(struct template *t, yyjson_val *config, int64_t now_us, struct err *err);
+bool template_depends_on_config(const struct template *t);
+
 /* The built-in templates, embedded at build time. */
 struct template_builtin {
     const char *name;

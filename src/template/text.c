@@ -248,6 +248,38 @@ text_value(const struct text *t, struct expr_scope *scope, struct value *value_o
     return expr_eval(t->expr, scope, value_out, err);
 }
 
+static bool
+type_is(struct value v, struct str wanted)
+{
+    if (str_eq(wanted, STR("string")))
+        return v.type == VALUE_STR;
+    if (str_eq(wanted, STR("integer")))
+        return v.type == VALUE_INT || v.type == VALUE_BIGINT || v.type == VALUE_BOOL;
+    if (str_eq(wanted, STR("number")))
+        return v.type == VALUE_FLOAT;
+    return v.type == VALUE_BOOL;
+}
+
+bool
+text_typed_value(const struct text *t, struct str type, struct expr_scope *scope, struct value *value_out, struct err *err)
+{
+    if (!type.len || t->constant.ptr) {
+        if (!text_value(t, scope, value_out, err))
+            return false;
+        if (value_out->type == VALUE_UNDEFINED)
+            *value_out = value_str(STR(""));
+        return true;
+    }
+    struct str text;
+    use_parameters(t, scope);
+    if (!expr_eval_text(t->expr, scope, &text, err))
+        return false;
+    *value_out = value_from_literal(scope->arena, text);
+    if (!type_is(*value_out, type))
+        *value_out = value_str(text);
+    return true;
+}
+
 bool
 text_str(const struct text *t, struct expr_scope *scope, struct str *str_out, struct err *err)
 {

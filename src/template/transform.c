@@ -92,39 +92,6 @@ add_compile(struct compiler *c, const struct node *n, struct transform *t)
 }
 
 static bool
-type_is(struct value v, struct str wanted)
-{
-    if (str_eq(wanted, STR("string")))
-        return v.type == VALUE_STR;
-    if (str_eq(wanted, STR("integer")))
-        return v.type == VALUE_INT || v.type == VALUE_BIGINT || v.type == VALUE_BOOL;
-    if (str_eq(wanted, STR("number")))
-        return v.type == VALUE_FLOAT;
-    return v.type == VALUE_BOOL;
-}
-
-static bool
-added_value(const struct added_field *f, struct expr_scope *scope, struct value *value_out, struct err *err)
-{
-    if (!f->value_type.len || f->value.constant.ptr) {
-        if (!text_value(&f->value, scope, value_out, err))
-            return false;
-        if (value_out->type == VALUE_UNDEFINED)
-            *value_out = value_str(STR(""));
-        return true;
-    }
-    struct str text;
-    if (f->value.parameters)
-        expr_scope_set(scope, STR("parameters"), value_from_json(f->value.parameters));
-    if (!expr_eval_text(f->value.expr, scope, &text, err))
-        return false;
-    *value_out = value_from_literal(scope->arena, text);
-    if (!type_is(*value_out, f->value_type))
-        *value_out = value_str(text);
-    return true;
-}
-
-static bool
 put_at(yyjson_mut_doc *doc, yyjson_mut_val *at, const struct str *path, size_t count, yyjson_mut_val *value, struct err *err)
 {
     for (size_t i = 0; i + 1 < count; i++) {
@@ -149,7 +116,7 @@ add_one(const struct add_plan *plan, const struct added_field *f, yyjson_mut_doc
     bool wanted = true;
     yyjson_val *now = json_freeze(scope->arena, record); /* later fields see earlier ones (rule 30) */
     expr_scope_set(scope, STR("record"), value_from_json(now));
-    if (!added_value(f, scope, &v, err))
+    if (!text_typed_value(&f->value, f->value_type, scope, &v, err))
         return false;
     if (text_given(&plan->condition)) {
         expr_scope_set(scope, STR("value"), v);
