@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "door/dialect_priv.h"
 #include "door/identity_priv.h"
+#include "engine/ends.h"
 
 #define CANCEL_WAIT_MS 3000     /* a page that ends meanwhile lets the answer say "cancelled" (I-24) */
 #define SYNC_ID_BYTES 400
@@ -223,21 +224,20 @@ connection_word(const struct connection *c)
     return "disconnected";
 }
 
-/* What will stop working at the vendor, and when: the template's `versions`. */
-static void
-add_notices(struct request *r, struct json_writer *w, const struct template *t)
+/* What will stop working at the vendor, and when. */
+static bool
+add_notices(struct request *r, struct json_writer *w, const struct connection *c, struct err *err)
 {
-    size_t index, max;
-    yyjson_val *item, *versions = json_get_c(template_info(t)->tidemark, "versions");
+    struct connection nobody = {.template_name = AMAZON_TEMPLATE};
+    struct ends *ends = NULL;
+    size_t count = 0;
+    if (!engine_connection_ends(request_parts(r)->engine, r->arena, c ? c : &nobody, &ends, &count, err))
+        return false;
     json_begin_array(w, "notices");
-    yyjson_arr_foreach(versions, index, max, item) {
-        struct str ends = json_str(json_get_c(item, "ends"));
-        if (ends.len)
-            json_add_str(w, NULL, str_format(r->arena, "%.*s %.*s ends on %.*s; its successor is %.*s",
-                                             STR_ARG(json_str(json_get_c(item, "api"))), STR_ARG(json_str(json_get_c(item, "version"))),
-                                             STR_ARG(ends), STR_ARG(json_str(json_get_c(item, "successor")))));
-    }
+    for (size_t i = 0; i < count; i++)
+        json_add_str(w, NULL, ends[i].message);
     json_end_array(w);
+    return true;
 }
 
 static void
@@ -261,9 +261,6 @@ needs_sign_in(const struct connection *c)
 static bool
 reply_status(struct request *r, const struct connection *c, struct err *err)
 {
-    struct template *t = registry_get(request_parts(r)->templates, AMAZON_TEMPLATE, err);
-    if (!t)
-        return false;
     struct json_writer *w = amazon_reply(r);
     json_add_bool(w, "connected", c && c->enabled && !needs_sign_in(c));
     json_add_c(w, "status", c ? connection_word(c) : "not_connected");
@@ -275,9 +272,7 @@ reply_status(struct request *r, const struct connection *c, struct err *err)
     json_add_str(w, "message", c && c->error_message.len ? c->error_message : STR_NONE);
     json_add_str(w, "reconnectUrl", c && needs_sign_in(c) ? amazon_sign_in_address(r) : STR_NONE);
     json_add_bool(w, "sandbox", c && c->sandbox);
-    add_notices(r, w, t);
-    template_unref(t);
-    return reply_end(r, err);
+    return add_notices(r, w, c, err) && reply_end(r, err);
 }
 
 bool

@@ -5,9 +5,12 @@
 #include "door/routes_priv.h"
 #include "door/views_priv.h"
 #include "engine/account.h"
+#include "engine/ends.h"
 #include "store/store_overview.h"
 
 #define NEEDS_MAX 100
+#define WARNINGS_MAX 20
+#define WARNING_RANK 8  /* after those of the store */
 #define STREAMS_MAX 500
 #define OVERDUE_US (10 * US_PER_MINUTE)  /* a schedule that should have fired so long ago */
 
@@ -20,6 +23,8 @@ struct overview {
     struct overview_stream *streams;
     struct overview_hour *hours;
     size_t need_count, stream_count, hour_count;
+    struct ends_warning *warnings;
+    size_t warning_count;
     int64_t succeeded, failed;
 };
 
@@ -43,7 +48,7 @@ write_health(struct json_writer *w, const struct overview *o, const struct store
 {
     bool stuck = !health->writable || health->disk_full;
     json_begin_object(w, "health");
-    json_add_c(w, "status", stuck ? "failing" : o->need_count ? "attention" : "ok");
+    json_add_c(w, "status", stuck ? "failing" : o->need_count + o->warning_count ? "attention" : "ok");
     json_begin_object(w, "connections");
     json_add_i64(w, "total", o->connections.total);
     json_add_i64(w, "active", o->connections.active);
@@ -61,6 +66,24 @@ write_health(struct json_writer *w, const struct overview *o, const struct store
     json_add_bool(w, "writable", health->writable);
     json_add_bool(w, "diskFull", health->disk_full);
     json_end_object(w);
+    json_end_object(w);
+}
+
+/* What a vendor will switch off. What is switched off already fails by itself, and is told of above. */
+static void
+write_warning(struct json_writer *w, const struct ends_warning *n)
+{
+    json_begin_object(w, NULL);
+    json_add_c(w, "kind", "version_ends");
+    json_add_i64(w, "rank", WARNING_RANK);
+    json_add_i64(w, "count", 1);
+    json_add_str(w, "message", n->ends.message);
+    json_add_str(w, "name", n->connection.name);
+    json_add_str(w, "connectionId", n->connection.uuid);
+    json_add_null(w, "runId");
+    json_add_null(w, "subscriptionId");
+    json_add_null(w, "since");
+    json_add_str(w, "endsOn", n->ends.date);
     json_end_object(w);
 }
 
@@ -90,6 +113,8 @@ write_needs(struct json_writer *w, const struct overview *o, const struct store_
         json_add_time(w, "since", n->since_us);
         json_end_object(w);
     }
+    for (size_t i = 0; i < o->warning_count; i++)
+        write_warning(w, &o->warnings[i]);
     json_end_array(w);
 }
 
@@ -158,6 +183,8 @@ overview_get(struct request *r, struct err *err)
     struct overview o = {.request = r};
     struct store_health health;
     if (!store_read(request_parts(r)->store, read_overview, &o, err))
+        return false;
+    if (!engine_ends_warnings(request_parts(r)->engine, r->arena, r->tenant.id, WARNINGS_MAX, &o.warnings, &o.warning_count, err))
         return false;
     store_health(request_parts(r)->store, &health);
     struct json_writer *w = reply_object(r, 200);

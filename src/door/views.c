@@ -1,6 +1,8 @@
 #include "door/views_priv.h"
 
 #include "base/rng.h"
+#include "engine/ends.h"
+#include "template/oauth.h"
 
 const char *
 view_connection_status(enum connection_status status)
@@ -104,6 +106,49 @@ view_connection_detail(struct json_writer *w, const struct connection *c, yyjson
     json_add_bool(w, "sandbox", c->sandbox);
 }
 
+static void
+view_ends(struct json_writer *w, const struct ends *n)
+{
+    json_begin_object(w, NULL);
+    json_add_c(w, "state", ends_state_name(n->state));
+    json_add_str(w, "message", n->message);
+    json_add_str(w, "api", n->api);
+    json_add_str(w, "version", or_none(n->version));
+    json_add_str(w, "successor", or_none(n->successor));
+    json_add_str(w, "endsOn", n->date);
+    json_add_i64(w, "daysLeft", n->days);
+    json_add_val(w, "streams", n->streams);
+    json_end_object(w);
+}
+
+/* The vendor no longer takes the credential, and a person can sign in there. */
+static struct str
+reconnect_url(struct request *r, const struct connection *c)
+{
+    struct err ignored = {0};
+    struct str url = request_parts(r)->public_url;
+    bool refused = str_eq_c(c->error_code, "AUTH_EXPIRED") || str_eq_c(c->error_code, "INVALID_CREDENTIALS");
+    struct template *t = c->status == CONNECTION_ERROR && refused
+                             ? registry_get(request_parts(r)->templates, c->template_name, &ignored) : NULL;
+    bool known = t != NULL && template_has_oauth(t);
+    template_unref(t);
+    return known ? str_format(r->arena, "%.*s/api/v1/oauth/start?connectionId=%.*s", STR_ARG(url), STR_ARG(c->uuid)) : STR_NONE;
+}
+
+bool
+view_notices(struct request *r, struct json_writer *w, const struct connection *c, struct err *err)
+{
+    struct ends *ends = NULL;
+    size_t count = 0;
+    if (!engine_connection_ends(request_parts(r)->engine, r->arena, c, &ends, &count, err))
+        return false;
+    json_begin_array(w, "notices");
+    for (size_t i = 0; i < count; i++)
+        view_ends(w, &ends[i]);
+    json_end_array(w);
+    return true;
+}
+
 bool
 view_connection_whole(struct request *r, struct json_writer *w, const struct connection *c, struct err *err)
 {
@@ -112,8 +157,10 @@ view_connection_whole(struct request *r, struct json_writer *w, const struct con
         return false;
     json_begin_object(w, NULL);
     view_connection_detail(w, c, config);
+    json_add_str(w, "reconnectUrl", reconnect_url(r, c));
+    bool ok = view_notices(r, w, c, err);
     json_end_object(w);
-    return true;
+    return ok;
 }
 
 static void
