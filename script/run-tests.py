@@ -3,8 +3,9 @@
 
 usage: run-tests.py [--quick] [--no-outside] [NAME ...]
 
-Three kinds: programs with cmocka (their closing lines are the counts; meson knows them), whole-server tests for Node's own runner
-under tests/scenario, and those under tests/outside, which need servers from npm (kept in the cache folder). A program that crashed, ran too long or
+Four kinds: programs with cmocka (their closing lines are the counts; meson knows them), whole-server tests for Node's own runner
+under tests/scenario, those under tests/web, which open the page in Chromium, and those under tests/outside, which need servers from
+npm (kept in the cache folder). A program that crashed, ran too long or
 printed no counts is one failure, under its name. Only what failed is shown, then the slowest, then the sum.
 """
 import concurrent.futures
@@ -127,6 +128,23 @@ def outside_files(wanted, words):
     return [], [f'{f.relative_to(ROOT)} (--no-outside)' for f in files]
 
 
+def web_files(words):
+    """Tests of the page, unless this build has a plain one or there is no browser."""
+    files = [f for f in sorted((ROOT / 'tests' / 'web').glob('*.test.mjs')) if matches(str(f), words)]
+    if not files:
+        return [], []
+    subprocess.run([str(ROOT / 'script' / 'page'), '--full'], check=False)
+    lacks = None
+    if not (ROOT / 'build' / 'page' / 'modules').exists():
+        lacks = 'the page is not built: npm or the network is missing'
+    elif not any(shutil.which(name) for name in ('chromium', 'chromium-browser', 'google-chrome')):
+        lacks = 'no chromium'
+    if lacks:
+        return [], [f'{f.relative_to(ROOT)} ({lacks})' for f in files]
+    ENVIRONMENT.setdefault('TIDEMARK_PAGE_MODULES', (ROOT / 'build' / 'page' / 'modules').read_text().strip())
+    return files, []
+
+
 def matches(name, words):
     return not words or any(word in name for word in words)
 
@@ -139,7 +157,9 @@ def plan(options, words):
     node = find_node()
     files = sorted((ROOT / 'tests' / 'scenario').glob('*.test.mjs'))
     more, skipped = outside_files('--no-outside' not in options, words)
-    files = [f for f in files + more if matches(str(f), words)]
+    pages, lacking = web_files(words)
+    skipped += lacking
+    files = pages + [f for f in files + more if matches(str(f), words)]
     skipped = [s for s in skipped if matches(s, words)]
     if files and not node:
         return jobs, skipped + [f'{f.relative_to(ROOT)} (no Node.js {NODE_MIN} or newer)' for f in files]

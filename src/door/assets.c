@@ -4,6 +4,9 @@
 #include "door/routes_priv.h"
 #include "web/asset.h"
 
+#define CACHE_ASK "no-cache"
+#define CACHE_FOR_EVER "public, max-age=31536000, immutable"
+
 static bool
 list_holds(struct str list, const char *word)
 {
@@ -34,28 +37,39 @@ client_has_it(const struct request *r, const struct web_asset *asset)
     return false;
 }
 
+/* The smallest form that the client takes. */
 static bool
-reply_asset(struct request *r, const char *name, struct err *err)
+add_body(struct request *r, const struct web_asset *asset)
 {
-    const struct web_asset *asset = web_asset_find(str_from_c(name));
+    struct str taken = http_header_get(&r->x->headers, "Accept-Encoding");
+    if (asset->brotli.len && list_holds(taken, "br")) {
+        reply_add_header(r, "Content-Encoding", STR("br"));
+        return buf_add(&r->reply.body, asset->brotli);
+    }
+    if (!list_holds(taken, "gzip"))
+        return web_asset_unpack(asset, &r->reply.body);
+    reply_add_header(r, "Content-Encoding", STR("gzip"));
+    return buf_add(&r->reply.body, asset->gzip);
+}
+
+static bool
+reply_asset(struct request *r, struct str name, const char *cache, struct err *err)
+{
+    const struct web_asset *asset = web_asset_find(name);
     if (!asset)
-        return err_set(err, E_NOT_FOUND, "This build holds no %s", name);
-    r->reply.cache = "no-cache";
+        return err_set(err, E_NOT_FOUND, "This build holds no %.*s", STR_ARG(str_slice(name, 0, 100)));
+    r->reply.cache = cache;
     reply_add_header(r, "ETag", str_from_c(asset->etag));
     reply_add_header(r, "Vary", STR("Accept-Encoding"));
     if (client_has_it(r, asset))
         return reply_empty(r, 304);
-    bool packed = list_holds(http_header_get(&r->x->headers, "Accept-Encoding"), "gzip");
-    if (packed)
-        reply_add_header(r, "Content-Encoding", STR("gzip"));
-    bool ok = packed ? buf_add(&r->reply.body, asset->gzip) : web_asset_unpack(asset, &r->reply.body);
-    return ok ? reply_body(r, 200, asset->type, err) : err_no_memory(err);
+    return add_body(r, asset) ? reply_body(r, 200, asset->type, err) : err_no_memory(err);
 }
 
 bool
 assets_openapi(struct request *r, struct err *err)
 {
-    return reply_asset(r, "openapi.json", err);
+    return reply_asset(r, STR("openapi.json"), CACHE_ASK, err);
 }
 
 /* The page loads its own two files and asks for the document, nothing else. */
@@ -67,7 +81,7 @@ bool
 assets_docs(struct request *r, struct err *err)
 {
     r->reply.csp = CSP_REFERENCE;
-    return reply_asset(r, "reference.html", err);
+    return reply_asset(r, STR("reference.html"), CACHE_ASK, err);
 }
 
 bool
@@ -76,6 +90,14 @@ assets_docs_file(struct request *r, struct err *err)
     static const char *const names[] = {"reference.css", "reference.js"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (str_eq_c(request_path_param(r, 0), names[i]))
-            return reply_asset(r, names[i], err);
+            return reply_asset(r, str_from_c(names[i]), CACHE_ASK, err);
     return err_set(err, E_NOT_FOUND, "There is nothing at this address");
+}
+
+/* Files of the page: their names hold a digest of what is inside, so they never change. */
+bool
+assets_page_file(struct request *r, struct err *err)
+{
+    struct str name = str_format(r->arena, "assets/%.*s", STR_ARG(request_path_param(r, 0)));
+    return name.ptr ? reply_asset(r, name, CACHE_FOR_EVER, err) : err_no_memory(err);
 }

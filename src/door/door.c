@@ -181,10 +181,19 @@ send_reply(struct request *r, int64_t began_us)
 
 /* ---- the way in ---- */
 
+static enum route_result
+match_route(struct request *r, struct str path)
+{
+    return router_match(route_tables, route_table_count, r->arena, r->x->method, path, &r->match);
+}
+
 static bool
 find_route(struct request *r, struct err *err)
 {
-    switch (router_match(route_tables, route_table_count, r->arena, r->x->method, r->x->path, &r->match)) {
+    enum route_result result = match_route(r, r->x->path);
+    if (result == ROUTE_NO_PATH && root_is_page_address(r))
+        result = match_route(r, STR("/"));
+    switch (result) {
     case ROUTE_FOUND:
         r->dialect = r->match.route->dialect;
         return true;

@@ -1,7 +1,18 @@
 /*
- * The page at "/": what this is and where to go on. No script, no outside address.
+ * The page at "/" and at the addresses that it makes itself ("/connections"): a browser that asks for one of them gets
+ * the page, which reads the address. Its component library adds style elements, so each answer carries a nonce of its own;
+ * there is no inline script. A build without the page (script/page) has a plain one.
  */
+#include "crypt/token.h"
 #include "door/routes_priv.h"
+#include "web/asset.h"
+
+#define NONCE_CHARS 22 /* of 62: 130 bits */
+#define NONCE_PLACE STR("@NONCE@")
+#define PAGE_BYTES_MAX 65536
+#define CSP_PAGE                                                                                                     \
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-%.*s'; img-src 'self'; font-src 'self'; connect-src 'self'; " \
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 static const char page[] =
     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Tidemark</title>\n"
@@ -20,9 +31,55 @@ static const char page[] =
     "<code>api.md</code>, <code>cli.md</code>, <code>configuration.md</code>.</p>\n"
     "</body></html>\n";
 
-bool
-root_page(struct request *r, struct err *err)
+static bool
+plain_page(struct request *r, struct err *err)
 {
     buf_addf(&r->reply.body, page, TIDEMARK_VERSION, request_parts(r)->sandbox ? " (sandbox)" : "");
     return reply_body(r, 200, "text/html; charset=utf-8", err);
+}
+
+static bool
+add_with_nonce(struct buf *b, struct str text, struct str nonce)
+{
+    for (ptrdiff_t at = str_find_str(text, NONCE_PLACE); at >= 0; at = str_find_str(text, NONCE_PLACE)) {
+        if (!buf_add(b, str_slice(text, 0, (size_t)at)) || !buf_add(b, nonce))
+            return false;
+        text = str_skip(text, (size_t)at + NONCE_PLACE.len);
+    }
+    return buf_add(b, text);
+}
+
+static bool
+whole_page(struct request *r, const struct web_asset *asset, struct err *err)
+{
+    struct str nonce;
+    struct buf text;
+    if (!random_text(r->arena, STR(""), NONCE_CHARS, &nonce, err))
+        return false;
+    struct str csp = str_format(r->arena, CSP_PAGE, STR_ARG(nonce));
+    buf_init(&text, PAGE_BYTES_MAX);
+    bool ok = csp.ptr && web_asset_unpack(asset, &text) && add_with_nonce(&r->reply.body, buf_str(&text), nonce);
+    buf_release(&text);
+    r->reply.csp = csp.ptr;
+    return ok ? reply_body(r, 200, asset->type, err) : err_no_memory(err);
+}
+
+bool
+root_page(struct request *r, struct err *err)
+{
+    const struct web_asset *asset = web_asset_find(STR("index.html"));
+    return asset ? whole_page(r, asset, err) : plain_page(r, err);
+}
+
+/* Only where nothing else is: an unknown address of the API stays a 404, whatever the client takes. */
+bool
+root_is_page_address(const struct request *r)
+{
+    static const char *const others[] = {"/api/", "/sync/", "/docs/", "/assets/"};
+    struct str path = r->x->path;
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (str_starts(path, str_from_c(others[i])))
+            return false;
+    bool reads = str_eq(r->x->method, STR("GET")) || str_eq(r->x->method, STR("HEAD"));
+    return reads && str_contains(http_header_get(&r->x->headers, "Accept"), STR("text/html")) && web_asset_find(STR("index.html"));
 }

@@ -196,7 +196,10 @@ bool health_live(struct request *r, struct err *err);
 bool health_ready(struct request *r, struct err *err);
 bool health_metrics(struct request *r, struct err *err);
 bool root_page(struct request *r, struct err *err);
+/* Whether an address without a route is one of the page's own. */
+bool root_is_page_address(const struct request *r);
 /* assets.c: embedded files */
+bool assets_page_file(struct request *r, struct err *err);
 bool assets_openapi(struct request *r, struct err *err);
 bool assets_docs(struct request *r, struct err *err);
 bool assets_docs_file(struct request *r, struct err *err);

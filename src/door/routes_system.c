@@ -7,6 +7,7 @@
 
 static const struct route routes[] = {
     {"GET", "/", ACCESS_ANYONE, CORE, ROUTE_NO_TENANT, root_page},
+    {"GET", "/assets/:file", ACCESS_ANYONE, CORE, ROUTE_NO_TENANT, assets_page_file},
     {"GET", "/healthz", ACCESS_ANYONE, CORE, ROUTE_NO_TENANT, health_live},
     {"GET", "/readyz", ACCESS_ANYONE, CORE, ROUTE_NO_TENANT, health_ready},
     {"GET", "/metrics", ACCESS_METRICS, CORE, ROUTE_NO_TENANT, health_metrics},

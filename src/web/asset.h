@@ -1,7 +1,8 @@
 /*
- * Files that the server gives out, embedded when it is built: the API document and its reference.
+ * Files that the server gives out, embedded when it is built: the page, the API document and its reference.
  *
- * They stand gzipped in the binary; a client that does not take that gets them unpacked. Immutable; any thread.
+ * They stand gzipped in the binary, those of the page in brotli too; a client that takes neither gets them unpacked.
+ * Immutable; any thread.
  */
 #ifndef TIDEMARK_WEB_ASSET_H
 #define TIDEMARK_WEB_ASSET_H
@@ -13,6 +14,7 @@ struct web_asset {
     const char *type;        /* its content type */
     const char *etag;        /* of what is inside, in quotes */
     struct str gzip;
+    struct str brotli;       /* the same; empty: there is none */
     size_t bytes;            /* unpacked */
 };
 

@@ -28,6 +28,17 @@ test_an_asset_larger_than_the_buffer_allows_is_refused(void **state)
     buf_release(&b);
 }
 
+/* The page is there or not, as script/page left it: then whole, with what it loads. */
+static void
+test_a_page_comes_with_its_files(void **state)
+{
+    (void)state;
+    size_t files = 0;
+    for (size_t i = 0; i < web_asset_count; i++)
+        files += str_starts(str_from_c(web_assets[i].name), STR("assets/"));
+    assert_int_equal(web_asset_find(STR("index.html")) != NULL, files > 0);
+}
+
 static void
 test_an_unknown_name_finds_nothing(void **state)
 {

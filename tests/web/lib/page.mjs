@@ -1,0 +1,106 @@
+// A browser in front of the real server with its sandbox: Debian's chromium, driven by playwright-core. Pictures of each page
+// in both themes and two sizes go to build/screenshots; axe-core judges each.
+//
+//   const stage = await startStage();                       // server, browser, signed in
+//   const page = await stage.open('/connections');
+//   await stage.picture(page, 'connections');               // four pictures, and axe finds nothing serious
+//   await stage.stop();
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { load, modules } from './modules.mjs';
+import { finishedRun, removeFolder, startTidemark, tempFolder } from '../../scenario/lib/tidemark.mjs';
+
+export const pictures = process.env.TIDEMARK_SCREENSHOTS ?? 'build/screenshots';
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path));
+const SIZES = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
+const WAIT_MS = 20_000;
+
+export async function startStage({ args = ['--sandbox'], env = {}, synced = true } = {}) {
+  const { chromium } = await load('playwright-core');
+  assert.ok(CHROMIUM, 'no chromium: script/bootstrap --tests installs it');
+  const axe = readFileSync(join(modules, 'axe-core', 'axe.min.js'), 'utf8');
+  const data = tempFolder('web');
+  const server = await startTidemark({ data, args, env });
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--force-prefers-reduced-motion'] });
+  const made = async (body) => (await server.api('POST', '/api/v1/keys', body)).body.data.key;
+  const keys = { admin: await made({ name: 'Page', role: 'admin' }), user: await made({ name: 'User', role: 'user' }),
+    reader: await made({ name: 'Reader', role: 'user', permissions: ['content:read'] }) };
+  const contexts = [], faults = [];
+  mkdirSync(pictures, { recursive: true });
+
+  // The sandbox's first runs, so that pages show the same each time.
+  if (synced) {
+    const { body } = await server.api('GET', '/api/v1/sync/runs?limit=100');
+    for (const run of body.data) await finishedRun(server, run.id);
+  }
+
+  // What the browser complains about fails the test that asks: a broken rule of the page's policy, an error in its code.
+  function watch(page) {
+    page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
+    page.on('console', (message) => { if (message.type() === 'error' && !/status of (4\d\d|502)/.test(message.text())) faults.push(message.text()); });
+  }
+
+  async function context({ size = 'wide', theme = 'light', language = 'en', key = keys.admin } = {}) {
+    const made = await browser.newContext({ viewport: SIZES[size], colorScheme: theme, locale: language, baseURL: server.url, reducedMotion: 'reduce',
+      permissions: ['clipboard-read', 'clipboard-write'], timezoneId: 'UTC' });
+    made.setDefaultTimeout(WAIT_MS);
+    if (key) {
+      const reply = await made.request.post(`${server.url}/api/v1/session`, { data: { token: key }, headers: { Origin: server.url } });
+      assert.equal(reply.status(), 200, await reply.text());
+    }
+    contexts.push(made);
+    return made;
+  }
+
+  async function open(path, options = {}) {
+    const page = await (options.context ?? await context(options)).newPage();
+    watch(page);
+    await page.goto(path);
+    await settled(page);
+    return page;
+  }
+
+  // Nothing is being asked for any more, and what came is drawn.
+  async function settled(page) {
+    await page.locator('#root h1').first().waitFor();
+    await page.waitForFunction(() => !document.querySelector('[aria-busy="true"]'));
+    await page.evaluate(() => document.fonts.ready);
+  }
+
+  async function judge(page, name) {
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+    const serious = violations.filter((v) => ['serious', 'critical'].includes(v.impact))
+      .map((v) => `${v.id}: ${v.help}\n    ${v.nodes.slice(0, 4).map((n) => `${n.target.join(' ')} ${n.failureSummary?.split('\n').slice(1, 3).join(' ')}`).join('\n    ')}`);
+    assert.deepEqual(serious, [], `axe on ${name}`);
+  }
+
+  // Both themes, both sizes, of the page as it stands.
+  async function picture(page, name, { whole = false, judged = true } = {}) {
+    for (const size of Object.keys(SIZES))
+      for (const theme of ['light', 'dark']) {
+        await page.setViewportSize(SIZES[size]);
+        await page.emulateMedia({ colorScheme: theme });
+        await page.waitForFunction((wanted) => document.documentElement.dataset.mantineColorScheme === wanted, theme);
+        if (judged) await judge(page, `${name} ${size} ${theme}`);
+        await page.screenshot({ path: join(pictures, `${name}-${size}-${theme}.png`), fullPage: whole, animations: 'disabled' });
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        assert.ok(overflow <= 0, `${name} ${size}: ${overflow} pixels stand out at the side`);
+      }
+    await page.setViewportSize(SIZES.wide);
+    await page.emulateMedia({ colorScheme: 'light' });
+  }
+
+  return {
+    server, keys, browser, context, open, settled, judge, picture, faults,
+    noFaults() { assert.deepEqual(faults.splice(0), [], 'the browser complained'); },
+    async stop() {
+      await Promise.all(contexts.map((made) => made.close().catch(() => {})));
+      await browser.close();
+      await server.stop();
+      removeFolder(data);
+    },
+  };
+}

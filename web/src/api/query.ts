@@ -1,0 +1,54 @@
+// Asking, and keeping what was answered: thin shapes over TanStack Query.
+import { QueryClient, keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+
+import { ApiError, take, tenantChosen } from './client';
+import type { Meta } from './client';
+
+interface Answer<T> { data?: T; error?: unknown; response: Response }
+
+const mayHelp = (error: unknown) => !(error instanceof ApiError) || error.status === 0 || error.status >= 502;
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: { staleTime: 5_000, retry: (count, error) => count < 2 && mayHelp(error), refetchOnWindowFocus: true },
+    mutations: { retry: false },
+  },
+});
+
+interface Options<T> { every?: number | false | ((data: T | undefined) => number | false); enabled?: boolean; keep?: boolean }
+
+// One answer: `useData(['connections', id], () => api.GET(...))`. `every`: asks again after so many milliseconds. `keep`: what
+// was there before the key changed stays until the new answer comes.
+export function useData<T>(key: readonly unknown[], ask: () => Promise<Answer<T>>, { every = false, enabled = true, keep = false }: Options<T> = {}) {
+  return useQuery({
+    queryKey: [tenantChosen(), ...key], queryFn: () => take(ask()), enabled,
+    placeholderData: keep ? keepPreviousData : undefined,
+    refetchInterval: typeof every === 'function' ? (query) => every(query.state.data as T | undefined) : every,
+  });
+}
+
+// A long list, page by page with the server's cursor; `rows` grows as `fetchNextPage` is called.
+export function useList<R>(key: readonly unknown[], ask: (cursor: string | undefined) => Promise<Answer<{ data: R[]; meta: Meta }>>,
+  { every = false, enabled = true }: { every?: number | false; enabled?: boolean } = {}) {
+  const query = useInfiniteQuery({
+    queryKey: [tenantChosen(), ...key], enabled, initialPageParam: undefined as string | undefined, refetchInterval: every,
+    queryFn: ({ pageParam }) => take(ask(pageParam)), getNextPageParam: (last) => last.meta.nextCursor,
+    placeholderData: keepPreviousData,
+  });
+  const pages = query.data?.pages;
+  return { ...query, rows: pages?.flatMap((page) => page.data) ?? [], meta: pages?.[0]?.meta };
+}
+
+// Something that changes: afterwards what stands under `touches` is asked anew.
+export function useChange<A, T>(change: (argument: A) => Promise<Answer<T>>, touches: readonly string[] = []) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (argument: A) => take(change(argument)),
+    onSuccess: () => refresh(client, touches),
+  });
+}
+
+// Asks anew whatever is shown under these first words of keys.
+export function refresh(client: QueryClient, touches: readonly string[]) {
+  return Promise.all(touches.map((word) => client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[1] === word })));
+}

@@ -1,0 +1,71 @@
+// Asking before something that cannot be taken back, and short words about what was done.
+import { Button, Modal } from '@mantine/core';
+import { useState, useSyncExternalStore } from 'react';
+import type { ReactNode } from 'react';
+
+import { ApiError } from '../api/client';
+import { useWords } from '../i18n';
+import { shellWords } from '../i18n/shell';
+import { ErrorBox } from './ErrorBox';
+
+interface Question { title: string; body: ReactNode; action: string; danger?: boolean; run: () => Promise<unknown> }
+
+// const confirm = useConfirm();  …  confirm.ask({ title, body, action, danger: true, run: () => remove.mutateAsync(id) });  {confirm.dialog}
+export function useConfirm() {
+  const t = useWords(shellWords);
+  const [question, setQuestion] = useState<Question | null>(null);
+  const [open, setOpen] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const ask = (q: Question) => { setQuestion(q); setError(null); setOpen(true); };
+  const run = async () => {
+    setBusy(true);
+    try {
+      await question?.run();
+      setOpen(false);
+    } catch (problem) {
+      setError(problem);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const dialog = (
+    <Modal opened={open} onClose={() => setOpen(false)} title={question?.title} closeButtonProps={{ 'aria-label': t('close') }}>
+      <div className="stack">
+        <div>{question?.body}</div>
+        {error !== null && <ErrorBox error={error} />}
+        <div className="row" style={{ justifyContent: 'flex-end' }}>
+          <Button variant="default" onClick={() => setOpen(false)} data-autofocus={question?.danger || undefined}>{t('cancel')}</Button>
+          <Button color={question?.danger ? 'red' : undefined} loading={busy} onClick={() => void run()}>{question?.action}</Button>
+        </div>
+      </div>
+    </Modal>
+  );
+  return { ask, dialog };
+}
+
+// ---- short words ----
+
+interface Toast { id: number; text: string; bad: boolean }
+let toasts: Toast[] = [];
+let next = 1;
+const listeners = new Set<() => void>();
+const set = (list: Toast[]) => { toasts = list; listeners.forEach((tell) => tell()); };
+const SHOWN_MS = 5_000, SHOWN_BAD_MS = 12_000;
+
+export function say(text: string, bad = false) {
+  const id = next++;
+  set([...toasts, { id, text, bad }].slice(-4));
+  setTimeout(() => set(toasts.filter((toast) => toast.id !== id)), bad ? SHOWN_BAD_MS : SHOWN_MS);
+}
+export const sayError = (error: unknown) =>
+  say(error instanceof ApiError && error.status !== 0 ? error.message : error instanceof Error && error.message ? error.message : 'No answer', true);
+
+export function Toasts() {
+  const list = useSyncExternalStore((tell) => { listeners.add(tell); return () => listeners.delete(tell); }, () => toasts);
+  return (
+    <div className="toasts" role="status" aria-live="polite">
+      {list.map((toast) => <div key={toast.id} className={`toast${toast.bad ? ' bad' : ''}`}><span className="grow">{toast.text}</span></div>)}
+    </div>
+  );
+}
