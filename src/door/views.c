@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 #include "engine/ends.h"
+#include "store/store_push.h"
 #include "template/oauth.h"
 
 const char *
@@ -149,6 +150,37 @@ view_notices(struct request *r, struct json_writer *w, const struct connection *
     return true;
 }
 
+struct waiting {
+    const struct connection *connection;
+    int64_t count, due;
+};
+
+static bool
+count_waiting(struct db *db, void *ctx, struct err *err)
+{
+    struct waiting *k = ctx;
+    return store_push_count(db, k->connection->tenant, k->connection->id, store_now(db), &k->count, &k->due, err);
+}
+
+/* What waits to be sent there. */
+static bool
+view_push(struct request *r, struct json_writer *w, const struct connection *c, struct err *err)
+{
+    struct waiting k = {.connection = c};
+    bool pushes = str_eq_c(c->direction, "push") || str_eq_c(c->direction, "both");
+    if (!pushes) {
+        json_add_null(w, "push");
+        return true;
+    }
+    if (!store_read(request_parts(r)->store, count_waiting, &k, err))
+        return false;
+    json_begin_object(w, "push");
+    json_add_i64(w, "waiting", k.count);
+    json_add_i64(w, "due", k.due);
+    json_end_object(w);
+    return true;
+}
+
 bool
 view_connection_whole(struct request *r, struct json_writer *w, const struct connection *c, struct err *err)
 {
@@ -158,7 +190,7 @@ view_connection_whole(struct request *r, struct json_writer *w, const struct con
     json_begin_object(w, NULL);
     view_connection_detail(w, c, config);
     json_add_str(w, "reconnectUrl", reconnect_url(r, c));
-    bool ok = view_notices(r, w, c, err);
+    bool ok = view_push(r, w, c, err) && view_notices(r, w, c, err);
     json_end_object(w);
     return ok;
 }

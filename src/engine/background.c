@@ -7,6 +7,7 @@
 #include "engine/engine_priv.h"
 #include "engine/catalogue.h"
 #include "engine/job.h"
+#include "engine/push.h"
 #include "engine/search.h"
 
 #include "queue/schedule.h"
@@ -109,7 +110,8 @@ fire(struct db *db, void *ctx, struct err *err)
         return true;
     struct run run;
     struct run_new ask = {.tenant = f->due->tenant, .connection = f->due->connection, .full = f->due->full,
-                          .direction = f->connection.direction, .trigger = STR("schedule"), .priority = PRIORITY_NORMAL};
+                          .direction = str_eq_c(f->connection.direction, "push") ? STR("push") : STR("pull"),
+                          .trigger = STR("schedule"), .priority = PRIORITY_NORMAL};
     return store_run_create(db, f->arena, &ask, now_us, &run, err);
 }
 
@@ -174,6 +176,9 @@ engine_schedule_main(void *ctx)
         err = (struct err){0};
         if (!engine_job_round(e, &fired, &err))
             log_err(LOG_WARN, "waiting jobs could not be looked at", &err);
+        err = (struct err){0};
+        if (!engine_push_round(e, &fired, &err))
+            log_err(LOG_WARN, "what waits to be pushed could not be looked at", &err);
         err = (struct err){0};
         if (!catalogue_refresh(e, &err))
             log_err(LOG_WARN, "stored templates could not be looked at", &err);

@@ -5,6 +5,7 @@
 #include "json/writer.h"
 #include "store/store_event.h"
 #include "store/store_history.h"
+#include "store/store_push.h"
 
 static bool
 conflict_memory(struct err *err)

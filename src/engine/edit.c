@@ -7,6 +7,7 @@
 #include "store/store_audit.h"
 #include "store/store_event.h"
 #include "store/store_history.h"
+#include "store/store_push.h"
 #include "store/store_stream.h"
 
 #define KEYS_MAX 2
@@ -299,6 +300,7 @@ delete(struct db *db, void *ctx, struct err *err)
            store_records_update(db, d->by->tenant, old.collection, &write, 1, 0, 0, now_us, err) &&
            store_history_add(db, d->by->tenant, old.id, old.version, STR("{\"deletedAt\":null}"), d->by->actor, now_us, err) &&
            edit_tell(db, d->by, d->kind, &old.id, 1, STR_NONE, now_us, err) &&
+           store_push_queue(db, d->by->tenant, old.id, now_us, err) &&
            edit_audit(db, d->by, "record.delete", old.uuid, now_us, err);
 }
 

@@ -38,6 +38,8 @@ struct page_context {
     bool match;                    /* link contacts of several connections */
     bool full;                     /* keep what was seen, for deletes */
     int64_t parent_stream;         /* of a substream: whose maps its slices name; 0: not known */
+    bool pushing;                  /* the page is an answer to a push: what differs still was not sent on purpose */
+    bool pushes;                   /* the connection takes our changes */
     bool forget_states;            /* a filter left records out: the reader's marks are not kept */
     enum conflict_policy policy;
     const struct page_parent *parents;
@@ -80,7 +82,13 @@ struct page_item {
     bool base_set;                 /* write base, also when it is STR_NONE */
     bool parent_missing;
     bool merged;
+    struct str theirs;             /* merged: what the source says, in our spelling (alias.h) */
     struct str conflict;           /* merge_records' conflict_values; STR_NONE: none */
+
+    /* set by a push for what the vendor answered, between page_decide and page_apply */
+    struct str agreed;             /* PAGE_LINK: what both sides agree on from now; STR_NONE: nothing yet */
+    struct str alias;              /* of the map from now on, when alias_set */
+    bool alias_set;
 };
 
 struct page_batch {

@@ -7,6 +7,7 @@
  */
 #include "engine/page.h"
 
+#include "engine/alias.h"
 #include "engine/run_log.h"
 
 struct apply {
@@ -63,18 +64,21 @@ load_old(struct page_batch *b, struct db *db, struct err *err)
     return count == 0 || store_records_load(db, b->arena, b->context->tenant, records, count, rows, err);
 }
 
-/* The base of this map, and room to give others theirs. */
+/* The base of this map and what it calls otherwise, and room to give others theirs. */
 static bool
-find_bases(struct apply *w, const struct page_item *item, struct base_row **rows_out, size_t *count_out,
+find_bases(struct apply *w, struct page_item *item, struct base_row **rows_out, size_t *count_out,
            struct str *own_out, struct err *err)
 {
     *own_out = STR_NONE;
     if (!store_bases_load(w->db, w->batch->arena, w->batch->context->tenant, item->record, rows_out, count_out, err))
         return false;
     for (size_t i = 0; i < *count_out; i++)
-        if ((*rows_out)[i].map == item->known->map && item->known->map != 0)
+        if ((*rows_out)[i].map == item->known->map && item->known->map != 0) {
             *own_out = (*rows_out)[i].base;
-    return true;
+            if (!item->alias_set)
+                item->alias = (*rows_out)[i].alias;
+        }
+    return alias_translate(w->batch->arena, item->alias, item->mapped.data, &item->theirs, err);
 }
 
 /* The record is about to change: every other source that agreed with it keeps what it said. */
@@ -125,10 +129,12 @@ merge_item(struct apply *w, struct page_item *item, struct err *err)
     if (!find_bases(w, item, &rows, &count, &base, err))
         return false;
     bool linking = item->action == PAGE_LINK;
-    if (!linking && str_is_none(base))
+    if (linking)
+        base = item->agreed;
+    else if (str_is_none(base))
         base = item->old->data; /* it agreed until now */
     struct merged merged;
-    if (!merge_records(w->batch->arena, base, item->old->data, item->mapped.data, w->batch->context->policy, &merged, err))
+    if (!merge_records(w->batch->arena, base, item->old->data, item->theirs, w->batch->context->policy, &merged, err))
         return false;
     log_conflict(w, item, &merged);
     if (merged.changed && !save_other_bases(w, item, rows, count, err))
@@ -136,7 +142,7 @@ merge_item(struct apply *w, struct page_item *item, struct err *err)
     item->merged = true;
     item->conflict = merged.conflict_values;
     item->data = merged.data;
-    item->base = merged.agrees ? STR_NONE : item->mapped.data;
+    item->base = merged.agrees ? STR_NONE : item->theirs;
     item->base_set = linking ? !merged.agrees : true;
     keep_columns(item);
     return true;

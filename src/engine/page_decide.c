@@ -82,7 +82,8 @@ item_reset(struct page_item *item)
     item->status = item->mapped.status;
     item->history = item->base = STR_NONE;
     item->base_set = item->parent_missing = item->merged = false;
-    item->conflict = STR_NONE;
+    item->conflict = item->theirs = item->agreed = item->alias = STR_NONE;
+    item->alias_set = false;
 }
 
 static bool

@@ -7,6 +7,7 @@
 #include "engine/page.h"
 
 #include "engine/conflict.h"
+#include "store/store_push.h"
 
 #include <stdatomic.h>
 
@@ -173,6 +174,8 @@ write_bases(struct write_work *w, const struct map_write *maps, struct err *err)
         int64_t map = maps[k++].map;
         if (item->base_set && !store_base_save(w->db, b->context->tenant, map, item->base, err))
             return false;
+        if (item->alias_set && !store_alias_save(w->db, b->context->tenant, map, item->alias, err))
+            return false;
     }
     return true;
 }
@@ -226,8 +229,35 @@ note_conflicts(struct write_work *w, struct err *err)
     for (size_t i = 0; c->policy == CONFLICT_MANUAL && i < b->item_count; i++) {
         const struct page_item *item = &b->items[i];
         struct conflict_news news = {.tenant = c->tenant, .connection = c->connection, .run = b->fence.run, .record = item->record,
-                                     .fields = item->conflict, .source = item->mapped.data, .record_data = item->data};
+                                     .fields = item->conflict, .source = item->theirs, .record_data = item->data};
         if (item->merged && !conflict_observe(w->db, b->arena, &news, w->now_us, err))
+            return false;
+    }
+    return true;
+}
+
+static bool
+has_changed(const struct page_item *item)
+{
+    return item->action == PAGE_CREATE || item->action == PAGE_TOMBSTONE || (item->old != NULL && item->history.len > 0);
+}
+
+/* What changed waits for the other connections that push, and what this source does not agree with for itself. */
+static bool
+queue_push(struct write_work *w, struct err *err)
+{
+    struct page_batch *b = w->batch;
+    const struct page_context *c = b->context;
+    bool any = false;
+    if (b->changed_count > 0 && !store_push_any(w->db, c->tenant, &any, err))
+        return false;
+    for (size_t i = 0; any && i < b->item_count; i++) {
+        const struct page_item *item = &b->items[i];
+        bool differs = c->pushes && !c->pushing && item->merged && !str_is_none(item->base);
+        if (has_changed(item) && item->record != 0 &&
+            !store_push_fan_out(w->db, c->tenant, c->connection, &item->record, 1, w->now_us, err))
+            return false;
+        if (differs && !store_push_queue_one(w->db, c->tenant, c->connection, item->record, w->now_us, err))
             return false;
     }
     return true;
@@ -240,5 +270,5 @@ page_write(struct page_batch *batch, struct db *db, int64_t now_us, struct err *
     struct map_write *maps = NULL;
     return insert_records(&w, err) && page_write_keys(batch, db, err) && update_records(&w, err) &&
            write_maps(&w, &maps, err) && write_bases(&w, maps, err) && collect_ids(batch, maps, err) &&
-           write_rejected(&w, err) && note_conflicts(&w, err);
+           write_rejected(&w, err) && note_conflicts(&w, err) && queue_push(&w, err);
 }

@@ -138,7 +138,7 @@ fill_context(struct replay *r, const struct stream *stream, struct engine_worker
         .tenant = row->tenant, .connection = row->id, .connection_uuid = row->uuid, .stream = *stream,
         .config = r->account.effective, .now_us = clock_wall_us(r->engine->options.clock),
         .region = r->account.tenant.region, .match = str_eq_c(stream->kind, "contacts") && !str_eq_c(row->match, "none"),
-        .policy = conflict_policy_from_name(row->conflict_policy), .parents = r->parents,
+        .policy = conflict_policy_from_name(row->conflict_policy), .pushes = str_eq_c(row->direction, "both"), .parents = r->parents,
         .parent_count = r->stream_count, .packer = tools->packer, .rng = &tools->rng,
         .mapping = mapping_compile(r->arena, r->account.template, stream->name, json_get(mapping, stream->name), &options, err),
     };

@@ -5,6 +5,7 @@
  * between two pages and takes whoever's turn it is (I-18).
  */
 #include "engine/work.h"
+#include "engine/push.h"
 #include "engine/tell.h"
 
 #include "base/check.h"
@@ -22,6 +23,7 @@ static const struct step steps[] = {
     [STEP_AT_READ] = {"read", work_stream_read, STEP_AT_DELETES},
     [STEP_AT_DELETES] = {"deletes", work_stream_deletes, STEP_AT_END},
     [STEP_AT_END] = {"end", work_stream_end, STEP_AT_BEGIN},
+    [STEP_AT_PUSH] = {"push", work_push, STEP_AT_FINISH},
     [STEP_AT_FINISH] = {"finish", work_finish, STEP_AT_FINISH},
 };
 _Static_assert(ARRAY_LEN(steps) == STEP_AT_COUNT, "every step has its row");
@@ -74,14 +76,15 @@ drive(struct work *w)
             result = leave(w);
             continue;
         }
-        if (w->yield_due && w->step == STEP_AT_READ) {
+        bool between_pages = w->step == STEP_AT_READ || w->step == STEP_AT_PUSH;
+        if (w->yield_due && between_pages) {
             result = yield_now(w);
             continue;
         }
-        w->yield_due = w->step == STEP_AT_READ && others_wait(w);
+        w->yield_due = between_pages && others_wait(w);
         result = step->run(w);
         if (result == STEP_DONE)
-            w->step = step->next;
+            w->step = w->push != NULL && w->step == STEP_AT_PREPARE ? STEP_AT_PUSH : step->next;
     }
     check_context(NULL, NULL, NULL);
 }
@@ -109,6 +112,7 @@ work_release(struct work *w)
         log_err(LOG_WARN, "the last page of a run was not stored; it is read again", &err);
     lease_on_stop(w->engine->keeper, w->lease, NULL, NULL);
     fetch_release(&w->fetch);
+    push_release(w);
     account_close(&w->account);
     loop_release(&w->loop);
     id_set_free(w->seen);

@@ -103,7 +103,7 @@ create_run(struct db *db, void *ctx, struct err *err)
     const struct run_request *r = s->request;
     struct run_new ask = {.tenant = s->tenant, .connection = s->connection.id, .full = r->full,
                           .entity = r->stream.len > 0 ? r->stream : STR_NONE,
-                          .direction = r->direction.len > 0 ? r->direction : STR_NONE,
+                          .direction = r->direction.len > 0 ? r->direction : str_eq_c(s->connection.direction, "push") ? STR("push") : STR("pull"),
                           .trigger = r->trigger.len > 0 ? r->trigger : STR("manual"), .priority = PRIORITY_NORMAL};
     return store_run_create(db, s->arena, &ask, store_now(db), s->run_out, err);
 }
@@ -114,8 +114,6 @@ engine_run_start(struct engine *e, struct arena *a, int64_t tenant, const struct
 {
     if (!is_direction(request->direction))
         return err_set(err, E_VALIDATION_FAILED, "`direction` is pull, push or both");
-    if (str_eq_c(request->direction, "push"))
-        return err_set(err, E_VALIDATION_FAILED, "This platform cannot be written to yet: leave `direction` out to pull");
     struct run run = {0};
     struct start s = {.engine = e, .arena = a, .tenant = tenant, .request = request, .run_out = &run};
     if (!store_read(e->options.store, find_connection, &s, err) || !check_stream(&s, err) ||

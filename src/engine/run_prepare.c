@@ -8,6 +8,7 @@
 #include "engine/work.h"
 
 #include "engine/job.h"
+#include "engine/push.h"
 
 #include <xxhash.h>
 
@@ -54,6 +55,14 @@ is_chosen(struct work *w, const struct stream_info *info, yyjson_val *streams)
     return yyjson_arr_size(streams) > 0 ? names_contain(streams, info->name) : info->synced;
 }
 
+/* A run that pushes has the streams that can be written to. */
+static bool
+is_for_this(struct work *w, const struct stream_info *info)
+{
+    yyjson_val *writes = json_get(json_get_c(template_info(w->account.template)->tidemark, "writes"), info->name);
+    return w->push == NULL || json_get_c(writes, "fields") != NULL;
+}
+
 static bool
 choose_streams(struct work *w, struct err *err)
 {
@@ -68,10 +77,12 @@ choose_streams(struct work *w, struct err *err)
     for (size_t i = 0; i < count; i++) {
         const struct template_stream *plan = template_stream_at(t, i);
         const struct stream_info *info = template_stream_info(plan);
-        if (is_chosen(w, info, streams))
+        if (is_chosen(w, info, streams) && is_for_this(w, info))
             w->streams[w->stream_count++] =
                 (struct work_stream){.plan = plan, .info = *info, .declared = DECLARED_INIT, .delete_total = -1};
     }
+    if (w->stream_count == 0 && w->push != NULL)
+        return err_set(err, E_VALIDATION_FAILED, "This platform cannot be written to: its template has no `writes` for what was asked");
     if (w->stream_count == 0)
         return err_set(err, E_VALIDATION_FAILED, "There is no stream to read: check `streams` of the connection or `entityType`");
     return true;
@@ -122,6 +133,7 @@ fill_context(struct work *w, struct work_stream *s, const struct stream *row)
     s->context.region = w->account.tenant.region;
     s->context.match = str_eq_c(s->info.kind, "contacts") && !str_eq_c(c->match, "none");
     s->context.policy = conflict_policy_from_name(c->conflict_policy);
+    s->context.pushes = str_eq_c(c->direction, "both");
     s->context.parents = w->parents;
     for (size_t i = 0; i < w->parent_count; i++)
         if (str_eq(w->parents[i].name, s->info.parent_stream))
@@ -209,6 +221,10 @@ read_progress(struct work *w, struct work_stream *s, const struct run_stream *pr
     }
     if (s->done || progress->position.len == 0)
         return true;
+    if (w->push != NULL) {
+        s->reader_position = progress->position;
+        return true;
+    }
     return work_position_read(s, w->arena, progress->position, err);
 }
 
@@ -254,6 +270,8 @@ prepare_all(struct work *w, struct err *err)
     w->concurrency = json_to_i64(json_get_c(options, "concurrency"), &concurrency) && concurrency >= 1 &&
                              concurrency <= JOB_CONCURRENCY_MAX
                          ? (unsigned)concurrency : 1;
+    if (str_eq_c(w->run->direction, "push") && !push_new(w, err))
+        return false;
     if (!choose_streams(w, err) || !stream_version(w, &version, err) || !account_set_filters(&w->account, w->filters, err))
         return false;
     struct arena *rows = w->arena;
@@ -265,7 +283,7 @@ prepare_all(struct work *w, struct err *err)
     for (size_t i = 0; i < w->stream_count; i++)
         if (!prepare_stream(w, &p, i, version, err))
             return false;
-    return true;
+    return w->push == NULL || push_begin(w, err);
 }
 
 enum step_result
@@ -276,6 +294,6 @@ work_prepare(struct work *w)
         return work_store_failed(w, &err);
     w->committed_seq = w->run->page_seq;
     if (w->run->page_seq == 0)
-        work_log(w, LOG_INFO, "run started", STR_NONE, w->run->full ? STR("full") : STR("incremental"));
+        work_log(w, LOG_INFO, "run started", STR_NONE, w->push ? STR("push") : w->run->full ? STR("full") : STR("incremental"));
     return STEP_DONE;
 }

@@ -25,7 +25,7 @@
 enum step_result { STEP_MORE, STEP_DONE, STEP_PARK };
 
 /* Places in the table of run.c. */
-enum step_at { STEP_AT_PREPARE, STEP_AT_BEGIN, STEP_AT_READ, STEP_AT_DELETES, STEP_AT_END, STEP_AT_FINISH, STEP_AT_COUNT };
+enum step_at { STEP_AT_PREPARE, STEP_AT_BEGIN, STEP_AT_READ, STEP_AT_DELETES, STEP_AT_END, STEP_AT_PUSH, STEP_AT_FINISH, STEP_AT_COUNT };
 
 /* Where a stream of the run stands. */
 enum stream_phase { PHASE_READ, PHASE_DELETES };
@@ -98,6 +98,7 @@ struct work {
     int64_t slice_until_us;        /* monotonic */
     bool yield_due;
     enum step_at step;
+    struct push *push;             /* of a run of direction push (push.h), or NULL */
     struct err pending;            /* ends the stream once its last page is committed */
 };
 

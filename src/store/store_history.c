@@ -11,12 +11,6 @@ store_history_add(struct db *db, int64_t tenant, int64_t record, int64_t version
                    DB_T(fields), DB_T(actor)), NULL, err);
 }
 
-bool
-store_push_queue(struct db *db, int64_t tenant, int64_t record, int64_t now_us, struct err *err)
-{
-    return db_exec(db, SQL_PUSH_OUTBOX_ADD, DB_ARGS(DB_I(tenant), DB_I(record), DB_I(now_us)), NULL, err);
-}
-
 /* ---- erasure ---- */
 
 struct stream_number {

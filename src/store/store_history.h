@@ -12,9 +12,6 @@
 /* version: the one that was replaced. fields: JSON of the old values. */
 MUST_USE bool store_history_add(struct db *db, int64_t tenant, int64_t record, int64_t version, struct str fields,
                                 struct str actor, int64_t now_us, struct err *err);
-/* A local change waits to be sent to the sources of the record whose connections push; twice is once. */
-MUST_USE bool store_push_queue(struct db *db, int64_t tenant, int64_t record, int64_t now_us, struct err *err);
-
 /*
  * The record, its history, raw and rejected copies, search text and kept answers go; what it was called at its
  * sources stays as tombstones that keep a sync from bringing it back (map_row.erased). Counters move. Match keys and

@@ -171,6 +171,7 @@ base_read(struct row_reader *r, void *item)
     row->map = read_i64(r);
     row->stream = read_i64(r);
     row->base = read_text(r);
+    row->alias = read_text(r);
 }
 
 bool

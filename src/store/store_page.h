@@ -38,7 +38,7 @@ struct map_row {
     int64_t observed_us;
     bool deleted;            /* the map row is a tombstone */
     bool linked;             /* other maps that are no tombstones share its record */
-    bool has_base;           /* entity_map.base is set: the record no longer agrees with this source */
+    bool has_base;           /* the record does not agree with this source, or the source spells some of it otherwise */
     bool erased;             /* a person had it erased: never bring it back */
 };
 /* rows_out has `count` places, in the order of ids (distinct); texts live in a. */
@@ -110,6 +110,7 @@ MUST_USE bool store_map_observed(struct db *db, int64_t tenant, int64_t stream, 
 struct base_row {
     int64_t map, stream;
     struct str base;         /* JSON, or STR_NONE: the record agrees with this source */
+    struct str alias;        /* values that it keeps in its own spelling: {pointer: [ours, theirs]}; or STR_NONE */
 };
 MUST_USE bool store_bases_load(struct db *db, struct arena *a, int64_t tenant, int64_t record, struct base_row **rows_out,
                                size_t *count_out, struct err *err);

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/rng.h"
+#include "store/store_push.h"
 #include "store/store_priv.h"
 #include "store/store_run.h"
 
@@ -52,6 +53,12 @@ bool
 store_page_fence(struct db *db, const struct page_fence *fence, int64_t lease_until_us, struct err *err)
 {
     return fenced_exec(db, SQL_RUN_PAGE_FENCE, fence, DB_ARGS(DB_I(fence->page_seq), DB_I(lease_until_us)), err);
+}
+
+bool
+store_push_fence(struct db *db, const struct page_fence *fence, int64_t lease_until_us, struct err *err)
+{
+    return fenced_exec(db, SQL_RUN_PUSH_FENCE, fence, DB_ARGS(DB_I(fence->page_seq), DB_I(lease_until_us)), err);
 }
 
 /* A job shows its run's state in its own words. */

@@ -3,14 +3,6 @@
 INSERT INTO record_history (tenant, record, version, connection, run, created_at, fields, actor)
 VALUES ($1, $2, $3, NULL, NULL, $4, $5, $6)
 
--- A record waits to be sent to a source of it.
--- @name push_outbox_add
-INSERT INTO push_outbox (tenant, connection, record, created_at)
-SELECT DISTINCT m.tenant, s.connection, m.record, CAST($3 AS bigint) FROM entity_map m
-JOIN streams s ON s.tenant = m.tenant AND s.id = m.stream JOIN connections n ON n.tenant = s.tenant AND n.id = s.connection
-WHERE m.tenant = $1 AND m.record = $2 AND m.deleted_at IS NULL AND n.direction IN ('push', 'both')
-ON CONFLICT DO NOTHING
-
 -- Erasure (LGPD, GDPR). The vendor's record as it was kept,
 -- @name erase_raw
 DELETE FROM raw WHERE tenant = $1 AND map IN (SELECT id FROM entity_map WHERE tenant = $1 AND record = $2)
@@ -40,7 +32,7 @@ SELECT stream, count(*) FROM entity_map WHERE tenant = $1 AND record = $2 AND de
 -- its maps, of which a tombstone stays that keeps the next sync from bringing it back,
 -- @name erase_maps
 UPDATE entity_map SET erased = 1, deleted_at = COALESCE(deleted_at, $3), updated_at = $3, fingerprint = $4, source_version = NULL,
-    url = NULL, base = NULL WHERE tenant = $1 AND record = $2
+    url = NULL, base = NULL, alias = NULL WHERE tenant = $1 AND record = $2
 
 -- answers kept for an Idempotency-Key,
 -- @name erase_answers
@@ -70,7 +62,7 @@ ORDER BY m.id LIMIT 2
 
 -- It becomes another record's.
 -- @name unlink_map
-UPDATE entity_map SET record = $3, base = NULL, shared = 0, updated_at = $4 WHERE tenant = $1 AND id = $2
+UPDATE entity_map SET record = $3, base = NULL, alias = NULL, shared = 0, updated_at = $4 WHERE tenant = $1 AND id = $2
 
 -- Its history.
 -- @name erase_history

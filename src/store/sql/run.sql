@@ -164,6 +164,11 @@ UPDATE runs SET page_seq = $4, lease_until = $5, ready = 0, crashes = 0, retries
 WHERE tenant = $1 AND id = $2 AND epoch = $3 AND state = 'running' AND page_seq = CAST($4 AS BIGINT) - 1
     AND pause_asked = 0 AND cancel_asked = 0
 
+-- The fence of what has been sent already: who asked for a pause gets it after this.
+-- @name run_push_fence
+UPDATE runs SET page_seq = $4, lease_until = $5, ready = 0, crashes = 0, retries = 0
+WHERE tenant = $1 AND id = $2 AND epoch = $3 AND state = 'running' AND page_seq = CAST($4 AS BIGINT) - 1
+
 -- Why a fence refused.
 -- @name run_fence_why
 SELECT epoch, state, page_seq, pause_asked, cancel_asked FROM runs WHERE tenant = $1 AND id = $2

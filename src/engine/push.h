@@ -1,0 +1,148 @@
+/*
+ * Push: what waits in the outbox goes to a vendor (docs/push.md).
+ *
+ * A run of direction push takes a batch of records that are due, decides for each what is to be done, sends it, and keeps what the
+ * vendor answered in the transaction that removes the record from the outbox. Between sending and keeping the process may die at any
+ * moment, and answers get lost, so every step may come again:
+ *
+ *   an update or deletion    is sent again; it says what shall be
+ *   a creation               is looked for first: an intent was committed before it left
+ *
+ *     push_plan.c    what is to be done with a record, from rows alone
+ *     push_send.c    one call to the vendor, and what its outcome means
+ *     push_keep.c    results, in one transaction each
+ *     push.c         the step of the run
+ *     push_start.c   runs that begin by themselves
+ */
+#ifndef TIDEMARK_ENGINE_PUSH_H
+#define TIDEMARK_ENGINE_PUSH_H
+
+#include "engine/work.h"
+#include "store/store_push.h"
+#include "template/operation.h"
+
+#define PUSH_BATCH 50               /* records taken at once where the vendor has no calls for many */
+#define PUSH_BATCH_MAX 200
+#define PUSH_TRIES_MAX 8            /* of one record in vain; then it is rejected, and waits for a person or the next change */
+#define PUSH_FAILURES_MAX 3         /* in a row: the vendor is the trouble, not the record */
+#define PUSH_SETTLE_US (10 * US_PER_S) /* after a lost creation, before it is looked for: search indexes lag */
+#define PUSH_WORDS_MAX 400
+
+/* What the template says of a stream that can be written to. */
+struct push_stream {
+    struct mapping *write;          /* NULL: it cannot */
+    struct str section;             /* "writes.contacts" */
+    bool by_email, by_phone;        /* what `match` looks for */
+    bool partial;                   /* answers hold what changed only */
+    const struct template_operation *match, *create, *update, *delete, *create_many, *update_many;
+    yyjson_val *create_item, *update_item; /* `item` of the two, or NULL */
+    size_t create_max, update_max;
+};
+
+enum push_op {
+    PUSH_NOTHING,                   /* both sides agree, or it is not for this vendor */
+    PUSH_CREATE,
+    PUSH_UPDATE,
+    PUSH_DELETE,
+    PUSH_REJECT,                    /* `reason` says why */
+};
+
+/* What became of it. */
+enum push_end {
+    PUSH_END_NONE,                  /* still to be done */
+    PUSH_END_SKIPPED,
+    PUSH_END_CREATED,
+    PUSH_END_UPDATED,
+    PUSH_END_LINKED,                /* somebody at the vendor has the key: linked; differences go with the next batch */
+    PUSH_END_DELETED,
+    PUSH_END_REJECTED,
+    PUSH_END_LATER,
+};
+
+struct push_item {
+    struct push_row row;
+    enum push_op op;
+    yyjson_val *record;             /* ours as expressions see it */
+    struct str sent;                /* ours as it was planned: JSON */
+    yyjson_val *fields;             /* members to send */
+    struct str key_email, key_phone;/* match keys, or STR_NONE */
+    struct str reason;
+
+    enum push_end end;
+    yyjson_val *answer;             /* the vendor's record, or NULL */
+    int64_t observed_us;            /* when the request was sent, our clock */
+    bool nothing_done;              /* PUSH_END_LATER: certainly */
+    int64_t wait_ms;                /* PUSH_END_LATER */
+};
+
+struct push {
+    struct push_stream *streams;    /* one per work stream */
+    bool creates, deletes;          /* rules of the connection */
+    unsigned failures;              /* in a row */
+    struct arena items, closure;    /* of one batch; of one transaction */
+};
+
+/* ---- push_plan.c */
+
+/* Reads `writes` of a stream; write is NULL where it cannot be written to. */
+MUST_USE bool push_stream_read(struct arena *a, const struct template *t, struct str stream, struct push_stream *stream_out, struct err *err);
+
+struct push_scene {                 /* what a plan is made from */
+    struct arena *arena;
+    const struct push_stream *stream;
+    const struct page_context *context;
+    bool creates, deletes;
+};
+/* Inside a read. Sets op and what belongs to it. E_TOO_LARGE, E_LIMIT, the store's. */
+MUST_USE bool push_plan(struct db *db, const struct push_scene *scene, struct push_item *item, struct err *err);
+/* The input of a call: {id?, fields, record}, or {items: [...]}. NULL: memory. */
+yyjson_val *push_input(struct arena *a, const struct push_item *item);
+yyjson_val *push_input_many(struct arena *a, struct push_item *const *items, size_t count, yyjson_val *names);
+yyjson_val *push_input_match(struct arena *a, const char *by, struct str value);
+/* members of `new` that are not so in `old` (null: gone); in a. NULL: memory. */
+yyjson_val *push_difference(struct arena *a, yyjson_val *old, yyjson_val *new);
+/* members that are not blank. */
+yyjson_val *push_given(struct arena *a, yyjson_val *members);
+
+/* ---- push_send.c */
+
+enum push_answer {
+    PUSH_ANSWERED,
+    PUSH_REFUSED,                   /* this record will not do; err says why */
+    PUSH_UNKNOWN,                   /* not known whether it was done, or certainly not: `err` */
+    PUSH_WAIT,                      /* the vendor wants to be left alone for *wait_ms_out */
+    PUSH_FATAL,                     /* the connection does not work */
+    PUSH_STOPPED,
+};
+/* One call; blocks. result_out in a. */
+enum push_answer push_call(struct work *w, struct arena *a, const struct template_operation *operation, yyjson_val *input,
+                           yyjson_val **result_out, int64_t *observed_us_out, int64_t *wait_ms_out, struct err *err);
+
+enum push_found { PUSH_FOUND_NONE, PUSH_FOUND_ONE, PUSH_FOUND_SEVERAL };
+/* Who at the vendor has the item's key. */
+enum push_answer push_look(struct work *w, struct push_item *item, enum push_found *found_out, yyjson_val **record_out,
+                           int64_t *observed_us_out, int64_t *wait_ms_out, struct err *err);
+/* The match key that the vendor's record has, as ours are made. */
+MUST_USE bool push_keys_of(struct work *w, struct arena *a, yyjson_val *record, struct mapped *mapped_out, struct str *email_out,
+                           struct str *phone_out, struct err *err);
+
+/* ---- push_keep.c */
+
+/* Keeps what became of these items, in one transaction. False: the store's codes, E_FENCED. */
+MUST_USE bool push_keep(struct work *w, struct push_item *const *items, size_t count, struct err *err);
+/* Before creations leave. */
+MUST_USE bool push_intend(struct work *w, struct push_item *const *items, size_t count, struct err *err);
+
+/* ---- push.c */
+
+MUST_USE bool push_new(struct work *w, struct err *err);   /* before the streams are chosen */
+MUST_USE bool push_begin(struct work *w, struct err *err); /* once they are prepared */
+void push_release(struct work *w);
+enum step_result work_push(struct work *w);
+
+/* ---- push_start.c */
+
+/* One look at what waits: how many runs were started. For the schedule thread and tests. */
+MUST_USE bool engine_push_round(struct engine *e, int64_t *started_out, struct err *err);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * Runs that begin by themselves: what waits in an outbox starts one as soon as its connection is free.
+ *
+ * A two-way connection is read to its end once before: else everything here would be looked for there one by one, that the first
+ * pass links anyway.
+ */
+#include "engine/push.h"
+
+#define PLACES 100
+#define ROUND_ARENA_BYTES (16L * 1024 * 1024)
+
+struct round {
+    struct engine *engine;
+    struct arena *arena;
+    struct push_place *places;
+    size_t count;
+    const struct push_place *place;
+    bool started;
+};
+
+static bool
+read_places(struct db *db, void *ctx, struct err *err)
+{
+    struct round *r = ctx;
+    return store_push_startable(db, r->arena, store_now(db), PLACES, &r->places, &r->count, err);
+}
+
+static bool
+template_writes(const struct template *t)
+{
+    size_t i, count;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(json_get_c(template_info(t)->tidemark, "writes"), i, count, key, value)
+        if (json_get_c(value, "fields") != NULL)
+            return true;
+    return false;
+}
+
+static bool
+start(struct db *db, void *ctx, struct err *err)
+{
+    struct round *r = ctx;
+    struct run run;
+    struct connection c;
+    const int64_t none[PUSH_COLLECTIONS_MAX] = {0};
+    enum row row = store_connection_get_by_id(db, r->arena, r->place->tenant, r->place->connection, &c, err);
+    if (row != ROW_FOUND)
+        return row == ROW_NONE;
+    struct err why = {0};
+    struct template *t = registry_get(r->engine->options.templates, c.template_name, &why);
+    bool writes = t == NULL || template_writes(t);
+    template_unref(t);
+    if (!writes)
+        return store_push_drop_foreign(db, c.tenant, c.id, none, err);
+    struct run_new ask = {.tenant = c.tenant, .connection = c.id, .direction = STR("push"), .entity = STR_NONE, .options = STR_NONE,
+                          .created_by = STR_NONE, .trigger = STR("push"), .priority = PRIORITY_HIGH};
+    r->started = store_run_create(db, r->arena, &ask, store_now(db), &run, err);
+    return r->started || err->code == E_SYNC_IN_PROGRESS;
+}
+
+bool
+engine_push_round(struct engine *e, int64_t *started_out, struct err *err)
+{
+    struct arena arena;
+    arena_init(&arena, ROUND_ARENA_BYTES);
+    struct round r = {.engine = e, .arena = &arena};
+    bool ok = store_read(e->options.store, read_places, &r, err);
+    int64_t started = 0;
+    for (size_t i = 0; ok && i < r.count; i++) {
+        struct err why = {0};
+        r.place = &r.places[i];
+        r.started = false;
+        if (!store_write(e->options.store, start, &r, &why) && why.code != E_SYNC_IN_PROGRESS)
+            log_err(LOG_WARN, "a push could not be started", &why);
+        started += r.started;
+    }
+    arena_release(&arena);
+    if (started > 0)
+        store_poke(e->options.store);
+    if (ok)
+        *started_out = started;
+    return ok;
+}

@@ -1,0 +1,25 @@
+-- Push: how far each record that waits to be sent is, and what a vendor makes of what we sent.
+--
+-- `generation` rises with each change, so that what is edited while it is being sent waits again. `intent` stands before a creation
+-- leaves: when its answer is lost, the record is looked for before it is created again. `alias` of a map: values that the vendor
+-- keeps in its own spelling, {pointer: [ours, theirs]}.
+-- @sqlite
+ALTER TABLE push_outbox ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE push_outbox ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE push_outbox ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE push_outbox ADD COLUMN intent INTEGER;
+ALTER TABLE push_outbox ADD COLUMN error TEXT;
+CREATE INDEX push_outbox_due ON push_outbox (connection, not_before);
+ALTER TABLE entity_map ADD COLUMN alias TEXT;
+ALTER TABLE rejected_records ADD COLUMN push_record INTEGER;
+CREATE INDEX connections_pushing ON connections (tenant) WHERE direction IN ('push', 'both');
+-- @postgres
+ALTER TABLE push_outbox ADD COLUMN generation bigint NOT NULL DEFAULT 1;
+ALTER TABLE push_outbox ADD COLUMN not_before bigint NOT NULL DEFAULT 0;
+ALTER TABLE push_outbox ADD COLUMN tries bigint NOT NULL DEFAULT 0;
+ALTER TABLE push_outbox ADD COLUMN intent bigint;
+ALTER TABLE push_outbox ADD COLUMN error text;
+CREATE INDEX push_outbox_due ON push_outbox (tenant, connection, not_before);
+ALTER TABLE entity_map ADD COLUMN alias text;
+ALTER TABLE rejected_records ADD COLUMN push_record bigint;
+CREATE INDEX connections_pushing ON connections (tenant) WHERE direction IN ('push', 'both');
