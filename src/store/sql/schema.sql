@@ -57,10 +57,11 @@ SELECT pg_database_size(current_database())
 -- @only sqlite
 SELECT count(*) FROM sqlite_master WHERE type = 'table'
 
--- A quick look at the whole file: "ok", or what is damaged.
+-- A quick look at the whole file: "ok", or the first thing that is damaged. No argument: as a table-valued function the
+-- pragma gets it as text, which newer SQLites (3.46 does) take for the name of a table.
 -- @name quick_check
 -- @only sqlite
-SELECT quick_check FROM pragma_quick_check(1)
+SELECT quick_check FROM pragma_quick_check LIMIT 1
 
 -- Which server it is.
 -- @name server_version
