@@ -94,6 +94,7 @@ extern const struct vendor vendor_chatwoot;
 extern const struct vendor vendor_highlevel;
 extern const struct vendor vendor_hubspot;
 extern const struct vendor vendor_rdstation;
+extern const struct vendor vendor_shopify;
 extern const struct vendor vendor_zendesk;
 extern const struct vendor *const sandbox_vendors[]; /* all of them, vendors.c */
 size_t sandbox_vendors_count(void);

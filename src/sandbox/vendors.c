@@ -7,6 +7,7 @@ const struct vendor *const sandbox_vendors[] = {
     &vendor_highlevel,
     &vendor_hubspot,
     &vendor_rdstation,
+    &vendor_shopify,
     &vendor_zendesk,
 };
 _Static_assert(ARRAY_LEN(sandbox_vendors) <= VENDORS_MAX, "the core has counters for each vendor");

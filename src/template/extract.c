@@ -16,8 +16,7 @@ struct collecting {
     const struct str *path;
     size_t path_count;
     const struct extract_extra *extra;
-    struct str names[LIMIT_TEMPLATE_DEPTH]; /* what the path's '*' stand for at present */
-    size_t name_count;
+    struct extract_place place;
 };
 
 static bool
@@ -71,23 +70,20 @@ static bool
 collect_named(struct collecting *c, yyjson_val *item)
 {
     if (c->extra && yyjson_is_obj(item))
-        item = extract_extra_named(c->extra, c->arena, item, c->names, c->name_count);
+        item = extract_extra_named(c->extra, c->arena, item, &c->place);
     return item && collect(c, item);
 }
 
+static bool fan_out(struct collecting *c, yyjson_val *at, size_t depth);
+
+/* What a '*' of the path stands for, one after the other. */
 static bool
-fan_out(struct collecting *c, yyjson_val *at, size_t depth)
+fan_out_all(struct collecting *c, yyjson_val *at, size_t depth)
 {
-    if (depth == c->path_count)
-        return collect_named(c, at);
-    if (!str_eq(c->path[depth], STR("*"))) {
-        yyjson_val *next = step(at, c->path[depth]);
-        return !next || fan_out(c, next, depth + 1);
-    }
     size_t index, max;
     yyjson_val *key, *item;
     bool ok = true;
-    struct str *name = &c->names[c->name_count++];
+    struct str *name = &c->place.names[c->place.name_count++];
     JSON_EACH_ITEM(at, index, max, item) {
         *name = STR_NONE; /* a place in a list is no name */
         ok = ok && fan_out(c, item, depth + 1);
@@ -96,7 +92,23 @@ fan_out(struct collecting *c, yyjson_val *at, size_t depth)
         *name = json_str(key);
         ok = ok && fan_out(c, item, depth + 1);
     }
-    c->name_count--;
+    c->place.name_count--;
+    return ok;
+}
+
+static bool
+fan_out(struct collecting *c, yyjson_val *at, size_t depth)
+{
+    bool object = yyjson_is_obj(at) && depth < c->path_count;
+    if (depth == c->path_count)
+        return collect_named(c, at);
+    c->place.above_count += object;
+    if (object)
+        c->place.above[c->place.above_count - 1] = at;
+    bool all = str_eq(c->path[depth], STR("*"));
+    yyjson_val *next = all ? NULL : step(at, c->path[depth]);
+    bool ok = all ? fan_out_all(c, at, depth) : !next || fan_out(c, next, depth + 1);
+    c->place.above_count -= object;
     return ok;
 }
 

@@ -3,10 +3,12 @@
  *
  *   x-tidemark-names: [list]         a path with '*' over the members of an object loses their names; here the first
  *                                    '*' is told in the record's member `list`, a second one in a second name, ...
+ *   x-tidemark-above: {order: id}    a record deep in another object does not say whose it is: the member `order` becomes what `id`
+ *                                    is in the nearest object above it, on the path, that has it
  *   x-tidemark-occurrence: number    records without an id may be equal and yet be two: `number` is 0 for the first on
  *                                    the page, 1 for the next that is equal to it, ...
  *
- * Both make members that keys, filters and mappings can use. Other readers ignore the keys.
+ * They make members that keys, filters and mappings can use. Other readers ignore the keys.
  */
 #include "template/plan_priv.h"
 
@@ -16,17 +18,36 @@
 struct extract_extra {
     struct str *names;
     size_t name_count;
+    struct above {
+        struct str member, from;
+    } *above;
+    size_t above_count;
     struct str occurrence;   /* empty: not wanted */
 };
+
+static bool
+compile_above(struct compiler *c, const struct node *above, struct extract_extra *x)
+{
+    if (!above || above->type != NODE_MAP)
+        return true;
+    x->above = ARENA_ARRAY(c->arena, struct above, above->count + 1);
+    if (!x->above)
+        return compile_full(c);
+    x->above_count = above->count;
+    for (size_t i = 0; i < above->count; i++)
+        x->above[i] = (struct above){above->keys[i], node_text(above->items[i])};
+    return true;
+}
 
 bool
 extract_extra_compile(struct compiler *c, const struct node *extractor, struct extract_extra **extra_out)
 {
     const struct node *names = node_get_c(extractor, "x-tidemark-names");
+    const struct node *above = node_get_c(extractor, "x-tidemark-above");
     struct str occurrence = node_text_at(extractor, "x-tidemark-occurrence");
     size_t count = names && names->type == NODE_LIST ? names->count : 0;
     *extra_out = NULL;
-    if (count == 0 && occurrence.len == 0)
+    if (count == 0 && occurrence.len == 0 && !above)
         return true;
     if (count > LIMIT_TEMPLATE_DEPTH)
         return err_set(c->err, E_TEMPLATE_INVALID, "line %u: x-tidemark-names has too many names", names->line);
@@ -38,7 +59,7 @@ extract_extra_compile(struct compiler *c, const struct node *extractor, struct e
     for (size_t i = 0; i < count; i++)
         x->names[i] = node_text(names->items[i]);
     *extra_out = x;
-    return true;
+    return compile_above(c, above, x);
 }
 
 static yyjson_mut_val *
@@ -47,18 +68,31 @@ text_of(yyjson_mut_doc *doc, struct str text)
     return yyjson_mut_strncpy(doc, text.ptr ? text.ptr : "", text.len);
 }
 
-yyjson_val *
-extract_extra_named(const struct extract_extra *x, struct arena *a, yyjson_val *record, const struct str *names, size_t count)
+static void
+put_above(const struct extract_extra *x, yyjson_mut_doc *doc, yyjson_mut_val *copy, const struct extract_place *place)
 {
-    if (x->name_count == 0)
+    for (size_t i = 0; i < x->above_count; i++) {
+        yyjson_val *found = NULL;
+        for (size_t up = place->above_count; up > 0 && !found; up--)
+            found = json_get(place->above[up - 1], x->above[i].from);
+        if (found)
+            yyjson_mut_obj_put(copy, text_of(doc, x->above[i].member), yyjson_val_mut_copy(doc, found));
+    }
+}
+
+yyjson_val *
+extract_extra_named(const struct extract_extra *x, struct arena *a, yyjson_val *record, const struct extract_place *place)
+{
+    if (x->name_count == 0 && x->above_count == 0)
         return record;
     yyjson_mut_doc *doc = json_mut_doc(a);
     yyjson_mut_val *copy = doc ? yyjson_val_mut_copy(doc, record) : NULL;
     if (!copy)
         return NULL;
-    for (size_t i = 0; i < x->name_count && i < count; i++)
-        if (x->names[i].len && names[i].ptr)
-            yyjson_mut_obj_put(copy, text_of(doc, x->names[i]), text_of(doc, names[i]));
+    for (size_t i = 0; i < x->name_count && i < place->name_count; i++)
+        if (x->names[i].len && place->names[i].ptr)
+            yyjson_mut_obj_put(copy, text_of(doc, x->names[i]), text_of(doc, place->names[i]));
+    put_above(x, doc, copy, place);
     return json_freeze(a, copy);
 }
 

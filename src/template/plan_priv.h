@@ -10,6 +10,7 @@
 #ifndef TIDEMARK_TEMPLATE_PLAN_PRIV_H
 #define TIDEMARK_TEMPLATE_PLAN_PRIV_H
 
+#include "base/limits.h"
 #include "net/http_client.h"
 #include "template/datetime.h"
 #include "template/expr.h"
@@ -282,10 +283,18 @@ bool selector_extract(const struct selector *s, struct expr_scope *scope, yyjson
 typedef bool cursor_filter_fn(void *ctx, yyjson_val *record);
 bool selector_apply(const struct selector *s, struct expr_scope *scope, yyjson_val *record, cursor_filter_fn *first, void *ctx,
                     yyjson_val **value_out, struct err *err);
-/* ---- extract_extra.c: x-tidemark-names, x-tidemark-occurrence */
+/* ---- extract_extra.c: x-tidemark-names, x-tidemark-above, x-tidemark-occurrence */
+/* Where a record stands: what the path's '*' stand for, and the objects above it, outermost first. */
+struct extract_place {
+    struct str names[LIMIT_TEMPLATE_DEPTH];
+    size_t name_count;
+    yyjson_val *above[LIMIT_TEMPLATE_DEPTH];
+    size_t above_count;
+};
 bool extract_extra_compile(struct compiler *c, const struct node *extractor, struct extract_extra **extra_out);
 /* A copy of the record with the names that its path's '*' stood for. NULL: the page does not fit in memory. */
-yyjson_val *extract_extra_named(const struct extract_extra *x, struct arena *a, yyjson_val *record, const struct str *names, size_t count);
+yyjson_val *extract_extra_named(const struct extract_extra *x, struct arena *a, yyjson_val *record,
+                                const struct extract_place *place);
 /* Numbers the records that are equal, from 0. False: no memory. */
 bool extract_extra_number(const struct extract_extra *x, struct arena *a, struct value_span *span);
 /* Looks along a path of texts; list indexes are numbers. NULL when missing. */
