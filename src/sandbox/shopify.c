@@ -60,8 +60,10 @@ static void
 refuse_token(struct sandbox_request *r, struct sandbox_reply *reply)
 {
     reply_json(reply, is_login(r) ? 400 : 401);
-    buf_add(&reply->body, is_login(r) ? STR("{\"error\":\"invalid_client\",\"error_description\":\"The client credentials are invalid\"}")
-                                      : STR("{\"errors\":\"[API] Invalid API key or access token (unrecognized login or wrong password)\"}"));
+    if (is_login(r))
+        buf_add(&reply->body, STR("{\"error\":\"invalid_client\",\"error_description\":\"The client credentials are invalid\"}"));
+    else
+        buf_add(&reply->body, STR("{\"errors\":\"[API] Invalid API key or access token (unrecognized login or wrong password)\"}"));
 }
 
 static void
@@ -69,7 +71,7 @@ refuse_rate(struct sandbox_request *r, struct sandbox_reply *reply)
 {
     (void)r;
     reply_json(reply, 429);
-    buf_add(&reply->body, STR("{\"errors\":\"Exceeded 2 calls per second for api client. Reduce request rates to resume uninterrupted service.\"}"));
+    buf_add(&reply->body, STR("{\"errors\":\"Exceeded 2 calls per second for api client. Reduce request rates to resume.\"}"));
 }
 
 /* ---- signing in ---- */
@@ -79,7 +81,8 @@ consent(struct sandbox_request *r, struct sandbox_reply *reply)
 {
     struct str back = request_param(r, "redirect_uri"), state = request_param(r, "state");
     reply_text(reply, 302, NULL, STR(""));
-    reply_header(reply, "Location", str_format(r->arena, "%.*s?code=c0de&hmac=00&shop=" SHOP_DOMAIN "&state=%.*s", STR_ARG(back), STR_ARG(state)));
+    reply_header(reply, "Location", str_format(r->arena, "%.*s?code=c0de&hmac=00&shop=" SHOP_DOMAIN "&state=%.*s",
+                                               STR_ARG(back), STR_ARG(state)));
 }
 
 static void

@@ -82,7 +82,8 @@ project_value(struct shopify_answer *answer, struct str type, yyjson_val *value,
 }
 
 void
-shopify_project(struct shopify_answer *answer, struct str key, struct str type, yyjson_val *value, const struct graphql_field *first)
+shopify_project(struct shopify_answer *answer, struct str key, struct str type, yyjson_val *value,
+                const struct graphql_field *first)
 {
     json_add_key(answer->w, key);
     project_value(answer, type, value, first);
@@ -288,7 +289,9 @@ view_key(struct world *world, struct collection *c, uint32_t index, struct arena
     const struct object *o = world_object(c, index);
     int64_t at = t->by_time ? o->updated_us / US_PER_S : 0;
     *key_out = (struct view_key){.number = at};
-    if (o->updated_us / US_PER_S * US_PER_S < t->updated_us || o->created_us < t->created_us || o->id < t->least_id || (t->id && o->id != t->id))
+    if (o->updated_us / US_PER_S * US_PER_S < t->updated_us || o->created_us < t->created_us)
+        return false;
+    if (o->id < t->least_id || (t->id && o->id != t->id))
         return false;
     if (at < t->after_at || (at == t->after_at && o->id <= t->after_id))
         return false;
@@ -305,7 +308,8 @@ answer_list(struct shopify_answer *answer, const struct list *list, const struct
     struct sandbox_request *r = answer->request;
     struct collection *c = &r->world->collections[list->collection];
     struct page page = {.type = str_from_c(list->type)};
-    struct term t = {.updated_us = INT64_MIN, .created_us = INT64_MIN, .by_time = str_eq_c(graphql_text(f, "sortKey"), "UPDATED_AT")};
+    bool by_time = str_eq_c(graphql_text(f, "sortKey"), "UPDATED_AT");
+    struct term t = {.updated_us = INT64_MIN, .created_us = INT64_MIN, .by_time = by_time};
     if (!read_search(graphql_text(f, "query"), &t) || (t.product_id && c->parent == NULL)) {
         answer->fault = STR("Invalid search query");
         return;
@@ -341,8 +345,8 @@ answer_count(struct shopify_answer *answer, const struct list *list, const struc
     const struct view *view = world_view(answer->request->world, c, STR(""), view_key, &t, false);
     struct err ignored = {0};
     int64_t count = view ? (int64_t)view->count : 0, limit = graphql_number(f, "limit", 10000);
-    struct str text = str_format(answer->request->arena, "{\"count\":%lld,\"precision\":\"%s\"}", (long long)(count < limit ? count : limit),
-                                 count < limit ? "EXACT" : "AT_LEAST");
+    struct str text = str_format(answer->request->arena, "{\"count\":%lld,\"precision\":\"%s\"}",
+                                 (long long)(count < limit ? count : limit), count < limit ? "EXACT" : "AT_LEAST");
     project_value(answer, STR("Count"), json_parse(answer->request->arena, text, JSON_NUMBERS_RAW, 4, &ignored), f->first);
 }
 

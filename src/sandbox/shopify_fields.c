@@ -4,8 +4,8 @@
  */
 #include "sandbox/shopify_priv.h"
 
-#define NODE(type) {type, "id", NULL, false}, {type, "legacyResourceId", NULL, false}, {type, "createdAt", NULL, false}, {type, "updatedAt", NULL, false}
 #define SCALAR(type, field) {type, field, NULL, false}
+#define NODE(type) SCALAR(type, "id"), SCALAR(type, "legacyResourceId"), SCALAR(type, "createdAt"), SCALAR(type, "updatedAt")
 #define OBJECT(type, field, of) {type, field, of, false}
 #define LIST(type, field, of) {type, field, of, true}
 
@@ -68,7 +68,8 @@ static const struct shopify_type_field fields[] = {
     SCALAR("ProductVariant", "availableForSale"), SCALAR("ProductVariant", "taxable"),
     OBJECT("ProductVariant", "product", "Product"),
 
-    NODE("Collection"), SCALAR("Collection", "title"), SCALAR("Collection", "handle"), SCALAR("Collection", "description"),
+    SCALAR("Collection", "id"), SCALAR("Collection", "legacyResourceId"), SCALAR("Collection", "updatedAt"),
+    SCALAR("Collection", "title"), SCALAR("Collection", "handle"), SCALAR("Collection", "description"),
     SCALAR("Collection", "descriptionHtml"), SCALAR("Collection", "sortOrder"), OBJECT("Collection", "productsCount", "Count"),
 
     NODE("Customer"), SCALAR("Customer", "firstName"), SCALAR("Customer", "lastName"), SCALAR("Customer", "displayName"),

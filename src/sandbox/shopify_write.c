@@ -240,7 +240,8 @@ shopify_phone(struct world *world, struct collection *c, uint32_t index, struct 
 static void
 add_contact(struct making *m, uint32_t index)
 {
-    struct str email = shopify_email(m->world, m->collection, index, m->arena), phone = shopify_phone(m->world, m->collection, index, m->arena);
+    struct str email = shopify_email(m->world, m->collection, index, m->arena);
+    struct str phone = shopify_phone(m->world, m->collection, index, m->arena);
     json_add_str(m->w, "email", email);
     json_add_str(m->w, "phone", phone);
     if (email.len > 0) {
