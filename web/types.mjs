@@ -13,7 +13,7 @@ try {
   const inputs = ['openapi.yaml', ...areas].map((name) => join(root, 'openapi', name));
   execFileSync('python3', [join(root, 'script/merge-openapi.py'), '0', join(folder, 'openapi.json'), ...inputs], { stdio: 'inherit' });
   const { default: openapiTS, astToString } = await import('openapi-typescript');
-  const text = astToString(await openapiTS(readFileSync(join(folder, 'openapi.json'), 'utf8')));
+  const text = astToString(await openapiTS(readFileSync(join(folder, 'openapi.json'), 'utf8'), { defaultNonNullable: false }));
   const out = join(here, 'src/api/schema.d.ts');
   if (!existsSync(out) || readFileSync(out, 'utf8') !== text) writeFileSync(out, text);
 } finally {

@@ -12,6 +12,8 @@
 #define WARNINGS_MAX 20
 #define WARNING_RANK 8  /* after those of the store */
 #define STREAMS_MAX 500
+#define ACTIVITY_CONNECTIONS_MAX 1000
+#define ACTIVITY_HOURS_MAX 25000  /* of the last day, of all of them */
 #define OVERDUE_US (10 * US_PER_MINUTE)  /* a schedule that should have fired so long ago */
 
 struct overview {
@@ -193,6 +195,71 @@ overview_get(struct request *r, struct err *err)
     write_freshness(w, &o);
     write_day(w, &o);
     return reply_object_end(r, err);
+}
+
+/* ---- activity ---- */
+
+struct activity {
+    struct request *request;
+    struct overview_newest *runs;
+    struct overview_activity *hours;
+    size_t run_count, hour_count;
+};
+
+static bool
+read_activity(struct db *db, void *ctx, struct err *err)
+{
+    struct activity *v = ctx;
+    struct arena *a = v->request->arena;
+    int64_t tenant = v->request->tenant.id;
+    return store_overview_newest_runs(db, a, tenant, ACTIVITY_CONNECTIONS_MAX, &v->runs, &v->run_count, err) &&
+           store_overview_activity(db, a, tenant, store_now(db) - US_PER_DAY, ACTIVITY_HOURS_MAX, &v->hours, &v->hour_count, err);
+}
+
+/* Sorted by connection, as the statement says. */
+static void
+write_hours(struct json_writer *w, const struct activity *v, struct str connection)
+{
+    json_begin_array(w, "hours");
+    for (size_t i = 0; i < v->hour_count; i++) {
+        const struct overview_activity *h = &v->hours[i];
+        if (!str_eq(h->connection_uuid, connection))
+            continue;
+        json_begin_object(w, NULL);
+        json_add_time(w, "at", h->at_us);
+        json_add_i64(w, "received", h->received);
+        json_add_i64(w, "errors", h->errors);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void
+write_newest(struct json_writer *w, const struct activity *v, const struct overview_newest *n)
+{
+    enum run_state state;
+    json_begin_object(w, NULL);
+    json_add_str(w, "connectionId", n->connection_uuid);
+    json_add_str(w, "runId", n->run_uuid);
+    json_add_c(w, "status", run_state_from_name(n->state, &state) ? view_run_status(state) : NULL);
+    json_add_str(w, "verdict", n->verdict);
+    json_add_str(w, "verdictReason", n->verdict_reason);
+    write_hours(w, v, n->connection_uuid);
+    json_end_object(w);
+}
+
+bool
+overview_activity(struct request *r, struct err *err)
+{
+    struct activity v = {.request = r};
+    if (!store_read(request_parts(r)->store, read_activity, &v, err))
+        return false;
+    struct json_writer *w = reply_begin(r, 200);
+    json_begin_array(w, NULL);
+    for (size_t i = 0; i < v.run_count; i++)
+        write_newest(w, &v, &v.runs[i]);
+    json_end_array(w);
+    return reply_end(r, err);
 }
 
 /* ---- quota ---- */

@@ -74,6 +74,7 @@ bool secrets_rotate(struct request *r, struct err *err);
 bool secrets_verify(struct request *r, struct err *err);
 /* overview.c, preview.c */
 bool overview_get(struct request *r, struct err *err);
+bool overview_activity(struct request *r, struct err *err);
 bool quota_show(struct request *r, struct err *err);
 bool templates_check(struct request *r, struct err *err);
 bool templates_preview(struct request *r, struct err *err);

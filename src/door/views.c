@@ -84,6 +84,7 @@ view_connection(struct json_writer *w, const struct connection *c)
     json_add_str(w, "errorCode", or_none(c->error_code));
     json_add_str(w, "errorMessage", or_none(c->error_message));
     view_alert(w, c);
+    json_add_time(w, "nextSyncAt", c->next_run_us);
     json_add_time(w, "createdAt", c->created_us);
     json_add_time(w, "updatedAt", c->updated_us);
 }
@@ -101,7 +102,6 @@ view_connection_detail(struct json_writer *w, const struct connection *c, yyjson
     json_add_raw(w, "rules", c->rules);
     json_add_str(w, "webhookTrust", or_none(c->webhook_trust));
     json_add_raw(w, "mapping", c->mapping);
-    json_add_time(w, "nextSyncAt", c->next_run_us);
     json_add_time(w, "nextFullSyncAt", c->next_full_us);
     json_add_time(w, "reconnectAt", c->reconnect_us);
     json_add_bool(w, "sandbox", c->sandbox);

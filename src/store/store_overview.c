@@ -82,6 +82,51 @@ store_overview_hours(struct db *db, struct arena *a, int64_t tenant, int64_t sin
     return true;
 }
 
+static void
+activity_read(struct row_reader *r, void *item)
+{
+    struct overview_activity *h = item;
+    h->connection_uuid = read_text(r);
+    h->at_us = read_i64(r);
+    h->received = read_i64(r);
+    h->errors = read_i64(r);
+}
+
+bool
+store_overview_activity(struct db *db, struct arena *a, int64_t tenant, int64_t since_us, size_t limit,
+                        struct overview_activity **rows_out, size_t *count_out, struct err *err)
+{
+    struct list list = LIST_OF(a, struct overview_activity);
+    if (!store_rows(db, SQL_OVERVIEW_ACTIVITY_HOURS, DB_ARGS(DB_I(tenant), DB_I(since_us), DB_I(limit)), &list, activity_read, err))
+        return false;
+    *rows_out = list.items;
+    *count_out = list.count;
+    return true;
+}
+
+static void
+newest_read(struct row_reader *r, void *item)
+{
+    struct overview_newest *n = item;
+    n->connection_uuid = read_text(r);
+    n->run_uuid = read_text(r);
+    n->state = read_text(r);
+    n->verdict = read_text(r);
+    n->verdict_reason = read_text(r);
+}
+
+bool
+store_overview_newest_runs(struct db *db, struct arena *a, int64_t tenant, size_t limit, struct overview_newest **rows_out,
+                           size_t *count_out, struct err *err)
+{
+    struct list list = LIST_OF(a, struct overview_newest);
+    if (!store_rows(db, SQL_OVERVIEW_NEWEST_RUNS, DB_ARGS(DB_I(tenant), DB_I(limit)), &list, newest_read, err))
+        return false;
+    *rows_out = list.items;
+    *count_out = list.count;
+    return true;
+}
+
 struct ended {
     int64_t succeeded, failed;
 };

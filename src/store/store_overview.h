@@ -35,6 +35,20 @@ MUST_USE bool store_overview_hours(struct db *db, struct arena *a, int64_t tenan
 MUST_USE bool store_overview_runs(struct db *db, int64_t tenant, int64_t since_us, int64_t *succeeded_out, int64_t *failed_out,
                                   struct err *err);
 
+/* What each connection did lately, for its row in a list. */
+struct overview_activity {
+    struct str connection_uuid;
+    int64_t at_us;               /* the hour's beginning */
+    int64_t received, errors;
+};
+MUST_USE bool store_overview_activity(struct db *db, struct arena *a, int64_t tenant, int64_t since_us, size_t limit,
+                                      struct overview_activity **rows_out, size_t *count_out, struct err *err);
+struct overview_newest {
+    struct str connection_uuid, run_uuid, state, verdict, verdict_reason; /* the last two may be STR_NONE */
+};
+MUST_USE bool store_overview_newest_runs(struct db *db, struct arena *a, int64_t tenant, size_t limit,
+                                         struct overview_newest **rows_out, size_t *count_out, struct err *err);
+
 struct overview_parked {
     struct str run_uuid;
     int64_t until_us;

@@ -280,6 +280,18 @@ for (const database of databases) describe(`entities on ${database}`, () => {
     assert.deepEqual([other.freshness, other.needsYou, other.health.connections.total, other.last24h.received], [[], [], 0, 0]);
   });
 
+  test('the activity of each connection: its newest run, and the last day by hour', async () => {
+    const { status, body } = await user('GET', '/api/v1/overview/activity');
+    assert.equal(status, 200, JSON.stringify(body));
+    const mine = body.data.find((c) => c.connectionId === shopConnection);
+    assert.deepEqual([mine.status, mine.verdict], ['success', 'complete']);
+    const runs = (await user('GET', `/api/v1/sync/runs?connectionId=${shopConnection}`)).body.data;
+    assert.equal(mine.runId, runs[0].id);
+    assert.equal(mine.hours.reduce((n, h) => n + h.received, 0), runs.reduce((n, r) => n + r.recordsReceived, 0));
+    assert.deepEqual((await as(keys.other, 'GET', '/api/v1/overview/activity')).body.data, []);
+    assert.ok((await user('GET', '/api/v1/sync/connections')).body.data.every((c) => c.nextSyncAt === null || Date.parse(c.nextSyncAt)));
+  });
+
   test('quota is null where the platform tells nothing', async () => {
     const { body } = await user('GET', `/api/v1/sync/connections/${shopConnection}/quota`);
     assert.deepEqual([body.data.connectionId, body.data.limit, body.data.remaining, body.data.waitingUntil], [shopConnection, null, null, null]);

@@ -50,7 +50,7 @@ export function useFormats() {
   return useMemo(() => {
     const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' });
     const whole = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
-    const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' });
+    const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
     const short = new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1 });
     return {
       number: (n: number) => numbers[language].format(n),

@@ -31,7 +31,7 @@ export function SignIn({ onDone }: { onDone: () => void }) {
         <div className="stack">
           <div className="row"><img src={mark} alt="" width={30} height={30} /><h1>{t('signInTitle')}</h1></div>
           <p className="dim">{t('signInHint')}</p>
-          <PasswordInput label={t('token')} description={t('tokenWhere')} value={token} onChange={(event) => setToken(event.currentTarget.value)}
+          <PasswordInput label={t('token')} description={t('tokenWhere').split('`').map((part, i) => (i % 2 ? <code key={i}>{part}</code> : part))} value={token} onChange={(event) => setToken(event.currentTarget.value)}
             error={fault} autoComplete="current-password" spellCheck={false} data-autofocus autoFocus />
           {signIn.error && <ErrorBox error={signIn.error} />}
           <div className="row">

@@ -1,0 +1,36 @@
+// The home page: how it is, what needs a person with the one next step, live.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { startStage } from './lib/page.mjs';
+
+let stage;
+before(async () => { stage = await startStage(); });
+after(async () => { await stage?.stop(); });
+
+test('healthy connections, the last day, and how fresh each stream is', async () => {
+  const page = await stage.open('/');
+  const { body: { data } } = await stage.server.api('GET', '/api/v1/overview');
+  await page.getByText('Everything is in step.').waitFor();
+  const tile = page.locator('a.tile', { hasText: 'Healthy' });
+  assert.equal(await tile.locator('.tile-number').innerText(), String(data.health.connections.active));
+  assert.equal(await tile.getAttribute('href'), '/connections?state=connected');
+  const table = page.getByRole('table', { name: 'Freshness' });
+  assert.equal(await table.getByRole('row').count(), data.freshness.length + 1);
+  await stage.picture(page, 'home', { whole: true });
+  stage.noFaults();
+});
+
+test('a dead token shows itself without a reload, with its next step', async () => {
+  const page = await stage.open('/');
+  await page.locator('[data-line=live]:visible').waitFor();
+  const { body } = await stage.server.api('GET', '/api/v1/sync/connections?limit=50');
+  const broken = body.data.find((c) => c.platform === 'chatwoot');
+  await stage.server.api('PATCH', `/api/v1/sync/connections/${broken.id}?test=false`, { credentials: { accessToken: 'invalid' } });
+  await stage.server.api('POST', `/api/v1/sync/connections/${broken.id}/test`);
+  const need = page.locator('[data-kind=connection_error]');
+  await need.getByText(`${broken.name} does not work`).waitFor();
+  await stage.picture(page, 'home-needs-you', { whole: true });
+  assert.equal(await need.getByRole('link', { name: 'Repair' }).getAttribute('href'), `/connections/${broken.id}/settings`);
+  stage.noFaults();
+});
