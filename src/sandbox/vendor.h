@@ -91,6 +91,7 @@ struct vendor {
 
 extern const struct vendor vendor_amazon;
 extern const struct vendor vendor_chatwoot;
+extern const struct vendor vendor_facebook;
 extern const struct vendor vendor_highlevel;
 extern const struct vendor vendor_hubspot;
 extern const struct vendor vendor_rdstation;

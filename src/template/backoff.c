@@ -103,6 +103,8 @@ wait_from_header(const struct backoff *b, struct expr_scope *scope, const struct
         return false;
     if (found && b->per_second)
         number = number > 0 ? 1 / number : 0;
+    if (found && b->minutes)
+        number *= 60;
     if (b->kind == BACKOFF_HEADER)
         *seconds_out = found ? number : -1;
     else if (!found || number == 0)

@@ -62,6 +62,7 @@ compile_part(struct compiler *c, const struct node *n, struct handler_part *part
         if (!node_type_is(f, "HttpResponseFilter"))
             return refuse_component(c, f);
         part->filters[i].contains = node_text_at(f, "error_message_contains");
+        part->filters[i].auth_expired = node_is_true_at(f, "x-tidemark-auth-expired");
         if (!compile_verdict(c, f, &part->filters[i]) || !compile_codes(c, f, &part->filters[i]) ||
             !text_field(c, f, "predicate", &part->filters[i].predicate) ||
             !text_field(c, f, "error_message", &part->filters[i].message))
@@ -86,6 +87,7 @@ compile_backoff(struct compiler *c, const struct node *n, struct backoff *b)
         return refuse_component(c, n);
     b->kind = until ? BACKOFF_UNTIL_HEADER : BACKOFF_HEADER;
     b->per_second = str_eq_c(node_text_at(n, "x-tidemark-unit"), "per_second");
+    b->minutes = str_eq_c(node_text_at(n, "x-tidemark-unit"), "minutes");
     return text_field(c, n, "header", &b->header) && text_field(c, n, "regex", &b->regex) &&
            text_field(c, n, "min_wait", &b->amount) && text_field(c, n, "max_waiting_time_in_seconds", &b->cap);
 }
@@ -219,7 +221,7 @@ judge_part(const struct handler_part *part, struct expr_scope *scope, const stru
             return false;
         if (!matches || !f->has_verdict)
             continue;
-        out->verdict = f->verdict;
+        out->verdict = f->verdict, out->auth_expired = f->auth_expired;
         return !text_given(&f->message) || text_str(&f->message, scope, &out->message, err);
     }
     return true;

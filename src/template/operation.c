@@ -174,10 +174,10 @@ words_of(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_
 }
 
 static enum page_step
-refused(struct reader *r, struct str words, struct err *err)
+refused(struct reader *r, struct str words, bool auth_expired, struct err *err)
 {
     int status = r->reply->status;
-    enum err_code code = status == 401 ? E_INVALID_CREDENTIALS : E_VENDOR_REFUSED;
+    enum err_code code = status == 401 || auth_expired ? E_INVALID_CREDENTIALS : E_VENDOR_REFUSED;
     if (words.len)
         err_set(err, code, "The vendor refused (%d): %.*s", status, (int)(words.len > WORDS_MAX ? WORDS_MAX : words.len), words.ptr);
     else
@@ -225,7 +225,7 @@ judge(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_val
     case VERDICT_FAIL:
     case VERDICT_RESET: break;
     }
-    return refused(r, words_of(r, scope, page, body, &j), err);
+    return refused(r, words_of(r, scope, page, body, &j), j.auth_expired, err);
 }
 
 static yyjson_val *
@@ -264,7 +264,7 @@ was_done(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_
         return true;
     if (!text_bool(&o->success, scope, &done, err))
         return false;
-    return done || refused(r, words_of(r, scope, page, body, NULL), err) != PAGE_FAILED;
+    return done || refused(r, words_of(r, scope, page, body, NULL), false, err) != PAGE_FAILED;
 }
 
 static enum page_step

@@ -142,7 +142,7 @@ page_bad(struct reader *r, struct arena *page, const char *why, struct reader_ev
 static enum page_step
 refused(struct reader *r, const struct http_reply *reply, yyjson_val *body, struct judgement *j, struct arena *page, struct err *err)
 {
-    enum err_code code = reply->status == 401 ? E_AUTH_EXPIRED : E_VENDOR_REFUSED;
+    enum err_code code = reply->status == 401 || j->auth_expired ? E_AUTH_EXPIRED : E_VENDOR_REFUSED;
     struct str words = j->message.len ? j->message : vendor_message(page, body);
     if (words.len)
         err_set(err, code, "The vendor refused stream %.*s with status %d: %.*s", STR_ARG(r->stream->info.name), reply->status,

@@ -205,6 +205,7 @@ enum verdict { VERDICT_SUCCESS, VERDICT_FAIL, VERDICT_RETRY, VERDICT_IGNORE, VER
 struct response_filter {
     enum verdict verdict;
     bool has_verdict;
+    bool auth_expired;         /* x-tidemark-auth-expired: the credential is dead, whatever the status */
     int64_t *codes;
     size_t code_count;
     struct str contains;
@@ -212,7 +213,7 @@ struct response_filter {
 };
 struct backoff {
     enum { BACKOFF_CONSTANT, BACKOFF_EXPONENTIAL, BACKOFF_HEADER, BACKOFF_UNTIL_HEADER } kind;
-    bool per_second;           /* x-tidemark-unit: the header tells a rate, not a time */
+    bool per_second, minutes;  /* x-tidemark-unit: the header tells a rate, or minutes */
     struct text amount;        /* seconds, or factor, or least wait */
     struct text header, regex, cap;
 };
@@ -229,6 +230,7 @@ struct error_handler {         /* a composite's handlers in their order; one for
 struct judgement {
     enum verdict verdict;
     struct str message;        /* the template's words, or STR_NONE */
+    bool auth_expired;
 };
 bool error_handler_compile(struct compiler *c, const struct node *n, struct error_handler *handler_out);
 /* Do its filters look into bodies of answers that are not errors? */
