@@ -349,6 +349,7 @@ work_park(struct work *w, int64_t wait_ms, const char *code, struct str message,
     struct err err = {0};
     work_log(w, LOG_INFO, "waiting", STR_NONE, message);
     bool ok = work_write(w, park, &h, &err);
+    store_poke(w->engine->options.store); /* who waits for work has not known of this moment */
     if (!ok && err.code == E_CANCELLED)
         return work_stop(w);
     return handed(w, ok, &err, "a run could not be parked; its lease lapses");

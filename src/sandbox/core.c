@@ -16,6 +16,7 @@ static const char *const size_names[] = {
     "orders", "inventory", "events", "quota",
     "companies", "deals", "tickets", "users", "organizations", "comments",
     "crm_contacts", "customers", "products", "collections",
+    "campaigns", "adsets", "ads", "forms", "report_ms", "visitors",
 };
 
 static size_t

@@ -1,0 +1,246 @@
+// Facebook Ads: the template against the simulated vendor, through the doors. Asynchronous reports (a run parks, a restart does
+// not ask twice), error codes with status 400, lead webhooks by the app's signature.
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { after, before, test } from 'node:test';
+
+import { assertAddsUp, loopback } from './lib/chatwoot.mjs';
+import { finishedRun, listAll, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { drained } from './lib/webhooks.mjs';
+
+const SYNC = '/api/v1/sync';
+const PAGE = '153125381133', SECRET = 'app-secret';
+const data = tempFolder('facebook');
+let sandbox, server, connection;
+
+const day = (daysAgo) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);
+const credentials = {
+  accessToken: 'your-api-key', adAccountId: 'act_1234567890', appSecret: SECRET, pageId: PAGE,
+  startDate: day(40), insightsRetrySeconds: 1,
+};
+const make = (more = {}, rest = {}) =>
+  server.api('POST', `${SYNC}/connections`, { name: 'Ads', platform: 'facebook_ads', schedule: { every: '1d' }, ...rest, credentials: { ...credentials, ...more } });
+const records = (stream, id = connection) => listAll(server, `/api/v1/records/${id}/${stream}`);
+const ids = (rows) => rows.map((row) => row.customFields?.facebook_id ?? row.id).sort();
+const reports = (query) => sandbox.raw('POST', `/facebook_ads/_reports?${query}`);
+const posts = async (since = 0) => (await sandbox.ledger()).filter((e) => e.seq > since && e.method === 'POST' && e.target.includes('/insights'));
+const lastSeq = async () => (await sandbox.ledger()).at(-1)?.seq ?? 0;
+
+async function start(fullSync, id = connection, more = {}) {
+  const started = await server.api('POST', `${SYNC}/run`, { connectionId: id, fullSync, ...more });
+  assert.equal(started.status, 202, JSON.stringify(started.body));
+  return started.body.data.runId;
+}
+async function sync(fullSync, id = connection, more = {}) {
+  const run = await finishedRun(server, await start(fullSync, id, more));
+  assert.equal(run.status, 'success', JSON.stringify(run));
+  assertAddsUp(run);
+  return run;
+}
+const env = () => ({ ...loopback, FACEBOOK_ADS_BASE_URL: `${sandbox.url}/facebook_ads`, TIDEMARK_WEBHOOKS_HINT_RATE: '1000' });
+
+before(async () => {
+  sandbox = await startSandbox({ sizes: { 'facebook_ads.campaigns': 140, 'facebook_ads.quota': 100000 } });
+  server = await startTidemark({ data, env: env() });
+  const made = await make();
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  assert.equal(made.body.data.status, 'connected');
+  connection = made.body.data.id;
+});
+
+after(async () => {
+  await server?.stop();
+  await sandbox?.stop();
+  removeFolder(data);
+});
+
+test('after the first load everything is there once, archived objects too', async () => {
+  const run = await sync(true);
+  assert.equal(run.verdict, 'complete', JSON.stringify(run));
+  for (const stream of ['campaigns', 'adsets', 'ads', 'lead_forms']) {
+    const rows = await records(stream), truth = await sandbox.truth('facebook_ads', stream);
+    assert.deepEqual(ids(rows), ids(truth), stream);
+  }
+  assert.ok((await records('campaigns')).some((row) => row.status === 'ARCHIVED'));
+});
+
+test('leads carry what was filled in', async () => {
+  const leads = await listAll(server, '/api/v1/leads');
+  const truth = await sandbox.truth('facebook_ads', 'leads');
+  const answer = (lead, name) => lead.field_data.find((f) => f.name === name)?.values[0] ?? null;
+  const row = (l) => [l.customFields.facebook_id, l.name, l.email, l.phone, l.source, l.status].join('|');
+  assert.deepEqual(leads.map(row).sort(), truth.map((l) =>
+    [l.id, answer(l, 'full_name'), answer(l, 'email'), answer(l, 'phone_number'), l.platform === 'ig' ? 'instagram' : 'facebook', 'new'].join('|')).sort());
+});
+
+test('insights are the figures that the vendor gives at once for the same days', async () => {
+  const rows = await records('insights');
+  const direct = [];
+  for (let cursor = ''; ;) {
+    const range = encodeURIComponent(JSON.stringify({ since: day(40), until: day(0) }));
+    const page = await sandbox.raw('GET', `/facebook_ads/v26.0/act_1/insights?level=ad&limit=500&time_range=${range}&access_token=t&after=${cursor}`);
+    direct.push(...page.body.data);
+    if (!page.body.paging?.next) break;
+    cursor = page.body.paging.cursors.after;
+  }
+  const line = (r) => `${r.ad_id} ${r.date_start} ${r.spend} ${r.impressions}`;
+  assert.ok(rows.length > 100, `${rows.length} rows`);
+  assert.deepEqual(rows.map((r) => `${r.adId} ${r.date} ${r.spend} ${r.impressions}`).sort(), direct.map(line).sort());
+  assert.ok(rows.every((r) => typeof r.spend === 'string'), 'money is text');
+});
+
+test('the token stands in no address that was asked for, the proof in all', async () => {
+  const asked = (await sandbox.ledger()).filter((e) => e.vendor === 'facebook_ads' && e.target.startsWith('/v26.0/') && !e.target.includes('access_token=t'));
+  assert.ok(asked.every((e) => !e.target.includes('your-api-key')));
+  const proof = createHmac('sha256', SECRET).update('your-api-key').digest('hex');
+  assert.ok(asked.every((e) => e.target.includes(proof) || (e.body ?? '').includes(proof)), JSON.stringify(asked.find((e) => !e.target.includes(proof))));
+});
+
+test('an incremental run asks for what changed, and again for the days whose figures still change', async () => {
+  const before_ = await records('insights');
+  const changed = await sandbox.mutate({ vendor: 'facebook_ads', entity: 'ads', update: 3 });
+  const fresh = await sandbox.mutate({ vendor: 'facebook_ads', entity: 'campaigns', create: 2 });
+  const since = await lastSeq();
+  const run = await sync(false);
+  const stream = (name) => run.streams.find((s) => s.name === name);
+  assert.equal(stream('campaigns').recordsCreated, 2);
+  assert.ok(stream('ads').recordsUpdated === 3 && stream('ads').recordsReceived < 24, JSON.stringify(stream('ads')));
+  const asked = await posts(since);
+  assert.equal(asked.length, 1, 'one window');
+  const range = JSON.parse(asked[0].body).time_range;
+  assert.ok([day(28), day(29)].includes(range.since ?? JSON.parse(range).since), JSON.stringify(range));
+  const rows = await records('insights');
+  const of = (list, id) => list.filter((r) => r.adId === id).map((r) => `${r.date} ${r.spend}`).sort();
+  assert.notDeepEqual(of(rows, changed.updated[0]), of(before_, changed.updated[0]));
+  const old = (list) => list.filter((r) => r.date < day(30)).map((r) => `${r.adId} ${r.date} ${r.spend}`).sort();
+  assert.deepEqual(old(rows), old(before_), 'settled days stay');
+  assert.ok(ids(await records('campaigns')).includes(fresh.created[0]));
+});
+
+test('what is deleted is found gone by the next full pass, after the vendor was asked by its id', async () => {
+  const gone = await sandbox.mutate({ vendor: 'facebook_ads', entity: 'campaigns', delete: 2 });
+  await sync(false);
+  assert.ok(ids(await records('campaigns')).includes(gone.deleted[0]), 'no list says so');
+  const run = await sync(true);
+  assert.equal(run.verdict, 'complete', JSON.stringify(run));
+  assert.deepEqual(ids(await records('campaigns')), ids(await sandbox.truth('facebook_ads', 'campaigns')));
+});
+
+test('a report that fails is asked for again; after three failures the stream fails and its mark stays', async () => {
+  await reports('fail=2');
+  let since = await lastSeq();
+  const run = await sync(false, connection, { entityType: 'insights' });
+  assert.equal(run.verdict, 'complete', JSON.stringify(run));
+  assert.equal((await posts(since)).length, 3);
+  const state = (await server.api('GET', `${SYNC}/connections/${connection}/state`)).text;
+  await reports('fail=3');
+  const failed = await finishedRun(server, await start(false, connection, { entityType: 'insights' }));
+  assert.equal(failed.status, 'error', JSON.stringify(failed));
+  assert.match(JSON.stringify(failed), /report failed 3 times, at last with \\?\\?\\?"Job Failed/);
+  assert.equal((await server.api('GET', `${SYNC}/connections/${connection}/state`)).text, state);
+  await reports('fail=0');
+});
+
+test('while a report is made the run is parked; after a kill between asking and polling the same report is read (I-4)', async () => {
+  await reports('ms=2000');
+  const since = await lastSeq();
+  const runId = await start(false, connection, { entityType: 'insights' });
+  await until('the run waits for the report', async () => {
+    const { body } = await server.api('GET', `${SYNC}/runs/${runId}`);
+    const polled = (await sandbox.ledger()).some((e) => e.seq > since && e.method === 'GET' && e.target.includes('async_status'));
+    return polled && body.data.status === 'in_progress';
+  });
+  await server.kill();
+  server = await startTidemark({ data, env: env() });
+  const run = await finishedRun(server, runId);
+  assert.equal(run.status, 'success', JSON.stringify(run));
+  assertAddsUp(run);
+  assert.equal((await posts(since)).length, 1, 'the vendor was asked for one report');
+  await reports('ms=0');
+});
+
+test('error 17 with status 400 parks the run until the vendor says it may go on', async () => {
+  const limited = await startSandbox({ sizes: { 'facebook_ads.quota': 3 } });
+  try {
+    const made = await make({ baseUrl: `${limited.url}/facebook_ads`, pageId: '' }, { streams: ['campaigns', 'adsets', 'ads'], name: 'Small' });
+    assert.equal(made.status, 201, JSON.stringify(made.body));
+    const runId = await start(true, made.body.data.id);
+    const waiting = await until('the run is parked', async () => {
+      const { body } = await server.api('GET', `${SYNC}/runs/${runId}`);
+      const log = await server.api('GET', `${SYNC}/runs/${runId}/logs`);
+      return /request limit reached/.test(log.text) && body.data;
+    });
+    assert.equal(waiting.status, 'in_progress');
+    assert.equal((await limited.ledger()).filter((e) => e.status === 400).length, 1, 'asked no more');
+    assert.equal((await server.api('POST', `${SYNC}/runs/${runId}/cancel`)).status, 200);
+  } finally {
+    await limited.stop();
+  }
+});
+
+test('a dead token (code 190, status 400) is refused at once, and later puts the connection in error with words', async () => {
+  const refused = await make({ accessToken: 'invalid' });
+  assert.deepEqual([refused.status, refused.body.code], [400, 'INVALID_CREDENTIALS']);
+  const made = await make({ accessToken: 'expired', appSecret: '', pageId: '' }, { name: 'Dies' });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  let run = null;
+  for (let i = 0; i < 4 && run?.status !== 'error'; i++) run = await finishedRun(server, await start(true, made.body.data.id));
+  assert.equal(run.status, 'error', JSON.stringify(run));
+  const shown = (await server.api('GET', `${SYNC}/connections/${made.body.data.id}`)).body.data;
+  assert.deepEqual([shown.status, shown.errorCode], ['error', 'AUTH_EXPIRED'], JSON.stringify(shown));
+  assert.match(shown.errorMessage, /code 190: sign in again or give a new token/);
+});
+
+test('a wrong app secret is refused with the vendor\'s words', async () => {
+  const refused = await make({ appSecret: 'another' });
+  assert.equal(refused.status, 400, JSON.stringify(refused.body));
+  assert.match(refused.body.error, /Invalid appsecret_proof/);
+});
+
+// ---- webhooks
+
+const shared = '/api/v1/sync/facebook_ads/webhook';
+async function deliver(lead, { secret = SECRET, page = PAGE, alter = (body) => body } = {}) {
+  const { body } = await sandbox.raw('POST', `/facebook_ads/_webhooks/leadgen/${lead}?secret=${secret}&page=${page}`);
+  return server.anonymous('POST', shared, alter(body.body), body.headers);
+}
+const leadOf = async (id) => (await listAll(server, '/api/v1/leads')).find((l) => l.customFields.facebook_id === id);
+
+test('setup-webhook subscribes the page; the handshake gives the challenge back for the right token only', async () => {
+  const reply = await server.api('POST', `${SYNC}/connections/${connection}/setup-webhook`);
+  assert.deepEqual([reply.status, reply.body.registered, reply.body.webhookId], [200, true, PAGE], JSON.stringify(reply.body));
+  const apps = await sandbox.raw('GET', `/facebook_ads/v26.0/${PAGE}/subscribed_apps?access_token=t`);
+  assert.deepEqual(apps.body.data[0].subscribed_fields, ['leadgen']);
+  const url = new URL(reply.body.webhookUrl), token = url.searchParams.get('token');
+  const shake = (value) => server.anonymous('GET', `${url.pathname}?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=${value}`);
+  const right = await shake(token);
+  assert.deepEqual([right.status, right.text], [200, '1158201444']);
+  assert.ok([401, 403].includes((await shake('another')).status));
+});
+
+test('a signed lead event is a pointer: the lead is fetched by its id', async () => {
+  const { created } = await sandbox.mutate({ vendor: 'facebook_ads', entity: 'leads', create: 1 });
+  const since = await lastSeq();
+  assert.equal((await deliver(created[0])).status, 200);
+  await until('the lead is there', () => leadOf(created[0]));
+  assert.ok((await sandbox.ledger()).some((e) => e.seq > since && e.target.startsWith(`/v26.0/${created[0]}?`)));
+  assert.equal((await deliver(created[0])).status, 200);
+  await drained(server);
+  assert.equal((await listAll(server, '/api/v1/leads')).filter((l) => l.customFields.facebook_id === created[0]).length, 1);
+});
+
+test('another key or an altered body is 401; unsigned is a hint; another page finds nobody', async () => {
+  const { created } = await sandbox.mutate({ vendor: 'facebook_ads', entity: 'leads', create: 2 });
+  assert.equal((await deliver(created[0], { secret: 'another' })).status, 401);
+  assert.equal((await deliver(created[0], { alter: (body) => body.replace(created[0], created[1]) })).status, 401);
+  await drained(server);
+  assert.equal(await leadOf(created[0]), undefined);
+  assert.equal((await deliver(created[0], { page: '99' })).status, 202);
+  await drained(server);
+  assert.equal(await leadOf(created[0]), undefined);
+  const { body } = await sandbox.raw('POST', `/facebook_ads/_webhooks/leadgen/${created[1]}`);
+  const hint = await server.anonymous('POST', shared, body.body);
+  assert.deepEqual([hint.status, hint.body.trust], [202, 'hint']);
+  await until('the hint was followed', () => leadOf(created[1]));
+});
+
