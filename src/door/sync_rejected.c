@@ -41,6 +41,7 @@ write_row(struct json_writer *w, const struct rejected *row)
     json_add_str(w, "stream", row->stream_name);
     json_add_str(w, "entityType", row->kind);
     json_add_str(w, "externalId", row->external_id);
+    json_add_c(w, "direction", row->push_record ? "push" : "pull");
     json_add_str(w, "reason", row->reason);
     json_add_raw(w, "payload", row->payload);
     json_add_time(w, "firstAt", row->first_us);

@@ -152,14 +152,14 @@ view_notices(struct request *r, struct json_writer *w, const struct connection *
 
 struct waiting {
     const struct connection *connection;
-    int64_t count, due;
+    struct push_waiting push;
 };
 
 static bool
 count_waiting(struct db *db, void *ctx, struct err *err)
 {
     struct waiting *k = ctx;
-    return store_push_count(db, k->connection->tenant, k->connection->id, store_now(db), &k->count, &k->due, err);
+    return store_push_count(db, k->connection->tenant, k->connection->id, store_now(db), &k->push, err);
 }
 
 /* What waits to be sent there. */
@@ -175,8 +175,8 @@ view_push(struct request *r, struct json_writer *w, const struct connection *c, 
     if (!store_read(request_parts(r)->store, count_waiting, &k, err))
         return false;
     json_begin_object(w, "push");
-    json_add_i64(w, "waiting", k.count);
-    json_add_i64(w, "due", k.due);
+    json_add_i64(w, "waiting", k.push.count);
+    json_add_i64(w, "due", k.push.due);
     json_end_object(w);
     return true;
 }

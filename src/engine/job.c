@@ -25,6 +25,8 @@ struct queue {
     struct arena *arena;
     int64_t tenant;
     struct job_plan *plan;
+    struct str place;           /* which is looked for now */
+    bool target;                /* it is the second one */
     struct connection connection;
     struct job_view view;
 };
@@ -36,7 +38,7 @@ fail_ambiguous(const struct connection *rows, size_t count, struct err *err)
     buf_init(&b, 2048);
     for (size_t i = 0; i < count; i++)
         buf_addf(&b, "%s%.*s (%.*s)", i ? ", " : "", STR_ARG(rows[i].uuid), STR_ARG(str_slice(rows[i].name, 0, 40)));
-    err_set(err, E_CONNECTION_AMBIGUOUS, "Several connections of this platform exist: name one as data.source: %.*s",
+    err_set(err, E_CONNECTION_AMBIGUOUS, "Several connections of this platform exist: name one by its id: %.*s",
             STR_ARG(buf_str(&b)));
     buf_release(&b);
     return false;
@@ -49,13 +51,13 @@ find_by_template(struct queue *q, struct db *db, struct err *err)
     struct connection_filter filter = CONNECTION_FILTER_ALL;
     struct connection *rows = NULL;
     size_t count = 0;
-    filter.template_name = q->plan->source;
+    filter.template_name = q->place;
     filter.enabled = 1;
     filter.limit = CONNECTIONS_LISTED;
     if (!store_connection_list(db, q->arena, q->tenant, &filter, &rows, &count, NULL, err))
         return false;
     if (count == 0)
-        return err_set(err, E_CONNECTION_NOT_FOUND, "There is no enabled connection of platform \"%.*s\"", STR_ARG(q->plan->source));
+        return err_set(err, E_CONNECTION_NOT_FOUND, "There is no enabled connection of platform \"%.*s\"", STR_ARG(q->place));
     if (count > 1)
         return fail_ambiguous(rows, count, err);
     q->connection = rows[0];
@@ -66,9 +68,9 @@ static bool
 find_source(struct db *db, void *ctx, struct err *err)
 {
     struct queue *q = ctx;
-    if (!uuid_is_valid(q->plan->source))
+    if (!uuid_is_valid(q->place))
         return find_by_template(q, db, err);
-    switch (store_connection_get(db, q->arena, q->tenant, q->plan->source, &q->connection, err)) {
+    switch (store_connection_get(db, q->arena, q->tenant, q->place, &q->connection, err)) {
     case ROW_FOUND: return q->connection.enabled || err_set(err, E_CONNECTION_DISABLED, NULL);
     case ROW_NONE: return err_set(err, E_CONNECTION_NOT_FOUND, NULL);
     case ROW_FAILED: break;
@@ -80,9 +82,22 @@ static bool
 check_template(struct queue *q, struct str name, struct err *err)
 {
     struct template *t = registry_get(q->engine->options.templates, name, err);
-    bool ok = t != NULL && job_request_check(t, q->plan, err);
+    bool ok = t != NULL && (q->target ? job_request_check_target(t, q->plan, err) : job_request_check(t, q->plan, err));
     template_unref(t);
     return ok;
+}
+
+/* A platform that nobody knows is a slip in the request; one without a connection is something missing here. */
+static bool
+find_place(struct queue *q, struct str place, int64_t *connection_out, struct err *err)
+{
+    q->place = place;
+    if (!uuid_is_valid(place) && !check_template(q, place, err))
+        return false;
+    if (!store_read(q->engine->options.store, find_source, q, err) || !check_template(q, q->connection.template_name, err))
+        return false;
+    *connection_out = q->connection.id;
+    return true;
 }
 
 static bool
@@ -107,13 +122,17 @@ engine_job_queue(struct engine *e, struct arena *a, int64_t tenant, const struct
     struct queue q = {.engine = e, .arena = a, .tenant = tenant, .plan = &plan};
     if (!job_request_read(a, request, clock_wall_us(e->options.clock), &plan, err))
         return false;
-    /* A platform that nobody knows is a slip in the request; one without a connection is something missing here. */
-    if (!uuid_is_valid(plan.source) && !check_template(&q, plan.source, err))
-        return false;
-    if (!store_read(e->options.store, find_source, &q, err) || !check_template(&q, q.connection.template_name, err))
-        return false;
     plan.job.tenant = tenant;
-    plan.job.connection = q.connection.id;
+    if (!find_place(&q, plan.source, &plan.job.connection, err))
+        return false;
+    if (!str_is_none(plan.target)) {
+        q.target = true;
+        plan.job.source = plan.job.connection;
+        if (!find_place(&q, plan.target, &plan.job.target, err))
+            return false;
+        if (plan.job.target == plan.job.source)
+            return err_set(err, E_VALIDATION_FAILED, "Invalid job configuration: data.target is the same connection as data.source");
+    }
     if (!store_write(e->options.store, create_job, &q, err))
         return false;
     store_poke(e->options.store);

@@ -59,13 +59,16 @@ MUST_USE bool engine_job_round(struct engine *e, int64_t *started_out, struct er
 /* Reads a request into a job: all but the connection, which the template's name or id in *source_out names. */
 struct job_plan {
     struct job job;
-    struct str source;              /* a template's name or a connection's id */
+    struct str source;              /* a template's name or a connection's id: where the job begins */
+    struct str target;              /* the same for its second run; STR_NONE: it has one */
     yyjson_val *filters;            /* or NULL */
 };
 MUST_USE bool job_request_read(struct arena *a, const struct job_request *request, int64_t now_us, struct job_plan *plan_out,
                                struct err *err);
 /* The parts that need the template: does it have that entity, those filters? */
 MUST_USE bool job_request_check(const struct template *t, const struct job_plan *plan, struct err *err);
+/* The second place of a job: can it be written to? */
+MUST_USE bool job_request_check_target(const struct template *t, const struct job_plan *plan, struct err *err);
 /* When the schedule of a repeating job is due after after_us. */
 MUST_USE bool job_schedule_next(struct str schedule, int64_t after_us, int64_t *next_us_out, struct err *err);
 /* Fills a view from the store; inside a read or a write. idle: a worker is free now. */

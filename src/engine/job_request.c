@@ -141,7 +141,7 @@ is_local(struct str place)
     return str_eq_c(place, "local");
 }
 
-/* Which way: only vendor to local can run until there is a push. */
+/* Vendor to local reads, local to vendor sends, vendor to vendor does both, one after the other. */
 static bool
 read_direction(struct job_plan *plan, struct str source, struct str target, struct err *err)
 {
@@ -152,9 +152,9 @@ read_direction(struct job_plan *plan, struct str source, struct str target, stru
     bool to_local = str_is_none(target) || is_local(target);
     if (is_local(source) && to_local)
         return refuse(err, "data.target", "must not be local when the source is local");
-    if (!to_local)
-        return refuse(err, "data.target", "must be local: sending records to a platform is not available yet");
-    plan->source = source;
+    plan->source = is_local(source) ? target : source;
+    plan->target = is_local(source) || to_local ? STR_NONE : target;
+    plan->job.direction = is_local(source) ? STR("push") : STR_NONE;
     return true;
 }
 
@@ -336,7 +336,9 @@ bool
 job_request_read(struct arena *a, const struct job_request *request, int64_t now_us, struct job_plan *plan_out, struct err *err)
 {
     struct job_plan plan = {.job = {.name = request->name, .entity = STR_NONE, .data = STR_NONE, .options = STR_NONE,
-                                    .schedule = STR_NONE, .run_options = STR_NONE, .created_by = request->created_by}};
+                                    .schedule = STR_NONE, .run_options = STR_NONE, .direction = STR_NONE,
+                                    .created_by = request->created_by},
+                            .target = STR_NONE};
     if (!read_name(request->name, err) || !read_type(request, &plan.job, err) || !read_data(&plan, a, request->data, err) ||
         !read_options(&plan, a, request->options, err) || !plan_schedule(&plan, a, request->schedule, now_us, err))
         return false;
@@ -358,6 +360,37 @@ has_stream(const struct template *t, struct str wanted)
     return false;
 }
 
+/* A push has only the time; what a template declares narrows reading. */
+static bool
+is_declared(const struct template *t, struct str filter, bool push)
+{
+    yyjson_val *declared = push ? NULL : json_get_c(template_info(t)->tidemark, "filters");
+    return str_eq_c(filter, "updatedSince") || json_get(declared, filter) != NULL;
+}
+
+static bool
+can_be_written(const struct template *t, struct str entity)
+{
+    yyjson_val *writes = json_get_c(template_info(t)->tidemark, "writes");
+    for (size_t i = 0; i < template_stream_count(t); i++) {
+        const struct stream_info *info = template_stream_info(template_stream_at(t, i));
+        bool named = str_is_none(entity) || str_eq(info->name, entity) || str_eq(info->kind, entity);
+        if (named && json_get_c(json_get(writes, info->name), "fields") != NULL)
+            return true;
+    }
+    return false;
+}
+
+bool
+job_request_check_target(const struct template *t, const struct job_plan *plan, struct err *err)
+{
+    const struct template_info *info = template_info(t);
+    if (can_be_written(t, plan->job.entity))
+        return true;
+    return err_set(err, E_VALIDATION_FAILED, "Invalid job configuration: data.target: %.*s cannot be written to%s%.*s", STR_ARG(info->name),
+                   str_is_none(plan->job.entity) ? "" : ": its template has no `writes` for ", STR_ARG(plan->job.entity));
+}
+
 bool
 job_request_check(const struct template *t, const struct job_plan *plan, struct err *err)
 {
@@ -367,12 +400,14 @@ job_request_check(const struct template *t, const struct job_plan *plan, struct 
     if (!str_is_none(plan->job.entity) && !has_stream(t, plan->job.entity))
         return err_set(err, E_VALIDATION_FAILED, "Invalid job configuration: data.entity: %.*s has no \"%.*s\"",
                        STR_ARG(info->name), STR_ARG(plan->job.entity));
-    yyjson_val *declared = json_get_c(info->tidemark, "filters");
+    bool push = str_eq_c(plan->job.direction, "push");
+    if (push && !job_request_check_target(t, plan, err))
+        return false;
     if (plan->filters == NULL)
         return true;
     yyjson_obj_foreach(plan->filters, i, count, key, value) {
         (void)value;
-        if (!str_eq_c(json_str(key), "updatedSince") && json_get(declared, json_str(key)) == NULL)
+        if (!is_declared(t, json_str(key), push))
             return err_set(err, E_VALIDATION_FAILED, "Invalid job configuration: data.filters: %.*s has no filter \"%.*s\"",
                            STR_ARG(info->name), STR_ARG(str_slice(json_str(key), 0, 60)));
     }

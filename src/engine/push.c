@@ -51,6 +51,29 @@ drop_foreign(struct db *db, void *ctx, struct err *err)
     return !str_is_none(w->run->entity) || store_push_drop_foreign(db, w->run->tenant, w->run->connection, collections, err);
 }
 
+/* From one platform to another: what the first has. */
+static bool
+read_source(struct db *db, void *ctx, struct err *err)
+{
+    struct job job;
+    struct work *w = ctx;
+    enum row row = store_job_get(db, w->arena, w->run->tenant, w->run->job, &job, err);
+    if (row == ROW_FOUND && job.source != 0)
+        return store_stream_list(db, w->arena, w->run->tenant, job.source, &w->push->sources, &w->push->source_count, err);
+    return row != ROW_FAILED;
+}
+
+/* The stream of that platform with most records of the kind; 0: there is none. */
+static int64_t
+source_of(const struct push *p, int64_t collection)
+{
+    const struct stream *most = NULL;
+    for (size_t i = 0; i < p->source_count; i++)
+        if (p->sources[i].collection == collection && (most == NULL || p->sources[i].records > most->records))
+            most = &p->sources[i];
+    return most == NULL ? 0 : most->id;
+}
+
 bool
 push_begin(struct work *w, struct err *err)
 {
@@ -60,6 +83,8 @@ push_begin(struct work *w, struct err *err)
     yyjson_val *rules = text.len == 0 ? NULL : json_parse(w->arena, text, JSON_PLAIN, LIMIT_JSON_DEPTH_API, &ignored);
     p->creates = json_bool_or(json_get_c(rules, "pushCreates"), true);
     p->deletes = json_bool_or(json_get_c(rules, "pushDeletes"), false);
+    if (!store_read(w->engine->options.store, read_source, w, err))
+        return false;
     p->streams = ARENA_ARRAY(w->arena, struct push_stream, w->stream_count);
     if (p->streams == NULL)
         return err_no_memory(err);
@@ -115,7 +140,8 @@ walk_rows(struct walk *k, struct db *db, int64_t now_us, struct err *err)
     int64_t since_us = 0;
     struct str since = json_str(json_get_c(w->filters, "updatedSince"));
     (void)!(since.len > 0 && time_parse(since, &since_us));
-    struct record_filter filter = {.order = RECORD_OLDEST, .updated_since_us = since_us, .status = STR_NONE, .text = STR_NONE,
+    struct record_filter filter = {.order = RECORD_OLDEST, .updated_since_us = since_us,
+                                   .stream = source_of(w->push, k->stream->context.stream.collection), .status = STR_NONE, .text = STR_NONE,
                                    .after = k->after, .limit = WALK_ROWS};
     if (!store_record_list(db, &w->push->closure, w->run->tenant, k->stream->context.stream.collection, &filter, &rows, &count, &k->after, err))
         return false;
@@ -132,15 +158,16 @@ walk_batch(struct db *db, void *ctx, struct err *err)
     struct walk *k = ctx;
     struct work *w = k->work;
     struct page_fence fence = work_fence(w);
-    int64_t now_us = store_now(db), count, due;
+    int64_t now_us = store_now(db);
+    struct push_waiting waiting;
     arena_clear(&w->push->closure);
     k->after = (struct record_place){0};
     if (!read_position(k, err) || !store_page_fence(db, &fence, now_us + w->engine->options.lease_ms * US_PER_MS, err) ||
-        !walk_rows(k, db, now_us, err) || !store_push_count(db, fence.tenant, w->run->connection, now_us, &count, &due, err))
+        !walk_rows(k, db, now_us, err) || !store_push_count(db, fence.tenant, w->run->connection, now_us, &waiting, err))
         return false;
     k->position = position_text(k);
     struct page_mark mark = {.fence = fence, .tenant = fence.tenant, .connection = w->run->connection, .stream = k->stream->context.stream.id,
-                             .position = k->position, .declared_total = k->stream->counts.received + due, .now_us = now_us};
+                             .position = k->position, .declared_total = k->stream->counts.received + waiting.due, .now_us = now_us};
     return store_page_finish(db, &mark, err);
 }
 
@@ -582,10 +609,44 @@ end_stream(struct db *db, void *ctx, struct err *err)
     return store_run_stream_end(db, &fence, work_stream(w)->context.stream.id, STR_NONE, STR_NONE, store_now(db), err);
 }
 
+struct look_ahead {
+    struct work *work;
+    struct push_waiting waiting;
+    int64_t now_us;
+};
+
+static bool
+look_ahead(struct db *db, void *ctx, struct err *err)
+{
+    struct look_ahead *k = ctx;
+    k->now_us = store_now(db);
+    return store_push_count(db, k->work->run->tenant, k->work->run->connection, k->now_us, &k->waiting, err);
+}
+
+/* Who asked for this run wants to know how it ends: what must wait is waited for. One that began by itself comes again. */
+static bool
+must_wait(struct work *w, int64_t *wait_ms_out, struct err *err)
+{
+    struct look_ahead k = {.work = w};
+    *wait_ms_out = 0;
+    if (str_eq_c(w->run->trigger, "push"))
+        return true;
+    if (!store_read(w->engine->options.store, look_ahead, &k, err))
+        return false;
+    if (k.waiting.count > 0 && k.waiting.due == 0)
+        *wait_ms_out = (k.waiting.next_us - k.now_us) / US_PER_MS + 1;
+    return true;
+}
+
 static enum step_result
 next_stream(struct work *w)
 {
     struct err err = {0};
+    int64_t wait_ms;
+    if (!must_wait(w, &wait_ms, &err))
+        return work_store_failed(w, &err);
+    if (wait_ms > 0)
+        return work_park(w, wait_ms, "RETRY", STR("Some records are to be sent again"), false);
     if (!work_write(w, end_stream, w, &err))
         return work_store_failed(w, &err);
     work_stream(w)->done = true;

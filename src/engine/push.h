@@ -79,6 +79,8 @@ struct push {
     struct push_stream *streams;    /* one per work stream */
     bool creates, deletes;          /* rules of the connection */
     unsigned failures;              /* in a row */
+    struct stream *sources;         /* of the platform that the job reads from, or NULL */
+    size_t source_count;
     struct arena items, closure;    /* of one batch; of one transaction */
 };
 

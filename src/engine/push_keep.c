@@ -337,15 +337,15 @@ say_page(struct keeping *k)
 static bool
 finish(struct keeping *k, const struct page_fence *fence, struct err *err)
 {
-    int64_t count, due;
+    struct push_waiting waiting;
     struct page_counts *c = &k->counts;
     const struct work_stream *s = k->stream;
-    if (!store_push_count(k->db, fence->tenant, k->work->run->connection, k->now_us, &count, &due, err))
+    if (!store_push_count(k->db, fence->tenant, k->work->run->connection, k->now_us, &waiting, err))
         return false;
     c->received = c->records_read = c->created + c->updated + c->skipped + c->deleted + c->errors;
     say_page(k);
     struct page_mark mark = {.fence = *fence, .tenant = fence->tenant, .connection = k->work->run->connection, .stream = s->context.stream.id,
-                             .counts = *c, .position = s->reader_position, .declared_total = s->counts.received + c->received + due,
+                             .counts = *c, .position = s->reader_position, .declared_total = s->counts.received + c->received + waiting.due,
                              .log = log_pack(k->arena, buf_str(&k->lines)), .log_lines = k->line_count, .changed_records = k->changed,
                              .changed_count = k->changed_count, .now_us = k->now_us};
     if (str_is_none(mark.log))

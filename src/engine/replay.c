@@ -8,6 +8,7 @@
 
 #include "engine/account.h"
 #include "engine/page.h"
+#include "store/store_push.h"
 #include "store/store_rejected.h"
 
 #define REPLAY_ROWS 100
@@ -20,10 +21,11 @@ struct replay {
     struct stream *streams;
     size_t stream_count;
     struct rejected *rows;
-    size_t row_count;
-    int64_t before, stream;
+    size_t row_count, loaded;
+    int64_t before, last, stream;
     struct page_batch *batch;
     struct replay_counts counts;
+    int64_t requeued;
 };
 
 struct find {
@@ -54,8 +56,27 @@ list_rejected(struct db *db, void *ctx, struct err *err)
 {
     struct replay *r = ctx;
     const struct connection *c = &r->account.connection;
-    return store_rejected_list(db, r->batch->arena, c->tenant, c->id, r->stream, r->before, 0, REPLAY_ROWS, &r->rows,
-                               &r->row_count, NULL, err);
+    if (!store_rejected_list(db, r->batch->arena, c->tenant, c->id, r->stream, r->before, 0, REPLAY_ROWS, &r->rows, &r->loaded, NULL, err))
+        return false;
+    r->last = r->loaded > 0 ? r->rows[r->loaded - 1].id : 0;
+    r->row_count = 0;
+    for (size_t i = 0; i < r->loaded; i++)
+        if (r->rows[i].push_record == 0)
+            r->rows[r->row_count++] = r->rows[i];
+    return true;
+}
+
+/* What was to be sent is sent again; it leaves the list when the vendor has taken it. */
+static bool
+requeue(struct db *db, void *ctx, struct err *err)
+{
+    int64_t count = 0;
+    struct replay *r = ctx;
+    const struct connection *c = &r->account.connection;
+    if (!store_push_requeue(db, c->tenant, c->id, r->stream, store_now(db), &count, err))
+        return false;
+    r->requeued = count;
+    return true;
 }
 
 /* The page transaction without a run. Rows that have no id of their own leave the list by their number. */
@@ -113,13 +134,13 @@ replay_page(struct replay *r, const struct page_context *context, struct arena *
             ok = store_write(r->engine->options.store, commit, r, err);
         }
         if (ok) {
-            r->before = r->rows[r->row_count - 1].id;
             r->counts.tried += (int64_t)r->row_count;
             r->counts.rejected += (int64_t)batch.rejected_count;
             r->counts.accepted += (int64_t)(r->row_count - batch.rejected_count);
         }
         page_batch_release(&batch);
     }
+    r->before = r->last;
     r->batch = NULL;
     arena_release(&rows);
     return ok;
@@ -153,9 +174,12 @@ replay_stream(struct replay *r, const struct stream *stream, struct engine_worke
     bool ok = fill_context(r, stream, tools, &context, err);
     r->stream = stream->id;
     r->before = 0;
-    r->row_count = REPLAY_ROWS;
+    r->loaded = REPLAY_ROWS;
+    ok = ok && store_write(r->engine->options.store, requeue, r, err);
+    r->counts.tried += r->requeued;
+    r->counts.accepted += r->requeued;
     arena_init(&page, LIMIT_PAGE_ARENA_BYTES);
-    while (ok && r->row_count == REPLAY_ROWS) {
+    while (ok && r->loaded == REPLAY_ROWS) {
         ok = replay_page(r, &context, &page, err);
         arena_clear(&page);
     }

@@ -136,6 +136,7 @@ end_run(struct work *w, struct ending *e)
     ok ? w->engine->runs_succeeded++ : w->engine->runs_failed++;
     log_write(LOG_INFO, "run finished", LOG_C("state", run_state_name(e->end.state)),
               LOG_C("verdict", run_verdict_name(e->end.verdict)), LOG_S("reason", e->end.verdict_reason));
+    store_poke(w->engine->options.store); /* the end may have started another run, and whoever is idle sleeps */
     engine_changed(w->engine);
     return STEP_PARK;
 }

@@ -261,6 +261,39 @@ create(struct sandbox_request *r, struct sandbox_reply *reply, struct collection
     show(r, reply, 201, c, singular, write, index);
 }
 
+/* users/search?query=email:"..." (an exact address; other words find nobody here) */
+static void
+search(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *c, zendesk_write_fn *write)
+{
+    struct json_writer w;
+    struct str query = request_param(r, "query"), email = str_trim(str_starts(query, STR("email:")) ? str_skip(query, 6) : STR(""));
+    if (email.len > 1 && email.ptr[0] == '"')
+        email = str_slice(email, 1, email.len - 2);
+    uint32_t found = email.len ? world_find_unique(r->world, c, UNIQUE_EMAIL, zendesk_email, email) : OBJECT_NONE;
+    reply_json(reply, 200);
+    json_writer_init(&w, &reply->body);
+    json_begin_object(&w, NULL);
+    json_begin_array(&w, "users");
+    if (found != OBJECT_NONE) {
+        write(r->world, c, found, r->arena, &w);
+        reply_served(reply, c->name, world_object(c, found)->id);
+    }
+    json_end_array(&w);
+    json_add_null(&w, "next_page");
+    json_add_null(&w, "previous_page");
+    json_add_i64(&w, "count", found != OBJECT_NONE);
+    json_end_object(&w);
+}
+
+static bool
+is_taken(struct sandbox_request *r, struct collection *c, uint32_t self, yyjson_val *members)
+{
+    struct str email = json_str(json_get_c(members, "email"));
+    bool user = c == zendesk_of(r->world).users;
+    uint32_t twin = user && email.len ? world_find_unique(r->world, c, UNIQUE_EMAIL, zendesk_email, email) : OBJECT_NONE;
+    return twin != OBJECT_NONE && twin != self;
+}
+
 static void
 one(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *c, const char *singular, zendesk_write_fn *write,
     uint32_t index)
@@ -274,6 +307,8 @@ one(struct sandbox_request *r, struct sandbox_reply *reply, struct collection *c
         return reply_text(reply, 204, NULL, STR(""));
     }
     yyjson_val *body = zendesk_body(r, reply);
+    if (body != NULL && is_taken(r, c, index, json_get_c(body, singular)))
+        return zendesk_error(reply, 422, "RecordInvalid", "Email: is already being used by another user");
     if (body != NULL && lay_over(r, c, index, json_get_c(body, singular)))
         return show(r, reply, 200, c, singular, write, index);
     if (body != NULL)
@@ -287,6 +322,8 @@ zendesk_objects(struct sandbox_request *r, struct sandbox_reply *reply, struct c
     struct str id = r->segment_count > 3 ? r->segments[3] : STR("");
     if (id.len == 0)
         return request_is(r, "POST") ? create(r, reply, c, singular, write, false) : list(r, reply, c, c->name, write, OBJECT_NONE);
+    if (c == zd.users && str_starts(id, STR("search")) && request_is(r, "GET"))
+        return search(r, reply, c, write);
     if (str_starts(id, STR("create_or_update")) && request_is(r, "POST"))
         return create(r, reply, c, singular, write, true);
     uint32_t index = find(c, id);

@@ -87,6 +87,9 @@ job_read(struct row_reader *r, void *item)
     j->fired_us = read_i64(r);
     j->paused_us = read_i64(r);
     j->resumed_us = read_i64(r);
+    j->direction = read_text(r);
+    j->source = read_i64(r);
+    j->target = read_i64(r);
 }
 
 static enum row
@@ -122,7 +125,8 @@ store_job_create(struct db *db, struct arena *a, struct job *job, int64_t now_us
                                 DB_I0(job->connection), DB_T(job->type), DB_I(job->priority), DB_T(job->data),
                                 DB_T(job->options), DB_T(job->schedule), DB_I0(job->next_us), DB_T(job->created_by),
                                 DB_I(now_us), DB_BOOL(job->full), DB_T(job->entity), DB_T(job->run_options),
-                                DB_I(job->retries_max), DB_BOOL(job->waiting), DB_I(job->start_after_us), DB_I(job->rank)),
+                                DB_I(job->retries_max), DB_BOOL(job->waiting), DB_I(job->start_after_us), DB_I(job->rank),
+                                DB_T(job->direction), DB_I0(job->source), DB_I0(job->target)),
                                 &job->id, err);
     return row == ROW_NONE ? fail_name_taken(db, a, job, err) : row == ROW_FOUND;
 }

@@ -51,6 +51,8 @@ struct job {
     bool full;
     struct str entity;       /* one stream, or STR_NONE */
     struct str run_options;  /* JSON for run.options, or STR_NONE */
+    struct str direction;    /* of its next run: "push", or STR_NONE: pull */
+    int64_t source, target;  /* from one platform to another: two runs, `connection` is where the next one is; 0: it has one place */
     int64_t retries_max;     /* runs that may fail and be tried again; `tries` counts them */
     /* How it waits. A job of the other doors never does: its run is made with it */
     bool waiting;            /* due, and without a run: starts when its connection is free */

@@ -32,8 +32,9 @@ static bool
 start(struct db *db, struct arena *a, const struct job *job, int64_t now_us, bool *started_out, struct err *err)
 {
     struct run run;
-    struct run_new ask = {.tenant = job->tenant, .connection = job->connection, .job = job->id, .full = job->full,
-                          .entity = job->entity, .trigger = STR("job"), .options = job->run_options,
+    bool second = job->target != 0 && job->connection == job->target;
+    struct run_new ask = {.tenant = job->tenant, .connection = job->connection, .job = job->id, .full = job->full || second,
+                          .entity = job->entity, .direction = job->direction, .trigger = STR("job"), .options = job->run_options,
                           .created_by = job->created_by, .priority = job->priority};
     struct err busy = {0};
     if (!store_run_create(db, a, &ask, now_us, &run, &busy)) {

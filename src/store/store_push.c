@@ -90,15 +90,20 @@ store_push_drop_foreign(struct db *db, int64_t tenant, int64_t connection, const
 }
 
 bool
-store_push_count(struct db *db, int64_t tenant, int64_t connection, int64_t now_us, int64_t *count_out, int64_t *due_out, struct err *err)
+store_push_count(struct db *db, int64_t tenant, int64_t connection, int64_t now_us, struct push_waiting *waiting_out, struct err *err)
 {
     struct db_rows rows;
     if (!store_row_must(db_query_row(db, SQL_PUSH_COUNT, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(now_us)), &rows, err), E_INTERNAL, err))
         return false;
-    *count_out = db_column_i64(&rows, 0);
-    *due_out = db_column_i64(&rows, 1);
+    *waiting_out = (struct push_waiting){db_column_i64(&rows, 0), db_column_i64(&rows, 1), db_column_i64(&rows, 2)};
     db_finish(&rows);
     return true;
+}
+
+bool
+store_push_requeue(struct db *db, int64_t tenant, int64_t connection, int64_t stream, int64_t now_us, int64_t *count_out, struct err *err)
+{
+    return db_exec(db, SQL_PUSH_REQUEUE, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(stream), DB_I(now_us)), count_out, err);
 }
 
 /* ---- how far it is ---- */

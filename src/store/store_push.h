@@ -42,7 +42,11 @@ MUST_USE bool store_push_take(struct db *db, struct arena *a, int64_t tenant, in
 #define PUSH_COLLECTIONS_MAX 4
 MUST_USE bool store_push_drop_foreign(struct db *db, int64_t tenant, int64_t connection, const int64_t collections[PUSH_COLLECTIONS_MAX],
                                       struct err *err);
-MUST_USE bool store_push_count(struct db *db, int64_t tenant, int64_t connection, int64_t now_us, int64_t *count_out, int64_t *due_out,
+struct push_waiting {
+    int64_t count, due;
+    int64_t next_us;         /* when the next one is due; 0: at once, or there is none */
+};
+MUST_USE bool store_push_count(struct db *db, int64_t tenant, int64_t connection, int64_t now_us, struct push_waiting *waiting_out,
                                struct err *err);
 
 /* *gone_out: the row went; else the record was changed meanwhile and is sent once more. */
@@ -55,6 +59,10 @@ MUST_USE bool store_push_later(struct db *db, int64_t tenant, int64_t connection
 /* STR_NONE empties. */
 MUST_USE bool store_push_agree(struct db *db, int64_t tenant, int64_t map, struct str base, struct str alias, struct err *err);
 MUST_USE bool store_alias_save(struct db *db, int64_t tenant, int64_t map, struct str alias, struct err *err);
+
+/* Rejections of a connection (stream 0: all) are to be sent again: how many. */
+MUST_USE bool store_push_requeue(struct db *db, int64_t tenant, int64_t connection, int64_t stream, int64_t now_us, int64_t *count_out,
+                                 struct err *err);
 
 struct push_place {
     int64_t tenant, connection;

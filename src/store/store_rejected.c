@@ -19,6 +19,7 @@ rejected_read(struct row_reader *r, void *item)
     row->last_us = read_i64(r);
     row->times = read_i64(r);
     row->replay_us = read_i64(r);
+    row->push_record = read_i64(r);
 }
 
 static bool

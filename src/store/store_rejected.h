@@ -17,6 +17,7 @@ struct rejected {
     int64_t first_us, last_us;
     int64_t times;           /* how often it was rejected */
     int64_t replay_us;       /* a replay was asked for; 0: no */
+    int64_t push_record;     /* it was to be sent: our record, and payload is what was sent; 0: it was read */
 };
 
 /* Newest first: id < before (0: from the newest). stream 0: all of the connection. total_out may be NULL. */

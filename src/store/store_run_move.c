@@ -61,19 +61,39 @@ store_push_fence(struct db *db, const struct page_fence *fence, int64_t lease_un
     return fenced_exec(db, SQL_RUN_PUSH_FENCE, fence, DB_ARGS(DB_I(fence->page_seq), DB_I(lease_until_us)), err);
 }
 
+/* The first of two runs has succeeded: the job goes on at its other connection. */
+static bool
+job_advance(struct db *db, int64_t tenant, int64_t job, int64_t now_us, bool *advanced_out, struct err *err)
+{
+    int64_t changed = 0, target;
+    if (!db_exec(db, SQL_JOB_ADVANCE, DB_ARGS(DB_I(tenant), DB_I(job), DB_I(now_us)), &changed, err))
+        return false;
+    *advanced_out = changed == 1;
+    if (changed == 0)
+        return true;
+    return store_row_must(db_query_i64(db, SQL_JOB_PLACE, DB_ARGS(DB_I(tenant), DB_I(job)), &target, err), E_JOB_NOT_FOUND, err) &&
+           store_job_start_next(db, tenant, target, now_us, NULL, err);
+}
+
 /* A job shows its run's state in its own words. */
 static bool
 job_follow(struct db *db, int64_t tenant, int64_t run, enum job_state state, struct str code, struct str message,
            int64_t now_us, struct err *err)
 {
     int64_t job;
+    bool advanced = false;
     if (!store_row_must(db_query_i64(db, SQL_RUN_JOB, DB_ARGS(DB_I(tenant), DB_I(run)), &job, err), E_RUN_NOT_FOUND, err))
         return false;
+    if (state == JOB_COMPLETED && !job_advance(db, tenant, job, now_us, &advanced, err))
+        return false;
+    if (advanced)
+        return true;
     struct rng rng;
     rng_init_system(&rng);
     return db_exec(db, SQL_JOB_FOLLOW, DB_ARGS(DB_I(tenant), DB_I(job), DB_T(str_from_c(job_state_name(state))), DB_I(now_us),
                    DB_T(code), DB_I(LIMIT_BACKOFF_BASE_MS * US_PER_MS), DB_I(LIMIT_BACKOFF_CAP_MS * US_PER_MS),
-                   DB_I(rng_below(&rng, JITTER_PARTS + 1)), DB_T(message)), NULL, err);
+                   DB_I(rng_below(&rng, JITTER_PARTS + 1)), DB_T(message)), NULL, err) &&
+           (!job_state_is_terminal(state) || db_exec(db, SQL_JOB_REWIND, DB_ARGS(DB_I(tenant), DB_I(job)), NULL, err));
 }
 
 /* A run has ended: its connection takes the next job that waits for it. */

@@ -10,7 +10,7 @@ const data = tempFolder('push');
 let sandbox, server, chatwoot;
 
 const env = () => ({ ...loopback, CHATWOOT_BASE_URL: sandbox.url, HUBSPOT_BASE_URL: `${sandbox.url}/hubspot`, ZENDESK_BASE_URL: `${sandbox.url}/zendesk`,
-  GOHIGHLEVEL_BASE_URL: `${sandbox.url}/highlevel` });
+  GOHIGHLEVEL_BASE_URL: `${sandbox.url}/gohighlevel` });
 
 async function connect(platform, credentials, more = {}) {
   const made = await server.api('POST', `${SYNC}/connections`, { name: platform, platform, credentials, direction: 'both', schedule: { every: '12h', fullEvery: '30d' }, ...more });
@@ -46,7 +46,7 @@ const patch = async (id, fields) => {
 };
 
 before(async () => {
-  sandbox = await startSandbox({ sizes: { contacts: 40, conversations: 0, 'hubspot.contacts': 0, 'zendesk.users': 3, 'highlevel.contacts': 0 } });
+  sandbox = await startSandbox({ sizes: { contacts: 12, conversations: 0, 'hubspot.contacts': 0, 'zendesk.users': 3, 'gohighlevel.contacts': 0 } });
   server = await startTidemark({ data, env: env() });
   chatwoot = await connect('chatwoot', { accountId: '1', accessToken: 'test' }, { streams: ['contacts'] });
   await sync(chatwoot);
@@ -74,5 +74,144 @@ describe('one platform', () => {
     assert.equal((await one(ana.id)).version, version);
     await settled(chatwoot);
     assert.equal((await writes('chatwoot')).length, before_ + 1);
+  });
+
+  test('what the vendor spells otherwise is agreed on: it is neither sent again nor read as a change', async () => {
+    const ana = (await contacts()).find((c) => c.email && c.phone);
+    await patch(ana.id, { email: `Ana.${ana.id}@Example.COM`, phone: null });
+    await settled(chatwoot);
+    const truth = (await sandbox.truth('chatwoot', 'contacts')).find((c) => String(c.id) === ana.customFields.chatwoot_id);
+    assert.equal(truth.email, `ana.${ana.id}@example.com`);
+    assert.equal(truth.phone_number, null);
+    const count = (await writes('chatwoot')).length;
+    assert.equal((await sync(chatwoot, { fullSync: true })).recordsUpdated, 0);
+    assert.equal((await one(ana.id)).email, `Ana.${ana.id}@Example.COM`);
+    await patch(ana.id, { name: 'Ana B.' });
+    await settled(chatwoot);
+    const last = (await writes('chatwoot')).slice(count);
+    assert.equal(last.length, 1);
+    const now = await sandbox.raw('GET', `/api/v1/accounts/1/contacts/${truth.id}`, undefined, { api_access_token: 'test' });
+    assert.equal(now.body.payload.name, 'Ana B.');
+    assert.equal((await sync(chatwoot, { fullSync: true })).recordsUpdated, 0);
+    // The vendor's own change of that field is one.
+    await sandbox.raw('PUT', `/api/v1/accounts/1/contacts/${truth.id}`, { email: 'other@example.com' }, { api_access_token: 'test' });
+    await sync(chatwoot, { fullSync: true });
+    assert.equal((await one(ana.id)).email, 'other@example.com');
+  });
+
+  test('a record made here is made there once, and linked to who has its key there already', async () => {
+    const made = await server.api('POST', '/api/v1/contacts', { name: 'Nova', email: 'nova@example.com' });
+    assert.equal(made.status, 201);
+    await settled(chatwoot);
+    const there = (await sandbox.truth('chatwoot', 'contacts')).filter((c) => c.email === 'nova@example.com');
+    assert.equal(there.length, 1);
+    assert.equal((await one(made.body.data.id)).externalIds.length, 1);
+    await sandbox.raw('POST', '/api/v1/accounts/1/contacts', { name: 'Velha', email: 'velha@example.com', phone_number: '+5511987654321' }, { api_access_token: 'test' });
+    const twin = await server.api('POST', '/api/v1/contacts', { email: 'VELHA@example.com' });
+    await settled(chatwoot);
+    assert.equal((await sandbox.truth('chatwoot', 'contacts')).filter((c) => c.email === 'velha@example.com').length, 1);
+    const linked = await one(twin.body.data.id);
+    assert.equal(linked.externalIds.length, 1);
+    assert.equal(linked.name, 'Velha');
+    assert.equal(linked.phone, '+5511987654321');
+    const count = (await contacts()).length;
+    await sync(chatwoot, { fullSync: true });
+    assert.equal((await contacts()).length, count);
+  });
+
+  test('what is refused is kept with its reason, and goes when it is put right', async () => {
+    const taken = (await contacts()).find((c) => c.email && c.customFields.chatwoot_id);
+    const made = await server.api('POST', '/api/v1/contacts', { name: 'Sem', email: 'not-an-address@@x' });
+    const bad = made.status === 201 ? made.body.data.id : (await server.api('POST', '/api/v1/contacts', { name: 'Sem', phone: '0815' })).body.data.id;
+    await settled(chatwoot);
+    const rejected = await server.api('GET', `${SYNC}/connections/${chatwoot}/rejected`);
+    const row = rejected.body.data.find((r) => r.direction === 'push');
+    assert.match(row.reason, /refused \(422\)/);
+    await patch(bad, { email: 'sem@example.com', phone: null });
+    await settled(chatwoot);
+    assert.equal((await server.api('GET', `${SYNC}/connections/${chatwoot}/rejected`)).body.data.length, 0);
+    assert.equal((await sandbox.truth('chatwoot', 'contacts')).filter((c) => c.email === 'sem@example.com').length, 1);
+    assert.ok(taken);
+  });
+});
+
+describe('from one platform to another', () => {
+  let hubspot, zendesk, highlevel;
+
+  test('what one platform has is sent to another, in batches, and not back', async () => {
+    hubspot = await connect('hubspot', { accessToken: 'your-api-key', portalId: '62515' }, { streams: ['contacts'] });
+    await sync(hubspot, { fullSync: true });
+    const job = await server.api('POST', '/sync/queue', { name: 'to-hubspot', type: 'full', data: { source: chatwoot, target: hubspot, entity: 'contacts' } },
+      { orgid: 'default' });
+    assert.equal(job.status, 201, JSON.stringify(job.body));
+    await until('the job ends', async () => {
+      const jobs = (await server.api('GET', '/sync/info', undefined, { orgid: 'default' })).body;
+      return jobs.syncJobs.find((j) => j.name === 'to-hubspot')?.status === 'completed';
+    });
+    await settled(chatwoot, hubspot);
+    const here = (await contacts()).filter((c) => c.externalIds === undefined);
+    const there = await sandbox.truth('hubspot', 'contacts');
+    assert.equal(there.length, (await contacts()).length, `${here.length}`);
+    const batches = (await writes('hubspot')).filter((r) => r.target.includes('/batch/create'));
+    assert.ok(batches.length >= 1 && batches.length < 10, JSON.stringify(batches.length));
+    const mails = there.map((c) => c.properties.email).filter(Boolean);
+    assert.equal(new Set(mails).size, mails.length);
+    const both = await runs(hubspot);
+    assert.ok(both.some((r) => r.direction === 'push'));
+    const count = (await writes('hubspot')).length + (await writes('chatwoot')).length;
+    await sync(hubspot, { fullSync: true });
+    await sync(chatwoot, { fullSync: true });
+    await settled(chatwoot, hubspot);
+    assert.equal((await writes('hubspot')).length + (await writes('chatwoot')).length, count, 'nothing goes back and forth');
+  });
+
+  test('a change at one platform reaches the other, and only that field', async () => {
+    const ana = (await contacts()).find((c) => c.email === 'nova@example.com');
+    const id = ana.customFields.hubspot_id;
+    await sandbox.raw('PATCH', `/hubspot/crm/objects/2026-09/contacts/${id}`, { properties: { firstname: 'Novíssima', lastname: 'Lima' } }, { authorization: 'Bearer test' });
+    await sync(hubspot, { fullSync: true });
+    await settled(chatwoot, hubspot);
+    assert.equal((await sandbox.truth('chatwoot', 'contacts')).find((c) => c.email === 'nova@example.com').name, 'Novíssima Lima');
+    await sandbox.raw('PUT', `/api/v1/accounts/1/contacts/${ana.customFields.chatwoot_id}`, { name: 'Nova Maria Lima' }, { api_access_token: 'test' });
+    await sync(chatwoot, { fullSync: true });
+    await settled(chatwoot, hubspot);
+    const there = (await sandbox.truth('hubspot', 'contacts')).find((c) => String(c.id) === id).properties;
+    assert.deepEqual([there.firstname, there.lastname], ['Nova', 'Maria Lima']);
+    assert.equal((await one(ana.id)).name, 'Nova Maria Lima');
+  });
+
+  test('a batch of which a part fails is split: the others are taken, each refusal has its own reason', async () => {
+    for (let i = 0; i < 5; i++) await server.api('POST', '/api/v1/contacts', { name: `Lote ${i}`, email: i === 2 ? 'lote@bad' : `lote${i}@example.com` });
+    await settled(chatwoot, hubspot);
+    const there = (await sandbox.truth('hubspot', 'contacts')).filter((c) => /^lote/.test(c.properties.email ?? ''));
+    assert.equal(there.length, 4);
+    const rejected = (await server.api('GET', `${SYNC}/connections/${hubspot}/rejected`)).body.data;
+    assert.equal(rejected.length, 1);
+    assert.match(rejected[0].reason, /not valid|invalid/i);
+    const replay = await server.api('POST', `${SYNC}/connections/${hubspot}/rejected/replay`);
+    assert.equal(replay.body.data.tried, 1);
+    await settled(hubspot);
+    const again = (await server.api('GET', `${SYNC}/connections/${hubspot}/rejected`)).body.data;
+    assert.ok(again[0].times >= 2);
+  });
+
+  test('Zendesk and HighLevel take them too', async () => {
+    zendesk = await connect('zendesk', { email: 'you@example.com', apiToken: 'your-api-key', subdomain: 'your-subdomain' }, { streams: ['users'] });
+    highlevel = await connect('gohighlevel', { apiKey: 'your-api-key', locationId: 've9EPM428h8vShlRW1KT' }, { streams: ['contacts'] });
+    for (const id of [zendesk, highlevel]) {
+      await sync(id, { fullSync: true });
+      await sync(id, { direction: 'push', fullSync: true });
+    }
+    await settled(chatwoot, hubspot, zendesk, highlevel);
+    const mails = (rows) => rows.filter(Boolean).map((m) => m.toLowerCase()).filter((m) => m !== 'lote@bad').sort();
+    const all = mails((await contacts()).map((c) => c.email));
+    assert.deepEqual(mails((await sandbox.truth('zendesk', 'users')).map((u) => u.email)), all);
+    assert.deepEqual(mails((await sandbox.truth('gohighlevel', 'contacts')).map((c) => c.email)), all);
+    const nova = (await contacts()).find((c) => c.email === 'nova@example.com');
+    await patch(nova.id, { name: 'Nova de Novo' });
+    await settled(chatwoot, hubspot, zendesk, highlevel);
+    assert.equal((await sandbox.truth('zendesk', 'users')).find((u) => u.email === 'nova@example.com').name, 'Nova de Novo');
+    const hl = (await sandbox.truth('gohighlevel', 'contacts')).find((u) => u.email === 'nova@example.com');
+    assert.deepEqual([hl.firstName, hl.lastName], ['Nova', 'de Novo']);
   });
 });

@@ -1,27 +1,30 @@
 -- A new job, unless an unfinished one has its name.
 -- @name job_insert
 INSERT INTO jobs (tenant, uuid, name, connection, type, priority, state, data, options, schedule, next_at, created_by,
-    created_at, updated_at, full_pass, entity, run_options, retries_max, waiting, start_after, rank)
-VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, $16, $17, $18, $19)
+    created_at, updated_at, full_pass, entity, run_options, retries_max, waiting, start_after, rank, direction, source, target)
+VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 ON CONFLICT DO NOTHING RETURNING id
 
 -- One job by its integer.
 -- @name job_get
 SELECT j.id, j.tenant, j.connection, j.uuid, j.name, j.type, j.priority, j.state, j.data, j.options, j.schedule, j.next_at, j.tries,
     j.error_code, j.error_message, j.created_by, j.created_at, j.started_at, j.finished_at, j.updated_at, j.full_pass, j.entity,
-    j.run_options, j.retries_max, j.waiting, j.start_after, j.rank, j.fired_at, j.paused_at, j.resumed_at FROM jobs j WHERE j.tenant = $1 AND j.id = $2
+    j.run_options, j.retries_max, j.waiting, j.start_after, j.rank, j.fired_at, j.paused_at, j.resumed_at,
+    j.direction, j.source, j.target FROM jobs j WHERE j.tenant = $1 AND j.id = $2
 
 -- One job by its UUID.
 -- @name job_by_uuid
 SELECT j.id, j.tenant, j.connection, j.uuid, j.name, j.type, j.priority, j.state, j.data, j.options, j.schedule, j.next_at, j.tries,
     j.error_code, j.error_message, j.created_by, j.created_at, j.started_at, j.finished_at, j.updated_at, j.full_pass, j.entity,
-    j.run_options, j.retries_max, j.waiting, j.start_after, j.rank, j.fired_at, j.paused_at, j.resumed_at FROM jobs j WHERE j.tenant = $1 AND j.uuid = $2
+    j.run_options, j.retries_max, j.waiting, j.start_after, j.rank, j.fired_at, j.paused_at, j.resumed_at,
+    j.direction, j.source, j.target FROM jobs j WHERE j.tenant = $1 AND j.uuid = $2
 
 -- The unfinished job of that name.
 -- @name job_by_name
 SELECT j.id, j.tenant, j.connection, j.uuid, j.name, j.type, j.priority, j.state, j.data, j.options, j.schedule, j.next_at, j.tries,
     j.error_code, j.error_message, j.created_by, j.created_at, j.started_at, j.finished_at, j.updated_at, j.full_pass, j.entity,
-    j.run_options, j.retries_max, j.waiting, j.start_after, j.rank, j.fired_at, j.paused_at, j.resumed_at FROM jobs j
+    j.run_options, j.retries_max, j.waiting, j.start_after, j.rank, j.fired_at, j.paused_at, j.resumed_at,
+    j.direction, j.source, j.target FROM jobs j
 WHERE j.tenant = $1 AND j.name = $2 AND j.state IN ('queued', 'active', 'paused')
 
 -- Moves the state of an unfinished job; `from` NULL is any.
@@ -54,11 +57,25 @@ UPDATE jobs SET updated_at = $4,
     error_code = $5, error_message = $9
 WHERE tenant = $1 AND id = $2 AND state IN ('queued', 'active', 'paused')
 
+-- A job from one platform to another has read the first: now it waits at the second.
+-- @name job_advance
+UPDATE jobs SET connection = target, direction = 'push', waiting = 1, state = 'queued', start_after = $3, rank = $3, updated_at = $3
+WHERE tenant = $1 AND id = $2 AND target IS NOT NULL AND connection = source AND state = 'active'
+
+-- Where it is.
+-- @name job_place
+SELECT connection FROM jobs WHERE tenant = $1 AND id = $2
+
+-- Its second run has ended, and there will be no other try: the next firing begins at the first.
+-- @name job_rewind
+UPDATE jobs SET connection = source, direction = NULL WHERE tenant = $1 AND id = $2 AND target IS NOT NULL AND connection = target AND waiting = 0
+
 -- Jobs, newest first; states are bits in the order of enum job_state.
 -- @name job_list
 SELECT j.id, j.tenant, j.connection, j.uuid, j.name, j.type, j.priority, j.state, j.data, j.options, j.schedule, j.next_at, j.tries,
     j.error_code, j.error_message, j.created_by, j.created_at, j.started_at, j.finished_at, j.updated_at, j.full_pass, j.entity,
-    j.run_options, j.retries_max, j.waiting, j.start_after, j.rank, j.fired_at, j.paused_at, j.resumed_at FROM jobs j
+    j.run_options, j.retries_max, j.waiting, j.start_after, j.rank, j.fired_at, j.paused_at, j.resumed_at,
+    j.direction, j.source, j.target FROM jobs j
 WHERE j.tenant = $1 AND (CAST($2 AS BIGINT) = 0 OR ($2 & CASE j.state WHEN 'queued' THEN 1 WHEN 'active' THEN 2 WHEN 'paused' THEN 4
     WHEN 'completed' THEN 8 WHEN 'failed' THEN 16 ELSE 32 END) <> 0) AND (CAST($3 AS BIGINT) = 0 OR j.id < $3)
 ORDER BY j.id DESC LIMIT $4 OFFSET $5
@@ -102,7 +119,8 @@ SELECT uuid FROM runs WHERE tenant = $1 AND job = $2 ORDER BY id DESC LIMIT 1
 -- @name job_due
 SELECT j.id, j.tenant, j.connection, j.uuid, j.name, j.type, j.priority, j.state, j.data, j.options, j.schedule, j.next_at, j.tries,
     j.error_code, j.error_message, j.created_by, j.created_at, j.started_at, j.finished_at, j.updated_at, j.full_pass, j.entity,
-    j.run_options, j.retries_max, j.waiting, j.start_after, j.rank, j.fired_at, j.paused_at, j.resumed_at FROM jobs j
+    j.run_options, j.retries_max, j.waiting, j.start_after, j.rank, j.fired_at, j.paused_at, j.resumed_at,
+    j.direction, j.source, j.target FROM jobs j
 WHERE j.state = 'queued' AND j.next_at <= $1 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.tenant = j.tenant AND r.job = j.id
     AND r.state IN ('queued', 'running', 'waiting', 'paused')) ORDER BY j.next_at LIMIT $2
 
@@ -120,7 +138,8 @@ AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.tenant = $1 AND r.job = $2 AND r.st
 -- @name job_next_waiting
 SELECT j.id, j.tenant, j.connection, j.uuid, j.name, j.type, j.priority, j.state, j.data, j.options, j.schedule, j.next_at, j.tries,
     j.error_code, j.error_message, j.created_by, j.created_at, j.started_at, j.finished_at, j.updated_at, j.full_pass, j.entity,
-    j.run_options, j.retries_max, j.waiting, j.start_after, j.rank, j.fired_at, j.paused_at, j.resumed_at FROM jobs j
+    j.run_options, j.retries_max, j.waiting, j.start_after, j.rank, j.fired_at, j.paused_at, j.resumed_at,
+    j.direction, j.source, j.target FROM jobs j
 WHERE j.tenant = $1 AND j.connection = $2 AND j.waiting = 1 AND j.state = 'queued' AND j.start_after <= $3
 ORDER BY j.rank, j.id LIMIT 1
 

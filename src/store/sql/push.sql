@@ -43,9 +43,9 @@ ORDER BY o.not_before, o.record, m.deleted_at IS NOT NULL, m.id LIMIT $6
 DELETE FROM push_outbox WHERE tenant = $1 AND connection = $2 AND NOT EXISTS (SELECT 1 FROM records r
     WHERE r.tenant = $1 AND r.id = push_outbox.record AND r.collection IN ($3, $4, $5, $6))
 
--- How many wait for a connection, and how many of them are due.
+-- How many wait for a connection, how many of them are due, and when the next one is.
 -- @name push_count
-SELECT count(*), COALESCE(sum(CASE WHEN not_before <= $3 THEN 1 ELSE 0 END), 0) FROM push_outbox WHERE tenant = $1 AND connection = $2
+SELECT count(*), COALESCE(sum(CASE WHEN not_before <= $3 THEN 1 ELSE 0 END), 0), min(not_before) FROM push_outbox WHERE tenant = $1 AND connection = $2
 
 -- Sent, unless it was changed meanwhile.
 -- @name push_done
@@ -102,3 +102,16 @@ SELECT m.id, m.record, r.created_at, (SELECT count(*) FROM entity_map o WHERE o.
     (SELECT count(*) FROM record_history h WHERE h.tenant = $1 AND h.record = m.record)
 FROM entity_map m JOIN records r ON r.tenant = m.tenant AND r.id = m.record
 WHERE m.tenant = $1 AND m.stream = $2 AND m.external_id = $3
+
+-- What was not taken is to be sent again; $3: of one stream, 0: of all. What a person asks for is tried at once.
+-- @name push_requeue
+-- @sqlite
+INSERT INTO push_outbox (tenant, connection, record, created_at)
+SELECT j.tenant, j.connection, j.push_record, $4 FROM rejected_records j
+WHERE j.tenant = $1 AND j.connection = $2 AND j.push_record IS NOT NULL AND (CAST($3 AS bigint) = 0 OR j.stream = $3)
+ON CONFLICT (connection, record) DO UPDATE SET generation = generation + 1, tries = 0, error = NULL, not_before = 0
+-- @postgres
+INSERT INTO push_outbox (tenant, connection, record, created_at)
+SELECT DISTINCT j.tenant, j.connection, j.push_record, CAST($4 AS bigint) FROM rejected_records j
+WHERE j.tenant = $1 AND j.connection = $2 AND j.push_record IS NOT NULL AND (CAST($3 AS bigint) = 0 OR j.stream = $3)
+ON CONFLICT (tenant, connection, record) DO UPDATE SET generation = push_outbox.generation + 1, tries = 0, error = NULL, not_before = 0

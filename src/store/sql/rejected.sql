@@ -1,7 +1,7 @@
 -- Rejected records of a connection, or of one stream of it, newest first.
 -- @name rejected_list
 SELECT r.id, r.stream, r.run, r.uuid, s.name, c.kind, r.external_id, r.reason, r.payload, r.first_at, r.last_at, r.times,
-r.replay_at FROM rejected_records r
+r.replay_at, r.push_record FROM rejected_records r
 LEFT JOIN streams s ON s.tenant = r.tenant AND s.id = r.stream LEFT JOIN collections c ON c.tenant = r.tenant AND c.id = s.collection
 WHERE r.tenant = $1 AND r.connection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.stream = $3) AND (CAST($4 AS BIGINT) = 0 OR r.id < $4)
 ORDER BY r.id DESC LIMIT $5 OFFSET $6
@@ -13,14 +13,14 @@ SELECT count(*) FROM rejected_records WHERE tenant = $1 AND connection = $2 AND 
 -- Those that a run rejected, oldest first.
 -- @name rejected_of_run
 SELECT r.id, r.stream, r.run, r.uuid, s.name, c.kind, r.external_id, r.reason, r.payload, r.first_at, r.last_at, r.times,
-r.replay_at FROM rejected_records r
+r.replay_at, r.push_record FROM rejected_records r
 LEFT JOIN streams s ON s.tenant = r.tenant AND s.id = r.stream LEFT JOIN collections c ON c.tenant = r.tenant AND c.id = s.collection
 WHERE r.tenant = $1 AND r.run = $2 ORDER BY r.id LIMIT $3
 
 -- One of them.
 -- @name rejected_get
 SELECT r.id, r.stream, r.run, r.uuid, s.name, c.kind, r.external_id, r.reason, r.payload, r.first_at, r.last_at, r.times,
-r.replay_at FROM rejected_records r
+r.replay_at, r.push_record FROM rejected_records r
 LEFT JOIN streams s ON s.tenant = r.tenant AND s.id = r.stream LEFT JOIN collections c ON c.tenant = r.tenant AND c.id = s.collection
 WHERE r.tenant = $1 AND r.uuid = $2
 
@@ -35,7 +35,7 @@ UPDATE rejected_records SET replay_at = $3 WHERE tenant = $1 AND connection = $2
 -- What waits for a replay in a stream.
 -- @name rejected_replays
 SELECT r.id, r.stream, r.run, r.uuid, s.name, c.kind, r.external_id, r.reason, r.payload, r.first_at, r.last_at, r.times,
-r.replay_at FROM rejected_records r
+r.replay_at, r.push_record FROM rejected_records r
 LEFT JOIN streams s ON s.tenant = r.tenant AND s.id = r.stream LEFT JOIN collections c ON c.tenant = r.tenant AND c.id = s.collection
 WHERE r.tenant = $1 AND r.stream = $2 AND r.id > $3 AND r.replay_at IS NOT NULL ORDER BY r.id LIMIT $4
 
