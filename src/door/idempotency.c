@@ -61,8 +61,23 @@ owner_text(struct request *r)
 static bool
 note_effect(struct db *db, void *ctx, struct str effect, struct err *err)
 {
-    const struct idempotency *i = ctx;
+    struct idempotency *i = ctx;
+    struct str kind, what;
+    (void)str_cut(effect, ':', &kind, &what);
+    bool undone = str_eq_c(kind, "no-call");
+    i->called = !undone && (i->called || str_eq_c(kind, "call"));
+    if (undone)
+        return store_idempotency_effect_undone(db, &i->key, str_slice(effect, strlen("no-"), effect.len), err);
     return store_idempotency_effect(db, &i->key, effect, err);
+}
+
+/* An answer with a secret, of a route of the operator's: no tenant's key could seal it, so it is made anew each time. */
+#define KEPT "kept"
+
+static bool
+cannot_be_sealed(const struct request *r, const struct idempotency *i, int64_t status)
+{
+    return (r->match.route->flags & ROUTE_SECRET) && i->key.tenant == 0 && status < 400;
 }
 
 /* How an answer is made from what its request made. */
@@ -78,6 +93,7 @@ static const struct {
     {entities_create, "record", entities_create_again},
     {integration_templates_create, "template", integration_templates_create_again},
     {integrations_create, "connection", integrations_create_again},
+    {integrations_setup_webhook, KEPT, integrations_setup_webhook_again},
     {integrations_sync, "run", integrations_sync_again},
     {jobs_queue, "job", jobs_queue_again},
     {messages_post, "record", entities_create_again},
@@ -101,6 +117,10 @@ idempotency_again(struct request *r, const struct idempotency *i, struct err *er
         reply_add_header(r, "Idempotency-Replayed", STR("true"));
         return makers[k].again(r, uuid, err);
     }
+    if (str_eq_c(kind, "call"))
+        return err_set(err, E_VENDOR_UNCERTAIN, "The first request with this Idempotency-Key asked the vendor for %.*s, and the "
+                       "server stopped before the answer came: it is not known whether that was done. Look there, and use a new "
+                       "key to do it again", STR_ARG(uuid));
     return err_set(err, E_IDEMPOTENCY_DONE, "The first request with this Idempotency-Key was carried out (%.*s %.*s), but its "
                    "answer was lost when the server stopped: look at what it made, and use a new key to do it again",
                    STR_ARG(kind), STR_ARG(uuid));
@@ -159,6 +179,9 @@ idempotency_begin(struct request *r, struct keyring *keys, struct idempotency *i
     struct step s = {.key = &i->key, .arena = r->arena};
     if (!store_write(request_parts(r)->store, begin, &s, err))
         return false;
+    i->effect = STR(KEPT ":");
+    if (s.answer.replay && cannot_be_sealed(r, i, s.answer.status))
+        return true;
     if (s.answer.replay && !replay(r, keys, i, &s.answer, err))
         return false;
     i->replay = s.answer.replay;
@@ -170,17 +193,21 @@ idempotency_begin(struct request *r, struct keyring *keys, struct idempotency *i
     return true;
 }
 
-/* What trying again can change is not kept. */
+/* What trying again can change is not kept, but what a vendor was asked for must not be asked for again. */
 static bool
-is_worth_keeping(const struct request *r, enum err_code code)
+is_worth_keeping(const struct request *r, const struct idempotency *i, enum err_code code)
 {
-    return err_retry(code) == RETRY_NEVER && r->reply.status < 500 && !r->reply.pull;
+    return (i->called || (err_retry(code) == RETRY_NEVER && r->reply.status < 500)) && !r->reply.pull;
 }
 
 static bool
 sealed_body(struct request *r, struct keyring *keys, const struct idempotency *i, struct str *body_out, struct err *err)
 {
     *body_out = buf_str(&r->reply.body);
+    if (cannot_be_sealed(r, i, r->reply.status)) {
+        *body_out = STR("");
+        return true;
+    }
     if (!(r->match.route->flags & ROUTE_SECRET) || body_out->len == 0)
         return true;
     struct seal_place place = place_of(r, &i->key);
@@ -199,7 +226,7 @@ idempotency_end(struct request *r, struct keyring *keys, const struct idempotenc
     store_rider_set(NULL, NULL);
     struct err err = {0};
     struct step s = {.key = &i->key, .arena = r->arena, .answer = {.status = r->reply.status}};
-    bool keep = is_worth_keeping(r, code) && code != E_IDEMPOTENCY_DONE;
+    bool keep = is_worth_keeping(r, i, code) && code != E_IDEMPOTENCY_DONE;
     bool ok = !keep || sealed_body(r, keys, i, &s.answer.body, &err);
     ok = ok && store_write(request_parts(r)->store, keep ? finish : forget, &s, &err);
     if (!ok)

@@ -8,6 +8,10 @@
  * A process that dies behind the effect leaves a row with the effect and no answer. The same key then gets the answer
  * made anew from what stands in the database, where the table in idempotency.c knows how, and elsewhere
  * E_IDEMPOTENCY_DONE, which names what was made. It is never made twice.
+ *
+ * What a vendor is asked to do (a message sent, a contact created) is noted before the call goes out, as "call:<operation>".
+ * An answer that says nothing was done takes the note away; every other answer is kept, failures too. Without an answer the
+ * same key gets E_VENDOR_UNCERTAIN: nobody knows, and the vendor is not asked again.
  */
 #ifndef TIDEMARK_DOOR_IDEMPOTENCY_PRIV_H
 #define TIDEMARK_DOOR_IDEMPOTENCY_PRIV_H
@@ -19,6 +23,7 @@
 struct idempotency {
     bool used;                /* a key was sent and the row is begun */
     bool replay;              /* r->reply holds the first answer */
+    bool called;              /* a vendor was asked for something that must not be asked for twice */
     struct str effect;        /* what the first request made, whose answer was lost; STR_NONE: go on */
     struct idempotency_key key;
 };

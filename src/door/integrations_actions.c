@@ -25,21 +25,36 @@ integrations_action(struct request *r, struct err *err)
     return bare_end(r, err);
 }
 
+static bool
+reply_setup(struct request *r, const struct inbox_setup *setup, struct err *err)
+{
+    struct json_writer *w = bare_object(r, 200);
+    json_add_bool(w, "success", true);
+    json_add_bool(w, "registered", setup->registered);
+    json_add_str(w, "webhookUrl", setup->url);
+    if (setup->webhook_id.len)
+        json_add_str(w, "webhookId", setup->webhook_id);
+    if (setup->instructions.len && !setup->registered)
+        json_add_str(w, "instructions", setup->instructions);
+    return bare_end(r, err);
+}
+
 bool
 integrations_setup_webhook(struct request *r, struct err *err)
 {
     struct connection c;
     struct inbox_setup setup;
-    if (!find_integration(r, &c, err) || !inbox_setup(request_parts(r)->inbox, r->arena, c.tenant, c.uuid, &setup, err) ||
-        !integration_audit(r, "integration.setup-webhook", &c, err))
-        return false;
-    struct json_writer *w = bare_object(r, 200);
-    json_add_bool(w, "success", true);
-    json_add_bool(w, "registered", setup.registered);
-    json_add_str(w, "webhookUrl", setup.url);
-    if (setup.webhook_id.len)
-        json_add_str(w, "webhookId", setup.webhook_id);
-    if (setup.instructions.len && !setup.registered)
-        json_add_str(w, "instructions", setup.instructions);
-    return bare_end(r, err);
+    return find_integration(r, &c, err) &&
+           inbox_setup(request_parts(r)->inbox, r->arena, c.tenant, c.uuid, &setup, err) &&
+           integration_audit(r, "integration.setup-webhook", &c, err) && reply_setup(r, &setup, err);
+}
+
+bool
+integrations_setup_webhook_again(struct request *r, struct str nothing, struct err *err)
+{
+    struct connection c;
+    struct inbox_setup setup;
+    (void)nothing;
+    return find_integration(r, &c, err) &&
+           inbox_setup_look(request_parts(r)->inbox, r->arena, c.tenant, c.uuid, &setup, err) && reply_setup(r, &setup, err);
 }

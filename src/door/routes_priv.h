@@ -135,6 +135,7 @@ bool integrations_sync_again(struct request *r, struct str uuid, struct err *err
 /* integrations_actions.c */
 bool integrations_action(struct request *r, struct err *err);
 bool integrations_setup_webhook(struct request *r, struct err *err);
+bool integrations_setup_webhook_again(struct request *r, struct str nothing, struct err *err);
 /* messages.c */
 bool messages_post(struct request *r, struct err *err);
 /* leads.c */

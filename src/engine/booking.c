@@ -322,7 +322,8 @@ change(struct db *db, void *ctx, struct err *err)
         *b->out = b->old;
         return true;
     }
-    if (b->connection.id > 0)
+    /* One that is being sent, or was when the process died, is looked for at the vendor first (booking_push.c). */
+    if (b->connection.id > 0 && !str_eq_c(now_of(b, "syncStatus"), "sending"))
         put(b, "syncStatus", STR("pending"));
     if (!canonical(b, &data, err))
         return false;

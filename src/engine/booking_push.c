@@ -1,8 +1,10 @@
 /*
  * A booking's slot in the vendor's calendar: created, moved, removed, as the booking is now.
  *
- * The slot's id is the booking's `externalId`. A call whose outcome nobody knows is not repeated, since the vendor would block
- * the time twice: the booking says `unknown` and waits for a person, who saves it again.
+ * The slot's id is the booking's `externalId`. A call whose outcome nobody knows is not repeated blindly, since the vendor would
+ * block the time twice. Before a slot is asked for, the booking says `sending`; found so again (the process died, or the answer
+ * was lost), the vendor is asked what stands in the calendar, where the template can (`list-block-slots`). One that is there is
+ * taken; else the booking says `unknown` and waits for a person, who saves it again.
  */
 #include "engine/booking.h"
 #include "engine/errand.h"
@@ -13,6 +15,7 @@
 
 #define ACTIONS STR("actions")
 #define ERROR_BYTES_MAX 300
+#define SENDING "sending"
 
 struct push {
     struct arena *arena;
@@ -91,6 +94,54 @@ id_of(yyjson_val *result)
     return STR_NONE;
 }
 
+/* ---- was it done? ---- */
+
+static bool
+is_same_time(yyjson_val *slot, yyjson_val *booking, const char *name)
+{
+    int64_t a, b;
+    return time_parse(json_str(json_get_c(slot, name)), &a) && time_parse(json_str(json_get_c(booking, name)), &b) && a == b;
+}
+
+/* The slot that a call before must have made: none if there are several, for one may be another booking's. */
+static struct str
+find_made(yyjson_val *slots, yyjson_val *booking)
+{
+    size_t i, count;
+    yyjson_val *slot;
+    struct str found = STR_NONE;
+    yyjson_arr_foreach(slots, i, count, slot) {
+        if (!is_same_time(slot, booking, "startTime") || !is_same_time(slot, booking, "endTime") ||
+            !str_eq(json_str(json_get_c(slot, "title")), json_str(json_get_c(booking, "title"))))
+            continue;
+        if (found.len > 0)
+            return STR_NONE;
+        found = id_of(slot);
+    }
+    return found;
+}
+
+/* E_LIMIT: nobody knows. E_VENDOR_UNCERTAIN: the vendor could not be asked yet. Otherwise the slot is the booking's now. */
+static bool
+look_back(struct engine *e, struct push *p, yyjson_val *booking, struct err *err)
+{
+    struct err why = {0};
+    yyjson_val *slots = NULL;
+    struct operation_call call = {.tenant = p->connection.tenant, .connection = p->connection.uuid, .section = ACTIONS,
+                                  .name = STR("list-block-slots"), .input = input_of(p->arena, booking, STR_NONE)};
+    if (call.input == NULL)
+        return err_no_memory(err);
+    if (!engine_operation(e, p->arena, &call, &slots, &why) && why.code != E_NOT_FOUND && err_retry(why.code) == RETRY_LATER) {
+        *err = why;
+        err->code = E_VENDOR_UNCERTAIN;
+        return false;
+    }
+    p->external_id = find_made(slots, booking);
+    p->has_external_id = p->external_id.len > 0;
+    return p->has_external_id ||
+           err_set(err, E_LIMIT, "It is not known whether the vendor blocked this time: look there, and save the booking again");
+}
+
 /* Which action makes the calendar agree with the booking; NULL: it does already. */
 static const char *
 action_of(yyjson_val *booking, bool deleted, struct str external_id)
@@ -119,6 +170,24 @@ call_vendor(struct engine *e, struct push *p, yyjson_val *booking, const char *a
     return true;
 }
 
+/* On the disk before the call goes out. */
+static bool
+say_sending(struct engine *e, struct push *p, struct err *err)
+{
+    p->status = SENDING;
+    bool ok = store_write(e->options.store, write_state, p, err);
+    p->status = "synced";
+    return ok;
+}
+
+/* The answer was lost: the vendor may tell. */
+static bool
+look_back_at_once(struct engine *e, struct push *p, yyjson_val *booking, struct err *err)
+{
+    *err = (struct err){0};
+    return look_back(e, p, booking, err) && store_write(e->options.store, write_state, p, err);
+}
+
 static bool
 booking_run(struct engine *e, struct arena *a, const struct errand *errand, struct err *err)
 {
@@ -132,8 +201,15 @@ booking_run(struct engine *e, struct arena *a, const struct errand *errand, stru
         return false;
     p.external_id = json_str(json_get_c(booking, "externalId"));
     const char *action = action_of(booking, p.record.deleted_us != 0, p.external_id);
+    bool creates = action != NULL && strcmp(action, "create-block-slot") == 0;
+    if (creates && str_eq_c(json_str(json_get_c(booking, "syncStatus")), SENDING))
+        return look_back(e, &p, booking, err) && store_write(e->options.store, write_state, &p, err);
+    if (creates && !say_sending(e, &p, err))
+        return false;
     if (action != NULL && !call_vendor(e, &p, booking, action, err)) {
-        if (strstr(err->message, "not known whether") != NULL) /* template/operation.h: it may have been done */
+        if (err->code == E_VENDOR_UNCERTAIN && creates)
+            return look_back_at_once(e, &p, booking, err);
+        if (err->code == E_VENDOR_UNCERTAIN)
             err->code = E_LIMIT;
         return false;
     }
@@ -144,7 +220,9 @@ static bool
 booking_failed(struct engine *e, struct arena *a, const struct errand *errand, const struct err *why, bool given_up,
                struct err *err)
 {
-    struct push p = {.arena = a, .errand = errand, .status = why->code == E_LIMIT ? "unknown" : given_up ? "failed" : "retrying",
+    bool unsure = why->code == E_VENDOR_UNCERTAIN;
+    const char *status = why->code == E_LIMIT || (unsure && given_up) ? "unknown" : unsure ? SENDING : given_up ? "failed" : "retrying";
+    struct push p = {.arena = a, .errand = errand, .status = status,
                      .error = str_copy(a, str_slice(str_from_c(why->message), 0, ERROR_BYTES_MAX))};
     return store_write(e->options.store, write_state, &p, err);
 }

@@ -15,6 +15,7 @@ static const struct errand_kind *const kinds[] = {&errand_welcome, &errand_booki
 
 struct step {
     struct arena *arena;
+    struct str node;
     struct errand *rows;
     size_t count;
     struct errand *errand;
@@ -34,7 +35,7 @@ static bool
 take(struct db *db, void *ctx, struct err *err)
 {
     struct step *s = ctx;
-    return store_errand_take(db, s->errand, store_now(db) + ERRAND_LEASE_US, &s->taken, err);
+    return store_errand_take(db, s->errand, s->node, store_now(db) + ERRAND_LEASE_US, &s->taken, err);
 }
 
 static bool
@@ -122,7 +123,7 @@ engine_errand_round(struct engine *e, int64_t *tried_out, struct err *err)
     *tried_out = 0;
     for (size_t i = 0; ok && i < s.count && !atomic_load(&e->stopping); i++) {
         struct err why = {0};
-        struct step one = {.arena = &scratch, .errand = &s.rows[i]};
+        struct step one = {.arena = &scratch, .node = store_node_id(e->options.store), .errand = &s.rows[i]};
         if (!run_one(e, &one, &why))
             log_err(LOG_WARN, "an errand could not be done", &why);
         *tried_out += one.taken;
@@ -133,10 +134,21 @@ engine_errand_round(struct engine *e, int64_t *tried_out, struct err *err)
     return ok;
 }
 
+static bool
+take_back(struct db *db, void *ctx, struct err *err)
+{
+    const struct step *s = ctx;
+    return store_errand_take_back(db, s->node, store_now(db), err);
+}
+
 void *
 engine_errand_main(void *ctx)
 {
     struct engine *e = ctx;
+    struct step s = {.node = store_node_id(e->options.store)};
+    struct err left = {0};
+    if (!store_write(e->options.store, take_back, &s, &left))
+        log_err(LOG_WARN, "errands that were under way could not be taken back; their leases will lapse", &left);
     do {
         struct err err = {0};
         int64_t tried;

@@ -80,9 +80,37 @@ drive(struct fetch *f, struct arena *a, yyjson_val **result_out, struct err *err
     return ok;
 }
 
-bool
-account_operation(struct account *account, struct arena *a, struct str section, struct str name, yyjson_val *input,
-                  yyjson_val **result_out, struct err *err)
+/* ---- whoever repeats a request must not repeat its call ---- */
+
+struct call_note {
+    struct store *store;
+    struct str what;
+    bool harmless;
+};
+
+static bool
+note_call(const struct call_note *n, struct err *err)
+{
+    if (!n->what.ptr)
+        return err_no_memory(err);
+    return n->harmless || store_note_call(n->store, n->what, false, err);
+}
+
+/* Only what says for sure that the vendor did nothing; after a stop in the middle, or an answer nobody can read, it stays noted. */
+static void
+note_undone(const struct call_note *n, const struct err *why)
+{
+    static const enum err_code sure[] = {E_VENDOR_UNAVAILABLE, E_VENDOR_RATE_LIMITED, E_VENDOR_REFUSED, E_INVALID_CREDENTIALS,
+                                         E_AUTH_EXPIRED, E_VALIDATION_FAILED, E_EXPRESSION, E_ADDRESS_REFUSED};
+    struct err err = {0};
+    for (size_t i = 0; !n->harmless && i < ARRAY_LEN(sure); i++)
+        if (why->code == sure[i] && !store_note_call(n->store, n->what, true, &err))
+            log_err(LOG_WARN, "a call that was not done could not be noted", &err);
+}
+
+static bool
+operate(struct account *account, struct arena *a, struct str section, struct str name, yyjson_val *input, bool repeatable,
+        yyjson_val **result_out, struct err *err)
 {
     struct engine *e = account->engine;
     struct err why = {0};
@@ -97,13 +125,28 @@ account_operation(struct account *account, struct arena *a, struct str section, 
     struct reader *reader = reader_new_operation(&options, o, input, err);
     if (reader == NULL)
         return false;
+    struct call_note note = {e->options.store, str_format(a, "%.*s/%.*s", STR_ARG(str_slice(section, 0, 50)), STR_ARG(str_slice(name, 0, 50))),
+                             template_operation_info(o)->safe || repeatable};
+    if (!note_call(&note, err)) {
+        reader_free(reader);
+        return false;
+    }
     fetch_init(&f, account, &e->sender, reader);
     f.numbers = &e->numbers;
     f.circuit = &e->circuit;
     f.quota_class = QUOTA_MANUAL;
     bool ok = drive(&f, a, result_out, &why);
     fetch_release(&f);
+    if (!ok)
+        note_undone(&note, &why);
     return ok || give_reason(&why, err);
+}
+
+bool
+account_operation(struct account *account, struct arena *a, struct str section, struct str name, yyjson_val *input,
+                  yyjson_val **result_out, struct err *err)
+{
+    return operate(account, a, section, name, input, false, result_out, err);
 }
 
 struct look_up {
@@ -127,7 +170,7 @@ engine_operation(struct engine *e, struct arena *a, const struct operation_call 
     struct look_up l = {.arena = a, .call = call};
     if (!store_read(e->options.store, find_connection, &l, err) || !account_open(e, a, call->tenant, l.connection.id, &account, err))
         return false;
-    bool ok = account_operation(&account, a, call->section, call->name, call->input, result_out, err);
+    bool ok = operate(&account, a, call->section, call->name, call->input, call->repeatable, result_out, err);
     account_close(&account);
     return ok;
 }

@@ -101,4 +101,8 @@ struct inbox_stats {              /* of this process; pending of all */
 };
 void inbox_stats(struct inbox *in, struct inbox_stats *stats_out);
 
+/* What inbox_setup said last, from what is kept: nobody is called. */
+MUST_USE bool inbox_setup_look(struct inbox *in, struct arena *a, int64_t tenant, struct str connection,
+                               struct inbox_setup *setup_out, struct err *err);
+
 #endif

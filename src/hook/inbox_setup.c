@@ -92,10 +92,10 @@ operation_input(struct setup *s, struct str url, struct str secret)
 }
 
 static bool
-call(struct setup *s, const char *name, yyjson_val *input, yyjson_val **result_out, struct err *err)
+call(struct setup *s, const char *name, yyjson_val *input, bool repeatable, yyjson_val **result_out, struct err *err)
 {
     struct operation_call c = {.tenant = s->tenant, .connection = s->connection.uuid, .section = SECTION,
-                               .name = str_from_c(name), .input = input};
+                               .name = str_from_c(name), .input = input, .repeatable = repeatable};
     if (input == NULL)
         return err_no_memory(err);
     return engine_operation(s->in->options.engine, s->arena, &c, result_out, err);
@@ -109,7 +109,7 @@ remove_old(struct setup *s, const struct template *t)
     yyjson_val *ignored = NULL;
     if (s->keys.webhook_id.len == 0 || !template_has_operation(t, SECTION, STR("remove")))
         return;
-    if (!call(s, "remove", operation_input(s, STR_NONE, STR_NONE), &ignored, &why))
+    if (!call(s, "remove", operation_input(s, STR_NONE, STR_NONE), true, &ignored, &why))
         log_err(LOG_WARN, "the webhook that was registered before could not be removed", &why);
 }
 
@@ -130,7 +130,7 @@ register_with(struct setup *s, const struct template *t, struct str url, struct 
         return false;
     remove_old(s, t);
     s->keys.webhook_id = STR_NONE;
-    if (!call(s, "register", operation_input(s, url, secret), &result, err))
+    if (!call(s, "register", operation_input(s, url, secret), false, &result, err))
         return false;
     struct str given = text_of(s, json_get_c(result, "secret")), id = text_of(s, json_get_c(result, "id"));
     if (given.len > 0 || own)
@@ -139,30 +139,48 @@ register_with(struct setup *s, const struct template *t, struct str url, struct 
     return save_keys(s, err);
 }
 
+static bool
+set_up(struct setup *s, bool look_only, struct inbox_setup *out, struct err *err)
+{
+    struct inbox *in = s->in;
+    struct template *t = registry_get(in->options.templates, s->connection.template_name, err);
+    if (t == NULL)
+        return false;
+    struct str instructions = json_str(json_get_c(json_get_c(template_info(t)->tidemark, "webhooks"), "instructions"));
+    *out = (struct inbox_setup){.instructions = instructions.len > 0 ? str_copy(s->arena, instructions) : STR_NONE};
+    bool ok = template_webhooks(t) != NULL || err_set(err, E_PLATFORM_NOT_SUPPORTED, "This platform sends no webhooks");
+    ok = ok && (look_only || make_token(s, err));
+    if (ok)
+        out->url = str_format(s->arena, "%.*s/api/v1/webhooks/%.*s?token=%.*s", STR_ARG(in->url), STR_ARG(s->connection.uuid),
+                              STR_ARG(s->keys.token));
+    ok = ok && (!str_is_none(out->url) || err_no_memory(err));
+    out->registered = ok && template_has_operation(t, SECTION, STR("register"));
+    ok = ok && (look_only || !out->registered || register_with(s, t, out->url, err));
+    template_unref(t);
+    out->webhook_id = s->keys.webhook_id;
+    return ok;
+}
+
 bool
 inbox_setup(struct inbox *in, struct arena *a, int64_t tenant, struct str connection, struct inbox_setup *setup_out,
             struct err *err)
 {
     struct setup s = {.in = in, .arena = a, .tenant = tenant, .id = connection};
-    if (!load_keys(&s, err))
+    struct inbox_setup out;
+    if (!load_keys(&s, err) || !set_up(&s, false, &out, err))
         return false;
-    struct template *t = registry_get(in->options.templates, s.connection.template_name, err);
-    if (t == NULL)
+    *setup_out = out;
+    return true;
+}
+
+bool
+inbox_setup_look(struct inbox *in, struct arena *a, int64_t tenant, struct str connection, struct inbox_setup *setup_out,
+                 struct err *err)
+{
+    struct setup s = {.in = in, .arena = a, .tenant = tenant, .id = connection};
+    struct inbox_setup out;
+    if (!load_keys(&s, err) || !set_up(&s, true, &out, err))
         return false;
-    yyjson_val *block = template_webhooks(t);
-    struct str instructions = json_str(json_get_c(json_get_c(template_info(t)->tidemark, "webhooks"), "instructions"));
-    struct inbox_setup out = {.instructions = instructions.len > 0 ? str_copy(a, instructions) : STR_NONE};
-    bool ok = block != NULL || err_set(err, E_PLATFORM_NOT_SUPPORTED, "This platform sends no webhooks");
-    ok = ok && make_token(&s, err);
-    if (ok)
-        out.url = str_format(a, "%.*s/api/v1/webhooks/%.*s?token=%.*s", STR_ARG(in->url), STR_ARG(s.connection.uuid),
-                             STR_ARG(s.keys.token));
-    ok = ok && (!str_is_none(out.url) || err_no_memory(err));
-    out.registered = ok && template_has_operation(t, SECTION, STR("register"));
-    ok = ok && (!out.registered || register_with(&s, t, out.url, err));
-    template_unref(t);
-    out.webhook_id = s.keys.webhook_id;
-    if (ok)
-        *setup_out = out;
-    return ok;
+    *setup_out = out;
+    return true;
 }

@@ -91,6 +91,44 @@ show_slot(struct sandbox_request *r, struct sandbox_reply *reply, uint32_t index
     reply_served(reply, "slots", world_object(slots, index)->id);
 }
 
+static void
+write_event(struct sandbox_request *r, struct json_writer *w, const struct object *slot)
+{
+    struct err ignored = {0};
+    struct str text = {slot->written, slot->written_bytes};
+    yyjson_val *body = slot->written ? json_parse(r->arena, text, JSON_PLAIN, LIMIT_JSON_DEPTH_API, &ignored) : NULL;
+    json_begin_object(w, NULL);
+    highlevel_add_id(w, "id", r->world, highlevel_of(r->world).slots, slot->id);
+    json_add_str(w, "locationId", highlevel_location_of(r->world));
+    json_add_str(w, "title", json_str_or(json_get_c(body, "title"), STR("Blocked")));
+    json_add_str(w, "startTime", json_str_or(json_get_c(body, "startTime"), STR("")));
+    json_add_str(w, "endTime", json_str_or(json_get_c(body, "endTime"), STR("")));
+    json_add_str(w, "calendarId", json_str_or(json_get_c(body, "calendarId"), STR("")));
+    json_end_object(w);
+}
+
+/* Its filter by calendar and time is left to the caller here: everything that stands is shown. */
+static void
+list_slots(struct sandbox_request *r, struct sandbox_reply *reply)
+{
+    int64_t ignored_ms;
+    struct json_writer w;
+    struct world *world = highlevel_location(r, request_param(r, "locationId"));
+    if (world == NULL || !str_to_i64(request_param(r, "startTime"), 0, INT64_MAX, &ignored_ms) ||
+        !str_to_i64(request_param(r, "endTime"), 0, INT64_MAX, &ignored_ms) || request_param(r, "calendarId").len == 0)
+        return highlevel_error(reply, 400, "locationId, calendarId, startTime and endTime are needed");
+    struct collection *slots = highlevel_of(world).slots;
+    reply_json(reply, 200);
+    json_writer_init(&w, &reply->body);
+    json_begin_object(&w, NULL);
+    json_begin_array(&w, "events");
+    for (uint32_t i = 0; i < slots->count; i++)
+        if (!world_object(slots, i)->deleted)
+            write_event(r, &w, world_object(slots, i));
+    json_end_array(&w);
+    json_end_object(&w);
+}
+
 static uint32_t
 find_slot(struct sandbox_request *r, struct str id)
 {
@@ -139,6 +177,8 @@ highlevel_calendars(struct sandbox_request *r, struct sandbox_reply *reply)
     (void)highlevel_location(r, STR(HL_LOCATION_DEFAULT));
     if (r->segment_count == 1 && request_is(r, "GET"))
         return list_calendars(r, reply);
+    if (str_eq_c(second, "blocked-slots") && r->segment_count == 2 && request_is(r, "GET"))
+        return list_slots(r, reply);
     if (blocks && r->segment_count == 3 && request_is(r, "POST"))
         return write_slot(r, reply, STR_NONE);
     if (blocks && r->segment_count == 4 && request_is(r, "PUT"))

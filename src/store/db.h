@@ -130,7 +130,7 @@ struct db_postgres_options {
 };
 struct db *db_postgres_open(const struct db_postgres_options *options, struct err *err);
 
-#define DB_EFFECT_BYTES 64
+#define DB_EFFECT_BYTES 128
 
 struct db {
     const struct db_driver *driver;

@@ -278,6 +278,27 @@ store_write(struct store *st, store_fn *fn, void *ctx, struct err *err)
     return st->postgres ? lender_write(st->writers, fn, ctx, err) : writer_run(st->writer, fn, ctx, err);
 }
 
+struct call_note {
+    const char *kind;
+    struct str what;
+};
+
+static bool
+note_call(struct db *db, void *ctx, struct err *err)
+{
+    const struct call_note *n = ctx;
+    (void)err;
+    db_note_effect(db, n->kind, n->what);
+    return true;
+}
+
+bool
+store_note_call(struct store *st, struct str what, bool undone, struct err *err)
+{
+    struct call_note n = {undone ? "no-call" : "call", what};
+    return !rider.fn || store_write(st, note_call, &n, err);
+}
+
 bool
 store_keeps_order(const struct store *st)
 {

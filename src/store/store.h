@@ -53,6 +53,12 @@ MUST_USE bool store_write(struct store *st, store_fn *fn, void *ctx, struct err 
 typedef bool store_rider_fn(struct db *db, void *ctx, struct str effect, struct err *err);
 void store_rider_set(store_rider_fn *fn, void *ctx);
 /*
+ * Before something is asked for outside that cannot be undone: tells the rider of this thread "call:<what>" in a write of its
+ * own, so that it stands on the disk before the call goes out; and "no-call:<what>" when it is known that nothing was done.
+ * Without a rider nothing is written.
+ */
+MUST_USE bool store_note_call(struct store *st, struct str what, bool undone, struct err *err);
+/*
  * Returns at once; done is called once, on a store thread, and must not block. Short closures (API,
  * webhooks) go before pages: say which.
  */

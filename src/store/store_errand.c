@@ -40,14 +40,20 @@ store_errand_due(struct db *db, struct arena *a, int64_t now_us, size_t limit, s
 }
 
 bool
-store_errand_take(struct db *db, struct errand *e, int64_t until_us, bool *taken_out, struct err *err)
+store_errand_take(struct db *db, struct errand *e, struct str node, int64_t until_us, bool *taken_out, struct err *err)
 {
     int64_t changed;
-    if (!db_exec(db, SQL_ERRAND_TAKE, DB_ARGS(DB_I(e->tenant), DB_I(e->id), DB_I(e->round), DB_I(e->next_us), DB_I(until_us)),
+    if (!db_exec(db, SQL_ERRAND_TAKE, DB_ARGS(DB_I(e->tenant), DB_I(e->id), DB_I(e->round), DB_I(e->next_us), DB_I(until_us), DB_T(node)),
                  &changed, err))
         return false;
     *taken_out = changed == 1;
     return true;
+}
+
+bool
+store_errand_take_back(struct db *db, struct str node, int64_t now_us, struct err *err)
+{
+    return db_exec(db, SQL_ERRAND_TAKE_BACK, DB_ARGS(DB_T(node), DB_I(now_us)), NULL, err);
 }
 
 bool

@@ -26,7 +26,9 @@ MUST_USE bool store_errand_add(struct db *db, int64_t tenant, struct str kind, i
 MUST_USE bool store_errand_due(struct db *db, struct arena *a, int64_t now_us, size_t limit, struct errand **rows_out,
                                size_t *count_out, struct err *err);
 /* taken_out false: another node has it, or it was asked for anew. */
-MUST_USE bool store_errand_take(struct db *db, struct errand *errand, int64_t until_us, bool *taken_out, struct err *err);
+MUST_USE bool store_errand_take(struct db *db, struct errand *errand, struct str node, int64_t until_us, bool *taken_out, struct err *err);
+/* At start: what this node was doing when it died is due at once. */
+MUST_USE bool store_errand_take_back(struct db *db, struct str node, int64_t now_us, struct err *err);
 MUST_USE bool store_errand_done(struct db *db, const struct errand *errand, struct err *err);
 /* next_us 0: given up; error is kept to be shown. */
 MUST_USE bool store_errand_again(struct db *db, const struct errand *errand, int64_t next_us, struct str error, int64_t now_us,

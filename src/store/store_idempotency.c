@@ -84,6 +84,13 @@ store_idempotency_effect(struct db *db, const struct idempotency_key *key, struc
 }
 
 bool
+store_idempotency_effect_undone(struct db *db, const struct idempotency_key *key, struct str effect, struct err *err)
+{
+    return db_exec(db, SQL_IDEMPOTENCY_EFFECT_UNDONE, DB_ARGS(DB_I(key->tenant), DB_T(key->route), DB_T(key->key),
+                   DB_I(key->taken_us), DB_T(effect)), NULL, err);
+}
+
+bool
 store_idempotency_forget(struct db *db, const struct idempotency_key *key, struct err *err)
 {
     return db_exec(db, SQL_IDEMPOTENCY_FORGET, DB_ARGS(DB_I(key->tenant), DB_T(key->route), DB_T(key->key),

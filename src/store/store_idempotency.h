@@ -42,6 +42,9 @@ MUST_USE bool store_idempotency_finish(struct db *db, const struct idempotency_k
 /* In the transaction of the effect. E_IDEMPOTENCY_RUNNING: somebody else has the key by now, roll back. */
 MUST_USE bool store_idempotency_effect(struct db *db, const struct idempotency_key *key, struct str effect,
                                        struct err *err);
+/* It was a call to the outside, and nothing was done there. */
+MUST_USE bool store_idempotency_effect_undone(struct db *db, const struct idempotency_key *key, struct str effect,
+                                              struct err *err);
 /* The effect failed: the key is free again, unless something was made after all. */
 MUST_USE bool store_idempotency_forget(struct db *db, const struct idempotency_key *key, struct err *err);
 

@@ -126,7 +126,7 @@ fail_unknown(const struct reader *r, const char *what, struct err *err)
     if (r->operation->info.safe)
         err_set(err, E_VENDOR_UNAVAILABLE, "%s", what);
     else
-        err_set(err, E_VENDOR_UNAVAILABLE, "%s; %s", what, UNKNOWN_WORDS);
+        err_set(err, E_VENDOR_UNCERTAIN, "%s; %s", what, UNKNOWN_WORDS);
     return PAGE_FAILED;
 }
 

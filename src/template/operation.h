@@ -37,7 +37,7 @@ MUST_USE bool template_operation_accept(const struct template_operation *o, stru
  * where there is none. Of the options template, config and now_us count; input must be accepted and outlive it.
  *
  * A call that may have had an effect is never sent twice: when its answer is lost or the vendor stumbles, READER_FAILED
- * says that it is not known whether it was done (E_VENDOR_UNAVAILABLE). 429 and an expired token mean that nothing was
+ * says that it is not known whether it was done (E_VENDOR_UNCERTAIN). 429 and an expired token mean that nothing was
  * done, so those are asked again. E_INVALID_CREDENTIALS (401), E_VENDOR_REFUSED with the vendor's words, E_BAD_PAGE.
  */
 struct reader *reader_new_operation(const struct reader_options *options, const struct template_operation *o, yyjson_val *input,

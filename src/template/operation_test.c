@@ -252,14 +252,14 @@ test_a_call_with_an_effect_is_not_sent_again(void **state)
     struct drive *d = *state;
     ask(d, "actions", "create", "{\"phone\":\"1\"}");
     assert_int_equal(lose(d, E_TIMEOUT, false), READER_FAILED);
-    expect_words(d, E_VENDOR_UNAVAILABLE, "not known whether");
+    expect_words(d, E_VENDOR_UNCERTAIN, "not known whether");
     assert_int_equal(next(d), READER_FAILED);
     ask(d, "actions", "create", "{\"phone\":\"1\"}");
     assert_int_equal(answer(d, 503, "{\"message\":\"later\"}"), READER_FAILED);
-    expect_words(d, E_VENDOR_UNAVAILABLE, "not known whether");
+    expect_words(d, E_VENDOR_UNCERTAIN, "not known whether");
     ask(d, "actions", "create", "{\"phone\":\"1\"}");
     assert_int_equal(answer(d, 200, "<html>"), READER_FAILED);
-    expect_words(d, E_VENDOR_UNAVAILABLE, "not known whether");
+    expect_words(d, E_VENDOR_UNCERTAIN, "not known whether");
     ask(d, "actions", "create", "{\"phone\":\"1\"}");
     assert_int_equal(lose(d, E_NETWORK, true), READER_FAILED);
     expect_words(d, E_VENDOR_UNAVAILABLE, "nothing was done");

@@ -11,7 +11,11 @@ WHERE next_at IS NOT NULL AND next_at <= $1 ORDER BY next_at LIMIT $2
 
 -- Takes one until a time; nothing when another node has.
 -- @name errand_take
-UPDATE errands SET next_at = $5, tries = tries + 1 WHERE tenant = $1 AND id = $2 AND round = $3 AND next_at = $4
+UPDATE errands SET next_at = $5, tries = tries + 1, lease_node = $6 WHERE tenant = $1 AND id = $2 AND round = $3 AND next_at = $4
+
+-- A node that starts again takes back what it was doing.
+-- @name errand_take_back
+UPDATE errands SET next_at = $2, lease_node = NULL WHERE lease_node = $1 AND next_at IS NOT NULL
 
 -- Done, unless it was asked for again meanwhile.
 -- @name errand_done
@@ -19,7 +23,7 @@ DELETE FROM errands WHERE tenant = $1 AND id = $2 AND round = $3
 
 -- Again later, or (no time) given up.
 -- @name errand_again
-UPDATE errands SET next_at = CAST($4 AS BIGINT), error = $5, updated_at = $6 WHERE tenant = $1 AND id = $2 AND round = $3
+UPDATE errands SET next_at = CAST($4 AS BIGINT), error = $5, updated_at = $6, lease_node = NULL WHERE tenant = $1 AND id = $2 AND round = $3
 
 -- What is left to do for a record.
 -- @name errand_of

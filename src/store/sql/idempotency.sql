@@ -24,6 +24,11 @@ WHERE tenant = $1 AND route = $2 AND key = $3 AND body_hash = $4 AND created_at 
 UPDATE idempotency_keys SET effect = COALESCE(effect, $5)
 WHERE tenant = $1 AND route = $2 AND key = $3 AND created_at = $4 AND status IS NULL
 
+-- What was asked for outside was not done.
+-- @name idempotency_effect_undone
+UPDATE idempotency_keys SET effect = NULL
+WHERE tenant = $1 AND route = $2 AND key = $3 AND created_at = $4 AND status IS NULL AND effect = $5
+
 -- The effect failed.
 -- @name idempotency_forget
 DELETE FROM idempotency_keys WHERE tenant = $1 AND route = $2 AND key = $3 AND body_hash = $4 AND created_at = $5 AND status IS NULL
