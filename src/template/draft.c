@@ -237,6 +237,22 @@ remove_dots(struct arena *a, struct str path)
     return (struct str){out, len};
 }
 
+/* "//" in the middle of a joined path is one slash. */
+static struct str
+remove_empty(struct arena *a, struct str path)
+{
+    if (str_find_str(path, STR("//")) < 0)
+        return path;
+    char *out = arena_alloc_bytes(a, path.len + 1);
+    size_t len = 0;
+    if (!out)
+        return STR_NONE;
+    for (size_t i = 0; i < path.len; i++)
+        if (path.ptr[i] != '/' || len == 0 || out[len - 1] != '/')
+            out[len++] = path.ptr[i];
+    return (struct str){out, len};
+}
+
 struct str
 url_join(struct arena *a, struct str base, struct str path)
 {
@@ -256,7 +272,8 @@ url_join(struct arena *a, struct str base, struct str path)
     size_t query = 0;
     while (query < path.len && path.ptr[query] != '?' && path.ptr[query] != '#')
         query++;
-    struct str joined = remove_dots(a, str_join2(a, folder, str_slice(path, 0, query)));
+    struct str whole = str_join2(a, folder, str_slice(path, 0, query));
+    struct str joined = remove_dots(a, path.ptr[0] == '/' ? whole : remove_empty(a, whole));
     return str_join2(a, str_join2(a, origin, joined), str_skip(path, query));
 }
 
@@ -381,7 +398,7 @@ draft_finish(struct draft *d, struct str method, struct str url, struct http_req
     const char *content_type = NULL;
     buf_init(&b, 1 << 20);
     buf_init(&body, 8 << 20);
-    bool takes_body = str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) || str_eq(method, STR("PATCH"));
+    bool takes_body = str_eq(method, STR("GET")) || str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) || str_eq(method, STR("PATCH"));
     struct http_request request = {.method = method};
     bool ok = write_url(&b, d->arena, d, url) && (!takes_body || write_body(d, &body, &content_type));
     if (ok) {

@@ -2,7 +2,8 @@
  * Requests in the form in which two readers are compared, and answers from a file of recorded exchanges.
  *
  * A request takes the first unused exchange with the same method, URL, query and body, else the first
- * unused one with the same method and URL. A token request may be repeated and gets its answer again.
+ * unused one with the same method and URL. A token request may be repeated and gets its answer again; so does a
+ * parent's, which other readers keep in a cache, once there is no answer of its own.
  */
 #include "template/exchange.h"
 
@@ -128,7 +129,7 @@ exchange_request_json(struct arena *a, const struct http_request *request)
     json_writer_init(&w, &b);
     bool parsed = http_url_parse(request->url, &parts);
     if (parsed) {
-        buf_add(&url, str_span(request->url.ptr, parts.host.ptr + parts.host.len));
+        buf_add(&url, str_lower(a, str_span(request->url.ptr, parts.host.ptr + parts.host.len)));
         const char *path = parts.path.ptr ? parts.path.ptr : request->url.ptr + request->url.len;
         if (path > parts.host.ptr + parts.host.len) /* a port */
             buf_add(&url, str_span(parts.host.ptr + parts.host.len, path));
@@ -155,8 +156,8 @@ exchanges_init(struct exchanges *x, struct arena *a, yyjson_val *list, struct er
     size_t count = yyjson_arr_size(list);
     *x = (struct exchanges){.arena = a, .list = list};
     x->used = ARENA_ARRAY(a, bool, count + 1);
-    x->tokens = ARENA_ARRAY(a, struct str, count + 1);
-    return (x->used && x->tokens) || err_no_memory(err);
+    x->asked = ARENA_ARRAY(a, struct str, count + 1);
+    return (x->used && x->asked) || err_no_memory(err);
 }
 
 static bool
@@ -207,22 +208,45 @@ make_reply(struct exchanges *x, size_t index, int64_t now_us)
     return &x->reply;
 }
 
-const struct http_reply *
-exchanges_answer(struct exchanges *x, yyjson_val *request, bool is_token, int64_t now_us)
+static const struct http_reply *
+take_unused(struct exchanges *x, yyjson_val *request, bool exactly, struct str asked, int64_t now_us)
 {
-    struct str asked = is_token ? json_to_text(x->arena, request) : STR_NONE;
     size_t count = yyjson_arr_size(x->list);
-    for (size_t i = 0; is_token && i < count; i++)
-        if (x->tokens[i].ptr && str_eq(x->tokens[i], asked))
-            return make_reply(x, i, now_us);
-    for (int exactly = 1; exactly >= 0; exactly--)
-        for (size_t i = 0; i < count; i++) {
-            yyjson_val *match = json_get_c(yyjson_arr_get(x->list, i), "match");
-            if (x->used[i] || !matches(match, request, exactly))
-                continue;
-            x->used[i] = true;
-            x->tokens[i] = asked;
-            return make_reply(x, i, now_us);
-        }
+    for (size_t i = 0; i < count; i++) {
+        yyjson_val *match = json_get_c(yyjson_arr_get(x->list, i), "match");
+        if (x->used[i] || !matches(match, request, exactly))
+            continue;
+        x->used[i] = true;
+        x->asked[i] = asked;
+        return make_reply(x, i, now_us);
+    }
     return NULL;
+}
+
+static const struct http_reply *
+repeat(struct exchanges *x, struct str asked, bool good_only, int64_t now_us)
+{
+    size_t count = yyjson_arr_size(x->list);
+    for (size_t i = 0; asked.ptr && i < count; i++) {
+        if (!x->asked[i].ptr || !str_eq(x->asked[i], asked))
+            continue;
+        const struct http_reply *reply = make_reply(x, i, now_us);
+        if (!good_only || reply->status < 400)
+            return reply;
+    }
+    return NULL;
+}
+
+const struct http_reply *
+exchanges_answer(struct exchanges *x, yyjson_val *request, enum exchange_repeats repeats, int64_t now_us)
+{
+    const struct http_reply *reply = NULL;
+    struct str asked = repeats != EXCHANGE_ONCE ? json_to_text(x->arena, request) : STR_NONE;
+    if (repeats == EXCHANGE_TOKEN)
+        reply = repeat(x, asked, false, now_us);
+    if (!reply)
+        reply = take_unused(x, request, true, asked, now_us);
+    if (!reply && repeats == EXCHANGE_CACHED)
+        reply = repeat(x, asked, true, now_us);
+    return reply ? reply : take_unused(x, request, false, asked, now_us);
 }

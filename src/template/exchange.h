@@ -14,12 +14,18 @@ struct exchanges {
     struct arena *arena;   /* the caller's */
     yyjson_val *list;      /* array of {match, reply}, or NULL */
     bool *used;
-    struct str *tokens;    /* what token request each exchange answered, or STR_NONE: it may be repeated */
+    struct str *asked;     /* the request that each exchange answered, where it may be repeated; else STR_NONE */
     struct http_reply reply;
+};
+
+enum exchange_repeats {
+    EXCHANGE_ONCE,
+    EXCHANGE_TOKEN,        /* the same request gets the same answer again */
+    EXCHANGE_CACHED,       /* so it does when no other is left and the answer was good: what other readers keep in a cache */
 };
 
 MUST_USE bool exchanges_init(struct exchanges *x, struct arena *a, yyjson_val *list, struct err *err);
 /* The answer to a request, or NULL: there is none. Valid until the next call. */
-const struct http_reply *exchanges_answer(struct exchanges *x, yyjson_val *request, bool is_token, int64_t now_us);
+const struct http_reply *exchanges_answer(struct exchanges *x, yyjson_val *request, enum exchange_repeats repeats, int64_t now_us);
 
 #endif

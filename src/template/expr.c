@@ -196,8 +196,19 @@ print_statements(struct eval *ev, struct str *text_out)
     return true;
 }
 
-bool
-expr_eval_text(const struct expr *e, struct expr_scope *scope, struct str *text_out, struct err *err)
+/* Types that do not go together: the reference then takes the template's own text as the result. */
+static bool
+takes_source(const struct expr *e, const struct expr_scope *scope, struct str *text_out, struct err *err)
+{
+    if (!scope->as_reference || scope->keep_types || scope->failure != EXPR_FAILED_TYPE)
+        return false;
+    *err = (struct err){.items = err->items};
+    *text_out = expr_source(e);
+    return true;
+}
+
+static bool
+eval_as_text(const struct expr *e, struct expr_scope *scope, struct str *text_out, struct err *err)
 {
     struct eval ev = eval_begin(e, scope, err);
     struct value v;
@@ -257,7 +268,13 @@ coerce(struct eval *ev, struct value v, struct value *value_out)
 }
 
 bool
-expr_eval(const struct expr *e, struct expr_scope *scope, struct value *value_out, struct err *err)
+expr_eval_text(const struct expr *e, struct expr_scope *scope, struct str *text_out, struct err *err)
+{
+    return eval_as_text(e, scope, text_out, err) || takes_source(e, scope, text_out, err);
+}
+
+static bool
+eval_value(const struct expr *e, struct expr_scope *scope, struct value *value_out, struct err *err)
 {
     struct eval ev = eval_begin(e, scope, err);
     struct value v;
@@ -297,6 +314,18 @@ is_false(struct value v)
     if (v.type == VALUE_STR)
         return is_false_text(v.text);
     return v.type != VALUE_NONE && !value_is_true(v);
+}
+
+bool
+expr_eval(const struct expr *e, struct expr_scope *scope, struct value *value_out, struct err *err)
+{
+    struct str source;
+    if (eval_value(e, scope, value_out, err))
+        return true;
+    if (!takes_source(e, scope, &source, err))
+        return false;
+    *value_out = value_str(source);
+    return true;
 }
 
 bool

@@ -45,6 +45,7 @@ struct expr_scope {
     int64_t now_us;          /* what now_utc() and today_utc() say */
     unsigned steps_left;     /* set to LIMIT_EXPRESSION_STEPS by expr_scope_init; shared by evaluations in it */
     enum expr_failure failure; /* of the last evaluation that failed in it */
+    bool as_reference;       /* wrong types give the template's own text, as the field's readers have it; else they are an error */
     bool keep_types;         /* no coercion: one {{ }} alone gives its value as it is, anything else its text */
     size_t count;
     struct {
@@ -69,7 +70,7 @@ MUST_USE bool expr_eval_text(const struct expr *e, struct expr_scope *scope, str
  * For boolean fields: false for the fixed list of false results (empty, "False", "false", "0", "0.0",
  * "{}", "[]", "()"), else true; a result of none or one blank counts as true (manifest-format, section 3).
  * Looking into something missing (EXPR_FAILED_UNDEFINED) counts as false, which is the reference's default of
- * a condition. Wrong types fail here; the reference takes the text of the template instead, which is true.
+ * a condition. Wrong types fail; the reference takes the text of the template instead, which is true (as_reference).
  */
 MUST_USE bool expr_eval_bool(const struct expr *e, struct expr_scope *scope, bool *result_out, struct err *err);
 /*

@@ -90,7 +90,7 @@ answer_load(void *ctx, const struct reader_event *event)
 {
     struct load_answers *l = ctx;
     yyjson_val *request = exchange_request_json(l->arena, &event->request);
-    return request ? exchanges_answer(&l->exchanges, request, true, l->now_us) : NULL; /* lists are cached: asked again, the same */
+    return request ? exchanges_answer(&l->exchanges, request, EXCHANGE_TOKEN, l->now_us) : NULL; /* lists are cached: asked again, the same */
 }
 
 /* The streams of this configuration. */
@@ -247,8 +247,9 @@ drive(struct lines *l, struct reader *r, struct exchanges *x, struct line *line)
         yyjson_val *request = keep_request(line, &event);
         if (!l->replay && event.purpose == READER_FOR_PAGE)
             return;
-        const struct http_reply *reply =
-            request ? exchanges_answer(x, request, event.purpose == READER_FOR_TOKEN, l->now_us) : NULL;
+        enum exchange_repeats repeats = event.purpose == READER_FOR_TOKEN  ? EXCHANGE_TOKEN
+                                        : event.purpose == READER_FOR_PAGE ? EXCHANGE_ONCE : EXCHANGE_CACHED;
+        const struct http_reply *reply = request ? exchanges_answer(x, request, repeats, l->now_us) : NULL;
         if (!reply)
             return;
         reader_reply(r, reply);

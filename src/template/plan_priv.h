@@ -51,6 +51,7 @@ struct scene {
     yyjson_val *slice;         /* with extra_fields inside; or NULL */
     yyjson_val *extra_fields;  /* or NULL */
     struct value token;        /* the page token, or undefined */
+    bool as_reference;
     yyjson_val *input;         /* of a declared operation: its values keep their types; else NULL */
 };
 
@@ -360,6 +361,7 @@ struct router {
     size_t parent_count;
     struct router *parts;            /* product */
     size_t part_count;
+    bool listed;                     /* written as a list, if only of one: other readers keep no parent states then */
 };
 bool router_compile(struct compiler *c, const struct node *n, struct router **router_out);
 bool router_apply(const struct router *r, struct draft *d, struct expr_scope *scope, yyjson_val *slice, struct err *err);

@@ -22,7 +22,8 @@ void
 reader_scene(const struct reader *r, struct arena *a, struct value token, struct scene *scene_out)
 {
     *scene_out = (struct scene){.arena = a, .config = r->root->config, .now_us = r->options.now_us, .slice = r->slice,
-                                .extra_fields = r->extra, .token = token, .input = r->input};
+                                .extra_fields = r->extra, .token = token, .input = r->input,
+                                .as_reference = r->options.as_reference};
     async_scene(r, scene_out);
 }
 

@@ -10,12 +10,31 @@
 
 static bool compile_into(struct compiler *c, const struct node *n, struct router *r);
 
+/* A written list is taken as it stands: its values are texts, numbers too, and no expressions. */
+static bool
+values_compile(struct compiler *c, const struct node *n, const struct node *values, struct input *values_out)
+{
+    if (!values || values->type != NODE_LIST)
+        return input_compile(c, n, values, values_out);
+    yyjson_mut_doc *doc = json_mut_doc(c->arena);
+    yyjson_mut_val *list = doc ? yyjson_mut_arr(doc) : NULL;
+    for (size_t i = 0; list && i < values->count; i++) {
+        const struct node *item = values->items[i];
+        struct str text = item->type == NODE_BOOL ? (item->flag ? STR("True") : STR("False")) : item->text;
+        if (item->type == NODE_MAP || item->type == NODE_LIST || item->type == NODE_NULL)
+            return err_set(c->err, E_TEMPLATE_INVALID, "line %u: values of a ListPartitionRouter must be texts", item->line);
+        yyjson_mut_arr_add_strncpy(doc, list, text.ptr ? text.ptr : "", text.len);
+    }
+    *values_out = (struct input){.kind = INPUT_CONSTANT, .constant = list ? json_freeze(c->arena, list) : NULL};
+    return values_out->constant || compile_full(c);
+}
+
 static bool
 compile_list(struct compiler *c, const struct node *n, struct router *r)
 {
     const struct node *values = node_get_c(n, "values");
     r->kind = ROUTER_LIST;
-    return text_field(c, n, "cursor_field", &r->cursor_field) && input_compile(c, n, values, &r->values) &&
+    return text_field(c, n, "cursor_field", &r->cursor_field) && values_compile(c, n, values, &r->values) &&
            request_option_compile(c, node_get_c(n, "request_option"), &r->option);
 }
 
@@ -116,6 +135,7 @@ router_compile(struct compiler *c, const struct node *n, struct router **router_
     *router_out = r;
     if (n->type != NODE_LIST)
         return compile_into(c, n, r);
+    r->listed = true;
     return n->count == 1 ? compile_into(c, n->items[0], r) : compile_product(c, n, r);
 }
 

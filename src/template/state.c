@@ -142,7 +142,7 @@ shared_row(struct reader *r, struct arena *a, bool final)
     json_begin_object(&w, NULL);
     if (r->has_cursor)
         write_global(r, a, &w, final);
-    if (r->walk.router->kind == ROUTER_SUBSTREAM) {
+    if (r->walk.router->kind == ROUTER_SUBSTREAM && !(r->walk.router->listed && r->options.as_reference)) {
         json_begin_object(&w, "parent_state");
         for (size_t i = 0; i < r->walk.router->parent_count; i++) {
             struct str name = r->walk.router->parents[i].stream->info.name;

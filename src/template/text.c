@@ -204,6 +204,7 @@ void
 scene_scope(const struct scene *s, struct expr_scope *scope_out)
 {
     expr_scope_init(scope_out, s->arena, s->now_us);
+    scope_out->as_reference = s->as_reference;
     expr_scope_set(scope_out, STR("config"), value_from_json(s->config));
     expr_scope_set(scope_out, STR("parameters"), value_dict_new(s->arena));
     expr_scope_set(scope_out, STR("stream_slice"), s->slice ? value_from_json(s->slice) : value_dict_new(s->arena));

@@ -185,6 +185,30 @@ remove_allows(const struct remove_plan *plan, yyjson_mut_val *value, struct expr
     return text_bool(&plan->condition, scope, yes_out, err);
 }
 
+static bool remove_at(const struct remove_plan *plan, size_t which, size_t depth, yyjson_mut_val *at, struct expr_scope *scope,
+                      struct err *err);
+
+/* "**" stands for any number of members: here, and below every member. */
+static bool
+remove_deep(const struct remove_plan *plan, size_t which, size_t depth, yyjson_mut_val *at, struct expr_scope *scope, struct err *err)
+{
+    size_t index, max;
+    yyjson_mut_val *item, *key;
+    if (!remove_at(plan, which, depth + 1, at, scope, err))
+        return false;
+    if (yyjson_mut_is_arr(at)) {
+        yyjson_mut_arr_foreach(at, index, max, item)
+            if (!remove_deep(plan, which, depth, item, scope, err))
+                return false;
+    }
+    if (yyjson_mut_is_obj(at)) {
+        yyjson_mut_obj_foreach(at, index, max, key, item)
+            if (!remove_deep(plan, which, depth, item, scope, err))
+                return false;
+    }
+    return true;
+}
+
 static bool
 remove_at(const struct remove_plan *plan, size_t which, size_t depth, yyjson_mut_val *at, struct expr_scope *scope, struct err *err)
 {
@@ -192,6 +216,8 @@ remove_at(const struct remove_plan *plan, size_t which, size_t depth, yyjson_mut
     bool last = depth + 1 == plan->counts[which], yes;
     size_t index, max;
     yyjson_mut_val *item, *key;
+    if (str_eq(pattern, STR("**")) && !last)
+        return remove_deep(plan, which, depth, at, scope, err);
     if (yyjson_mut_is_arr(at) && !last) {
         yyjson_mut_arr_foreach(at, index, max, item) {
             struct str number = str_format(scope->arena, "%zu", index);

@@ -1,14 +1,14 @@
 /*
- * YAML text to nodes, by way of libfyaml's events.
+ * YAML text to nodes, by way of libyaml's events.
  *
  * Manifests are written for a YAML 1.1 reader: `yes` is a boolean, 0755 octal, 1_000 an integer, while
- * 1e5 is text. libfyaml gives the scalars as text, and their meaning is decided here. Plain dates stay
+ * 1e5 is text. libyaml gives the scalars as text, and their meaning is decided here. Plain dates stay
  * text on purpose: every field that takes one wants text. Aliases share the node of their anchor, so a
  * "billion laughs" file costs what it weighs.
  */
 #include "template/manifest_priv.h"
 
-#include <libfyaml.h>
+#include <yaml.h>
 
 #include "base/limits.h"
 #include "base/map.h"
@@ -135,35 +135,28 @@ resolve_plain(struct arena *a, struct node *n)
 }
 
 static bool
-fail_at(struct reading *r, struct fy_token *token, const char *what)
+fail_at(struct reading *r, const yaml_mark_t *mark, const char *what)
 {
-    const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
-    if (!mark)
-        return err_set(r->err, E_TEMPLATE_INVALID, "%s", what);
-    return err_set(r->err, E_TEMPLATE_INVALID, "line %d, column %d: %s", mark->line + 1, mark->column + 1, what);
+    return err_set(r->err, E_TEMPLATE_INVALID, "line %zu, column %zu: %s", mark->line + 1, mark->column + 1, what);
 }
 
 static struct node *
-node_new(struct reading *r, enum node_type type, struct fy_token *token)
+node_new(struct reading *r, enum node_type type, const yaml_mark_t *mark)
 {
     struct node *n = r->nodes++ < YAML_NODES_MAX ? ARENA_NEW(r->arena, struct node) : NULL;
     if (!n) {
         err_set(r->err, E_TOO_LARGE, "The template is too large to hold in memory");
         return NULL;
     }
-    const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
     n->type = type;
-    n->line = mark ? (unsigned)mark->line + 1 : 0;
-    n->column = mark ? (unsigned)mark->column + 1 : 0;
+    n->line = (unsigned)mark->line + 1, n->column = (unsigned)mark->column + 1;
     return n;
 }
 
 static struct str
-token_text(struct reading *r, struct fy_token *token)
+copy_name(struct reading *r, const yaml_char_t *name)
 {
-    size_t len = 0;
-    const char *text = token ? fy_token_get_text(token, &len) : NULL;
-    return text ? str_copy(r->arena, (struct str){text, len}) : STR("");
+    return str_copy(r->arena, str_from_c((const char *)name));
 }
 
 /* Room for one more entry of the innermost list or map. */
@@ -217,7 +210,7 @@ map_merge(struct reading *r, struct frame *f, const struct node *other)
 
 /* A finished node goes where the innermost open one wants it: as item, key or value. */
 static bool
-place(struct reading *r, struct node *n, struct fy_token *token)
+place(struct reading *r, struct node *n, const yaml_mark_t *mark)
 {
     if (r->depth == 0) {
         r->root = n;
@@ -232,7 +225,7 @@ place(struct reading *r, struct node *n, struct fy_token *token)
     }
     if (!f->has_key) {
         if (n->type == NODE_LIST || n->type == NODE_MAP)
-            return fail_at(r, token, "a key must be a single value");
+            return fail_at(r, mark, "a key must be a single value");
         f->key = n->type == NODE_BOOL ? (n->flag ? STR("true") : STR("false")) : n->text;
         f->has_key = true;
         return true;
@@ -242,102 +235,112 @@ place(struct reading *r, struct node *n, struct fy_token *token)
 }
 
 static bool
-remember_anchor(struct reading *r, struct fy_token *anchor, struct node *n)
+remember_anchor(struct reading *r, const yaml_char_t *anchor, struct node *n)
 {
     if (!anchor)
         return true;
-    if (map_put(&r->anchors, token_text(r, anchor), n))
+    struct str name = copy_name(r, anchor);
+    if (name.ptr && map_put(&r->anchors, name, n))
         return true;
     return err_set(r->err, E_TOO_LARGE, "The template is too large to hold in memory");
 }
 
+/* `!!int "5"` is a number in spite of its quotes, `!!str 5` a text. */
 static bool
-on_scalar(struct reading *r, struct fy_event *event)
+is_text(const yaml_event_t *event)
 {
-    struct fy_token *value = event->scalar.value;
-    struct node *n = node_new(r, NODE_STR, value ? value : fy_event_get_token(event));
+    const char *tag = (const char *)event->data.scalar.tag;
+    if (!tag)
+        return event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    return strcmp(tag, YAML_BOOL_TAG) != 0 && strcmp(tag, YAML_INT_TAG) != 0 && strcmp(tag, YAML_FLOAT_TAG) != 0 &&
+           strcmp(tag, YAML_NULL_TAG) != 0;
+}
+
+static bool
+on_scalar(struct reading *r, const yaml_event_t *event)
+{
+    struct node *n = node_new(r, NODE_STR, &event->start_mark);
+    struct str text = {(const char *)event->data.scalar.value, event->data.scalar.length};
     if (!n)
         return false;
-    n->text = token_text(r, value);
-    if (!str_is_utf8(n->text))
-        return fail_at(r, value, "the text is not valid UTF-8");
-    enum fy_scalar_style style = value ? fy_scalar_token_get_style(value) : FYSS_PLAIN;
-    if ((style == FYSS_PLAIN || style == FYSS_ANY) && !event->scalar.tag)
+    n->text = text.len ? str_copy(r->arena, text) : STR("");
+    if (!n->text.ptr)
+        return err_set(r->err, E_TOO_LARGE, "The template is too large to hold in memory");
+    if (!str_is_utf8(n->text)) /* "\ud800" */
+        return fail_at(r, &event->start_mark, "the text is not valid UTF-8");
+    if (!is_text(event))
         resolve_plain(r->arena, n);
-    return remember_anchor(r, event->scalar.anchor, n) && place(r, n, value);
+    return remember_anchor(r, event->data.scalar.anchor, n) && place(r, n, &event->start_mark);
 }
 
 static bool
-on_alias(struct reading *r, struct fy_event *event)
+on_alias(struct reading *r, const yaml_event_t *event)
 {
-    struct node *n = map_get(&r->anchors, token_text(r, event->alias.anchor));
+    struct node *n = map_get(&r->anchors, str_from_c((const char *)event->data.alias.anchor));
     if (!n)
-        return fail_at(r, event->alias.anchor, "this alias names no anchor");
+        return fail_at(r, &event->start_mark, "this alias names no anchor");
     for (size_t i = 0; i < r->depth; i++)
         if (r->stack[i].node == n)
-            return fail_at(r, event->alias.anchor, "this alias stands inside its own anchor");
-    return place(r, n, event->alias.anchor);
+            return fail_at(r, &event->start_mark, "this alias stands inside its own anchor");
+    return place(r, n, &event->start_mark);
 }
 
 static bool
-on_start(struct reading *r, enum node_type type, struct fy_token *start, struct fy_token *anchor)
+on_start(struct reading *r, enum node_type type, const yaml_event_t *event, const yaml_char_t *anchor)
 {
-    struct node *n = node_new(r, type, start);
+    struct node *n = node_new(r, type, &event->start_mark);
     if (!n)
         return false;
     if (r->depth == LIMIT_TEMPLATE_DEPTH)
-        return fail_at(r, start, "nested too deeply");
+        return fail_at(r, &event->start_mark, "nested too deeply");
     struct frame *parent = r->depth ? &r->stack[r->depth - 1] : NULL;
     if (parent && parent->node->type == NODE_MAP && !parent->has_key)
-        return fail_at(r, start, "a key must be a single value");
+        return fail_at(r, &event->start_mark, "a key must be a single value");
     r->stack[r->depth++] = (struct frame){.node = n};
     return remember_anchor(r, anchor, n);
 }
 
 static bool
-on_end(struct reading *r)
+on_end(struct reading *r, const yaml_event_t *event)
 {
     struct node *n = r->stack[--r->depth].node;
-    return place(r, n, NULL);
+    return place(r, n, &event->start_mark);
 }
 
 static bool
-on_event(struct reading *r, struct fy_event *event)
+on_event(struct reading *r, const yaml_event_t *event)
 {
     switch ((int)event->type) {
-    case FYET_SCALAR: return on_scalar(r, event);
-    case FYET_ALIAS: return on_alias(r, event);
-    case FYET_SEQUENCE_START:
-        return on_start(r, NODE_LIST, event->sequence_start.sequence_start, event->sequence_start.anchor);
-    case FYET_MAPPING_START:
-        return on_start(r, NODE_MAP, event->mapping_start.mapping_start, event->mapping_start.anchor);
-    case FYET_SEQUENCE_END:
-    case FYET_MAPPING_END: return on_end(r);
+    case YAML_SCALAR_EVENT: return on_scalar(r, event);
+    case YAML_ALIAS_EVENT: return on_alias(r, event);
+    case YAML_SEQUENCE_START_EVENT: return on_start(r, NODE_LIST, event, event->data.sequence_start.anchor);
+    case YAML_MAPPING_START_EVENT: return on_start(r, NODE_MAP, event, event->data.mapping_start.anchor);
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT: return on_end(r, event);
     default: return true;
     }
 }
 
-/* What libfyaml found wrong, with its place. */
+/* What libyaml found wrong, with its place. */
 static bool
-syntax_error(struct reading *r, struct fy_diag *diag)
+syntax_error(struct reading *r, const yaml_parser_t *parser)
 {
-    void *iterator = NULL;
-    struct fy_diag_error *fault = fy_diag_errors_iterate(diag, &iterator);
-    if (!fault || !fault->msg)
-        return err_set(r->err, E_TEMPLATE_INVALID, "This is not YAML");
-    return err_set(r->err, E_TEMPLATE_INVALID, "line %d, column %d: %s", fault->line + 1, fault->column + 1, fault->msg);
+    if (parser->error == YAML_MEMORY_ERROR)
+        return err_no_memory(r->err);
+    const char *what = parser->problem ? parser->problem : "This is not YAML";
+    return fail_at(r, &parser->problem_mark, what);
 }
 
 static bool
-read_events(struct reading *r, struct fy_parser *parser, struct fy_diag *diag)
+read_events(struct reading *r, yaml_parser_t *parser)
 {
-    for (bool document_done = false; !document_done;) {
-        struct fy_event *event = fy_parser_parse(parser);
-        if (!event)
-            return fy_parser_get_stream_error(parser) ? syntax_error(r, diag) : true;
-        document_done = event->type == FYET_DOCUMENT_END || event->type == FYET_STREAM_END;
-        bool ok = on_event(r, event);
-        fy_parser_event_free(parser, event);
+    for (bool done = false; !done;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(parser, &event))
+            return syntax_error(r, parser);
+        done = event.type == YAML_DOCUMENT_END_EVENT || event.type == YAML_STREAM_END_EVENT;
+        bool ok = on_event(r, &event);
+        yaml_event_delete(&event);
         if (!ok)
             return false;
     }
@@ -365,22 +368,18 @@ yaml_read(struct arena *a, struct str text, struct err *err)
         return NULL;
     }
     struct reading *r = ARENA_NEW(a, struct reading);
-    struct fy_diag *diag = fy_diag_create(NULL);
-    if (diag)
-        fy_diag_set_collect_errors(diag, true);
-    struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DEFAULT_VERSION_1_1, .diag = diag};
-    struct fy_parser *parser = diag && r ? fy_parser_create(&cfg) : NULL;
-    bool ok = false;
-    if (!parser || fy_parser_set_string(parser, text.ptr ? text.ptr : "", text.len) != 0) {
+    yaml_parser_t parser;
+    if (!r || !yaml_parser_initialize(&parser)) {
         err_no_memory(err);
-    } else {
-        r->arena = a, r->err = err;
-        map_init(&r->anchors, a);
-        ok = read_events(r, parser, diag);
-        if (ok && !r->root)
-            ok = err_set(err, E_TEMPLATE_INVALID, "The template is empty");
+        return NULL;
     }
-    fy_parser_destroy(parser);
-    fy_diag_destroy(diag);
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)(text.ptr ? text.ptr : ""), text.len);
+    r->arena = a, r->err = err;
+    map_init(&r->anchors, a);
+    bool ok = read_events(r, &parser);
+    if (ok && !r->root)
+        ok = err_set(err, E_TEMPLATE_INVALID, "The template is empty");
+    yaml_parser_delete(&parser);
     return ok ? r->root : NULL;
 }
