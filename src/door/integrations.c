@@ -216,8 +216,10 @@ integrations_delete(struct request *r, struct err *err)
 {
     struct connection c;
     int purge;
-    if (!request_query_bool(r, "purge", &purge, err) || !find_integration(r, &c, err) ||
-        !engine_connection_delete(request_parts(r)->engine, c.tenant, c.uuid, purge == 1, err) ||
+    if (!request_query_bool(r, "purge", &purge, err) || !find_integration(r, &c, err))
+        return false;
+    inbox_unregister(request_parts(r)->inbox, r->arena, c.tenant, c.uuid);
+    if (!engine_connection_delete(request_parts(r)->engine, c.tenant, c.uuid, purge == 1, err) ||
         !integration_audit(r, "integration.delete", &c, err))
         return false;
     return reply_empty(r, 204);

@@ -34,6 +34,8 @@ reply_setup(struct request *r, const struct inbox_setup *setup, struct err *err)
     json_add_str(w, "webhookUrl", setup->url);
     if (setup->webhook_id.len)
         json_add_str(w, "webhookId", setup->webhook_id);
+    if (setup->verified >= 0)
+        json_add_bool(w, "verified", setup->verified == 1);
     if (setup->instructions.len && !setup->registered)
         json_add_str(w, "instructions", setup->instructions);
     return bare_end(r, err);
@@ -44,8 +46,9 @@ integrations_setup_webhook(struct request *r, struct err *err)
 {
     struct connection c;
     struct inbox_setup setup;
-    return find_integration(r, &c, err) &&
-           inbox_setup(request_parts(r)->inbox, r->arena, c.tenant, c.uuid, &setup, err) &&
+    int rotate;
+    return request_query_bool(r, "rotate", &rotate, err) && find_integration(r, &c, err) &&
+           inbox_setup(request_parts(r)->inbox, r->arena, c.tenant, c.uuid, rotate == 1, &setup, err) &&
            integration_audit(r, "integration.setup-webhook", &c, err) && reply_setup(r, &setup, err);
 }
 

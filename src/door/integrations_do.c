@@ -193,7 +193,10 @@ bool
 integrations_disconnect(struct request *r, struct err *err)
 {
     struct step s = {.request = r};
-    if (!find_integration(r, &s.connection, err) || !store_write(request_parts(r)->store, write_disconnected, &s, err))
+    if (!find_integration(r, &s.connection, err))
+        return false;
+    inbox_unregister(request_parts(r)->inbox, r->arena, s.connection.tenant, s.connection.uuid);
+    if (!store_write(request_parts(r)->store, write_disconnected, &s, err))
         return false;
     return integration_audit(r, "integration.disconnect", &s.connection, err) && integration_reply(r, 200, &s.connection, err);
 }

@@ -189,6 +189,7 @@ connections_delete(struct request *r, struct err *err)
     int purge;
     if (!request_query_bool(r, "purge", &purge, err))
         return false;
+    inbox_unregister(request_parts(r)->inbox, r->arena, r->tenant.id, request_path_param(r, 0));
     if (!engine_connection_delete(request_parts(r)->engine, r->tenant.id, request_path_param(r, 0), purge == 1, err))
         return false;
     return reply_empty(r, 204);

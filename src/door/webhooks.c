@@ -119,7 +119,9 @@ bool
 webhook_setup(struct request *r, struct err *err)
 {
     struct inbox_setup setup;
-    if (!inbox_setup(request_parts(r)->inbox, r->arena, r->tenant.id, request_path_param(r, 0), &setup, err))
+    int rotate;
+    if (!request_query_bool(r, "rotate", &rotate, err) ||
+        !inbox_setup(request_parts(r)->inbox, r->arena, r->tenant.id, request_path_param(r, 0), rotate == 1, &setup, err))
         return false;
     struct json_writer *w = bare_begin(r, 200);
     json_add_bool(w, "success", true);
@@ -127,6 +129,8 @@ webhook_setup(struct request *r, struct err *err)
     json_add_str(w, "webhookUrl", setup.url);
     if (setup.webhook_id.len > 0)
         json_add_str(w, "webhookId", setup.webhook_id);
+    if (setup.verified >= 0)
+        json_add_bool(w, "verified", setup.verified == 1);
     if (setup.instructions.len > 0 && !setup.registered)
         json_add_str(w, "instructions", setup.instructions);
     return bare_end(r, err);

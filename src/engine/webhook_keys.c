@@ -27,11 +27,13 @@ webhook_keys_open(struct keyring *k, const struct webhook_keys_place *place, str
     if (!config_open(k, &p, a, sealed, &json, err))
         return false;
     struct webhook_keys keys = {.secret = member(json, "secret"), .previous = member(json, "previous"),
-                                .token = member(json, "token")};
+                                .token = member(json, "token"), .previous_token = member(json, "previousToken")};
     struct str id = json_str(json_get_c(json, "webhookId"));
     keys.webhook_id = id.len > 0 ? id : STR_NONE;
     if (!json_to_i64(json_get_c(json, "previousUntil"), &keys.previous_until_us))
         keys.previous_until_us = 0;
+    if (!json_to_i64(json_get_c(json, "previousTokenUntil"), &keys.previous_token_until_us))
+        keys.previous_token_until_us = 0;
     *keys_out = keys;
     return true;
 }
@@ -57,7 +59,9 @@ webhook_keys_seal(struct keyring *k, const struct webhook_keys_place *place, str
     add(doc, object, "secret", keys->secret);
     add(doc, object, "previous", keys->previous);
     add(doc, object, "token", keys->token);
+    add(doc, object, "previousToken", keys->previous_token);
     add(doc, object, "webhookId", keys->webhook_id);
+    yyjson_mut_obj_add(object, yyjson_mut_str(doc, "previousTokenUntil"), yyjson_mut_sint(doc, keys->previous_token_until_us));
     yyjson_mut_obj_add(object, yyjson_mut_str(doc, "previousUntil"), yyjson_mut_sint(doc, keys->previous_until_us));
     yyjson_val *json = json_freeze(a, object);
     struct config_place p = place_of(place);
@@ -77,6 +81,14 @@ webhook_keys_replace(struct webhook_keys *keys, struct str secret, int64_t now_u
         keys->previous_until_us = keys->secret.len > 0 ? now_us + WEBHOOK_SECRET_OVERLAP_US : 0;
         keys->secret = secret;
     }
+}
+
+void
+webhook_keys_replace_token(struct webhook_keys *keys, struct str token, int64_t now_us)
+{
+    keys->previous_token = keys->token;
+    keys->previous_token_until_us = keys->token.len > 0 ? now_us + WEBHOOK_SECRET_OVERLAP_US : 0;
+    keys->token = token;
 }
 
 bool

@@ -19,6 +19,8 @@ struct webhook_keys {                /* STR_NONE: there is none */
     struct str secret, previous;
     int64_t previous_until_us;
     struct str token;                /* of the address that was given to the vendor */
+    struct str previous_token;       /* of the address before */
+    int64_t previous_token_until_us;
     struct str webhook_id;           /* the vendor's, of what was registered */
 };
 
@@ -35,6 +37,8 @@ MUST_USE bool webhook_keys_seal(struct keyring *k, const struct webhook_keys_pla
                                 const struct webhook_keys *keys, struct str *sealed_out, struct err *err);
 /* A new secret in the place of the present one, which stays right for a while; an empty one takes all away at once. */
 void webhook_keys_replace(struct webhook_keys *keys, struct str secret, int64_t now_us);
+/* A new token in the place of the present one, whose address stays right for a while. */
+void webhook_keys_replace_token(struct webhook_keys *keys, struct str token, int64_t now_us);
 /* Opens, replaces, seals: for a person's change. Blocks on the store. */
 MUST_USE bool webhook_keys_change(struct keyring *k, const struct webhook_keys_place *place, struct arena *a, struct str sealed,
                                   struct str secret, int64_t now_us, struct str *sealed_out, struct err *err);

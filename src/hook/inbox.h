@@ -90,11 +90,21 @@ struct inbox_setup {
     bool registered;
     struct str url;               /* with its token; shown to whoever set it up */
     struct str webhook_id;        /* or STR_NONE */
+    int verified;                 /* the vendor lists it: 1; it does not: 0; it has no list: -1 */
     struct str instructions;      /* where to click when the vendor has no way for programs; or STR_NONE */
 };
-/* Gives the connection an address with a token, and registers it with the vendor where the template can. Blocks on both. */
-MUST_USE bool inbox_setup(struct inbox *in, struct arena *a, int64_t tenant, struct str connection, struct inbox_setup *setup_out,
-                          struct err *err);
+/*
+ * Gives the connection an address with a token, and registers it with the vendor where the template can. Blocks on both. Asked for
+ * again it makes no second registration: what stands there already is kept where the vendor lists it, else replaced, and what an
+ * interrupted call left behind goes. `rotate`: another token and another registration; the address before stays right for a day.
+ */
+MUST_USE bool inbox_setup(struct inbox *in, struct arena *a, int64_t tenant, struct str connection, bool rotate,
+                          struct inbox_setup *setup_out, struct err *err);
+/*
+ * Takes back what was registered with the vendor, before the connection is switched off or deleted. Blocks on the vendor. A vendor that
+ * does not answer or no longer takes the credential does not keep anybody from leaving: that is logged, no more.
+ */
+void inbox_unregister(struct inbox *in, struct arena *a, int64_t tenant, struct str connection);
 
 struct inbox_stats {              /* of this process; pending of all */
     int64_t accepted, duplicates, hints, refused, unknown, unhandled, limited, applied, failed, fetches, pending;

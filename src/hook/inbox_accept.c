@@ -143,6 +143,14 @@ verify(const struct accept *a, yyjson_val *schemes, const struct str *secrets, s
     return signature_verify(schemes, &request, secrets, count, a->r->arena);
 }
 
+/* The address that was given before a rotation. */
+static bool
+is_previous_token(const struct accept *a, const struct target *t)
+{
+    return t->keys.previous_token.len > 0 && a->received_us < t->keys.previous_token_until_us &&
+           secret_equal(a->r->token, t->keys.previous_token);
+}
+
 /* Signed with what only this connection has, or with what the vendor has for all of an app (*shared_out)? */
 static enum proof
 signature_proof(const struct accept *a, const struct target *t, bool *shared_out)
@@ -177,7 +185,7 @@ proof_of(const struct accept *a, const struct target *t)
     if (!t->row.enabled || (a->account.len > 0 && account.len > 0 && !str_eq(a->account, account)))
         return PROOF_ELSEWHERE;
     bool token = addressed && a->r->token.len > 0;
-    bool token_right = token && t->keys.token.len > 0 && secret_equal(a->r->token, t->keys.token);
+    bool token_right = token && t->keys.token.len > 0 && (secret_equal(a->r->token, t->keys.token) || is_previous_token(a, t));
     enum proof proof = signature_proof(a, t, &shared);
     if (proof == PROOF_WRONG || (addressed && !str_is_none(a->r->token) && !token_right))
         return PROOF_WRONG;

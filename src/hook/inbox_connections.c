@@ -57,6 +57,7 @@ targets_unref(struct targets *t)
         wipe(t->rows[i].keys.secret);
         wipe(t->rows[i].keys.previous);
         wipe(t->rows[i].keys.token);
+        wipe(t->rows[i].keys.previous_token);
         for (size_t k = 0; k < t->rows[i].vendor_secret_count; k++)
             wipe(t->rows[i].vendor_secrets[k]);
     }

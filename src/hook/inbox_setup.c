@@ -16,6 +16,7 @@ struct setup {
     struct tenant tenant_row;
     struct webhook_keys keys;
     struct str sealed;
+    struct template *template;  /* while it is asked for anything */
 };
 
 static bool
@@ -62,11 +63,15 @@ save_keys(struct setup *s, struct err *err)
 }
 
 static bool
-make_token(struct setup *s, struct err *err)
+make_token(struct setup *s, bool rotate, struct err *err)
 {
-    if (s->keys.token.len > 0)
+    struct str token = STR_NONE;
+    if (s->keys.token.len > 0 && !rotate)
         return true;
-    return random_text(s->arena, STR("wh_"), WEBHOOK_TOKEN_CHARS, &s->keys.token, err) && save_keys(s, err);
+    if (!random_text(s->arena, STR("wh_"), WEBHOOK_TOKEN_CHARS, &token, err))
+        return false;
+    webhook_keys_replace_token(&s->keys, token, clock_wall_us(s->in->options.clock));
+    return save_keys(s, err);
 }
 
 /* ---- the vendor's side ---- */
@@ -80,14 +85,14 @@ add_text(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name, struct s
            yyjson_mut_obj_add(object, yyjson_mut_str(doc, name), yyjson_mut_strncpy(doc, text.ptr, text.len));
 }
 
-/* What `register` and `remove` see as input: the address, a secret that they may choose, the vendor's id of what is there. */
+/* What the calls see as input: the address, a secret that they may choose, the vendor's id of what is there. */
 static yyjson_val *
-operation_input(struct setup *s, struct str url, struct str secret)
+operation_input(struct setup *s, struct str url, struct str secret, struct str id)
 {
     yyjson_mut_doc *doc = json_mut_doc(s->arena);
     yyjson_mut_val *object = doc == NULL ? NULL : yyjson_mut_obj(doc);
     bool ok = object != NULL && add_text(doc, object, "url", url) && add_text(doc, object, "secret", secret) &&
-              add_text(doc, object, "id", s->keys.webhook_id);
+              add_text(doc, object, "id", id);
     return ok ? json_freeze(s->arena, object) : NULL;
 }
 
@@ -101,36 +106,93 @@ call(struct setup *s, const char *name, yyjson_val *input, bool repeatable, yyjs
     return engine_operation(s->in->options.engine, s->arena, &c, result_out, err);
 }
 
-/* What was registered before goes first; one that is gone already is none the worse. */
-static void
-remove_old(struct setup *s, const struct template *t)
-{
-    struct err why = {0};
-    yyjson_val *ignored = NULL;
-    if (s->keys.webhook_id.len == 0 || !template_has_operation(t, SECTION, STR("remove")))
-        return;
-    if (!call(s, "remove", operation_input(s, STR_NONE, STR_NONE), true, &ignored, &why))
-        log_err(LOG_WARN, "the webhook that was registered before could not be removed", &why);
-}
-
 static struct str
 text_of(struct setup *s, yyjson_val *value)
 {
     return json_is_number(value) ? json_number_text(s->arena, value) : json_str(value);
 }
 
+/* One that is gone already is none the worse. */
+static bool
+remove_one(struct setup *s, struct str id)
+{
+    struct err why = {0};
+    yyjson_val *ignored = NULL;
+    if (id.len == 0 || !template_has_operation(s->template, SECTION, STR("remove")))
+        return true;
+    if (call(s, "remove", operation_input(s, STR_NONE, STR_NONE, id), true, &ignored, &why))
+        return true;
+    log_err(LOG_WARN, "a webhook that was registered before could not be removed", &why);
+    return false;
+}
+
+/* ---- what stands there */
+
+/* The address of a registration, as vendors call it. */
+static struct str
+address_of(yyjson_val *registration)
+{
+    static const char *const names[] = {"url", "endpoint", "address", "target"};
+    struct str address = STR_NONE;
+    for (size_t i = 0; i < ARRAY_LEN(names) && address.len == 0; i++)
+        address = json_str(json_get_c(registration, names[i]));
+    return address;
+}
+
+struct standing {
+    bool told;                    /* the vendor has a list, and gave it */
+    bool exact;                   /* the one we know, with the very address */
+    struct str secret;            /* that it is signed with, where the list shows it */
+};
+
+/*
+ * Ours are those with this connection's address, whatever their token. The one we know stays when its address is right and
+ * `keep` says so; all others go: a call that was interrupted, or another token, left them.
+ */
+static struct standing
+look_what_stands(struct setup *s, struct str url, bool keep)
+{
+    struct standing found = {0};
+    struct err why = {0};
+    size_t index, max;
+    yyjson_val *list = NULL, *one;
+    struct str ours, token;
+    str_cut(url, '?', &ours, &token);
+    if (!template_has_operation(s->template, SECTION, STR("find")))
+        return found;
+    if (!call(s, "find", operation_input(s, url, STR_NONE, STR_NONE), true, &list, &why)) {
+        log_err(LOG_WARN, "the vendor's list of webhooks could not be read", &why);
+        return found;
+    }
+    found.told = true;
+    yyjson_arr_foreach(list, index, max, one) {
+        struct str address = address_of(one), id = text_of(s, json_get_c(one, "id")), path, rest;
+        str_cut(address, '?', &path, &rest);
+        if (!str_eq(path, ours))
+            continue;
+        if (!keep || !str_eq(address, url) || !str_eq(id, s->keys.webhook_id)) {
+            (void)remove_one(s, id);
+            continue;
+        }
+        found.exact = true;
+        found.secret = text_of(s, json_get_c(one, "secret"));
+    }
+    return found;
+}
+
+/* ---- registering */
+
 /* The vendor gives a secret, or takes ours where the template says so (`own_secret`). */
 static bool
-register_with(struct setup *s, const struct template *t, struct str url, struct err *err)
+register_new(struct setup *s, struct str url, struct err *err)
 {
     struct str secret = STR_NONE;
     yyjson_val *result = NULL;
-    bool own = json_bool_or(json_get_c(template_webhooks(t), "own_secret"), false);
+    bool own = json_bool_or(json_get_c(template_webhooks(s->template), "own_secret"), false);
     if (own && !random_text(s->arena, STR(""), WEBHOOK_TOKEN_CHARS, &secret, err))
         return false;
-    remove_old(s, t);
     s->keys.webhook_id = STR_NONE;
-    if (!call(s, "register", operation_input(s, url, secret), false, &result, err))
+    if (!call(s, "register", operation_input(s, url, secret, STR_NONE), false, &result, err))
         return false;
     struct str given = text_of(s, json_get_c(result, "secret")), id = text_of(s, json_get_c(result, "id"));
     if (given.len > 0 || own)
@@ -139,35 +201,62 @@ register_with(struct setup *s, const struct template *t, struct str url, struct 
     return save_keys(s, err);
 }
 
+/* What the vendor signs with is right, whatever was written here since. */
 static bool
-set_up(struct setup *s, bool look_only, struct inbox_setup *out, struct err *err)
+keep_secret(struct setup *s, struct str secret, struct err *err)
+{
+    if (secret.len == 0 || str_eq(secret, s->keys.secret))
+        return true;
+    webhook_keys_replace(&s->keys, secret, clock_wall_us(s->in->options.clock));
+    return save_keys(s, err);
+}
+
+static bool
+register_with(struct setup *s, struct str url, bool rotate, int *verified_out, struct err *err)
+{
+    struct str known = s->keys.webhook_id;
+    struct standing standing = look_what_stands(s, url, !rotate);
+    *verified_out = standing.told ? 1 : -1;
+    if (standing.exact)
+        return keep_secret(s, standing.secret, err);
+    if (!standing.told)
+        (void)remove_one(s, known);
+    if (!register_new(s, url, err))
+        return false;
+    if (standing.told)
+        *verified_out = look_what_stands(s, url, true).exact;
+    return true;
+}
+
+static bool
+set_up(struct setup *s, bool look_only, bool rotate, struct inbox_setup *out, struct err *err)
 {
     struct inbox *in = s->in;
-    struct template *t = registry_get(in->options.templates, s->connection.template_name, err);
-    if (t == NULL)
+    s->template = registry_get(in->options.templates, s->connection.template_name, err);
+    if (s->template == NULL)
         return false;
-    struct str instructions = json_str(json_get_c(json_get_c(template_info(t)->tidemark, "webhooks"), "instructions"));
-    *out = (struct inbox_setup){.instructions = instructions.len > 0 ? str_copy(s->arena, instructions) : STR_NONE};
-    bool ok = template_webhooks(t) != NULL || err_set(err, E_PLATFORM_NOT_SUPPORTED, "This platform sends no webhooks");
-    ok = ok && (look_only || make_token(s, err));
+    struct str instructions = json_str(json_get_c(json_get_c(template_info(s->template)->tidemark, "webhooks"), "instructions"));
+    *out = (struct inbox_setup){.instructions = instructions.len > 0 ? str_copy(s->arena, instructions) : STR_NONE, .verified = -1};
+    bool ok = template_webhooks(s->template) != NULL || err_set(err, E_PLATFORM_NOT_SUPPORTED, "This platform sends no webhooks");
+    ok = ok && (look_only || make_token(s, rotate, err));
     if (ok)
         out->url = str_format(s->arena, "%.*s/api/v1/webhooks/%.*s?token=%.*s", STR_ARG(in->url), STR_ARG(s->connection.uuid),
                               STR_ARG(s->keys.token));
     ok = ok && (!str_is_none(out->url) || err_no_memory(err));
-    out->registered = ok && template_has_operation(t, SECTION, STR("register"));
-    ok = ok && (look_only || !out->registered || register_with(s, t, out->url, err));
-    template_unref(t);
+    out->registered = ok && template_has_operation(s->template, SECTION, STR("register"));
+    ok = ok && (look_only || !out->registered || register_with(s, out->url, rotate, &out->verified, err));
+    template_unref(s->template);
     out->webhook_id = s->keys.webhook_id;
     return ok;
 }
 
 bool
-inbox_setup(struct inbox *in, struct arena *a, int64_t tenant, struct str connection, struct inbox_setup *setup_out,
+inbox_setup(struct inbox *in, struct arena *a, int64_t tenant, struct str connection, bool rotate, struct inbox_setup *setup_out,
             struct err *err)
 {
     struct setup s = {.in = in, .arena = a, .tenant = tenant, .id = connection};
     struct inbox_setup out;
-    if (!load_keys(&s, err) || !set_up(&s, false, &out, err))
+    if (!load_keys(&s, err) || !set_up(&s, false, rotate, &out, err))
         return false;
     *setup_out = out;
     return true;
@@ -179,8 +268,25 @@ inbox_setup_look(struct inbox *in, struct arena *a, int64_t tenant, struct str c
 {
     struct setup s = {.in = in, .arena = a, .tenant = tenant, .id = connection};
     struct inbox_setup out;
-    if (!load_keys(&s, err) || !set_up(&s, true, &out, err))
+    if (!load_keys(&s, err) || !set_up(&s, true, false, &out, err))
         return false;
     *setup_out = out;
     return true;
+}
+
+void
+inbox_unregister(struct inbox *in, struct arena *a, int64_t tenant, struct str connection)
+{
+    struct setup s = {.in = in, .arena = a, .tenant = tenant, .id = connection};
+    struct err err = {0};
+    if (!load_keys(&s, &err) || s.keys.webhook_id.len == 0)
+        return; /* whoever asked finds out himself what is wrong with the connection */
+    s.template = registry_get(in->options.templates, s.connection.template_name, &err);
+    if (s.template == NULL)
+        return;
+    bool removed = remove_one(&s, s.keys.webhook_id);
+    template_unref(s.template);
+    s.keys.webhook_id = STR_NONE;
+    if (removed && !save_keys(&s, &err))
+        log_err(LOG_WARN, "a removed webhook could not be forgotten", &err);
 }

@@ -65,7 +65,7 @@ highlevel_add_id(struct json_writer *w, const char *key, const struct world *wor
 static bool
 claims(struct str path)
 {
-    static const char *const roots[] = {"/contacts/", "/conversations/", "/calendars/", "/locations/"};
+    static const char *const roots[] = {"/contacts/", "/conversations/", "/calendars/", "/locations/", "/opportunities/"};
     for (size_t i = 0; i < ARRAY_LEN(roots); i++)
         if (str_starts(path, str_from_c(roots[i])))
             return true;
@@ -161,7 +161,7 @@ static const struct root {
     void (*serve)(struct sandbox_request *r, struct sandbox_reply *reply);
 } roots[] = {
     {"contacts", highlevel_contacts}, {"conversations", highlevel_conversations}, {"calendars", highlevel_calendars},
-    {"locations", highlevel_locations}, {"_webhooks", highlevel_webhook},
+    {"locations", highlevel_locations}, {"opportunities", highlevel_opportunities}, {"_webhooks", highlevel_webhook},
 };
 
 static void
@@ -202,6 +202,8 @@ const struct vendor vendor_highlevel = {
         {"contacts", NULL, highlevel_write_contact, highlevel_create_contact, NULL},
         {"conversations", NULL, highlevel_write_conversation, highlevel_create_conversation, highlevel_touch_conversation},
         {"messages", NULL, highlevel_write_message, highlevel_create_message, NULL},
+        {"opportunities", NULL, highlevel_write_opportunity, NULL, NULL},
+        {"appointments", NULL, highlevel_write_appointment, NULL, NULL},
     },
     .claims = claims,
     .token = token,
@@ -210,4 +212,5 @@ const struct vendor vendor_highlevel = {
     .populate = highlevel_populate,
     .handle = handle,
     .finish = finish,
+    .announce = highlevel_announce,
 };

@@ -169,6 +169,89 @@ write_slot(struct sandbox_request *r, struct sandbox_reply *reply, struct str id
     show_slot(r, reply, index, body);
 }
 
+/* ---- appointments */
+
+static int64_t
+starts_us(const struct object *o)
+{
+    return o->created_us - o->created_us % (30 * US_PER_MINUTE) + 7 * US_PER_DAY;
+}
+
+void
+highlevel_write_appointment(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w)
+{
+    static const char *const statuses[] = {"confirmed", "new", "showed", "noshow", "cancelled"};
+    struct highlevel hl = highlevel_of(world);
+    const struct object *o = world_object(c, index);
+    uint64_t random = people_mix(world->seed ^ 47, (uint64_t)o->id + 1000 * o->revision);
+    (void)a;
+    json_begin_object(w, NULL);
+    highlevel_add_id(w, "id", world, c, o->id);
+    json_add_c(w, "title", "First appointment");
+    highlevel_add_id(w, "calendarId", world, hl.calendars, world_object(hl.calendars, index % 2)->id);
+    json_add_str(w, "locationId", highlevel_location_of(world));
+    highlevel_add_id(w, "contactId", world, hl.contacts, world_object(hl.contacts, highlevel_contact_of(world, o))->id);
+    json_add_c(w, "groupId", "9NkT25Vor1v4aQatFsv2");
+    json_add_c(w, "appointmentStatus", statuses[random % ARRAY_LEN(statuses)]);
+    json_add_c(w, "assignedUserId", "YlWd2wuCAZQzh2cH1fVZ");
+    json_begin_array(w, "users");
+    json_end_array(w);
+    json_add_time(w, "startTime", starts_us(o));
+    json_add_time(w, "endTime", starts_us(o) + 30 * US_PER_MINUTE);
+    json_add_time(w, "dateAdded", o->created_us);
+    json_add_time(w, "dateUpdated", o->updated_us);
+    json_end_object(w);
+}
+
+static void
+list_appointments(struct sandbox_request *r, struct sandbox_reply *reply)
+{
+    struct world *world = highlevel_location(r, request_param(r, "locationId"));
+    int64_t from_ms = request_number(r, "startTime", 0, INT64_MAX / 1000, -1);
+    int64_t until_ms = request_number(r, "endTime", 0, INT64_MAX / 1000, -1);
+    if (world == NULL || from_ms < 0 || until_ms < 0 || !request_param(r, "calendarId").len)
+        return highlevel_error(reply, 422, "locationId, startTime, endTime and one of calendarId, userId, groupId are required");
+    struct highlevel hl = highlevel_of(world);
+    uint32_t calendar = highlevel_find(world, hl.calendars, request_param(r, "calendarId"));
+    struct json_writer w;
+    reply_json(reply, 200);
+    json_writer_init(&w, &reply->body);
+    json_begin_object(&w, NULL);
+    json_begin_array(&w, "events");
+    for (uint32_t i = 0; i < hl.appointments->count; i++) {
+        const struct object *o = world_object(hl.appointments, i);
+        int64_t at_ms = starts_us(o) / US_PER_MS;
+        if (o->deleted || i % 2 != calendar || at_ms < from_ms || at_ms > until_ms)
+            continue;
+        highlevel_write_appointment(world, hl.appointments, i, r->arena, &w);
+        reply_served(reply, "appointments", o->id);
+    }
+    json_end_array(&w);
+    json_end_object(&w);
+}
+
+static void
+show_appointment(struct sandbox_request *r, struct sandbox_reply *reply, struct str id)
+{
+    int64_t accounts[64];
+    struct json_writer w;
+    int64_t count = core_accounts(r->core, r->vendor, accounts, ARRAY_LEN(accounts));
+    for (int64_t i = 0; i < count; i++) {
+        struct world *world = request_world(r, accounts[i]);
+        uint32_t index = world ? highlevel_find(world, highlevel_of(world).appointments, id) : OBJECT_NONE;
+        if (index == OBJECT_NONE)
+            continue;
+        reply_json(reply, 200);
+        json_writer_init(&w, &reply->body);
+        json_begin_object(&w, NULL);
+        json_add_key(&w, STR("event"));
+        highlevel_write_appointment(world, highlevel_of(world).appointments, index, r->arena, &w);
+        json_end_object(&w);
+        return;
+    }
+    highlevel_error(reply, 404, "Event not found");
+}
+
 void
 highlevel_calendars(struct sandbox_request *r, struct sandbox_reply *reply)
 {
@@ -179,6 +262,10 @@ highlevel_calendars(struct sandbox_request *r, struct sandbox_reply *reply)
         return list_calendars(r, reply);
     if (str_eq_c(second, "blocked-slots") && r->segment_count == 2 && request_is(r, "GET"))
         return list_slots(r, reply);
+    if (events && r->segment_count == 2 && request_is(r, "GET"))
+        return list_appointments(r, reply);
+    if (events && str_eq_c(third, "appointments") && r->segment_count == 4 && request_is(r, "GET"))
+        return show_appointment(r, reply, r->segments[3]);
     if (blocks && r->segment_count == 3 && request_is(r, "POST"))
         return write_slot(r, reply, STR_NONE);
     if (blocks && r->segment_count == 4 && request_is(r, "PUT"))

@@ -15,7 +15,7 @@
 #define HL_LOCATION_DEFAULT "ve9EPM428h8vShlRW1KT"
 
 struct highlevel {
-    struct collection *contacts, *conversations, *messages, *calendars, *slots, *locations;
+    struct collection *contacts, *conversations, *messages, *calendars, *slots, *locations, *opportunities, *appointments, *webhooks;
 };
 
 /* ---- highlevel_world.c */
@@ -23,6 +23,8 @@ struct highlevel highlevel_of(struct world *world);
 bool highlevel_populate(struct world *world, const struct sandbox_core *core);
 /* Returns text. */
 const char *highlevel_id(const struct world *world, const struct collection *c, int64_t id, char text[static HL_ID_BYTES]);
+/* Whose opportunity or appointment it is. */
+uint32_t highlevel_contact_of(struct world *world, const struct object *o);
 uint32_t highlevel_find(struct world *world, struct collection *c, struct str id); /* OBJECT_NONE */
 /* The world of a location, made when first asked for; it remembers the location's id. */
 struct world *highlevel_location(struct sandbox_request *r, struct str location);
@@ -52,7 +54,17 @@ void highlevel_conversations(struct sandbox_request *r, struct sandbox_reply *re
 void highlevel_calendars(struct sandbox_request *r, struct sandbox_reply *reply);
 void highlevel_locations(struct sandbox_request *r, struct sandbox_reply *reply);
 
-/* ---- highlevel_webhook.c: POST /_webhooks/TYPE/ID gives a delivery as the vendor would send it, signed */
+void highlevel_write_appointment(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w);
+
+/* ---- highlevel_opportunity.c */
+void highlevel_write_opportunity(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w);
+void highlevel_opportunities(struct sandbox_request *r, struct sandbox_reply *reply);
+
+/*
+ * ---- highlevel_webhook.c: POST /_webhooks/TYPE/ID gives a delivery as the vendor would send it, signed; POST /_webhooks {url} is
+ * the app's settings page: from then on that address is told of each change
+ */
 void highlevel_webhook(struct sandbox_request *r, struct sandbox_reply *reply);
+void highlevel_announce(struct sandbox_core *core, struct world *world, const struct change *change, struct arena *a);
 
 #endif

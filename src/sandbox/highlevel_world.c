@@ -6,6 +6,8 @@
 #define CONTACTS_DEFAULT 400
 #define CONVERSATIONS_DEFAULT 80
 #define MESSAGES_DEFAULT 6
+#define OPPORTUNITIES_DEFAULT 130
+#define APPOINTMENTS_DEFAULT 60
 #define ID_NOISE 12
 #define ID_DIGITS 8
 
@@ -16,7 +18,7 @@ struct highlevel
 highlevel_of(struct world *world)
 {
     struct collection *c = world->collections;
-    return (struct highlevel){&c[0], &c[1], &c[2], &c[3], &c[4], &c[5]};
+    return (struct highlevel){&c[0], &c[1], &c[2], &c[3], &c[4], &c[5], &c[6], &c[7], &c[8]};
 }
 
 const char *
@@ -134,6 +136,23 @@ populate_messages(struct world *world, uint32_t conversation, int64_t mean)
     return true;
 }
 
+uint32_t
+highlevel_contact_of(struct world *world, const struct object *o)
+{
+    uint64_t contacts = highlevel_of(world).contacts->count;
+    return (uint32_t)(people_mix(world->seed ^ 43, (uint64_t)o->id) % (contacts ? contacts : 1));
+}
+
+/* Each belongs to a contact; without any there are none. */
+static bool
+populate_children(struct world *world, struct collection *c, int64_t count, int64_t people)
+{
+    for (int64_t i = 0; people > 0 && i < count; i++)
+        if (world_add(world, c, 0, spread(world->seed, i, count), OBJECT_NONE) == OBJECT_NONE)
+            return false;
+    return true;
+}
+
 bool
 highlevel_populate(struct world *world, const struct sandbox_core *core)
 {
@@ -143,6 +162,9 @@ highlevel_populate(struct world *world, const struct sandbox_core *core)
     struct collection *calendars = world_add_collection(world, "calendars", NULL);
     world_add_collection(world, "slots", calendars);
     world_add_collection(world, "locations", NULL);
+    world_add_collection(world, "opportunities", NULL);
+    world_add_collection(world, "appointments", NULL);
+    world_add_collection(world, "webhooks", NULL);
     int64_t people = core_size(core, "gohighlevel", "contacts", CONTACTS_DEFAULT);
     int64_t talks = core_size(core, "gohighlevel", "conversations", CONVERSATIONS_DEFAULT);
     int64_t mean = core_size(core, "gohighlevel", "messages", MESSAGES_DEFAULT);
@@ -160,6 +182,11 @@ highlevel_populate(struct world *world, const struct sandbox_core *core)
         if (!populate_messages(world, index, mean))
             return false;
     }
+    int64_t opportunities = core_size(core, "gohighlevel", "opportunities", OPPORTUNITIES_DEFAULT);
+    int64_t appointments = core_size(core, "gohighlevel", "appointments", APPOINTMENTS_DEFAULT);
+    if (!populate_children(world, highlevel_of(world).opportunities, opportunities, people) ||
+        !populate_children(world, highlevel_of(world).appointments, appointments, people))
+        return false;
     return world_add(world, calendars, 0, WORLD_NEWEST_US - WORLD_SPAN_US, OBJECT_NONE) != OBJECT_NONE &&
            world_add(world, calendars, 0, WORLD_NEWEST_US - WORLD_SPAN_US, OBJECT_NONE) != OBJECT_NONE;
 }

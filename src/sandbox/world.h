@@ -85,7 +85,7 @@ struct change {
     uint8_t kind, by;
 };
 
-#define COLLECTIONS_MAX 8
+#define COLLECTIONS_MAX 12
 #define VENDOR_NUMBERS 32
 #define JOURNAL_MAX 1000000 /* changes kept; older ones are forgotten */
 

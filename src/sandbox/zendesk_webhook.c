@@ -28,19 +28,49 @@ secret_of(const struct world *world, const struct object *o, struct arena *a)
 }
 
 static void
+write_members(struct sandbox_request *r, struct json_writer *w, const struct object *o)
+{
+    yyjson_val *written = webhook_of(o, r->arena);
+    json_add_str(w, "id", str_format(r->arena, "01SIM%lld", (long long)o->id));
+    json_add_val(w, "name", json_get_c(written, "name"));
+    json_add_val(w, "endpoint", json_get_c(written, "endpoint"));
+    json_add_val(w, "subscriptions", json_get_c(written, "subscriptions"));
+    json_add_c(w, "status", "active");
+}
+
+/* The list shows no secret. */
+static void
+list(struct sandbox_request *r, struct sandbox_reply *reply)
+{
+    struct json_writer w;
+    struct collection *c = zendesk_of(r->world).webhooks;
+    reply_json(reply, 200);
+    json_writer_init(&w, &reply->body);
+    json_begin_object(&w, NULL);
+    json_begin_array(&w, "webhooks");
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (world_object(c, i)->deleted)
+            continue;
+        json_begin_object(&w, NULL);
+        write_members(r, &w, world_object(c, i));
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    json_begin_object(&w, "meta");
+    json_add_bool(&w, "has_more", false);
+    json_end_object(&w);
+    json_end_object(&w);
+}
+
+static void
 show(struct sandbox_request *r, struct sandbox_reply *reply, int status, const struct object *o)
 {
     struct json_writer w;
-    yyjson_val *written = webhook_of(o, r->arena);
     reply_json(reply, status);
     json_writer_init(&w, &reply->body);
     json_begin_object(&w, NULL);
     json_begin_object(&w, "webhook");
-    json_add_str(&w, "id", str_format(r->arena, "01SIM%lld", (long long)o->id));
-    json_add_val(&w, "name", json_get_c(written, "name"));
-    json_add_val(&w, "endpoint", json_get_c(written, "endpoint"));
-    json_add_val(&w, "subscriptions", json_get_c(written, "subscriptions"));
-    json_add_c(&w, "status", "active");
+    write_members(r, &w, o);
     json_begin_object(&w, "signing_secret");
     json_add_c(&w, "algorithm", "SHA256");
     json_add_str(&w, "secret", secret_of(r->world, o, r->arena));
@@ -70,8 +100,10 @@ zendesk_webhooks(struct sandbox_request *r, struct sandbox_reply *reply)
     int64_t id;
     struct collection *c = zendesk_of(r->world).webhooks;
     struct str text = r->segment_count > 3 ? r->segments[3] : STR("");
+    if (text.len == 0 && request_is(r, "POST"))
+        return create(r, reply);
     if (text.len == 0)
-        return request_is(r, "POST") ? create(r, reply) : zendesk_error(reply, 404, "InvalidEndpoint", "Not found");
+        return request_is(r, "GET") ? list(r, reply) : zendesk_error(reply, 404, "InvalidEndpoint", "Not found");
     uint32_t index = str_starts(text, STR("01SIM")) && str_to_i64(str_skip(text, 5), 1, INT64_MAX, &id) ? world_find(c, id) : OBJECT_NONE;
     if (index == OBJECT_NONE)
         return zendesk_error(reply, 404, "RecordNotFound", "Not found");

@@ -494,8 +494,8 @@ void
 rig_make_due(struct rig *rig, const struct run *run)
 {
     struct err err = {0};
-    struct script s = {.sql = str_cstr(&rig->arena, str_format(&rig->arena, "DELETE FROM quotas; UPDATE runs SET not_before = 1 WHERE id = %d",
-                                                               (int)run->id))};
+    struct str sql = str_format(&rig->arena, "DELETE FROM quotas; UPDATE runs SET not_before = 1 WHERE id = %d", (int)run->id);
+    struct script s = {.sql = str_cstr(&rig->arena, sql)};
     assert_ok(store_write(rig->store, run_script, &s, &err), err);
     /* The time that the vendor asked for has passed, for everybody. */
     quota_book_free(rig->engine->quotas);

@@ -41,7 +41,9 @@ after(async () => {
 test('a full pass adds up, stream by stream', async () => {
   const run = await syncAll(connection, true);
   assert.equal(run.verdict, 'complete', JSON.stringify(run));
-  assert.deepEqual(run.streams.map((s) => [s.name, s.recordsRead === s.total]), [['contacts', true], ['conversations', true], ['messages', true]]);
+  assert.deepEqual(run.streams.map((s) => [s.name, s.recordsRead === s.total || s.total === null]),
+    ['contacts', 'conversations', 'messages', 'calendars', 'appointments', 'opportunities'].map((name) => [name, true]));
+  assert.ok(run.streams.every((s) => s.recordsRead > 0), JSON.stringify(run.streams));
   assert.equal(run.streams[0].total, 230);
   assert.equal(run.recordsCreated, 0);
 });
@@ -55,6 +57,17 @@ test('contacts, conversations and messages hang together', async () => {
   const messages = (await listAll(server, '/api/v1/messages')).filter((m) => m.metadata?.gohighlevel_conversation_id === conversation.metadata.gohighlevel_id);
   assert.ok(messages.length > 0);
   assert.ok(messages.every((m) => ['incoming', 'outgoing'].includes(m.direction)));
+});
+
+test('calendars, their appointments and opportunities are there', async () => {
+  const records = async (stream) => (await server.api('GET', `/api/v1/records/${connection}/${stream}?limit=500`)).body.data;
+  const calendars = await records('calendars'), appointments = await records('appointments');
+  assert.deepEqual(calendars.map((c) => c.name).sort(), ['First appointment', 'Follow-up']);
+  const known = new Set(calendars.map((c) => c.customFields.gohighlevel_id));
+  assert.ok(appointments.length > 10 && appointments.every((a) => known.has(a.calendarId) && a.parentId && a.startTime < a.endTime));
+  const deals = (await listAll(server, '/api/v1/deals')).filter((d) => d.customFields?.gohighlevel_id);
+  assert.equal(deals.length, 130, 'two pages of the search');
+  assert.ok(deals.every((d) => ['open', 'won', 'lost', 'abandoned'].includes(d.status) && /^\d+$/.test(d.amount)));
 });
 
 test("the documents' configuration is accepted and means the present API", async () => {
