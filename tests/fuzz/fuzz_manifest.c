@@ -9,17 +9,6 @@
 #include "template/manifest_lines.h"
 #include "template/reader.h"
 
-/*
- * libfyaml 0.7.12 itself loses 1 KiB when a quoted scalar with many quotes never ends (corpus: quotes_without_end). It
- * is the library's, and happens once per template that is refused.
- */
-const char *__lsan_default_suppressions(void);
-const char *
-__lsan_default_suppressions(void)
-{
-    return "leak:libfyaml.so";
-}
-
 #define STEPS_MAX 40
 #define STREAMS_MAX 4
 
