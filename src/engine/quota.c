@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "engine/quota_told.h"
 
 #define RESET_EPOCH_MIN_S INT64_C(1000000000) /* larger: a moment; smaller: seconds from now */
 #define RESET_MS_MIN INT64_C(100000000000)    /* larger: milliseconds */
@@ -252,6 +253,9 @@ learn_by_rule(struct quota *q, yyjson_val *rule, struct str scope, const struct 
     }
     struct lesson l = {.limit = told(reply, rule, "limit"), .remaining = told(reply, rule, "remaining"),
                        .reset = told(reply, rule, "reset"), .span_us = number_or(rule, "seconds", 0) * US_PER_S};
+    struct quota_told otherwise;
+    if (quota_told(rule, reply, &otherwise))
+        l.limit = otherwise.limit, l.remaining = otherwise.remaining, l.reset = otherwise.reset_s;
     int64_t span_ms = told(reply, rule, "milliseconds");
     if (span_ms > 0)
         l.span_us = span_ms * US_PER_MS;

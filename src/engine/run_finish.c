@@ -153,6 +153,7 @@ verdict_input(const struct work_stream *s)
         .guarded = s->guarded,
         .failed = s->failed,
         .message = s->failed_message,
+        .notice = s->notice,
     };
 }
 

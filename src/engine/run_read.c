@@ -328,6 +328,16 @@ judge_progress(struct work *w, const struct page_batch *b, const struct reader_e
     return true;
 }
 
+/* Said once for a stream, in the run's log; and beside the verdict in the end. */
+static void
+note_notice(struct work *w, struct work_stream *s, const struct reader_event *event)
+{
+    if (event->notice.len == 0 || (s->notice.ptr && str_eq(s->notice, event->notice)))
+        return;
+    s->notice = work_clean(w, event->notice);
+    work_log(w, LOG_WARN, "notice", s->info.name, s->notice);
+}
+
 static bool
 prepare_batch(struct work *w, struct page_batch *b, struct arena *a, const struct reader_event *event, struct err *err)
 {
@@ -340,6 +350,7 @@ prepare_batch(struct work *w, struct page_batch *b, struct arena *a, const struc
     b->clear_rejected = s->context.stream.rejected > 0 || s->counts.errors > 0 || s->rejects;
     s->nameless_rejects = s->nameless_rejects || has_nameless_reject(b);
     note_shifts(w, s, event);
+    note_notice(w, s, event);
     b->visited = visited_parent(s, a, event);
     declared_page(&s->declared, event->declared_total, event->slice_done);
     b->declared_total = declared_total(&s->declared);

@@ -85,5 +85,12 @@ verdict_of(struct arena *a, const struct verdict_stream *streams, size_t count, 
     struct verdict v = {VERDICT_COMPLETE, E_OK, STR("")};
     for (size_t i = 0; i < count; i++)
         judge_stream(a, &streams[i], &v);
+    /* It adds up; what the vendor itself left out or estimated is said beside it. */
+    for (size_t i = 0; v.kind == VERDICT_COMPLETE && i < count; i++)
+        if (streams[i].notice.len)
+            v.reason = str_format(a, "%.*s%s%.*s: %.*s", STR_ARG(v.reason), v.reason.len ? "; " : "", STR_ARG(streams[i].name),
+                                  STR_ARG(streams[i].notice));
+    if (str_is_none(v.reason))
+        v.reason = STR("");
     *verdict_out = v;
 }

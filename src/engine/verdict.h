@@ -34,6 +34,7 @@ struct verdict_stream {
     bool guarded;        /* its deletes wait for a person (I-9) */
     enum err_code failed;/* E_OK, or why it ended early */
     struct str message;
+    struct str notice;   /* what the vendor said of its answers' quality, or STR_NONE */
 };
 
 struct verdict {

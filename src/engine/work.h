@@ -52,6 +52,7 @@ struct work_stream {
     bool nameless_rejects;         /* a record without id was rejected: absence proves nothing */
     bool moved;                    /* records moved to the end of the list while the pass went on: pages shifted */
     int64_t slice_pages;           /* pages of the present slice so far */
+    struct str notice;             /* what the vendor said of its answers' quality; in the run's arena, or STR_NONE */
     bool version_changed;          /* a position of another mapping must not be used */
 };
 

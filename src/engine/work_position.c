@@ -34,6 +34,8 @@ work_position(const struct work_stream *s, struct arena *a, struct str reader_po
     json_add_bool(&w, "moved", s->moved);
     json_add_i64(&w, "slicePages", s->slice_pages);
     json_add_str(&w, "version", s->version);
+    if (s->notice.len)
+        json_add_str(&w, "notice", s->notice);
     if (s->phase == PHASE_DELETES) {
         json_add_str(&w, "after", s->delete_after);
         json_add_i64(&w, "total", s->delete_total);
@@ -71,6 +73,7 @@ work_position_read(struct work_stream *s, struct arena *a, struct str position, 
     s->moved = json_bool_or(json_get_c(json, "moved"), false);
     if (!json_to_i64(json_get_c(json, "slicePages"), &s->slice_pages))
         s->slice_pages = 0;
+    s->notice = json_str(json_get_c(json, "notice"));
     s->reader_position = json_str(json_get_c(json, "reader"));
     s->delete_after = json_str(json_get_c(json, "after"));
     s->delete_total = -1;

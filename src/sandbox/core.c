@@ -16,7 +16,7 @@ static const char *const size_names[] = {
     "orders", "inventory", "events", "quota",
     "companies", "deals", "tickets", "users", "organizations", "comments",
     "crm_contacts", "customers", "products", "collections",
-    "campaigns", "adsets", "ads", "forms", "report_ms", "visitors",
+    "campaigns", "adsets", "ads", "forms", "report_ms",
 };
 
 static size_t

@@ -90,6 +90,7 @@ struct vendor {
 };
 
 extern const struct vendor vendor_amazon;
+extern const struct vendor vendor_analytics;
 extern const struct vendor vendor_chatwoot;
 extern const struct vendor vendor_facebook;
 extern const struct vendor vendor_highlevel;

@@ -5,6 +5,7 @@ const struct vendor *const sandbox_vendors[] = {
     &vendor_chatwoot,
     &vendor_amazon,
     &vendor_facebook,
+    &vendor_analytics,
     &vendor_highlevel,
     &vendor_hubspot,
     &vendor_rdstation,

@@ -384,8 +384,10 @@ oauth_answer(const struct auth *auth, struct expr_scope *scope, const struct htt
         return false;
     if (reply->status != 200 && reply->status != 201) {
         struct str words = vendor_message(scope->arena, body);
-        return err_set(err, E_AUTH_EXPIRED, "The vendor refused to give a new token (status %d): %.*s", reply->status,
-                       (int)(words.len > 200 ? 200 : words.len), words.ptr ? words.ptr : "");
+        struct str more = json_str(json_get_c(body, "error_description")); /* RFC 6749, section 5.2: for people */
+        return err_set(err, E_AUTH_EXPIRED, "The vendor refused to give a new token (status %d): %.*s%s%.*s", reply->status,
+                       (int)(words.len > 200 ? 200 : words.len), words.ptr ? words.ptr : "", more.len ? ": " : "",
+                       (int)(more.len > 200 ? 200 : more.len), more.ptr ? more.ptr : "");
     }
     struct str token = json_str(find_member(body, access_name, 0));
     if (!token.len)

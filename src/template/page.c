@@ -527,6 +527,7 @@ make_page(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson
         return PAGE_FAILED;
     set_cap(r);
     event->declared_total = declared_total(r, scope, ended ? NULL : body);
+    event->notice = notice_of(r, scope, page, ended ? NULL : body);
     drift_watch(r, &span, event->declared_total);
     if (!test_accepts(r, scope, body, err) || !pick_all(&p, scope, &span, err))
         return PAGE_FAILED;

@@ -417,8 +417,13 @@ struct template_stream {
     struct text total;               /* x-tidemark-total: the vendor's count */
     bool total_given;
     bool records_required;           /* x-tidemark-records-required: a page without the record path is a bad page */
+    struct notice {                  /* x-tidemark-notices: words about an answer */
+        struct text when, text;
+    } *notices;
+    size_t notice_count;
     const struct node *node;         /* as declared, for messages */
 };
+bool notices_compile(struct compiler *c, const struct node *stream, struct template_stream *s); /* notice.c */
 /* As template_load, but all of the streams may be refused: for those who only list them. */
 struct template *template_load_any(struct str yaml, struct str name, struct err *err);
 /*

@@ -82,6 +82,7 @@ struct reader_event {
     int64_t observed_wall_us;     /* when the request was sent */
     size_t slices_done, slices_total; /* total 0: unknown */
     bool slice_done;
+    struct str notice;            /* what the vendor's answer says of its own quality, for people; or STR_NONE */
     /* READER_PAGE and READER_DONE: watermarks that may be saved with this page */
     struct reader_state *states;
     size_t state_count;

@@ -165,6 +165,9 @@ bool page_close(struct reader *r, struct arena *page, struct reader_event *event
 bool page_describe(struct reader *r, struct arena *page, struct reader_event *event, struct err *err);
 void seen_release(struct seen *seen);
 
+/* ---- notice.c: what the template says of this answer, or STR_NONE */
+struct str notice_of(const struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_val *body);
+
 /* ---- drift.c */
 void drift_begin(struct reader *r);
 void drift_watch(struct reader *r, const struct value_span *span, int64_t total);

@@ -120,7 +120,7 @@ stream_compile(struct compiler *c, const struct node *n, struct template_stream 
         return err_set(c->err, E_TEMPLATE_INVALID, "line %u: a stream needs a name", n->line);
     return compile_schema(c, node_get_c(n, "schema_loader"), &s->info) && refuse_extras(c, n) &&
            compile_retriever(c, n, node_get_c(n, "retriever"), s) && compile_cursor(c, node_get_c(n, "incremental_sync"), s) &&
-           stream_set_total(c, s, node_text_at(n, "x-tidemark-total")) && (note_parent(s), true);
+           stream_set_total(c, s, node_text_at(n, "x-tidemark-total")) && notices_compile(c, n, s) && (note_parent(s), true);
 }
 
 /* The map with the entries of `over` laid over it, those named in `drop` left out. */
