@@ -4,6 +4,7 @@
  * All of it is rows: the worker that has the run, here or on another node, sees them at its next fence. A
  * worker of this process is told at once.
  */
+#include "engine/account.h"
 #include "engine/engine_priv.h"
 #include "engine/match_release.h"
 #include "store/store_delete.h"
@@ -71,6 +72,30 @@ find_connection(struct db *db, void *ctx, struct err *err)
 }
 
 static bool
+has_stream(const struct template *t, struct str wanted)
+{
+    for (size_t i = 0; i < template_stream_count(t); i++) {
+        const struct stream_info *info = template_stream_info(template_stream_at(t, i));
+        if (info->refused.len == 0 && (str_eq(info->name, wanted) || str_eq(info->kind, wanted)))
+            return true;
+    }
+    return false;
+}
+
+/* The streams that this connection's configuration makes. */
+static bool
+makes_stream(struct start *s, struct str wanted)
+{
+    struct err ignored = {0};
+    struct account account;
+    if (!account_open(s->engine, s->arena, s->tenant, s->connection.id, &account, &ignored))
+        return true; /* the run says why */
+    bool found = has_stream(account.template, wanted);
+    account_close(&account);
+    return found;
+}
+
+static bool
 check_stream(struct start *s, struct err *err)
 {
     struct str wanted = s->request->stream;
@@ -83,11 +108,7 @@ check_stream(struct start *s, struct err *err)
             return err_set(err, E_TEMPLATE_REFUSED, "This integration type can be configured, not synced: its template has no manifest");
         return wanted.len == 0 || err_set(err, why.code, "%s", why.message);
     }
-    bool found = false;
-    for (size_t i = 0; i < template_stream_count(t) && !found; i++) {
-        const struct stream_info *info = template_stream_info(template_stream_at(t, i));
-        found = info->refused.len == 0 && (str_eq(info->name, wanted) || str_eq(info->kind, wanted));
-    }
+    bool found = has_stream(t, wanted) || (template_depends_on_config(t) && makes_stream(s, wanted));
     template_unref(t);
     if (found)
         return true;

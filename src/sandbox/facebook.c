@@ -267,7 +267,7 @@ finish(struct sandbox_request *r, struct sandbox_reply *reply)
     if (world == NULL || is_control(r))
         return;
     int64_t used = world->vendor_numbers[FB_CALLS] * 100 / quota_of(r), minutes = used > 100 ? minutes_left(world) : 0;
-    int64_t share = used > 100 ? used : used * 8 / 10; /* time counts too at the vendor: it is over before calls are at 100 */
+    int64_t share = used > 100 ? used : used * 7 / 10; /* time counts too at the vendor: it is over before calls are at 100 */
     bool insights = str_find_str(r->path, STR("insights")) >= 0;
     reply_header(reply, "X-Business-Use-Case-Usage",
                  str_format(r->arena, "{\"%d\":[{\"type\":\"%s\",\"call_count\":%lld,\"total_cputime\":%lld,\"total_time\":%lld,"

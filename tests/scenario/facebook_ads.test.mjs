@@ -172,6 +172,8 @@ test('error 17 with status 400 parks the run until the vendor says it may go on'
     });
     assert.equal(waiting.status, 'in_progress');
     assert.equal((await limited.ledger()).filter((e) => e.status === 400).length, 1, 'asked no more');
+    const quota = await server.api('GET', `${SYNC}/connections/${made.body.data.id}/quota`);
+    assert.match(quota.text, /ad account/, 'the percentages of the headers are a budget');
     assert.equal((await server.api('POST', `${SYNC}/runs/${runId}/cancel`)).status, 200);
   } finally {
     await limited.stop();
