@@ -529,6 +529,90 @@ create_all(struct batch *b)
     return true;
 }
 
+/* ---- looking before writing: what somebody changed there meanwhile must not be written over unseen */
+
+static bool
+take_look(struct batch *b, struct push_item *item, yyjson_val *record)
+{
+    bool known = false;
+    if (record != NULL && !push_is_known(b->work, item, record, &known, &b->err)) {
+        b->stop = PUSH_FATAL;
+        return false;
+    }
+    item->looked = known;
+    if (known)
+        return true;
+    item->answer = record;
+    item->end = record != NULL ? PUSH_END_SEEN : PUSH_END_GONE;
+    return keep_one(b, item);
+}
+
+static bool
+is_record(yyjson_val *record)
+{
+    return yyjson_is_obj(record);
+}
+
+static bool
+look_one(struct batch *b, struct push_item *item)
+{
+    struct err err = {0};
+    int64_t wait_ms = 0;
+    yyjson_val *record = NULL;
+    enum push_answer answer = push_read(b->work, item, &record, &wait_ms, &err);
+    if (answer != PUSH_ANSWERED)
+        return take_trouble(b, item, answer, wait_ms, &err);
+    b->work->push->failures = 0;
+    return take_look(b, item, is_record(record) ? record : NULL);
+}
+
+/* Those that the answer does not name are looked at alone. */
+static bool
+look_many(struct batch *b, struct push_item *const *items, size_t count)
+{
+    struct err err = {0};
+    size_t at, max;
+    int64_t wait_ms = 0, observed_us;
+    yyjson_val *results = NULL, *record;
+    struct work *w = b->work;
+    const struct push_stream *s = &w->push->streams[w->stream_at];
+    enum push_answer answer = push_call(w, &w->push->items, s->read_many, push_input_many(&w->push->items, items, count, s->read_item), &results,
+                                        &observed_us, &wait_ms, &err);
+    b->err = err;
+    b->wait_ms = wait_ms;
+    if (answer == PUSH_REFUSED || answer == PUSH_UNKNOWN)
+        return true;
+    b->stop = answer;
+    if (answer != PUSH_ANSWERED)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        items[i]->observed_us = observed_us;
+        yyjson_arr_foreach(results, at, max, record)
+            if (items[i]->end == PUSH_END_NONE && !items[i]->looked && is_result_of(b, items[i], record) && !take_look(b, items[i], record))
+                return false;
+    }
+    return true;
+}
+
+static bool
+may_look(const struct batch *b, const struct push_item *item)
+{
+    return item->end == PUSH_END_NONE && !item->looked && item->row.tries < PUSH_LOOKS_MAX && b->stop == PUSH_ANSWERED;
+}
+
+static bool
+look_all(struct batch *b, struct push_item *const *items, size_t count)
+{
+    const struct push_stream *s = &b->work->push->streams[b->work->stream_at];
+    for (size_t i = 0; s->read_many != NULL && count > 1 && i < count; i += s->read_max)
+        if (!look_many(b, items + i, count - i < s->read_max ? count - i : s->read_max))
+            return false;
+    for (size_t i = 0; s->reads && i < count; i++)
+        if (may_look(b, items[i]) && !look_one(b, items[i]))
+            return false;
+    return true;
+}
+
 /* ---- updates and deletions */
 
 static bool
@@ -552,6 +636,9 @@ update_all(struct batch *b)
     size_t count;
     const struct push_stream *s = &b->work->push->streams[b->work->stream_at];
     struct push_item **items = pick(b, &count, is_update);
+    if (!look_all(b, items, count))
+        return false;
+    items = pick(b, &count, is_update);
     if (!many(b, items, count, s->update_many, s->update_item, s->update_max, PUSH_END_UPDATED))
         return false;
     for (size_t i = 0; i < count; i++)

@@ -25,6 +25,7 @@
 #define PUSH_BATCH_MAX 200
 #define PUSH_TRIES_MAX 8            /* of one record in vain; then it is rejected, and waits for a person or the next change */
 #define PUSH_FAILURES_MAX 3         /* in a row: the vendor is the trouble, not the record */
+#define PUSH_LOOKS_MAX 3            /* a record that changes there each time it is looked at is written at last */
 #define PUSH_SETTLE_US (10 * US_PER_S) /* after a lost creation, before it is looked for: search indexes lag */
 #define PUSH_WORDS_MAX 400
 
@@ -34,9 +35,10 @@ struct push_stream {
     struct str section;             /* "writes.contacts" */
     bool by_email, by_phone;        /* what `match` looks for */
     bool partial;                   /* answers hold what changed only */
-    const struct template_operation *match, *create, *update, *delete, *create_many, *update_many;
-    yyjson_val *create_item, *update_item; /* `item` of the two, or NULL */
-    size_t create_max, update_max;
+    const struct template_operation *match, *create, *update, *delete, *create_many, *update_many, *read_many;
+    yyjson_val *create_item, *update_item, *read_item; /* `item` of those, or NULL */
+    size_t create_max, update_max, read_max;
+    bool reads;                     /* one record can be read by its id */
 };
 
 enum push_op {
@@ -53,6 +55,8 @@ enum push_end {
     PUSH_END_SKIPPED,
     PUSH_END_CREATED,
     PUSH_END_UPDATED,
+    PUSH_END_SEEN,                  /* changed there meanwhile: taken in, and decided anew */
+    PUSH_END_GONE,                  /* no longer there */
     PUSH_END_LINKED,                /* somebody at the vendor has the key: linked; differences go with the next batch */
     PUSH_END_DELETED,
     PUSH_END_REJECTED,
@@ -71,6 +75,7 @@ struct push_item {
     enum push_end end;
     yyjson_val *answer;             /* the vendor's record, or NULL */
     int64_t observed_us;            /* when the request was sent, our clock */
+    bool looked;                    /* the vendor still says what it said last */
     bool nothing_done;              /* PUSH_END_LATER: certainly */
     int64_t wait_ms;                /* PUSH_END_LATER */
 };
@@ -124,6 +129,10 @@ enum push_found { PUSH_FOUND_NONE, PUSH_FOUND_ONE, PUSH_FOUND_SEVERAL };
 /* Who at the vendor has the item's key. */
 enum push_answer push_look(struct work *w, struct push_item *item, enum push_found *found_out, yyjson_val **record_out,
                            int64_t *observed_us_out, int64_t *wait_ms_out, struct err *err);
+/* The record as it is there now; NULL: it is gone. In p->items. */
+enum push_answer push_read(struct work *w, struct push_item *item, yyjson_val **record_out, int64_t *wait_ms_out, struct err *err);
+/* Is this what the vendor said last? */
+MUST_USE bool push_is_known(struct work *w, const struct push_item *item, yyjson_val *record, bool *known_out, struct err *err);
 /* The match key that the vendor's record has, as ours are made. */
 MUST_USE bool push_keys_of(struct work *w, struct arena *a, yyjson_val *record, struct mapped *mapped_out, struct str *email_out,
                            struct str *phone_out, struct err *err);

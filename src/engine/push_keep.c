@@ -234,6 +234,10 @@ write_page(struct keeping *k, const struct push_item *item, struct page_batch *b
 static bool
 keep_taken(struct keeping *k, struct push_item *item, struct err *err)
 {
+    if (item->end == PUSH_END_SEEN) {
+        say(k, LOG_INFO, "It was changed there meanwhile", item, STR_NONE);
+        return store_push_later(k->db, k->work->run->tenant, k->work->run->connection, item->row.record, k->now_us, STR_NONE, true, err);
+    }
     k->counts.created += item->end == PUSH_END_CREATED;
     k->counts.updated += item->end == PUSH_END_UPDATED;
     if (item->end != PUSH_END_LINKED)
@@ -250,7 +254,7 @@ keep_mapped(struct keeping *k, struct push_item *item, struct page_batch *b, str
 {
     const struct mapped *m = &b->items[0].mapped;
     if (item->row.map != 0)
-        return agree_update(k, item, m->data, err) && write_page(k, item, b, err) && keep_taken(k, item, err);
+        return (item->end == PUSH_END_SEEN || agree_update(k, item, m->data, err)) && write_page(k, item, b, err) && keep_taken(k, item, err);
     switch (find_owner(k, item, m->external_id, err)) {
     case OWNER_FAILED: return false;
     case OWNER_OTHER:
@@ -291,9 +295,13 @@ static bool
 keep_deleted(struct keeping *k, struct push_item *item, struct err *err)
 {
     struct map_write map = {.map = item->row.map, .record = item->row.record, .external_id = item->row.external_id, .deleted = true};
+    bool gone = item->end == PUSH_END_GONE;
+    if (!store_maps_write(k->db, k->work->run->tenant, k->stream->context.stream.id, &map, 1, item->observed_us, k->now_us, err))
+        return false;
+    if (gone)
+        return rejected(k, item, STR("The record is no longer there: it was deleted, or merged into another"), err);
     k->counts.deleted++;
-    return store_maps_write(k->db, k->work->run->tenant, k->stream->context.stream.id, &map, 1, item->observed_us, k->now_us, err) &&
-           done(k, item, err);
+    return done(k, item, err);
 }
 
 static bool
@@ -314,8 +322,10 @@ keep_one(struct keeping *k, struct push_item *item, struct err *err)
         return done(k, item, err);
     case PUSH_END_CREATED:
     case PUSH_END_UPDATED:
+    case PUSH_END_SEEN:
     case PUSH_END_LINKED:
         return yyjson_is_obj(item->answer) ? keep_answer(k, item, err) : keep_without_answer(k, item, err);
+    case PUSH_END_GONE:
     case PUSH_END_DELETED: return keep_deleted(k, item, err);
     case PUSH_END_REJECTED: return rejected(k, item, item->reason, err);
     case PUSH_END_LATER: return keep_later(k, item, err);

@@ -38,7 +38,8 @@ push_stream_read(struct arena *a, const struct template *t, struct str stream, s
 {
     struct push_stream s = {.section = str_join2(a, STR("writes."), stream)};
     yyjson_val *writes = json_get(json_get_c(template_info(t)->tidemark, "writes"), stream), *keys = json_get_c(writes, "keys");
-    yyjson_val *create_many = json_get_c(writes, "create_many"), *update_many = json_get_c(writes, "update_many");
+    yyjson_val *create_many = json_get_c(writes, "create_many"), *update_many = json_get_c(writes, "update_many"),
+               *read_many = json_get_c(writes, "read_many");
     if (str_is_none(s.section))
         return err_no_memory(err);
     if (!mapping_compile_write(a, t, stream, &s.write, err))
@@ -49,11 +50,14 @@ push_stream_read(struct arena *a, const struct template *t, struct str stream, s
     s.delete = template_operation_find(t, s.section, STR("delete"));
     s.create_many = template_operation_find(t, s.section, STR("create_many"));
     s.update_many = template_operation_find(t, s.section, STR("update_many"));
+    s.read_many = template_operation_find(t, s.section, STR("read_many"));
+    const struct template_stream *plan = template_stream_find(t, stream);
+    s.reads = plan != NULL && template_stream_info(plan)->has_reads;
     s.by_email = s.match != NULL && (keys == NULL || names_key(keys, "email"));
     s.by_phone = s.match != NULL && names_key(keys, "phone");
     s.partial = str_eq_c(json_str(json_get_c(writes, "answer")), "partial");
-    s.create_max = max_of(create_many), s.update_max = max_of(update_many);
-    s.create_item = json_get_c(create_many, "item"), s.update_item = json_get_c(update_many, "item");
+    s.create_max = max_of(create_many), s.update_max = max_of(update_many), s.read_max = max_of(read_many);
+    s.create_item = json_get_c(create_many, "item"), s.update_item = json_get_c(update_many, "item"), s.read_item = json_get_c(read_many, "item");
     *stream_out = s;
     return true;
 }
@@ -168,7 +172,7 @@ many_item(yyjson_mut_doc *doc, const struct push_item *item, yyjson_val *names)
         return NULL;
     if (item->row.map != 0)
         put(doc, object, id, copy_text(doc, item->row.external_id));
-    if (!str_eq_c(fields, "$"))
+    if (!str_eq_c(fields, "$") && !(json_get_c(names, "fields") != NULL && json_str(json_get_c(names, "fields")).len == 0))
         put(doc, object, fields, yyjson_val_mut_copy(doc, item->fields));
     return object;
 }

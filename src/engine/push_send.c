@@ -85,6 +85,38 @@ push_call(struct work *w, struct arena *a, const struct template_operation *oper
     return answer;
 }
 
+/* ---- looking before writing */
+
+enum push_answer
+push_read(struct work *w, struct push_item *item, yyjson_val **record_out, int64_t *wait_ms_out, struct err *err)
+{
+    *record_out = NULL;
+    *wait_ms_out = 0;
+    struct reader_options options = {.template = w->account.template, .stream = work_stream(w)->info.name, .config = w->account.effective,
+                                     .concurrency = 1, .now_us = clock_wall_us(w->engine->options.clock)};
+    struct reader *reader = reader_new_single(&options, item->row.external_id, err);
+    if (reader == NULL)
+        return answer_of(err->code);
+    fetch_reader(&w->fetch, reader);
+    enum push_answer answer = drive(w, &w->push->items, record_out, &item->observed_us, wait_ms_out, err);
+    fetch_reader(&w->fetch, NULL);
+    return answer;
+}
+
+bool
+push_is_known(struct work *w, const struct push_item *item, yyjson_val *record, bool *known_out, struct err *err)
+{
+    struct page_batch b = {0};
+    struct reader_record one = {.value = record, .rejected = STR_NONE, .cursor_us = INT64_MIN};
+    struct reader_event event = {.records = &one, .record_count = 1, .records_read = 1, .declared_total = -1, .observed_wall_us = item->observed_us};
+    bool ok = page_prepare(&b, &work_stream(w)->context, &w->push->items, &event, false, err);
+    *known_out = ok && (b.rejected_count > 0 || b.item_count != 1 ||
+                        (item->row.fingerprint.len == FINGERPRINT_BYTES &&
+                         memcmp(b.items[0].fingerprint, item->row.fingerprint.ptr, FINGERPRINT_BYTES) == 0));
+    page_batch_release(&b);
+    return ok;
+}
+
 /* ---- looking somebody up */
 
 bool

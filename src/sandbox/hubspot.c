@@ -146,13 +146,13 @@ static bool
 count_request(struct sandbox_request *r, struct sandbox_reply *reply)
 {
     struct world *world = r->world;
-    int64_t now = clock_wall_us(world->clock);
+    int64_t now = clock_wall_us(world->clock), most = core_size(r->core, "hubspot", "quota", WINDOW_REQUESTS);
     world->vendor_numbers[NUMBER_DAY]++;
-    if (!count_in(world, now, WINDOW_US, NUMBER_WINDOW, NUMBER_IN_WINDOW, WINDOW_REQUESTS)) {
+    if (!count_in(world, now, WINDOW_US, NUMBER_WINDOW, NUMBER_IN_WINDOW, most)) {
         refuse_rate(r, reply);
         return false;
     }
-    if (is_search(r) && !count_in(world, now, US_PER_S, NUMBER_SECOND, NUMBER_IN_SECOND, SEARCHES_PER_S)) {
+    if (is_search(r) && !count_in(world, now, US_PER_S, NUMBER_SECOND, NUMBER_IN_SECOND, most / (WINDOW_REQUESTS / SEARCHES_PER_S))) {
         refuse(r, reply, "SECONDLY", STR("You have reached your secondly limit."));
         return false;
     }

@@ -116,6 +116,14 @@ is_export(const struct sandbox_request *r)
     return r->segment_count > 3 && str_eq_c(r->segments[2], "incremental");
 }
 
+/* Whoever sets another number of exports gets as many more requests. */
+static int64_t
+most_requests(const struct sandbox_core *core)
+{
+    int64_t exports = core_size(core, "zendesk", "quota", EXPORTS_PER_MINUTE);
+    return REQUESTS_PER_MINUTE * (exports > EXPORTS_PER_MINUTE ? exports / EXPORTS_PER_MINUTE : 1);
+}
+
 static bool
 count_request(struct sandbox_request *r)
 {
@@ -125,7 +133,7 @@ count_request(struct sandbox_request *r)
         numbers[NUMBER_REQUESTS] = numbers[NUMBER_EXPORTS] = 0;
     }
     numbers[NUMBER_EXPORTS] += is_export(r);
-    return ++numbers[NUMBER_REQUESTS] <= REQUESTS_PER_MINUTE &&
+    return ++numbers[NUMBER_REQUESTS] <= most_requests(r->core) &&
            (!is_export(r) || numbers[NUMBER_EXPORTS] <= core_size(r->core, "zendesk", "quota", EXPORTS_PER_MINUTE));
 }
 
@@ -200,8 +208,8 @@ static void
 finish(struct sandbox_request *r, struct sandbox_reply *reply)
 {
     struct world *world = core_world(r->core, r->vendor, ZD_ACCOUNT);
-    int64_t left = world ? REQUESTS_PER_MINUTE - world->vendor_numbers[NUMBER_REQUESTS] : 0;
-    struct str most = str_format(r->arena, "%d", REQUESTS_PER_MINUTE);
+    int64_t all = most_requests(r->core), left = world ? all - world->vendor_numbers[NUMBER_REQUESTS] : 0;
+    struct str most = str_format(r->arena, "%lld", (long long)all);
     struct str rest = str_format(r->arena, "%lld", (long long)(left > 0 ? left : 0));
     if (world == NULL || is_login(r))
         return;

@@ -56,6 +56,7 @@ push_row_read(struct row_reader *r, void *item)
     row->map_deleted = read_bool(r);
     row->erased = read_bool(r);
     row->raw = read_blob(r);
+    row->fingerprint = read_blob(r);
 }
 
 /* A record that several ids of the stream share counts once: the first is the living one. */

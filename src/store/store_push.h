@@ -34,6 +34,7 @@ struct push_row {
     struct str base, alias;  /* or STR_NONE */
     bool map_deleted, erased;
     struct str raw;          /* packed, or STR_NONE */
+    struct str fingerprint;  /* of what the vendor said last, or STR_NONE */
 };
 /* What is due at now_us, one row per record; texts live in a. */
 MUST_USE bool store_push_take(struct db *db, struct arena *a, int64_t tenant, int64_t connection, int64_t collection, int64_t stream,

@@ -31,7 +31,7 @@ SELECT 1 FROM connections WHERE tenant = $1 AND direction IN ('push', 'both') AN
 -- What is due for a connection, of one collection, with what its stream ($4) knows of each.
 -- @name push_take
 SELECT o.record, o.generation, o.tries, o.intent, r.uuid, r.data, r.version, r.deleted_at IS NOT NULL,
-    m.id, m.external_id, m.base, m.alias, m.deleted_at IS NOT NULL, m.erased, w.data
+    m.id, m.external_id, m.base, m.alias, m.deleted_at IS NOT NULL, m.erased, w.data, m.fingerprint
 FROM push_outbox o JOIN records r ON r.tenant = o.tenant AND r.id = o.record
 LEFT JOIN entity_map m ON m.tenant = o.tenant AND m.record = o.record AND m.stream = $4
 LEFT JOIN raw w ON w.tenant = m.tenant AND w.map = m.id
