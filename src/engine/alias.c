@@ -199,3 +199,34 @@ alias_agree(struct arena *a, struct str base, struct str sent, struct str theirs
     *agreement_out = out;
     return true;
 }
+
+/* ---- our own write, read before its answer came */
+
+static yyjson_mut_val *
+confirm(yyjson_mut_doc *doc, yyjson_val *base, yyjson_val *sent, yyjson_val *theirs)
+{
+    size_t i, count;
+    yyjson_val *key, *value;
+    yyjson_mut_val *object = yyjson_val_mut_copy(doc, base);
+    yyjson_obj_foreach(sent, i, count, key, value) {
+        yyjson_val *old = json_get(base, json_str(key)), *now = json_get(theirs, json_str(key));
+        if (yyjson_is_obj(old) && yyjson_is_obj(value) && yyjson_is_obj(now))
+            yyjson_mut_obj_put(object, yyjson_val_mut_copy(doc, key), confirm(doc, old, value, now));
+        else if (!is_missing(value) && same(value, now))
+            yyjson_mut_obj_put(object, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, value));
+    }
+    yyjson_obj_foreach(base, i, count, key, value)
+        if (json_get(sent, json_str(key)) == NULL && json_get(theirs, json_str(key)) == NULL)
+            yyjson_mut_obj_remove_keyn(object, yyjson_get_str(key), yyjson_get_len(key));
+    return object;
+}
+
+bool
+alias_confirm(struct arena *a, struct str base, struct str sent, struct str theirs, struct str *base_out, struct err *err)
+{
+    yyjson_val *old = parse(a, base, err), *ours = parse(a, sent, err), *now = parse(a, theirs, err);
+    yyjson_mut_doc *doc = json_mut_doc(a);
+    if (old == NULL || ours == NULL || now == NULL || doc == NULL)
+        return err->code != E_OK ? false : too_large(err);
+    return to_text(a, confirm(doc, old, ours, now), base_out, err);
+}

@@ -23,6 +23,12 @@ struct agreement {
 MUST_USE bool alias_agree(struct arena *a, struct str base, struct str sent, struct str theirs, struct str alias,
                           struct agreement *agreement_out, struct err *err);
 
+/*
+ * theirs was read while the answer to `sent` was on its way, or lost: fields in which it says what was sent are our own write, and agreed
+ * on. *base_out: base with them. Without it an edit made here meanwhile would seem to meet a change of theirs.
+ */
+MUST_USE bool alias_confirm(struct arena *a, struct str base, struct str sent, struct str theirs, struct str *base_out, struct err *err);
+
 /* Sets what a pointer (RFC 6901) names; objects on the way are made; NULL removes. False: memory. */
 MUST_USE bool alias_put(struct arena *a, yyjson_mut_doc *doc, yyjson_mut_val *root, struct str pointer, yyjson_val *value);
 

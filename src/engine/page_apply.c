@@ -9,6 +9,7 @@
 
 #include "engine/alias.h"
 #include "engine/run_log.h"
+#include "store/store_push.h"
 
 struct apply {
     struct page_batch *batch;
@@ -120,6 +121,19 @@ keep_columns(struct page_item *item)
         item->mapped.occurred_us = item->old->occurred_us;
 }
 
+/* Is what seems to be their change only what we sent, and the answer has not come? */
+static bool
+merge_again(struct apply *w, struct page_item *item, struct str base, struct merged *merged, struct err *err)
+{
+    struct page_batch *b = w->batch;
+    struct str sent = STR_NONE;
+    enum row row = store_push_sent(w->db, b->arena, b->context->tenant, b->context->connection, item->record, &sent, err);
+    if (row != ROW_FOUND)
+        return row == ROW_NONE;
+    return alias_confirm(b->arena, base, sent, item->theirs, &base, err) &&
+           merge_records(b->arena, base, item->old->data, item->theirs, b->context->policy, merged, err);
+}
+
 static bool
 merge_item(struct apply *w, struct page_item *item, struct err *err)
 {
@@ -135,6 +149,8 @@ merge_item(struct apply *w, struct page_item *item, struct err *err)
         base = item->old->data; /* it agreed until now */
     struct merged merged;
     if (!merge_records(w->batch->arena, base, item->old->data, item->theirs, w->batch->context->policy, &merged, err))
+        return false;
+    if (merged.conflicts > 0 && !str_is_none(base) && !merge_again(w, item, base, &merged, err))
         return false;
     log_conflict(w, item, &merged);
     if (merged.changed && !save_other_bases(w, item, rows, count, err))

@@ -540,6 +540,7 @@ take_look(struct batch *b, struct push_item *item, yyjson_val *record)
         return false;
     }
     item->looked = known;
+    item->looked_us = clock_monotonic_us(b->work->engine->options.clock);
     if (known)
         return true;
     item->answer = record;
@@ -594,23 +595,13 @@ look_many(struct batch *b, struct push_item *const *items, size_t count)
     return true;
 }
 
+/* Was it seen a moment ago, or does it change each time it is looked at? */
 static bool
-may_look(const struct batch *b, const struct push_item *item)
+must_look(const struct batch *b, const struct push_item *item)
 {
-    return item->end == PUSH_END_NONE && !item->looked && item->row.tries < PUSH_LOOKS_MAX && b->stop == PUSH_ANSWERED;
-}
-
-static bool
-look_all(struct batch *b, struct push_item *const *items, size_t count)
-{
-    const struct push_stream *s = &b->work->push->streams[b->work->stream_at];
-    for (size_t i = 0; s->read_many != NULL && count > 1 && i < count; i += s->read_max)
-        if (!look_many(b, items + i, count - i < s->read_max ? count - i : s->read_max))
-            return false;
-    for (size_t i = 0; s->reads && i < count; i++)
-        if (may_look(b, items[i]) && !look_one(b, items[i]))
-            return false;
-    return true;
+    int64_t now_us = clock_monotonic_us(b->work->engine->options.clock);
+    bool fresh = item->looked && now_us - item->looked_us < PUSH_LOOK_US;
+    return item->end == PUSH_END_NONE && !fresh && item->row.tries < PUSH_LOOKS_MAX;
 }
 
 /* ---- updates and deletions */
@@ -630,19 +621,54 @@ call_one(struct batch *b, struct push_item *item, const struct template_operatio
     return keep_one(b, item);
 }
 
+static size_t
+still_open(struct push_item **items, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (items[i]->end == PUSH_END_NONE)
+            items[kept++] = items[i];
+    return kept;
+}
+
+/* Seen together, written together, at once. */
+static bool
+update_part(struct batch *b, const struct push_stream *s, struct push_item **items, size_t count)
+{
+    if (s->read_many != NULL && !look_many(b, items, count))
+        return false;
+    b->stop = PUSH_ANSWERED;
+    count = still_open(items, count);
+    for (size_t i = 0; i < count; i++)
+        if (s->read_many != NULL && !items[i]->looked && items[i]->row.tries < PUSH_LOOKS_MAX)
+            return true; /* one that could not be seen: each for itself */
+    return count < 2 || call_many(b, items, count, s->update_many, s->update_item, PUSH_END_UPDATED);
+}
+
+static bool
+update_one(struct batch *b, const struct push_stream *s, struct push_item *item)
+{
+    if (s->reads && must_look(b, item) && !look_one(b, item))
+        return false;
+    return item->end != PUSH_END_NONE || call_one(b, item, s->update, PUSH_END_UPDATED);
+}
+
 static bool
 update_all(struct batch *b)
 {
     size_t count;
     const struct push_stream *s = &b->work->push->streams[b->work->stream_at];
     struct push_item **items = pick(b, &count, is_update);
-    if (!look_all(b, items, count))
+    if (!push_intend(b->work, items, count, &b->err)) {
+        b->stop = PUSH_FATAL;
         return false;
+    }
+    for (size_t i = 0; s->update_many != NULL && i + 1 < count; i += s->update_max)
+        if (!update_part(b, s, items + i, count - i < s->update_max ? count - i : s->update_max))
+            return false;
     items = pick(b, &count, is_update);
-    if (!many(b, items, count, s->update_many, s->update_item, s->update_max, PUSH_END_UPDATED))
-        return false;
     for (size_t i = 0; i < count; i++)
-        if (items[i]->end == PUSH_END_NONE && !call_one(b, items[i], s->update, PUSH_END_UPDATED))
+        if (!update_one(b, s, items[i]))
             return false;
     return true;
 }

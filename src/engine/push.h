@@ -25,6 +25,7 @@
 #define PUSH_BATCH_MAX 200
 #define PUSH_TRIES_MAX 8            /* of one record in vain; then it is rejected, and waits for a person or the next change */
 #define PUSH_FAILURES_MAX 3         /* in a row: the vendor is the trouble, not the record */
+#define PUSH_LOOK_US (250 * US_PER_MS) /* what was seen longer ago is looked at again */
 #define PUSH_LOOKS_MAX 3            /* a record that changes there each time it is looked at is written at last */
 #define PUSH_SETTLE_US (10 * US_PER_S) /* after a lost creation, before it is looked for: search indexes lag */
 #define PUSH_WORDS_MAX 400
@@ -75,7 +76,8 @@ struct push_item {
     enum push_end end;
     yyjson_val *answer;             /* the vendor's record, or NULL */
     int64_t observed_us;            /* when the request was sent, our clock */
-    bool looked;                    /* the vendor still says what it said last */
+    bool looked;                    /* the vendor still says what it said last, */
+    int64_t looked_us;              /* as seen then, monotonic */
     bool nothing_done;              /* PUSH_END_LATER: certainly */
     int64_t wait_ms;                /* PUSH_END_LATER */
 };
@@ -141,7 +143,7 @@ MUST_USE bool push_keys_of(struct work *w, struct arena *a, yyjson_val *record, 
 
 /* Keeps what became of these items, in one transaction. False: the store's codes, E_FENCED. */
 MUST_USE bool push_keep(struct work *w, struct push_item *const *items, size_t count, struct err *err);
-/* Before creations leave. */
+/* Before they leave. */
 MUST_USE bool push_intend(struct work *w, struct push_item *const *items, size_t count, struct err *err);
 
 /* ---- push.c */

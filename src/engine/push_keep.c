@@ -429,7 +429,8 @@ intend_all(struct db *db, void *ctx, struct err *err)
     if (!store_run_renew(db, &fence, n->now_us + n->work->engine->options.lease_ms * US_PER_MS, err))
         return false;
     for (size_t i = 0; i < n->count; i++)
-        if (!store_push_intend(db, fence.tenant, n->work->run->connection, n->items[i]->row.record, n->now_us, err))
+        if (!store_push_intend(db, fence.tenant, n->work->run->connection, n->items[i]->row.record, n->items[i]->sent,
+                               n->items[i]->op == PUSH_CREATE ? n->now_us : 0, err))
             return false;
     return true;
 }
@@ -438,9 +439,12 @@ bool
 push_intend(struct work *w, struct push_item *const *items, size_t count, struct err *err)
 {
     struct intending n = {.work = w, .items = items, .count = count};
+    if (count == 0)
+        return true;
     if (!work_write(w, intend_all, &n, err))
         return false;
     for (size_t i = 0; i < count; i++)
-        items[i]->row.intent_us = n.now_us;
+        if (items[i]->op == PUSH_CREATE)
+            items[i]->row.intent_us = n.now_us;
     return true;
 }

@@ -122,9 +122,21 @@ store_push_done(struct db *db, int64_t tenant, int64_t connection, const struct 
 }
 
 bool
-store_push_intend(struct db *db, int64_t tenant, int64_t connection, int64_t record, int64_t now_us, struct err *err)
+store_push_intend(struct db *db, int64_t tenant, int64_t connection, int64_t record, struct str sent, int64_t created_us, struct err *err)
 {
-    return db_exec(db, SQL_PUSH_INTEND, DB_ARGS(PUSH_KEY(tenant, connection, record), DB_I(now_us)), NULL, err);
+    return db_exec(db, SQL_PUSH_INTEND, DB_ARGS(PUSH_KEY(tenant, connection, record), DB_I0(created_us), DB_T(sent)), NULL, err);
+}
+
+static void
+sent_read(struct row_reader *r, void *item)
+{
+    *(struct str *)item = read_text(r);
+}
+
+enum row
+store_push_sent(struct db *db, struct arena *a, int64_t tenant, int64_t connection, int64_t record, struct str *sent_out, struct err *err)
+{
+    return store_row(db, SQL_PUSH_SENT, DB_ARGS(PUSH_KEY(tenant, connection, record)), a, sent_out, sizeof(*sent_out), sent_read, err);
 }
 
 bool

@@ -52,8 +52,12 @@ MUST_USE bool store_push_count(struct db *db, int64_t tenant, int64_t connection
 
 /* *gone_out: the row went; else the record was changed meanwhile and is sent once more. */
 MUST_USE bool store_push_done(struct db *db, int64_t tenant, int64_t connection, const struct push_row *row, bool *gone_out, struct err *err);
-/* Before a creation leaves. */
-MUST_USE bool store_push_intend(struct db *db, int64_t tenant, int64_t connection, int64_t record, int64_t now_us, struct err *err);
+/* Before a record leaves, as `sent`; created_us: now, for a creation; 0. */
+MUST_USE bool store_push_intend(struct db *db, int64_t tenant, int64_t connection, int64_t record, struct str sent, int64_t created_us,
+                                struct err *err);
+/* As what it left last, and what became of that is not known. ROW_NONE: nothing is on its way. */
+enum row store_push_sent(struct db *db, struct arena *a, int64_t tenant, int64_t connection, int64_t record, struct str *sent_out,
+                         struct err *err);
 /* nothing_done: the vendor has certainly not done it. */
 MUST_USE bool store_push_later(struct db *db, int64_t tenant, int64_t connection, int64_t record, int64_t not_before_us, struct str why,
                                bool nothing_done, struct err *err);

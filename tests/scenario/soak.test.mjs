@@ -61,6 +61,7 @@ async function inParallel(items, most, work) {
 
 const people = [];
 const edits = [];
+let clock = 0;
 
 async function populate() {
   for (let n = 0; n < PEOPLE; n++) people.push({ email: `p${n}@soak.example.com`, name: nameOf(n), phone: phoneOf(n), ids: {} });
@@ -122,10 +123,10 @@ async function someone(n) {
     return;
   }
   const person = pick(people), field = pick(['name', 'phone']), value = field === 'name' ? `Nome E${n}` : phoneOf(1_000_000 + n);
-  const at = Date.now();
+  const began = clock++;
   const ok = where === 'here' ? await editHere(person, field, value)
     : person.ids[where] !== undefined && (await sides[where].edit(person.ids[where], field, value)).status < 300;
-  if (ok) edits.push({ n, where, email: person.email, id: person.ids[where], field, value, at });
+  if (ok) edits.push({ n, where, email: person.email, id: person.ids[where], field, value, began, ended: clock++ });
 }
 
 const weathers = [
@@ -202,12 +203,16 @@ async function assertAllAgree() {
   return here;
 }
 
+const concerns = (r, { where, id }) => r.vendor === where && ((r.ids ?? []).map(String).includes(String(id)) || r.target.includes(`/${id}?`) ||
+  r.target.endsWith(`/${id}`) || (r.body ?? '').includes(`"id":"${id}"`));
+const about = (ledger, edit) => ledger.filter((r) => concerns(r, edit))
+  .map((r) => `${r.seq} ${r.at} ${r.method} ${r.target} ${r.status} ${r.fault ?? ''} ${JSON.stringify(r.body ?? '').slice(0, 200)}`).join('\n');
+
 // Between our look at a record and our write somebody may slip in: no vendor here has conditional writes. The ledger shows it.
 const slippedIn = (ledger, edit) => {
-  const about = ledger.filter((r) => r.vendor === edit.where && (r.ids ?? []).map(String).includes(String(edit.id)));
-  const mine = about.filter((r) => r.target.includes(BY)).map((r) => r.seq);
-  return mine.some((seq) => {
-    const after_ = about.find((r) => r.seq > seq && !r.target.includes(BY) && r.status < 300);
+  const all = ledger.filter((r) => concerns(r, edit));
+  return all.filter((r) => r.target.includes(BY) && (r.body ?? '').includes(edit.value)).some(({ seq }) => {
+    const after_ = all.find((r) => r.seq > seq && !r.target.includes(BY));
     return after_ !== undefined && /PUT|PATCH|batch\/update/.test(`${after_.method} ${after_.target}`);
   });
 };
@@ -222,9 +227,10 @@ async function assertEveryEditIsRecorded(here) {
     for (const edit of all) {
       if (text.includes(edit.value)) continue;
       // Whoever wrote over it at the same vendor before we came by was one of those out there.
-      if (all.some((e) => e.where === edit.where && e.field === edit.field && e.n > edit.n)) continue;
+      if (all.some((e) => e.where === edit.where && e.field === edit.field && e !== edit && e.ended > edit.began)) continue;
       assert.ok(edit.where !== 'here', `an edit made here is nowhere: ${JSON.stringify(edit)}`);
-      assert.ok(slippedIn(ledger, edit), `an edit vanished: ${JSON.stringify(edit)} ${text}`);
+      assert.ok(slippedIn(ledger, edit), `an edit vanished: ${JSON.stringify(edit)}\n${about(ledger, edit)}\n${
+        detail.history.filter((h) => edit.field in h.oldValues).map((h) => `${h.version} ${h.at} was ${h.oldValues[edit.field]} ${h.actor ?? h.connectionId} ${h.runId}`).join('\n')}`);
       excused++;
     }
   }

@@ -53,11 +53,15 @@ DELETE FROM push_outbox WHERE tenant = $1 AND connection = $2 AND record = $3 AN
 
 -- Sent, but it was changed meanwhile: once more.
 -- @name push_again
-UPDATE push_outbox SET intent = NULL, tries = 0, not_before = 0, error = NULL WHERE tenant = $1 AND connection = $2 AND record = $3
+UPDATE push_outbox SET intent = NULL, sent = NULL, tries = 0, not_before = 0, error = NULL WHERE tenant = $1 AND connection = $2 AND record = $3
 
--- A creation is about to leave.
+-- A record is about to leave as $5; $4: when, for a creation.
 -- @name push_intend
-UPDATE push_outbox SET intent = $4 WHERE tenant = $1 AND connection = $2 AND record = $3
+UPDATE push_outbox SET intent = COALESCE($4, intent), sent = $5 WHERE tenant = $1 AND connection = $2 AND record = $3
+
+-- As what it left last.
+-- @name push_sent
+SELECT sent FROM push_outbox WHERE tenant = $1 AND connection = $2 AND record = $3 AND sent IS NOT NULL
 
 -- It was not, or perhaps not, done: later. The intent goes where nothing was done.
 -- @name push_later
