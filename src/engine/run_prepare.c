@@ -55,12 +55,12 @@ is_chosen(struct work *w, const struct stream_info *info, yyjson_val *streams)
     return yyjson_arr_size(streams) > 0 ? names_contain(streams, info->name) : info->synced;
 }
 
-/* A run that pushes has the streams that can be written to. */
+/* Some streams are of another product than this connection's. A run that pushes has the streams that can be written to. */
 static bool
 is_for_this(struct work *w, const struct stream_info *info)
 {
     yyjson_val *writes = json_get(json_get_c(template_info(w->account.template)->tidemark, "writes"), info->name);
-    return w->push == NULL || json_get_c(writes, "fields") != NULL;
+    return template_stream_is_for(info, w->account.effective) && (w->push == NULL || json_get_c(writes, "fields") != NULL);
 }
 
 static bool

@@ -5,7 +5,10 @@
 
 #include "crypt/token.h"
 #include "engine/account.h"
+#include "engine/config.h"
 #include "engine/operation.h"
+
+#define ID_SEPARATOR ' ' /* between the ids of several registrations */
 
 struct setup {
     struct inbox *in;
@@ -85,14 +88,14 @@ add_text(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name, struct s
            yyjson_mut_obj_add(object, yyjson_mut_str(doc, name), yyjson_mut_strncpy(doc, text.ptr, text.len));
 }
 
-/* What the calls see as input: the address, a secret that they may choose, the vendor's id of what is there. */
+/* What the calls see as input: the address, a secret that they may choose, the vendor's id of what is there, which of several. */
 static yyjson_val *
-operation_input(struct setup *s, struct str url, struct str secret, struct str id)
+operation_input(struct setup *s, struct str url, struct str secret, struct str id, struct str item)
 {
     yyjson_mut_doc *doc = json_mut_doc(s->arena);
     yyjson_mut_val *object = doc == NULL ? NULL : yyjson_mut_obj(doc);
     bool ok = object != NULL && add_text(doc, object, "url", url) && add_text(doc, object, "secret", secret) &&
-              add_text(doc, object, "id", id);
+              add_text(doc, object, "id", id) && add_text(doc, object, "item", item);
     return ok ? json_freeze(s->arena, object) : NULL;
 }
 
@@ -112,18 +115,23 @@ text_of(struct setup *s, yyjson_val *value)
     return json_is_number(value) ? json_number_text(s->arena, value) : json_str(value);
 }
 
-/* One that is gone already is none the worse. */
+/* All of what was registered under that id. One that is gone already is none the worse. */
 static bool
 remove_one(struct setup *s, struct str id)
 {
-    struct err why = {0};
-    yyjson_val *ignored = NULL;
-    if (id.len == 0 || !template_has_operation(s->template, SECTION, STR("remove")))
-        return true;
-    if (call(s, "remove", operation_input(s, STR_NONE, STR_NONE, id), true, &ignored, &why))
-        return true;
-    log_err(LOG_WARN, "a webhook that was registered before could not be removed", &why);
-    return false;
+    struct str rest = id;
+    bool all = true;
+    while (rest.len > 0 && template_has_operation(s->template, SECTION, STR("remove"))) {
+        struct err why = {0};
+        struct str one;
+        yyjson_val *ignored = NULL;
+        str_cut(rest, ID_SEPARATOR, &one, &rest);
+        if (call(s, "remove", operation_input(s, STR_NONE, STR_NONE, one, STR_NONE), true, &ignored, &why))
+            continue;
+        log_err(LOG_WARN, "a webhook that was registered before could not be removed", &why);
+        all = false;
+    }
+    return all;
 }
 
 /* ---- what stands there */
@@ -160,7 +168,7 @@ look_what_stands(struct setup *s, struct str url, bool keep)
     str_cut(url, '?', &ours, &token);
     if (!template_has_operation(s->template, SECTION, STR("find")))
         return found;
-    if (!call(s, "find", operation_input(s, url, STR_NONE, STR_NONE), true, &list, &why)) {
+    if (!call(s, "find", operation_input(s, url, STR_NONE, STR_NONE, STR_NONE), true, &list, &why)) {
         log_err(LOG_WARN, "the vendor's list of webhooks could not be read", &why);
         return found;
     }
@@ -182,23 +190,60 @@ look_what_stands(struct setup *s, struct str url, bool keep)
 
 /* ---- registering */
 
-/* The vendor gives a secret, or takes ours where the template says so (`own_secret`). */
+/* One call of `register`. Its id is kept beside those of the calls before it. */
+static bool
+register_one(struct setup *s, struct str url, struct str own_secret, struct str item, struct err *err)
+{
+    yyjson_val *result = NULL;
+    if (!call(s, "register", operation_input(s, url, own_secret, STR_NONE, item), false, &result, err))
+        return false;
+    struct str given = text_of(s, json_get_c(result, "secret")), id = text_of(s, json_get_c(result, "id"));
+    if (given.len > 0 || own_secret.len > 0)
+        webhook_keys_replace(&s->keys, given.len > 0 ? given : own_secret, clock_wall_us(s->in->options.clock));
+    if (id.len > 0 && s->keys.webhook_id.len > 0)
+        id = str_format(s->arena, "%.*s%c%.*s", STR_ARG(s->keys.webhook_id), ID_SEPARATOR, STR_ARG(id));
+    if (id.len > 0)
+        s->keys.webhook_id = id;
+    return true;
+}
+
+/* Which registrations this connection needs; NULL in *list_out: one, of no name. A map goes by a member of the configuration. */
+static bool
+read_registrations(struct setup *s, yyjson_val **list_out, struct err *err)
+{
+    yyjson_val *all = json_get_c(template_webhooks(s->template), "registrations"), *config = NULL;
+    struct config_place place = {s->tenant, s->tenant_row.uuid, s->connection.uuid, STR("config")};
+    *list_out = all;
+    if (!yyjson_is_obj(all))
+        return true;
+    if (!config_open(s->in->options.keys, &place, s->arena, s->connection.config, &config, err))
+        return false;
+    struct str by = json_str(json_get(config, json_str(json_get_c(all, "by"))));
+    *list_out = by.len > 0 ? json_get(all, by) : json_get_c(all, "default");
+    config_wipe(s->arena, config);
+    return yyjson_is_arr(*list_out) || err_set(err, E_PLATFORM_NOT_SUPPORTED, "This platform sends no webhooks for such a connection");
+}
+
+/*
+ * The vendor gives a secret, or takes ours where the template says so (`own_secret`). Of several what was made before one failed
+ * stays written down, and goes with the next setup.
+ */
 static bool
 register_new(struct setup *s, struct str url, struct err *err)
 {
+    struct err why = {0};
     struct str secret = STR_NONE;
-    yyjson_val *result = NULL;
+    yyjson_val *list = NULL, *item;
+    size_t index, max;
     bool own = json_bool_or(json_get_c(template_webhooks(s->template), "own_secret"), false);
-    if (own && !random_text(s->arena, STR(""), WEBHOOK_TOKEN_CHARS, &secret, err))
+    if ((own && !random_text(s->arena, STR(""), WEBHOOK_TOKEN_CHARS, &secret, err)) || !read_registrations(s, &list, err))
         return false;
     s->keys.webhook_id = STR_NONE;
-    if (!call(s, "register", operation_input(s, url, secret, STR_NONE), false, &result, err))
-        return false;
-    struct str given = text_of(s, json_get_c(result, "secret")), id = text_of(s, json_get_c(result, "id"));
-    if (given.len > 0 || own)
-        webhook_keys_replace(&s->keys, given.len > 0 ? given : secret, clock_wall_us(s->in->options.clock));
-    s->keys.webhook_id = id.len > 0 ? id : STR_NONE;
-    return save_keys(s, err);
+    bool ok = list != NULL || register_one(s, url, secret, STR_NONE, err);
+    yyjson_arr_foreach(list, index, max, item)
+        ok = ok && register_one(s, url, secret, json_str(item), err);
+    bool saved = save_keys(s, ok ? err : &why);
+    return ok && saved;
 }
 
 /* What the vendor signs with is right, whatever was written here since. */

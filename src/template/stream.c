@@ -102,6 +102,23 @@ note_parent(struct template_stream *s)
 }
 
 bool
+template_stream_is_for(const struct stream_info *info, yyjson_val *config)
+{
+    size_t index, max, item_index, item_max;
+    yyjson_val *key, *values, *value;
+    JSON_EACH_MEMBER(info->only_for, index, max, key, values) {
+        struct str own = json_str(json_get(config, json_str(key)));
+        bool found = own.len == 0;
+        JSON_EACH_ITEM(values, item_index, item_max, value) {
+            found = found || str_eq(own, json_str(value));
+        }
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+bool
 stream_compile(struct compiler *c, const struct node *n, struct template_stream *stream_out)
 {
     struct template_stream *s = stream_out;
@@ -112,7 +129,10 @@ stream_compile(struct compiler *c, const struct node *n, struct template_stream 
     s->info.synced = !(synced && synced->type == NODE_BOOL && !synced->flag);
     s->records_required = node_is_true_at(n, "x-tidemark-records-required");
     s->info.supports_deletes = node_is_true_at(n, "x-tidemark-full-lists-all");
+    const struct node *only_for = node_get_c(n, "x-tidemark-for");
     if (key && node_is_true(key) && !(s->info.primary_key = node_to_json(c->arena, key)))
+        return compile_full(c);
+    if (only_for && !(s->info.only_for = node_to_json(c->arena, only_for)))
         return compile_full(c);
     if (!node_type_is(n, "DeclarativeStream"))
         return refuse_component(c, n);

@@ -66,8 +66,11 @@ struct stream_info {
     /* Of a substream whose slices name its parent by the parent's own id: which stream, under which member. Else STR_NONE. */
     struct str parent_stream, parent_field;
     yyjson_val *primary_key, *schema;
+    yyjson_val *only_for;     /* x-tidemark-for: {member of the configuration: [its values]}, or NULL: for every connection */
 };
 const struct stream_info *template_stream_info(const struct template_stream *s);
+/* Is it for a connection of that configuration? A member that is not there leaves it open. */
+bool template_stream_is_for(const struct stream_info *info, yyjson_val *config);
 
 /*
  * What a person sent (credentials and config, already one object) becomes the configuration: aliases

@@ -167,7 +167,8 @@ first_of(const struct webhook_body *b, const char *member)
 struct str
 webhook_account(const struct webhook_body *b)
 {
-    return first_of(b, "account");
+    struct str account = first_of(b, "account"), suffix = json_str(json_get_c(b->block, "account_suffix"));
+    return suffix.len > 0 && str_ends(account, suffix) ? str_slice(account, 0, account.len - suffix.len) : account;
 }
 
 struct str
@@ -518,6 +519,20 @@ check_events(const struct template *t, yyjson_val *events, struct err *err)
 }
 
 static bool
+are_registrations(yyjson_val *value)
+{
+    size_t index, max;
+    yyjson_val *key, *item;
+    if (!yyjson_is_obj(value))
+        return value == NULL || (yyjson_is_arr(value) && is_paths(value));
+    JSON_EACH_MEMBER(value, index, max, key, item) {
+        if (str_eq_c(json_str(key), "by") ? !yyjson_is_str(item) : !yyjson_is_arr(item) || !is_paths(item))
+            return false;
+    }
+    return json_get_c(value, "by") != NULL;
+}
+
+static bool
 check_block(const struct template *t, yyjson_val *block, struct err *err)
 {
     static const char *const paths[] = {"account", "type", "delivery_id", NULL};
@@ -532,6 +547,8 @@ check_block(const struct template *t, yyjson_val *block, struct err *err)
         return fault(err, STR("each"), "must be a list of paths");
     if (overload != NULL && (!json_to_i64(overload, &status) || (status != 429 && status != 503)))
         return fault(err, STR("overload"), "is 429 or 503");
+    if (!are_registrations(json_get_c(block, "registrations")))
+        return fault(err, STR("registrations"), "is a list of texts, or a map of such lists and `by`");
     if (handshake != NULL && (json_str(json_get_c(handshake, "challenge")).len == 0 || json_str(json_get_c(handshake, "token")).len == 0))
         return fault(err, STR("handshake"), "names the query parameters of the challenge and of the token");
     if (json_get_c(block, "secret_fields") != NULL && !is_paths(json_get_c(block, "secret_fields")))

@@ -27,6 +27,9 @@
  *     intake     lead: the contact becomes a lead
  *     digest_id  a member of the record: one without an id is named by a digest of itself, which goes there
  *     digest_without  members that the digest leaves out, such as a status that changes
+ *   account_suffix  what the vendor puts behind the account there (".example.com"), and the configuration has not
+ *   registrations   where `register` makes one webhook for one event: the events, a list of texts, each seen by it as `input.item`; or a
+ *                map {by: member of the configuration, VALUE: [..], default: [..]}
  *   register, remove, instructions: see docs/webhooks.md
  */
 #ifndef TIDEMARK_TEMPLATE_WEBHOOKS_H
