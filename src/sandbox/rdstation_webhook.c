@@ -10,6 +10,7 @@
 #include "sandbox/written.h"
 
 #define BODY_BYTES_MAX (64 * 1024)
+#define CONVERSION_US US_PER_S /* a change so soon after a conversion is that one */
 
 static struct str
 webhook_id(const struct world *world, const struct collection *c, const struct object *o, struct arena *a)
@@ -191,7 +192,7 @@ rdstation_announce(struct sandbox_core *core, struct world *world, const struct 
     if (index == OBJECT_NONE || event.len == 0)
         return;
     int64_t since_us = change->at_us - world_object(c, index)->activity_us;
-    if (contact && (since_us < 0 || since_us >= US_PER_MS))
+    if (contact && (since_us < 0 || since_us >= CONVERSION_US))
         return;
     for (uint32_t i = 0; i < webhooks->count; i++) {
         struct buf b;

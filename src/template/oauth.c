@@ -116,6 +116,7 @@ template_oauth(const struct template *t, struct arena *a, yyjson_val *config, in
     expr_scope_init(&rd.scope, a, now_us);
     expr_scope_set(&rd.scope, STR("config"), value_from_json(config));
     if (!read_text(&rd, "authorize_url", NULL, &s.authorize_url) || !read_text(&rd, "token_url", NULL, &s.token_url) ||
+        !read_text(&rd, "redirect_parameter", "redirect_uri", &s.redirect_parameter) ||
         !read_text(&rd, "client_id", "{{ config['clientId'] }}", &s.client_id) ||
         !read_text(&rd, "client_secret", "{{ config.get('clientSecret') or '' }}", &s.client_secret) || !read_scope(&rd, &s.scope) ||
         !read_object(&rd, "authorize_parameters", &s.authorize_parameters) || !read_object(&rd, "token_parameters", &s.token_parameters))
@@ -164,13 +165,13 @@ oauth_authorize_url(const struct oauth_spec *spec, struct arena *a, struct str r
     struct draft d = {.arena = a, .text = STR_NONE};
     struct http_request request;
     bool standard = spec->standard_parameters;
-    char *state_name = str_cstr(a, spec->state_parameter);
-    if (!state_name)
+    char *state_name = str_cstr(a, spec->state_parameter), *redirect_name = str_cstr(a, spec->redirect_parameter);
+    if (!state_name || !redirect_name)
         return err_no_memory(err);
     if ((standard && !put(&d, INJECT_QUERY, "response_type", STR("code"), err)) ||
         (standard && !put(&d, INJECT_QUERY, "client_id", spec->client_id, err)) ||
         (standard && !put(&d, INJECT_QUERY, "scope", spec->scope, err)) ||
-        !put(&d, INJECT_QUERY, "redirect_uri", redirect_uri, err) || !put(&d, INJECT_QUERY, state_name, state, err) ||
+        !put(&d, INJECT_QUERY, redirect_name, redirect_uri, err) || !put(&d, INJECT_QUERY, state_name, state, err) ||
         !put(&d, INJECT_QUERY, "code_challenge", challenge, err) ||
         (challenge.len && !put(&d, INJECT_QUERY, "code_challenge_method", STR("S256"), err)) ||
         !put_all(&d, INJECT_QUERY, spec->authorize_parameters, err) || !draft_finish(&d, STR("GET"), spec->authorize_url, &request, err))

@@ -14,6 +14,7 @@ bool template_has_oauth(const struct template *t);
 /* One sign-in with one configuration. Texts live in the arena they were asked for in. */
 struct oauth_spec {
     struct str authorize_url, token_url, client_id, client_secret, scope;
+    struct str redirect_parameter;  /* what the authorize address calls where to come back to */
     struct str code_parameter, state_parameter, error_parameter; /* of the callback */
     yyjson_val *authorize_parameters, *token_parameters;         /* objects of texts, evaluated; or NULL */
     yyjson_val *store;              /* member of the configuration -> path in the token's answer */

@@ -66,6 +66,8 @@ before(async () => {
     sizes: { 'rdstation.contacts': CONTACTS, 'rdstation.crm_contacts': CRM_CONTACTS, 'rdstation.companies': COMPANIES, 'rdstation.deals': DEALS, 'rdstation.quota': 100000 },
   });
   server = await startTidemark({ data, env: { ...loopback, RDSTATION_BASE_URL: `${sandbox.url}/rdstation`, TIDEMARK_WEBHOOKS_HINT_RATE: '1000' } });
+  const region = await server.api('PATCH', '/api/v1/tenants/default', { region: 'BR' });
+  assert.equal(region.status, 200, JSON.stringify(region.body));
   const made = await make({ apiKey: 'your-api-key', workspaceId: 'workspace-id' }, { match: 'none' });
   assert.equal(made.status, 201, JSON.stringify(made.body));
   assert.equal(made.body.data.status, 'connected');
@@ -112,4 +114,173 @@ test('what was deleted is found by a full run', async () => {
   const run = await sync(true);
   assert.equal(run.verdict, 'complete', JSON.stringify(run));
   await assertSame();
+});
+
+// ---- webhooks
+
+const contactOf = async (uuid) => (await rows('contacts')).find((c) => own(c).rdstation_id === uuid);
+
+test('webhooks of both products are registered, believed by the token in the address, and replaced', async () => {
+  const setup = await server.api('POST', `/api/admin/integrations/${connection}/setup-webhook`, {});
+  assert.equal(setup.status, 200, JSON.stringify(setup.body));
+  assert.equal(setup.body.registered, true, JSON.stringify(setup.body));
+  const registered = async () => [...(await ask('GET', '/integrations/webhooks')).body.webhooks.map((w) => w.event_type),
+    ...(await ask('GET', '/crm/v2/webhooks')).body.data.map((w) => w.event_name)];
+  assert.equal((await registered()).length, 8);
+  const [lead] = (await sandbox.truth('rdstation', 'contacts')).slice(4);
+  const sent = await ask('POST', '/platform/events', {
+    event_type: 'CONVERSION', event_family: 'CDP', payload: { email: lead.email, conversion_identifier: 'formulario', name: 'Zuleica Prado', personal_phone: '(48) 3025-2598' },
+  });
+  assert.equal(sent.status, 200, sent.text);
+  await until('the new name', async () => (await contactOf(lead.uuid))?.name === 'Zuleica Prado');
+  const [deal] = await sandbox.truth('rdstation', 'deals');
+  assert.equal((await ask('PUT', `/crm/v2/deals/${deal.id}`, { data: { name: 'Proposta nova', status: 'won' } })).status, 200);
+  await until('the deal', async () => (await rows('deals')).some((d) => own(d).rdstation_id === deal.id && d.name === 'Proposta nova' && d.status === 'won'));
+  const forged = JSON.stringify({ event_type: 'WEBHOOK.CONVERTED', entity_type: 'CONTACT', timestamp: new Date().toISOString(), contact: { uuid: lead.uuid, name: 'Forged' } });
+  const wrong = await server.anonymous('POST', `/api/v1/webhooks/${connection}?token=wh_wrong`, forged);
+  assert.equal(wrong.status, 401, wrong.text);
+  assert.equal((await contactOf(lead.uuid)).name, 'Zuleica Prado');
+  const again = await server.api('POST', `/api/admin/integrations/${connection}/setup-webhook`, {});
+  assert.equal(again.body.registered, true, JSON.stringify(again.body));
+  assert.equal((await registered()).length, 8, 'the ones before are removed');
+});
+
+test('a published delivery lands as it is, phones without a country code are Brazilian', async () => {
+  const setup = await server.api('POST', `/api/admin/integrations/${connection}/setup-webhook`, {});
+  const sample = {
+    event_type: 'WEBHOOK.CONVERTED', entity_type: 'CONTACT', event_identifier: 'my-event-identifier', timestamp: '2026-03-13T14:09:02.724-03:00',
+    event_timestamp: '2026-03-13T14:07:04.254-03:00',
+    contact: {
+      uuid: 'c2f3d2b3-7250-4d27-97f4-eef38be32f7f', email: 'contact@example.com', name: 'Contact Name', job_title: 'Developer', personal_phone: '48 30252598',
+      mobile_phone: '48 30252598', city: 'Florianópolis', tags: ['tag 1', 'tag 2'], cf_custom_field_example: ['Option1', 'Option2'],
+      legal_bases: [{ category: 'communications', type: 'consent', status: 'granted' }], company: { name: 'Company Example 0' }, funnel: { name: 'default' },
+    },
+  };
+  const path = new URL(setup.body.webhookUrl);
+  const reply = await server.anonymous('POST', path.pathname + path.search, JSON.stringify(sample));
+  assert.ok(reply.status < 300, reply.text);
+  const contact = await until('the contact', () => contactOf(sample.contact.uuid));
+  assert.deepEqual([contact.name, contact.email, contact.city, contact.jobTitle], ['Contact Name', 'contact@example.com', 'Florianópolis', 'Developer']);
+  assert.deepEqual(own(contact).rdstation_fields, { cf_custom_field_example: ['Option1', 'Option2'] });
+  assert.deepEqual(contact.tags, ['tag 1', 'tag 2']);
+  await server.api('DELETE', `/api/v1/contacts/${contact.id}`);
+});
+
+test('a conversion is sent, also with an API key that reads nothing', async () => {
+  const key = await make({ apiKey: 'public-token', product: 'conversions' }, { direction: 'push', match: 'none' });
+  assert.equal(key.status, 201, JSON.stringify(key.body));
+  const input = { email: 'nova.lead@example.com', conversion_identifier: 'site', name: 'Nova Lead' };
+  for (const id of [connection, key.body.data.id]) {
+    const done = await server.api('POST', `/api/admin/integrations/${id}/actions/send-conversion`, input);
+    assert.equal(done.status, 200, JSON.stringify(done.body));
+  }
+  const events = (await sandbox.ledger()).filter((e) => e.method === 'POST' && /\/platform\/(events|conversions)/.test(e.target));
+  assert.match(events.at(-1).target, /\/platform\/conversions\?api_key=/);
+  assert.match(events.at(-2).target, /\/platform\/events$/);
+  assert.ok((await sandbox.truth('rdstation', 'contacts')).some((c) => c.email === 'nova.lead@example.com'));
+  await server.api('DELETE', `${SYNC}/connections/${key.body.data.id}?purge=true`);
+});
+
+// ---- signing in
+
+test('CRM: the sign-in of one callback, refresh tokens that work once, and no Marketing stream is touched', async () => {
+  const made = await make({ authType: 'oauth', product: 'crm', clientId: 'app', clientSecret: 'test' }, { match: 'none', schedule: { every: '300d', fullEvery: '300d' } });
+  assert.ok([201, 400].includes(made.status), JSON.stringify(made.body));
+  const kept = await server.api('POST', `${SYNC}/connections?test=false`, {
+    name: 'CRM', platform: 'rdstation', match: 'none', credentials: { authType: 'oauth', product: 'crm', clientId: 'app', clientSecret: 'test' },
+  });
+  assert.equal(kept.status, 201, JSON.stringify(kept.body));
+  const id = kept.body.data.id;
+  const started = await server.api('GET', `/api/v1/oauth/start?connectionId=${id}`);
+  assert.equal(started.status, 200, started.text);
+  const asked = new URL(started.body.authUrl ?? started.body.data.authUrl);
+  assert.match(asked.pathname, /\/oauth\/authorize$/);
+  const back = new URL((await fetch(asked, { redirect: 'manual' })).headers.get('location'));
+  const done = await server.api('GET', back.pathname + back.search);
+  assert.equal(done.status, 200, done.text);
+  const before = (await sandbox.ledger()).length;
+  const run = await sync(true, id);
+  assert.deepEqual(run.streams.map((s) => s.name).sort(), ['companies', 'crm_contacts', 'deals']);
+  const first = (await sandbox.ledger()).slice(before);
+  assert.ok(!first.some((e) => /\/platform\//.test(e.target)), 'Marketing was asked');
+  // The vendor forgets the access token: one refresh with the rotated token, and another one after it.
+  for (let i = 0; i < 2; i++) {
+    await sandbox.json('POST', '/_sandbox/faults', { fault: '401:count=1:path=/crm/v2/organizations' });
+    const at = (await sandbox.ledger()).length;
+    await sync(false, id);
+    const logins = (await sandbox.ledger()).slice(at).filter((e) => /\/oauth2\/token/.test(e.target));
+    assert.deepEqual(logins.map((e) => e.status), [200], `refresh ${i}`);
+  }
+  const shown = JSON.stringify((await server.api('GET', `${SYNC}/connections/${id}`)).body);
+  assert.ok(!shown.includes('refreshToken":"') || /••/.test(shown), 'tokens are masked');
+  await server.api('DELETE', `${SYNC}/connections/${id}?purge=true`);
+});
+
+test('a token that ended is told with a status, an invalid one is refused at once', async () => {
+  const refused = await make({ apiKey: 'invalid' });
+  assert.deepEqual([refused.status, refused.body.code], [400, 'INVALID_CREDENTIALS'], JSON.stringify(refused.body));
+  assert.match(refused.body.error, /Invalid token/);
+  const missing = await make({ authType: 'oauth', clientId: 'x', clientSecret: 'y' });
+  assert.equal(missing.status, 400);
+  assert.ok(missing.body.details.some((d) => /product/.test(JSON.stringify(d))), JSON.stringify(missing.body));
+  const dying = await make({ apiKey: 'expired' }, { match: 'none' });
+  assert.equal(dying.status, 201, JSON.stringify(dying.body));
+  const started = await server.api('POST', `${SYNC}/run`, { connectionId: dying.body.data.id, fullSync: true });
+  const run = await finishedRun(server, started.body.data.runId);
+  assert.equal(run.status, 'error');
+  assert.match(JSON.stringify(run), /AUTH_EXPIRED/);
+  assert.equal((await server.api('GET', `${SYNC}/connections/${dying.body.data.id}`)).body.data.status, 'error');
+  await server.api('DELETE', `${SYNC}/connections/${dying.body.data.id}?purge=true`);
+});
+
+test('120 requests a minute, then the run waits for as long as the vendor says, without an error', async () => {
+  const rate = await startSandbox({ sizes: { 'rdstation.contacts': 200, 'rdstation.crm_contacts': 5, 'rdstation.companies': 5, 'rdstation.deals': 5 } });
+  try {
+    const made = await make({ apiKey: 'test', baseUrl: `${rate.url}/rdstation` }, { match: 'none' });
+    assert.equal(made.status, 201, JSON.stringify(made.body));
+    const started = await server.api('POST', `${SYNC}/run`, { connectionId: made.body.data.id, fullSync: true });
+    const waiting = await until('the run waits', async () => {
+      const run = (await server.api('GET', `${SYNC}/runs/${started.body.data.runId}`)).body.data;
+      assert.ok(!['error', 'success'].includes(run.status), JSON.stringify(run));
+      return /RATE_LIMITED/.test(JSON.stringify(run)) ? run : null;
+    });
+    assert.equal(waiting.recordsErrors, 0);
+    const quotas = (await rate.ledger()).filter((e) => e.status === 429);
+    assert.ok(quotas.length >= 1 && quotas.length < 5, `${quotas.length} refused`);
+    await server.api('POST', `${SYNC}/runs/${started.body.data.runId}/cancel`);
+    await server.api('DELETE', `${SYNC}/connections/${made.body.data.id}?purge=true`);
+  } finally {
+    await rate.stop();
+  }
+});
+
+// ---- writing
+
+test('contacts are written: by e-mail, only what changed, and not read back as news', async () => {
+  const both = await server.api('PATCH', `${SYNC}/connections/${connection}`, { direction: 'both', match: 'auto', schedule: { every: '300d', fullEvery: '300d' } });
+  assert.equal(both.status, 200, JSON.stringify(both.body));
+  await sync(true);
+  const settled = () => until('everything is pushed', async () => {
+    const shown = (await server.api('GET', `${SYNC}/connections/${connection}`)).body.data;
+    const busy = (await server.api('GET', `${SYNC}/runs?connectionId=${connection}&limit=20`)).body.data.some((r) => ['pending', 'in_progress'].includes(r.status));
+    return shown.push?.waiting === 0 && !busy;
+  });
+  await settled();
+  const patches = async () => (await sandbox.ledger()).filter((e) => ['PATCH', 'POST'].includes(e.method) && /\/platform\/contacts/.test(e.target));
+  const at = (await patches()).length;
+  const made = await server.api('POST', '/api/v1/contacts', { name: 'Conceição Araújo', email: 'conceicao@example.com', phone: '(81) 99876-5432' });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  const there = await until('it is there', async () => (await sandbox.truth('rdstation', 'contacts')).find((c) => c.email === 'conceicao@example.com'));
+  assert.equal(there.name, 'Conceição Araújo');
+  await settled();
+  assert.equal((await server.api('PATCH', `/api/v1/contacts/${made.body.data.id}`, { name: 'Conceição A. Lima' })).status, 200);
+  await until('it is changed', async () => (await sandbox.truth('rdstation', 'contacts')).find((c) => c.email === 'conceicao@example.com')?.name === 'Conceição A. Lima');
+  await settled();
+  const sent = (await patches()).slice(at);
+  assert.equal(sent.length, 2, JSON.stringify(sent));
+  assert.match(decodeURIComponent(sent[0].target), /email:conceicao@example\.com/);
+  assert.match(sent[1].target, /uuid:/);
+  const run = await sync(true);
+  assert.equal(run.recordsUpdated, 0, JSON.stringify(run.streams));
+  assert.equal((await patches()).length, at + 2);
 });
