@@ -1,6 +1,7 @@
 // Shopify: the template against the simulated vendor, through the doors. What the rows must be is written here from the
 // vendor's members, not from the template: two witnesses.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
 import { assertAddsUp, loopback } from './lib/chatwoot.mjs';
@@ -116,4 +117,174 @@ test('what was deleted is found by a full run', async () => {
   const run = await sync(true);
   assert.equal(run.verdict, 'complete', JSON.stringify(run));
   await assertSame();
+});
+
+// ---- webhooks
+
+const customerOf = async (id) => (await rowsOf('customers')).find((c) => own(c).shopify_id === id);
+const sign = (body, secret = SECRET) => createHmac('sha256', secret).update(body).digest('base64');
+
+test('webhooks are registered in one call, believed by their signature, and removed', async () => {
+  const setup = await server.api('POST', `/api/admin/integrations/${connection}/setup-webhook`, {});
+  assert.equal(setup.status, 200, JSON.stringify(setup.body));
+  assert.equal(setup.body.registered, true, JSON.stringify(setup.body));
+  const registered = async () => (await graphql('{ webhookSubscriptions(first: 50) { nodes { topic uri } } }')).body.data.webhookSubscriptions.nodes;
+  assert.equal((await registered()).length, 12);
+  const [customer, other] = (await sandbox.truth('shopify', 'customers')).slice(5);
+  const done = await graphql('mutation($input: CustomerInput!) { customerUpdate(input: $input) { customer { id } userErrors { message } } }',
+    { input: { id: customer.id, firstName: 'Zuleica', lastName: 'Prado' } });
+  assert.deepEqual(done.body.data.customerUpdate.userErrors, [], done.text);
+  await until('the new name', async () => (await customerOf(customer.legacyResourceId))?.name === 'Zuleica Prado');
+  await sandbox.mutate({ vendor: 'shopify', entity: 'customers', delete: [Number(other.legacyResourceId)] });
+  await until('the customer is gone', async () => (await customerOf(other.legacyResourceId)) === undefined);
+  const again = await server.api('POST', `/api/admin/integrations/${connection}/setup-webhook`, {});
+  assert.equal(again.body.registered, true, JSON.stringify(again.body));
+  assert.equal((await registered()).length, 12, 'the ones before are removed');
+});
+
+test('a forged deletion is refused, at the own address and at the shared one; a signed one is not repeated', async () => {
+  const [customer] = (await sandbox.truth('shopify', 'customers')).slice(8);
+  const body = JSON.stringify({ id: Number(customer.legacyResourceId) });
+  const headers = (signature, id = 'b54557e4-bdd9-4b37-8a5f-bf7d70bcd043') => ({
+    'X-Shopify-Topic': 'customers/update', 'X-Shopify-Shop-Domain': 'your-shop.myshopify.com', 'X-Shopify-Webhook-Id': id,
+    'X-Shopify-Triggered-At': new Date().toISOString(), 'X-Shopify-Hmac-Sha256': signature,
+  });
+  for (const path of [`/api/v1/webhooks/${connection}`, '/api/v1/sync/shopify/webhook']) {
+    assert.equal((await server.anonymous('POST', path, body, headers(sign(body, 'wrong')))).status, 401, path);
+    assert.equal((await server.anonymous('POST', path, body + ' ', headers(sign(body)))).status, 401, `${path}: another body`);
+  }
+  const first = await server.anonymous('POST', '/api/v1/sync/shopify/webhook', body, headers(sign(body)));
+  assert.ok(first.status < 300, first.text);
+  const twin = await server.anonymous('POST', '/api/v1/sync/shopify/webhook', body, headers(sign(body)));
+  assert.equal(twin.body.duplicate, true, twin.text);
+  const elsewhere = { ...headers(sign(body), 'another'), 'X-Shopify-Shop-Domain': 'someone-else.myshopify.com' };
+  assert.equal((await server.anonymous('POST', '/api/v1/sync/shopify/webhook', body, elsewhere)).status, 202, 'another shop: counted, nothing stored');
+});
+
+// ---- points
+
+test('who has too few points left waits as long as they take to come back, and nothing is an error', async () => {
+  const slow = await startSandbox({ sizes: { 'shopify.products': 110, 'shopify.customers': 10, 'shopify.orders': 10, 'shopify.quota': 55 } });
+  try {
+    const made = await make({ shop: 'slow', accessToken: 'test', baseUrl: `${slow.url}/shopify` }, { streams: ['products'] });
+    assert.equal(made.status, 201, JSON.stringify(made.body));
+    const run = await sync(true, made.body.data.id);
+    assert.equal(run.recordsErrors, 0);
+    assert.equal(streamOf(run, 'products').recordsCreated, 110);
+    const log = (await server.api('GET', run.logUrl)).text;
+    assert.match(log, /RATE_LIMITED|Throttled|slow down/i);
+    const asked = (await slow.ledger()).filter((e) => e.method === 'POST').length;
+    assert.ok(asked < 20, `${asked} requests: it waited as long as told`);
+    await server.api('DELETE', `${SYNC}/connections/${made.body.data.id}?purge=true`);
+  } finally {
+    await slow.stop();
+  }
+});
+
+test('the simulated vendor refuses what does not exist, what is too dear and what is no query', async () => {
+  const code = async (query, variables) => (await graphql(query, variables)).body.errors?.[0]?.extensions?.code;
+  assert.equal(await code('{ products(first: 1) { nodes { id colour } } }'), 'undefinedField');
+  assert.equal(await code('{ shop }'), 'selectionMismatch');
+  assert.equal(await code('{ products { nodes { id } } }'), 'BAD_REQUEST');
+  assert.equal(await code('{ orders(first: 250) { nodes { id lineItems(first: 50) { nodes { id } } } } }'), 'MAX_COST_EXCEEDED');
+  assert.equal(await code('{ products(first: 1) { nodes { id }'), 'argumentLiteralsIncompatible');
+  const aliased = (await graphql('query A($n: Int = 2) { few: products(first: $n) { edges { cursor node { ...P } } pageInfo { hasNextPage } } } fragment P on Product { id name: title }')).body;
+  assert.equal(aliased.data.few.edges.length, 2);
+  assert.ok(aliased.data.few.edges[0].node.name);
+  assert.ok(aliased.extensions.cost.throttleStatus.restoreRate > 0);
+  const taken = (await sandbox.truth('shopify', 'customers')).find((c) => c.email);
+  const twin = await graphql('mutation { customerCreate(input: {email: "' + taken.email + '"}) { customer { id } userErrors { field message } } }');
+  assert.equal(twin.status, 200);
+  assert.deepEqual(twin.body.data.customerCreate, { customer: null, userErrors: [{ field: ['input', 'email'], message: 'Email has already been taken' }] });
+});
+
+// ---- signing in
+
+test('client credentials and an app for many shops: tokens are asked for, kept, and renewed once', async () => {
+  const client = await make({ shop: 'your-shop', authType: 'client_credentials', clientId: 'app', clientSecret: SECRET }, { streams: ['collections'] });
+  assert.equal(client.status, 201, JSON.stringify(client.body));
+  await sync(true, client.body.data.id);
+  const logins = async () => (await sandbox.ledger()).filter((e) => /access_token/.test(e.target)).length;
+  const at = await logins();
+  await sync(false, client.body.data.id);
+  assert.equal(await logins(), at, 'the day\'s token is kept');
+  await sandbox.json('POST', '/_sandbox/faults', { fault: '401:count=1:path=graphql' });
+  await sync(false, client.body.data.id);
+  assert.equal(await logins(), at + 1);
+  await server.api('DELETE', `${SYNC}/connections/${client.body.data.id}?purge=true`);
+
+  const kept = await server.api('POST', `${SYNC}/connections?test=false`, {
+    name: 'App', platform: 'shopify', streams: ['collections'], credentials: { shop: 'your-shop', authType: 'oauth', clientId: 'app', clientSecret: SECRET },
+  });
+  assert.equal(kept.status, 201, JSON.stringify(kept.body));
+  const id = kept.body.data.id;
+  const started = await server.api('GET', `/api/v1/oauth/start?connectionId=${id}`);
+  const asked = new URL(started.body.authUrl ?? started.body.data.authUrl);
+  assert.equal(asked.searchParams.get('scope'), 'read_products,read_customers,write_customers,read_orders');
+  const back = new URL((await fetch(asked, { redirect: 'manual' })).headers.get('location'));
+  assert.equal((await server.api('GET', back.pathname + back.search)).status, 200);
+  await sync(true, id);
+  await sandbox.json('POST', '/_sandbox/faults', { fault: '401:count=1:path=graphql' });
+  const before = await logins();
+  await sync(false, id);
+  assert.equal(await logins(), before + 1);
+  await server.api('DELETE', `${SYNC}/connections/${id}?purge=true`);
+});
+
+test('a refused token, a dead one, missing fields and a bad shop are told apart', async () => {
+  const refused = await make({ shop: 'your-shop', accessToken: 'invalid' });
+  assert.deepEqual([refused.status, refused.body.code], [400, 'INVALID_CREDENTIALS'], JSON.stringify(refused.body));
+  assert.match(refused.body.error, /Invalid API key or access token/);
+  const missing = await make({ shop: 'your-shop' });
+  assert.ok(missing.body.details.some((d) => d.pointer === '/credentials/accessToken'), JSON.stringify(missing.body));
+  assert.equal((await make({ shop: 'evil.example/', accessToken: 'x' })).status, 400);
+  const dying = await make({ shop: 'your-shop', accessToken: 'expired' });
+  assert.equal(dying.status, 201, JSON.stringify(dying.body));
+  const started = await server.api('POST', `${SYNC}/run`, { connectionId: dying.body.data.id, fullSync: true });
+  const run = await finishedRun(server, started.body.data.runId);
+  assert.equal(run.status, 'error');
+  assert.match(JSON.stringify(run), /AUTH_EXPIRED/);
+  await server.api('DELETE', `${SYNC}/connections/${dying.body.data.id}?purge=true`);
+});
+
+// ---- jobs and writing
+
+test('the filter `collections` of a job narrows products, and nothing else is touched', async () => {
+  const job = await server.api('POST', '/sync/queue', {
+    name: 'summer', type: 'full', data: { source: connection, target: 'local', entity: 'products', filters: { collections: ['summer-collection'] } },
+  }, { orgid: 'default' });
+  assert.equal(job.status, 201, JSON.stringify(job.body));
+  const narrow = await until('it is done', async () => {
+    const runs = (await server.api('GET', `${SYNC}/runs?connectionId=${connection}&limit=1`)).body.data;
+    return runs[0].entityType === 'products' && runs[0].status === 'success' ? runs[0] : null;
+  });
+  assert.ok(narrow.recordsReceived > 0 && narrow.recordsReceived < PRODUCTS / 2, JSON.stringify(narrow));
+  await assertSame();
+});
+
+test('customers are written: only what changed, what is wrong is told, and it is no news when it is read again', async () => {
+  const both = await server.api('PATCH', `${SYNC}/connections/${connection}`, { direction: 'both', schedule: { every: '300d', fullEvery: '300d' } });
+  assert.equal(both.status, 200, JSON.stringify(both.body));
+  const settled = () => until('everything is pushed', async () => {
+    const shown = (await server.api('GET', `${SYNC}/connections/${connection}`)).body.data;
+    const busy = (await server.api('GET', `${SYNC}/runs?connectionId=${connection}&limit=20`)).body.data.some((r) => ['pending', 'in_progress'].includes(r.status));
+    return shown.push?.waiting === 0 && !busy;
+  });
+  await settled();
+  const truthOf = async (email) => (await sandbox.truth('shopify', 'customers')).find((c) => c.email === email);
+  const made = await server.api('POST', '/api/v1/customers', { name: 'Conceição de Araújo', email: 'conceicao@example.com', phone: '+5581998765432' });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  const there = await until('it is there', () => truthOf('conceicao@example.com'));
+  assert.deepEqual([there.firstName, there.lastName, there.phone], ['Conceição', 'de Araújo', '+5581998765432']);
+  await settled();
+  assert.equal((await server.api('PATCH', `/api/v1/customers/${made.body.data.id}`, { phone: '+5581998765433' })).status, 200);
+  await until('it is changed', async () => (await truthOf('conceicao@example.com')).phone === '+5581998765433');
+  await settled();
+  const taken = (await sandbox.truth('shopify', 'customers')).find((c) => c.phone && c.email && c.email !== 'conceicao@example.com');
+  const known = await server.api('POST', '/api/v1/customers', { name: taken.displayName, email: taken.email.toUpperCase() });
+  assert.ok(known.status < 300, JSON.stringify(known.body));
+  await settled();
+  assert.equal((await sandbox.truth('shopify', 'customers')).filter((c) => c.email?.toLowerCase() === taken.email).length, 1, 'no twin');
+  const run = await sync(true);
+  assert.equal(run.recordsCreated, 0, JSON.stringify(run.streams));
 });
