@@ -22,5 +22,6 @@ static const struct route routes[] = {
     {"GET", "/api/v1/sync/connections/:id/quota", ACCESS_READ, CORE, 0, quota_show},
     {"POST", "/api/v1/templates/check", ACCESS_UPDATE, CORE, ROUTE_BODY | ROUTE_BODY_LARGE, templates_check},
     {"POST", "/api/v1/templates/preview", ACCESS_UPDATE, CORE, ROUTE_BODY | ROUTE_BODY_LARGE, templates_preview},
+    {"POST", "/api/v1/templates/:name/try", ACCESS_UPDATE, CORE, ROUTE_BODY, templates_try},
 };
 const struct route_table routes_events = {routes, ARRAY_LEN(routes)};

@@ -78,6 +78,7 @@ bool overview_activity(struct request *r, struct err *err);
 bool quota_show(struct request *r, struct err *err);
 bool templates_check(struct request *r, struct err *err);
 bool templates_preview(struct request *r, struct err *err);
+bool templates_try(struct request *r, struct err *err);
 /* templates.c */
 bool templates_list(struct request *r, struct err *err);
 bool templates_get(struct request *r, struct err *err);

@@ -21,8 +21,25 @@ write_streams(struct json_writer *w, const struct template *t)
     json_end_array(w);
 }
 
+/* Where each field of a stream comes from: what a connection's own mapping stands before. */
 static void
-write_template(struct json_writer *w, const struct template *t, bool whole)
+write_mapping(struct json_writer *w, struct arena *a, const struct template *t)
+{
+    yyjson_val *entities = json_get_c(template_info(t)->tidemark, "entities");
+    json_begin_object(w, "mapping");
+    for (size_t i = 0; i < template_stream_count(t); i++) {
+        struct str name = template_stream_info(template_stream_at(t, i))->name;
+        yyjson_val *fields = json_get_c(json_get(entities, name), "fields");
+        const char *key = fields ? str_cstr(a, name) : NULL;
+        if (key)
+            json_add_val(w, key, fields);
+    }
+    json_end_object(w);
+}
+
+/* whole: the arena for its details, or NULL: in a list. */
+static void
+write_template(struct json_writer *w, const struct template *t, struct arena *whole)
 {
     const struct template_info *info = template_info(t);
     json_begin_object(w, NULL);
@@ -37,6 +54,7 @@ write_template(struct json_writer *w, const struct template *t, bool whole)
     if (whole) {
         json_add_str(w, "instructions", info->instructions);
         json_add_val(w, "configSchema", info->config_schema);
+        write_mapping(w, whole, t);
     }
     json_end_object(w);
 }
@@ -53,7 +71,7 @@ templates_list(struct request *r, struct err *err)
         struct template *t = registry_get(registry, names[i], err);
         if (!t)
             return false;
-        write_template(w, t, false);
+        write_template(w, t, NULL);
         template_unref(t);
     }
     json_end_array(w);
@@ -68,7 +86,7 @@ templates_get(struct request *r, struct err *err)
     if (!t)
         return err->code == E_PLATFORM_NOT_SUPPORTED ? err_set(err, E_NOT_FOUND, "There is no template of that name")
                                                      : false;
-    write_template(reply_begin(r, 200), t, true);
+    write_template(reply_begin(r, 200), t, r->arena);
     template_unref(t);
     return reply_end(r, err);
 }

@@ -26,7 +26,7 @@ let tenant: string | null = null;
 export const tenantChosen = () => tenant;
 export const chooseTenant = (key: string | null) => { tenant = key; };
 
-export const api = createClient<paths>({ baseUrl: '/', credentials: 'same-origin', headers: { 'Content-Type': 'application/json' } });
+export const api = createClient<paths, 'application/json'>({ baseUrl: '/', credentials: 'same-origin', headers: { 'Content-Type': 'application/json' } });
 api.use({
   onRequest({ request }) {
     if (tenant && !request.headers.has('X-Tenant-Id')) request.headers.set('X-Tenant-Id', tenant);

@@ -11,6 +11,10 @@ export interface PageRoute { path: string; page: AnyPage }
 
 export const routes: readonly PageRoute[] = [
   { path: '/', page: lazy(() => import('./home/Home')) },
+  { path: '/connections', page: lazy(() => import('./connections/Connections')) },
+  { path: '/connections/new', page: lazy(() => import('./connections/add/Gallery')) },
+  { path: '/connections/new/:template', page: lazy(() => import('./connections/add/Add')) },
+  { path: '/connections/:id/:tab?', page: lazy(() => import('./connections/one/Connection')) },
 ];
 
 // What the main menu offers, to whom. An entry without a route is not shown.

@@ -90,6 +90,6 @@ export function Logo({ name, size = 24 }: { name: string; size?: number }) {
   const letters = (words.length > 1 ? words.slice(0, 2).map((w) => w[0]).join('') : name.slice(0, 2)).toUpperCase();
   const hue = HUES[[...name].reduce((n, c) => (n * 31 + c.charCodeAt(0)) >>> 0, 7) % HUES.length] ?? 200;
   return (
-    <span className="logo" aria-hidden="true" style={{ width: size, height: size, fontSize: size * 0.38, background: `hsl(${hue} 45% 40%)`, color: '#fff' }}>{letters}</span>
+    <span className="logo" aria-hidden="true" style={{ width: size, height: size, fontSize: size * 0.38, background: `hsl(${hue} 48% 29%)`, color: '#fff' }}>{letters}</span>
   );
 }
