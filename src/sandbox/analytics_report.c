@@ -120,7 +120,8 @@ read_ask(struct sandbox_request *r, struct sandbox_reply *reply, struct ask *ask
     yyjson_val *range = yyjson_arr_get_first(json_get_c(body, "dateRanges"));
     *ask = (struct ask){.limit = number_of(json_get_c(body, "limit"), LIMIT_MAX, LIMIT_DEFAULT),
                         .offset = r->loop ? 0 : number_of(json_get_c(body, "offset"), INT32_MAX, 0)};
-    if (!read_day(json_str(json_get_c(range, "startDate")), &ask->since_us) || !read_day(json_str(json_get_c(range, "endDate")), &ask->until_us))
+    struct str first = json_str(json_get_c(range, "startDate")), last = json_str(json_get_c(range, "endDate"));
+    if (!read_day(first, &ask->since_us) || !read_day(last, &ask->until_us))
         return bad(r, reply, STR("The date range is invalid"));
     if (ask->since_us > ask->until_us || (ask->until_us - ask->since_us) / US_PER_DAY > DAYS_MAX)
         return bad(r, reply, STR("The start date must not be after the end date"));

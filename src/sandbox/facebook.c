@@ -54,12 +54,20 @@ is_control(const struct sandbox_request *r)
     return r->segment_count > 0 && str_starts(r->segments[0], STR("_"));
 }
 
+/* Facebook Login: where a person agrees, and where the code becomes a token. */
+static bool
+is_login(const struct sandbox_request *r)
+{
+    bool dialog = r->segment_count == 3 && str_eq_c(r->segments[1], "dialog") && str_eq_c(r->segments[2], "oauth");
+    return dialog || (r->segment_count == 3 && str_eq_c(r->segments[1], "oauth") && str_eq_c(r->segments[2], "access_token"));
+}
+
 static struct str
 token(const struct sandbox_request *r)
 {
     struct str shown = http_header_get(r->headers, "authorization");
-    if (is_control(r))
-        return STR("control");
+    if (is_control(r) || is_login(r))
+        return STR("nobody's");
     if (str_starts_nocase(shown, STR("Bearer ")) || str_starts_nocase(shown, STR("OAuth ")))
         return str_trim(str_skip(shown, str_find(shown, ' ') + 1));
     return facebook_param(r, "access_token");
@@ -236,10 +244,29 @@ serve(struct sandbox_request *r, struct sandbox_reply *reply)
         return facebook_list(r, reply, facebook_of(r->world).forms, facebook_write_form, OBJECT_NONE);
     if (str_eq_c(id, "me")) {
         reply_json(reply, 200);
-        buf_add(&reply->body, STR("{\"data\":[{\"permission\":\"ads_read\",\"status\":\"granted\"},{\"permission\":\"leads_retrieval\",\"status\":\"granted\"}]}"));
+        buf_add(&reply->body, STR("{\"data\":[{\"permission\":\"ads_read\",\"status\":\"granted\"},"
+                                  "{\"permission\":\"leads_retrieval\",\"status\":\"granted\"}]}"));
         return;
     }
     serve_object(r, reply, id, edge);
+}
+
+#define LOGIN_CODE "simulated-code"
+
+static void
+log_in(struct sandbox_request *r, struct sandbox_reply *reply)
+{
+    if (str_eq_c(r->segments[1], "dialog")) {
+        reply_text(reply, 302, "text/plain", STR(""));
+        reply_header(reply, "Location", str_format(r->arena, "%.*s?code=" LOGIN_CODE "&state=%.*s", STR_ARG(request_param(r, "redirect_uri")),
+                                                   STR_ARG(request_param(r, "state"))));
+        return;
+    }
+    bool known = str_eq_c(facebook_param(r, "code"), LOGIN_CODE) && str_eq_c(facebook_param(r, "client_secret"), FB_APP_SECRET);
+    if (!known)
+        return facebook_error(reply, 400, 100, 36009, "OAuthException", "This authorization code has been used or is another app's.");
+    reply_json(reply, 200);
+    buf_add(&reply->body, STR("{\"access_token\":\"EAAB-simulated\",\"token_type\":\"bearer\",\"expires_in\":5183944}"));
 }
 
 static void
@@ -251,6 +278,8 @@ handle(struct sandbox_request *r, struct sandbox_reply *reply)
         return facebook_reports_set(r, reply);
     if (is_control(r))
         return facebook_webhook(r, reply);
+    if (is_login(r))
+        return log_in(r, reply);
     if (!proof_is_right(r))
         return facebook_error(reply, 400, 100, 0, "GraphMethodException", "Invalid appsecret_proof provided in the API argument");
     if (r->segment_count < 2 || !is_version(r->segments[0]))
@@ -264,7 +293,7 @@ static void
 finish(struct sandbox_request *r, struct sandbox_reply *reply)
 {
     struct world *world = core_world(r->core, r->vendor, FB_ACCOUNT);
-    if (world == NULL || is_control(r))
+    if (world == NULL || is_control(r) || is_login(r))
         return;
     int64_t used = world->vendor_numbers[FB_CALLS] * 100 / quota_of(r), minutes = used > 100 ? minutes_left(world) : 0;
     int64_t share = used > 100 ? used : used * 7 / 10; /* time counts too at the vendor: it is over before calls are at 100 */
@@ -274,7 +303,8 @@ finish(struct sandbox_request *r, struct sandbox_reply *reply)
                                       "\"estimated_time_to_regain_access\":%lld,\"ads_api_access_tier\":\"standard_access\"}]}",
                             FB_ACCOUNT, insights ? "ads_insights" : "ads_management", (long long)share, (long long)(share / 2),
                             (long long)(share / 2), (long long)minutes));
-    reply_header(reply, "X-App-Usage", str_format(r->arena, "{\"call_count\":%lld,\"total_cputime\":1,\"total_time\":1}", (long long)(share / 4)));
+    reply_header(reply, "X-App-Usage",
+                 str_format(r->arena, "{\"call_count\":%lld,\"total_cputime\":1,\"total_time\":1}", (long long)(share / 4)));
     if (insights)
         reply_header(reply, "X-FB-Ads-Insights-Throttle", str_format(r->arena, "{\"app_id_util_pct\":%lld,\"acc_id_util_pct\":%lld}",
                                                                      (long long)(share / 4), (long long)share));

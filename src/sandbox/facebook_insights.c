@@ -58,7 +58,8 @@ figures_of(struct world *world, uint32_t ad, int64_t day_us)
     if (day_us + US_PER_DAY <= o->created_us || day_us > clock_wall_us(world->clock) || random % 4 == 0)
         return (struct figures){0};
     int64_t impressions = 50 + (int64_t)(random >> 8) % 3000;
-    return (struct figures){impressions, impressions / 40, impressions * 3 / 4, impressions / 400, impressions * 2 + (int64_t)(random >> 40) % 100};
+    return (struct figures){.impressions = impressions, .clicks = impressions / 40, .reach = impressions * 3 / 4,
+                            .leads = impressions / 400, .spend_cents = impressions * 2 + (int64_t)(random >> 40) % 100};
 }
 
 static void
@@ -100,7 +101,8 @@ above(struct world *world, enum level level, uint32_t ad)
 static void
 add_ids(struct rows *rows, enum level level, uint32_t index)
 {
-    static const char *const names[][2] = {{"account_id", ""}, {"campaign_id", "campaign_name"}, {"adset_id", "adset_name"}, {"ad_id", "ad_name"}};
+    static const char *const names[][2] = {{"account_id", ""}, {"campaign_id", "campaign_name"},
+                                           {"adset_id", "adset_name"}, {"ad_id", "ad_name"}};
     struct collection *c = level_objects(rows->r->world, level);
     const struct object *o = world_object(c, index);
     if (level > LEVEL_CAMPAIGN && o->parent != OBJECT_NONE)
@@ -164,7 +166,9 @@ walk(struct rows *rows, struct range range)
 static enum level
 level_of(struct str name)
 {
-    return str_eq_c(name, "ad") ? LEVEL_AD : str_eq_c(name, "adset") ? LEVEL_ADSET : str_eq_c(name, "campaign") ? LEVEL_CAMPAIGN : LEVEL_ACCOUNT;
+    if (str_eq_c(name, "ad"))
+        return LEVEL_AD;
+    return str_eq_c(name, "adset") ? LEVEL_ADSET : str_eq_c(name, "campaign") ? LEVEL_CAMPAIGN : LEVEL_ACCOUNT;
 }
 
 static void

@@ -397,8 +397,8 @@ async_take(struct reader *r, struct arena *page, struct reader_event *event, str
     if (r->job.stage == ASYNC_ABORT || r->job.stage == ASYNC_REMOVE)
         return take_cleaned(r, page, &scope, event, err);
     const struct decoder plain = {.kind = DECODE_JSON};
-    bool bad_status = r->reply->status >= 400;
-    yyjson_val *body = r->reply->body.len ? decoder_read(bad_status ? &plain : &r->stream->async->decoder, page, r->reply->body, &fault) : NULL;
+    const struct decoder *decoder = r->reply->status >= 400 ? &plain : &r->stream->async->decoder;
+    yyjson_val *body = r->reply->body.len ? decoder_read(decoder, page, r->reply->body, &fault) : NULL;
     enum page_step verdict = page_judge(r, &scope, page, body, &ended, event, err);
     if (is_gone(r, verdict, ended)) {
         *err = (struct err){0};
