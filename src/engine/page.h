@@ -155,6 +155,16 @@ MUST_USE bool page_link(struct page_batch *batch, struct db *db, struct err *err
 MUST_USE bool page_apply(struct page_batch *batch, struct db *db, struct err *err);
 /* Releases and claims match keys; records have their ids by then. */
 MUST_USE bool page_write_keys(struct page_batch *batch, struct db *db, struct err *err);
+/*
+ * The vendor has merged records into some of these: what other platforms have linked to those that lost goes over to the one that won.
+ * After page_write.
+ */
+MUST_USE bool page_follow(struct page_batch *batch, struct db *db, int64_t now_us, struct err *err);
+/* The ids in a record's `merged`, at most PAGE_MERGED_MAX. */
+#define PAGE_MERGED_MAX 16
+size_t page_merged_ids(struct str merged, struct str ids[PAGE_MERGED_MAX]);
+/* How many records more than its items the page may change by that. */
+size_t page_follow_most(const struct page_batch *batch);
 /* Writes records, keys, maps, bases, rejections. */
 MUST_USE bool page_write(struct page_batch *batch, struct db *db, int64_t now_us, struct err *err);
 

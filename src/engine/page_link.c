@@ -115,11 +115,41 @@ try_key(struct link_work *w, size_t key, struct err *err)
     return true;
 }
 
+/*
+ * A record that we never saw and that has swallowed one we know goes on as that one: the id has changed, not the person. The others
+ * that it has swallowed follow (page_follow.c).
+ */
+static bool
+link_merged(struct link_work *w, struct page_item *item, struct err *err)
+{
+    struct map_row row;
+    struct record_row record;
+    struct str ids[PAGE_MERGED_MAX];
+    size_t count = page_merged_ids(item->mapped.merged, ids);
+    const struct page_context *c = w->batch->context;
+    for (size_t i = 0; i < count && item->action == PAGE_CREATE; i++) {
+        if (!store_map_lookup(w->db, w->batch->arena, c->tenant, c->stream.id, &ids[i], 1, &row, err))
+            return false;
+        if (row.map == 0 || row.deleted || row.erased)
+            continue;
+        if (!store_records_load(w->db, w->batch->arena, c->tenant, &row.record, 1, &record, err))
+            return false;
+        if (!record.found || record.deleted)
+            continue;
+        item->action = PAGE_LINK;
+        item->record = row.record;
+    }
+    return true;
+}
+
 bool
 page_link(struct page_batch *batch, struct db *db, struct err *err)
 {
     const struct page_context *c = batch->context;
     struct link_work w = {.batch = batch, .db = db};
+    for (size_t i = 0; i < batch->item_count; i++)
+        if (batch->items[i].action == PAGE_CREATE && batch->items[i].mapped.merged.len > 0 && !link_merged(&w, &batch->items[i], err))
+            return false;
     if (!c->match)
         return true;
     if (!collect_keys(&w, err))

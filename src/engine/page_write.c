@@ -185,7 +185,7 @@ static bool
 collect_ids(struct page_batch *b, const struct map_write *maps, struct err *err)
 {
     b->seen_maps = ARENA_ARRAY(b->arena, int64_t, b->item_count + 1);
-    b->changed_records = ARENA_ARRAY(b->arena, int64_t, b->item_count + 1);
+    b->changed_records = ARENA_ARRAY(b->arena, int64_t, b->item_count + page_follow_most(b) + 1);
     if (b->seen_maps == NULL || b->changed_records == NULL)
         return write_memory(err);
     b->seen_count = b->changed_count = 0;
@@ -270,5 +270,6 @@ page_write(struct page_batch *batch, struct db *db, int64_t now_us, struct err *
     struct map_write *maps = NULL;
     return insert_records(&w, err) && page_write_keys(batch, db, err) && update_records(&w, err) &&
            write_maps(&w, &maps, err) && write_bases(&w, maps, err) && collect_ids(batch, maps, err) &&
-           write_rejected(&w, err) && note_conflicts(&w, err) && queue_push(&w, err);
+           write_rejected(&w, err) && note_conflicts(&w, err) && queue_push(&w, err) &&
+           page_follow(batch, db, now_us, err);
 }

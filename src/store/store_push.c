@@ -238,3 +238,18 @@ store_push_twin(struct db *db, struct arena *a, int64_t tenant, int64_t stream, 
 {
     return store_row(db, SQL_PUSH_TWIN, DB_ARGS(DB_I(tenant), DB_I(stream), DB_T(external_id)), a, twin_out, sizeof(*twin_out), twin_read, err);
 }
+
+bool
+store_map_move(struct db *db, int64_t tenant, int64_t map, int64_t record, struct str base, int64_t now_us, struct err *err)
+{
+    return db_exec_one(db, SQL_MAP_MOVE, DB_ARGS(DB_I(tenant), DB_I(map), DB_I(record), DB_T(base), DB_I(now_us)), E_NOT_FOUND, err);
+}
+
+bool
+store_record_lives_at(struct db *db, int64_t tenant, int64_t record, int64_t connection, bool *lives_out, struct err *err)
+{
+    int64_t ignored;
+    enum row row = db_query_i64(db, SQL_RECORD_LIVES_AT, DB_ARGS(DB_I(tenant), DB_I(record), DB_I(connection)), &ignored, err);
+    *lives_out = row == ROW_FOUND;
+    return row != ROW_FAILED;
+}

@@ -86,6 +86,11 @@ MUST_USE bool store_push_reject(struct db *db, int64_t tenant, const struct push
 /* It was taken after all. */
 MUST_USE bool store_push_accept(struct db *db, int64_t tenant, int64_t stream, int64_t record, struct err *err);
 
+/* The map becomes that of `record`; base: what it agreed on, where it says nothing else. */
+MUST_USE bool store_map_move(struct db *db, int64_t tenant, int64_t map, int64_t record, struct str base, int64_t now_us, struct err *err);
+
+MUST_USE bool store_record_lives_at(struct db *db, int64_t tenant, int64_t record, int64_t connection, bool *lives_out, struct err *err);
+
 struct push_twin {
     int64_t map, record, created_us, maps, changes;
 };

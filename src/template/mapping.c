@@ -327,7 +327,8 @@ apply_roles(struct applying *ap, struct mapped *out, struct err *err)
     if (!role_text(ap, &m->email, &out->email, err) || !role_text(ap, &m->phone, &out->phone, err) ||
         !role_text(ap, &m->title, &out->title, err) || !role_text(ap, &m->status, &out->status, err) ||
         !role_text(ap, &m->parent, &out->parent_id, err) || !role_text(ap, &m->version, &out->version, err) ||
-        !role_text(ap, &m->url, &out->url, err) || !role_value(ap, &m->occurred, &occurred, err) ||
+        !role_text(ap, &m->url, &out->url, err) || !role_text(ap, &m->merged, &out->merged, err) ||
+        !role_value(ap, &m->occurred, &occurred, err) ||
         !role_value(ap, &m->deleted, &deleted, err))
         return false;
     out->parent_stream = out->parent_id.ptr ? m->parent_stream : STR_NONE;

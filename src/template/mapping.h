@@ -27,6 +27,7 @@ struct mapped {
     struct str email, phone; /* as mapped, for linking; STR_NONE: no such role or empty */
     struct str version;      /* the vendor's version or update time, for order of observations; STR_NONE */
     struct str url;          /* where a person sees it at the vendor, or STR_NONE */
+    struct str merged;       /* ids that the vendor merged into this record, between ; or , or blanks; STR_NONE */
     bool deleted;            /* a tombstone the vendor sent */
     struct str rejected;     /* why it must be rejected, or STR_NONE: "Contact 123: Email required" */
     struct str warning;      /* for the run log, or STR_NONE */

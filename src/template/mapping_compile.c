@@ -204,7 +204,8 @@ compile_roles(struct mapping_compiler *c, yyjson_val *roles)
            compile_role(c, json_get_c(roles, "title"), &m->title) && compile_role(c, json_get_c(roles, "status"), &m->status) &&
            compile_role(c, json_get_c(roles, "occurred_at"), &m->occurred) &&
            compile_role(c, json_get_c(parent, "id"), &m->parent) && compile_role(c, json_get_c(roles, "deleted"), &m->deleted) &&
-           compile_role(c, json_get_c(roles, "version"), &m->version) && compile_role(c, json_get_c(roles, "url"), &m->url);
+           compile_role(c, json_get_c(roles, "version"), &m->version) && compile_role(c, json_get_c(roles, "url"), &m->url) &&
+           compile_role(c, json_get_c(roles, "merged"), &m->merged);
 }
 
 static bool

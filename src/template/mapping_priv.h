@@ -68,7 +68,7 @@ struct mapping {
     struct leaf *leaves;
     size_t leaf_count;
     struct branch root;
-    struct role email, phone, title, status, occurred, parent, deleted, version, url;
+    struct role email, phone, title, status, occurred, parent, deleted, version, url, merged;
     struct str parent_stream;
     struct role *identity;
     size_t identity_count;

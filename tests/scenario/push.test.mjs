@@ -195,6 +195,33 @@ describe('from one platform to another', () => {
     assert.ok(again[0].times >= 2);
   });
 
+  test('a merge at one platform: what the other has of the one that lost follows the one that won, or stays as it was', async () => {
+    const hs = (method, path, body) => sandbox.raw(method, `/hubspot/crm/objects/2026-09/contacts${path}`, body, { authorization: 'Bearer test' });
+    const ids = [];
+    for (const n of [1, 2, 3]) ids.push((await hs('POST', '', { properties: { email: `fusao${n}@example.com`, firstname: 'Fusão', lastname: `N${n}`, ...(n === 2 ? { city: 'Recife' } : {}) } })).body.id);
+    await sync(hubspot, { fullSync: true });
+    await settled(chatwoot, hubspot);
+    const named = async (n) => (await contacts()).find((c) => c.email === `fusao${n}@example.com`);
+    const [first, second, third] = [await named(1), await named(2), await named(3)];
+    const there = first.customFields.chatwoot_id, other = second.customFields.chatwoot_id;
+    await sandbox.raw('DELETE', `/api/v1/accounts/1/contacts/${there}`, undefined, { api_access_token: 'test' });
+    await sync(chatwoot, { fullSync: true });
+    await settled(chatwoot, hubspot);
+    // The first has nobody at the other platform any more: the second's goes over. The third has: it stays.
+    await hs('POST', '/merge', { primaryObjectId: ids[0], objectIdToMerge: ids[1] });
+    await hs('POST', '/merge', { primaryObjectId: ids[0], objectIdToMerge: ids[2] });
+    await sync(hubspot, { fullSync: true });
+    await settled(chatwoot, hubspot);
+    const winner = await one(first.id);
+    assert.deepEqual(winner.externalIds.filter((e) => !e.deletedAt).map((e) => e.externalId).filter((id) => [ids[0], other].includes(id)).sort(), [ids[0], other].sort());
+    assert.equal(winner.city, 'Recife');
+    assert.equal((await contacts()).filter((c) => /^fusao/.test(c.email)).length, 2);
+    assert.ok((await one(third.id)).externalIds.some((e) => e.externalId === third.customFields.chatwoot_id));
+    const now = (await sandbox.truth('chatwoot', 'contacts')).filter((c) => /^fusao/.test(c.email ?? ''));
+    assert.deepEqual(now.map((c) => [String(c.id), c.email]).sort(), [[other, 'fusao1@example.com'], [third.customFields.chatwoot_id, 'fusao3@example.com']].sort());
+    assert.equal((await sandbox.truth('hubspot', 'contacts')).filter((c) => /^fusao/.test(c.properties.email ?? '')).length, 1);
+  });
+
   test('Zendesk and HighLevel take them too', async () => {
     zendesk = await connect('zendesk', { email: 'you@example.com', apiToken: 'your-api-key', subdomain: 'your-subdomain' }, { streams: ['users'] });
     highlevel = await connect('gohighlevel', { apiKey: 'your-api-key', locationId: 've9EPM428h8vShlRW1KT' }, { streams: ['contacts'] });

@@ -119,3 +119,12 @@ INSERT INTO push_outbox (tenant, connection, record, created_at)
 SELECT DISTINCT j.tenant, j.connection, j.push_record, CAST($4 AS bigint) FROM rejected_records j
 WHERE j.tenant = $1 AND j.connection = $2 AND j.push_record IS NOT NULL AND (CAST($3 AS bigint) = 0 OR j.stream = $3)
 ON CONFLICT (tenant, connection, record) DO UPDATE SET generation = push_outbox.generation + 1, tries = 0, error = NULL, not_before = 0
+
+-- A map goes over to another record; what it agreed on with the old one is kept.
+-- @name map_move
+UPDATE entity_map SET record = $3, base = COALESCE(base, $4), shared = 1, updated_at = $5 WHERE tenant = $1 AND id = $2
+
+-- Does a connection have a living map of that record?
+-- @name record_lives_at
+SELECT 1 FROM entity_map m JOIN streams s ON s.tenant = m.tenant AND s.id = m.stream
+WHERE m.tenant = $1 AND m.record = $2 AND s.connection = $3 AND m.deleted_at IS NULL LIMIT 1
