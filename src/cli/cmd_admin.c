@@ -10,7 +10,7 @@
 #define BODY_BYTES_MAX 4096
 
 static const struct out_column tenant_columns[] = {
-    {"KEY", "key", OUT_TEXT, 0}, {"NAME", "name", OUT_TEXT, 40}, {"REGION", "region", OUT_TEXT, 0},
+    {"KEY", "key", OUT_TEXT, 0}, {"NAME", "name", OUT_TEXT, 40}, {"REGION", "region", OUT_TEXT, 0}, {"STATUS", "status", OUT_TEXT, 0},
     {"CREATED (UTC)", "createdAt", OUT_TIME, 0}, {"ID", "id", OUT_TEXT, 0},
     {0},
 };
@@ -95,6 +95,8 @@ body_of(struct cli *cli, const char *first, struct str value, const struct membe
 struct verb {
     const char *name, *method;
     const char *first;               /* the body's member for the name given; NULL: the name stands in the path */
+    const char *behind;              /* of the path, after the name */
+    bool asks;                       /* nobody does it by mistake: --yes */
     const char *fixed_body;          /* instead of one made of options */
     const struct member_option *options;
     const struct out_column *shown;  /* NULL: `done` is said */
@@ -114,7 +116,9 @@ ask(struct cli *cli, struct client *c, const struct noun *noun, const struct ver
     struct client_reply reply;
     struct str path = str_from_c(noun->path), body = STR_NONE;
     if (!verb->first)
-        path = str_format(cli->arena, "%s/%.*s", noun->path, STR_ARG(encoded(cli, name)));
+        path = str_format(cli->arena, "%s/%.*s%s", noun->path, STR_ARG(encoded(cli, name)), verb->behind ? verb->behind : "");
+    if (verb->asks && !cli_has(cli, "yes"))
+        return err_set(err, E_USAGE, "This takes %.*s and everything of it away for good: say --yes", STR_ARG(name));
     if (verb->fixed_body)
         body = str_from_c(verb->fixed_body);
     else if (verb->first || verb->options)
@@ -148,10 +152,13 @@ tenants(struct cli *cli, struct client *c, enum exit_code *code_out, struct err 
         {.name = "create", .method = "POST", .first = "key", .options = options, .shown = tenant_columns},
         {.name = "show", .method = "GET", .shown = tenant_columns},
         {.name = "set", .method = "PATCH", .options = options, .shown = tenant_columns},
+        {.name = "disable", .method = "POST", .behind = "/disable", .shown = tenant_columns},
+        {.name = "enable", .method = "POST", .behind = "/enable", .shown = tenant_columns},
+        {.name = "delete", .method = "DELETE", .asks = true, .shown = tenant_columns},
         {0},
     };
-    static const struct noun noun = {"/api/v1/tenants", "Say tenants, tenants create KEY, tenants show KEY, or tenants set KEY "
-                                     "[--name NAME] [--region BR]", "No tenants.", tenant_columns, verbs};
+    static const struct noun noun = {"/api/v1/tenants", "Say tenants, tenants create KEY, tenants show KEY, tenants set KEY "
+                                     "[--name NAME] [--region BR], tenants disable|enable KEY, or tenants delete KEY --yes", "No tenants.", tenant_columns, verbs};
     (void)code_out;
     return act(cli, c, &noun, err);
 }

@@ -289,6 +289,25 @@ find_demo(struct request *r, struct err *err)
     return identity_tenant(r->door->parts.store, &operator, r->arena, TENANT_DEFAULT_KEY, &r->who.tenant, err);
 }
 
+/* Signing out is nobody's harm. */
+static bool
+check_switch(const struct request *r, struct err *err)
+{
+    const struct route *route = r->match.route;
+    bool leaves = route->access == ACCESS_TOKEN && strcmp(route->method, "DELETE") == 0;
+    return !r->who.tenant.disabled_us || leaves || err_set(err, E_TENANT_DISABLED, NULL);
+}
+
+/* The operator may look at a tenant that is switched off; nothing of it changes. */
+static bool
+check_tenant(const struct request *r, struct err *err)
+{
+    if (!r->tenant.disabled_us || !request_changes(r))
+        return true;
+    return err_set(err, E_TENANT_DISABLED, r->tenant.deleting_us ? "This tenant is being deleted" :
+                   "This tenant is switched off: switch it on first (tidemark tenants enable)");
+}
+
 static bool
 authorize(struct request *r, struct err *err)
 {
@@ -296,13 +315,13 @@ authorize(struct request *r, struct err *err)
     if (is_open(r))
         return true;
     if (!(is_demo(r) ? find_demo(r, err) : identity_find(&r->door->identity, r->x, &r->who, err)) ||
-        !identity_may(&r->who, route->access, err) || !check_flags(r, err))
+        !check_switch(r, err) || !identity_may(&r->who, route->access, err) || !check_flags(r, err))
         return false;
     if (request_changes(r) && !origin_may_change(&r->door->origins, r->x, r->who.via, err))
         return false;
     if (route->flags & ROUTE_NO_TENANT)
         return true;
-    return identity_tenant(r->door->parts.store, &r->who, r->arena, identity_named_tenant(r), &r->tenant, err);
+    return identity_tenant(r->door->parts.store, &r->who, r->arena, identity_named_tenant(r), &r->tenant, err) && check_tenant(r, err);
 }
 
 static bool

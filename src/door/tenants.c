@@ -3,6 +3,7 @@
  */
 #include "door/audit_priv.h"
 #include "door/routes_priv.h"
+#include "engine/tenant.h"
 
 #define LIMIT_OTHERWISE 50
 
@@ -15,11 +16,13 @@ struct tenants {
     struct tenant *rows, one;
     size_t count;
     int64_t total;
+    int64_t *left, one_left; /* records of those that are going */
     bool found;
+    enum tenant_switch how;
 };
 
 static void
-write_tenant(struct json_writer *w, const struct tenant *t)
+write_tenant(struct json_writer *w, const struct tenant *t, int64_t records_left)
 {
     json_begin_object(w, NULL);
     json_add_str(w, "id", t->uuid);
@@ -28,13 +31,21 @@ write_tenant(struct json_writer *w, const struct tenant *t)
     json_add_str(w, "region", t->region.len ? t->region : STR_NONE);
     json_add_time(w, "createdAt", t->created_us);
     json_add_time(w, "updatedAt", t->updated_us);
+    json_add_c(w, "status", t->deleting_us ? "deleting" : t->disabled_us ? "disabled" : "active");
+    json_add_time(w, "disabledAt", t->disabled_us);
+    if (t->deleting_us) {
+        json_begin_object(w, "deletion");
+        json_add_time(w, "startedAt", t->deleting_us);
+        json_add_i64(w, "recordsLeft", records_left);
+        json_end_object(w);
+    }
     json_end_object(w);
 }
 
 static bool
-reply_tenant(struct request *r, int status, const struct tenant *t, struct err *err)
+reply_tenant(struct request *r, int status, const struct tenants *t, struct err *err)
 {
-    write_tenant(reply_begin(r, status), t);
+    write_tenant(reply_begin(r, status), &t->one, t->one_left);
     return reply_end(r, err);
 }
 
@@ -42,8 +53,14 @@ static bool
 read_list(struct db *db, void *ctx, struct err *err)
 {
     struct tenants *t = ctx;
-    return store_tenant_list(db, t->request->arena, t->after, t->limit, &t->rows, &t->count, err) &&
-           store_tenant_count(db, &t->total, err);
+    if (!store_tenant_list(db, t->request->arena, t->after, t->limit, &t->rows, &t->count, err) ||
+        !store_tenant_count(db, &t->total, err))
+        return false;
+    t->left = ARENA_ARRAY(t->request->arena, int64_t, t->count + 1);
+    bool ok = t->left || err_no_memory(err);
+    for (size_t i = 0; ok && i < t->count; i++)
+        ok = !t->rows[i].deleting_us || store_tenant_records_left(db, t->rows[i].id, &t->left[i], err);
+    return ok;
 }
 
 bool
@@ -60,7 +77,7 @@ tenants_list(struct request *r, struct err *err)
     struct json_writer *w = reply_begin(r, 200);
     json_begin_array(w, NULL);
     for (size_t i = 0; i < t.count; i++)
-        write_tenant(w, &t.rows[i]);
+        write_tenant(w, &t.rows[i], t.left[i]);
     json_end_array(w);
     struct str next = t.count == t.limit ? list_cursor_text(r->arena, t.rows[t.count - 1].id) : STR_NONE;
     return reply_end_list(r, &paging, t.total, next, err);
@@ -105,7 +122,7 @@ tenants_create(struct request *r, struct err *err)
         t.name = t.key;
     if (!store_write(request_parts(r)->store, create, &t, err))
         return err->code == E_CONFLICT ? err_set(err, E_CONFLICT, "A tenant with this key exists") : false;
-    return reply_tenant(r, 201, &t.one, err);
+    return reply_tenant(r, 201, &t, err);
 }
 
 static bool
@@ -114,6 +131,9 @@ read_one(struct db *db, void *ctx, struct err *err)
     struct tenants *t = ctx;
     enum row row = store_tenant_find(db, t->request->arena, t->named, &t->one, err);
     t->found = row == ROW_FOUND;
+    t->one_left = 0;
+    if (t->found && t->one.deleting_us && !store_tenant_records_left(db, t->one.id, &t->one_left, err))
+        return false;
     return row != ROW_FAILED;
 }
 
@@ -137,14 +157,14 @@ bool
 tenants_create_again(struct request *r, struct str uuid, struct err *err)
 {
     struct tenants t = {0};
-    return find_named(r, uuid, &t, err) && reply_tenant(r, 201, &t.one, err);
+    return find_named(r, uuid, &t, err) && reply_tenant(r, 201, &t, err);
 }
 
 bool
 tenants_get(struct request *r, struct err *err)
 {
     struct tenants t = {0};
-    return find(r, &t, err) && reply_tenant(r, 200, &t.one, err);
+    return find(r, &t, err) && reply_tenant(r, 200, &t, err);
 }
 
 static bool
@@ -163,5 +183,47 @@ tenants_change(struct request *r, struct err *err)
     if (!find(r, &t, err) || !read_name_and_region(r, &t, err) ||
         !store_write(request_parts(r)->store, change, &t, err))
         return false;
-    return find(r, &t, err) && reply_tenant(r, 200, &t.one, err);
+    return find(r, &t, err) && reply_tenant(r, 200, &t, err);
+}
+
+/* ---- off, on, and gone ---- */
+
+static bool
+set_switch(struct request *r, enum tenant_switch how, const char *action, int status, struct err *err)
+{
+    struct tenants t = {0};
+    if (!find(r, &t, err))
+        return false;
+    /* Of no tenant: it outlives the one it is about. */
+    struct audit audit = {.actor = r->who.subject, .action = str_from_c(action), .subject = t.one.uuid, .request_id = r->id,
+                          .address = r->x->peer, .detail = str_format(r->arena, "{\"key\":\"%.*s\"}", STR_ARG(t.one.key))};
+    r->audited = true;
+    if (!engine_tenant_switch(request_parts(r)->engine, t.one.id, how, &audit, err))
+        return false;
+    struct err gone = {0};
+    if (!find(r, &t, &gone) && gone.code != E_TENANT_NOT_FOUND) { /* a small one may be gone already */
+        *err = gone;
+        return false;
+    }
+    if (how == TENANT_DELETE && !t.one.deleting_us)
+        t.one.deleting_us = t.one.disabled_us = t.one.updated_us;
+    return reply_tenant(r, status, &t, err);
+}
+
+bool
+tenants_disable(struct request *r, struct err *err)
+{
+    return set_switch(r, TENANT_OFF, "tenant.disable", 200, err);
+}
+
+bool
+tenants_enable(struct request *r, struct err *err)
+{
+    return set_switch(r, TENANT_ON, "tenant.enable", 200, err);
+}
+
+bool
+tenants_delete(struct request *r, struct err *err)
+{
+    return set_switch(r, TENANT_DELETE, "tenant.delete", 202, err);
 }

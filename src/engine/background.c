@@ -9,6 +9,7 @@
 #include "engine/job.h"
 #include "engine/push.h"
 #include "engine/search.h"
+#include "engine/tenant.h"
 
 #include "queue/schedule.h"
 
@@ -253,6 +254,9 @@ engine_reconnect_main(void *ctx)
         int64_t tested = 0;
         if (!engine_reconnect_round(e, &tested, &err))
             log_err(LOG_WARN, "broken connections could not be looked at", &err);
+        err = (struct err){0};
+        if (!engine_tenants_round(e, &err))
+            log_err(LOG_WARN, "a tenant could not be deleted and will be tried again", &err);
     } while (engine_sleep(e, LOOK_MS));
     return NULL;
 }

@@ -2,16 +2,37 @@
  * Erasing a person's data, and taking apart what was linked wrongly.
  */
 #include "engine/edit_priv.h"
+#include "engine/raw.h"
 #include "json/writer.h"
 #include "store/store_conflict.h"
 #include "store/store_history.h"
+#include "store/store_log.h"
 
 #define ERASE_ARENA_BYTES (64L * 1024 * 1024)
+#define ERASE_RECORDS 100   /* a transaction */
+#define ERASE_PIECES 100    /* looked into at once */
+#define ERASE_ROUNDS_MAX 1000000
+#define WORDS_MAX 8
+#define NAME_BYTES_MIN 6    /* a full name; less is anybody's */
 
+/*
+ * A person is in more places than his record: what hangs on it (conversations and their messages, leads, tickets), events that
+ * vendors sent, logs, answers that are kept. What hangs on it goes first, then what speaks of him, the record last: whoever
+ * is interrupted finds it still there, and asks again. What came meanwhile is looked through once more at the end.
+ */
 struct erasure {
     struct arena arena;
+    struct arena words_arena;
     const struct edit_by *by;
     struct str kind, uuid;
+    struct record record;
+    struct str words[WORDS_MAX];
+    size_t word_count;
+    size_t below;               /* how many records the last batch took */
+    int64_t seen[ERASE_LOGS + 1];
+    enum erase_where where;
+    struct erase_piece *pieces;
+    size_t piece_count;
 };
 
 /* The record is gone when the event is read: it carries what was erased. */
@@ -20,6 +41,167 @@ event_data(struct arena *a, const struct record *record)
 {
     return str_format(a, "{\"ids\":[\"%.*s\"],\"erased\":true}", STR_ARG(record->uuid));
 }
+
+static bool
+erase_one(struct db *db, struct erasure *w, struct record *old, int64_t now_us, struct err *err)
+{
+    return edit_keys(db, &w->arena, w->by, old, old->data, STR_NONE, err) &&
+           store_conflict_erase(db, w->by->tenant, old->id, err) && store_record_erase(db, &w->arena, old, now_us, err) &&
+           edit_tell(db, w->by, old->kind, NULL, 0, event_data(&w->arena, old), now_us, err);
+}
+
+static bool
+load(struct db *db, void *ctx, struct err *err)
+{
+    struct erasure *w = ctx;
+    arena_clear(&w->words_arena);
+    enum row row = store_record_get(db, &w->words_arena, w->by->tenant, w->kind, w->uuid, &w->record, err);
+    return row == ROW_FOUND || (row == ROW_NONE && err_set(err, E_NOT_FOUND, NULL));
+}
+
+/* ---- what hangs on it ---- */
+
+/* A company's contacts and deals are no part of it: they are let go of. */
+static bool
+takes_children(struct str kind)
+{
+    return !str_eq_c(kind, "companies") && !str_eq_c(kind, "products");
+}
+
+static bool
+erase_below(struct db *db, void *ctx, struct err *err)
+{
+    struct erasure *w = ctx;
+    int64_t *ids, now_us = store_now(db);
+    arena_clear(&w->arena);
+    if (!store_erase_descendants(db, &w->arena, w->by->tenant, w->record.id, ERASE_RECORDS, &ids, &w->below, err))
+        return false;
+    for (size_t i = 0; i < w->below; i++) {
+        struct record child;
+        enum row row = store_record_get_by_id(db, &w->arena, w->by->tenant, ids[i], &child, err);
+        if (row == ROW_FAILED || (row == ROW_FOUND && !erase_one(db, w, &child, now_us, err)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- what speaks of it ---- */
+
+static void
+add_word(struct erasure *w, struct str word, size_t bytes_min)
+{
+    if (word.len >= bytes_min && w->word_count < WORDS_MAX)
+        w->words[w->word_count++] = word;
+}
+
+/* By what a person is known. A phone stands in payloads with and without its plus. */
+static void
+find_words(struct erasure *w)
+{
+    struct err ignored = {0};
+    yyjson_val *data = json_parse(&w->words_arena, w->record.data, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, &ignored);
+    struct str phone = json_str(json_get_c(data, "phone")), name = json_str(json_get_c(data, "name"));
+    bool person = !str_eq_c(w->record.kind, "companies");
+    w->word_count = 0;
+    add_word(w, json_str(json_get_c(data, "email")), NAME_BYTES_MIN);
+    add_word(w, str_starts(phone, STR("+")) ? str_skip(phone, 1) : phone, NAME_BYTES_MIN);
+    if (person && str_contains(name, STR(" ")))
+        add_word(w, name, NAME_BYTES_MIN);
+}
+
+static bool
+speaks_of(const struct erasure *w, struct str text)
+{
+    for (size_t i = 0; i < w->word_count; i++)
+        if (str_contains(text, w->words[i]))
+            return true;
+    return false;
+}
+
+static bool
+read_pieces(struct db *db, void *ctx, struct err *err)
+{
+    struct erasure *w = ctx;
+    arena_clear(&w->arena);
+    return store_erase_look(db, &w->arena, w->by->tenant, w->where, w->seen[w->where], ERASE_PIECES, &w->pieces, &w->piece_count, err);
+}
+
+static struct str
+without_words(struct erasure *w, struct str text)
+{
+    struct buf b;
+    buf_init(&b, text.len * 2 + 1024);
+    while (text.len > 0) {
+        size_t hit = 0;
+        for (size_t i = 0; i < w->word_count && !hit; i++)
+            hit = str_starts(text, w->words[i]) ? w->words[i].len : 0;
+        if (hit)
+            buf_add_c(&b, "(erased)");
+        else
+            buf_add_char(&b, text.ptr[0]);
+        text = str_skip(text, hit ? hit : 1);
+    }
+    struct str out = buf_ok(&b) ? str_copy(&w->arena, buf_str(&b)) : STR_NONE;
+    buf_release(&b);
+    return out;
+}
+
+/* One that cannot be read any more tells nobody anything. */
+static bool
+clean_piece(struct db *db, struct erasure *w, const struct erase_piece *piece, struct err *err)
+{
+    struct err unreadable = {0};
+    struct str text;
+    bool ok = w->where == ERASE_INBOX ? raw_unpack(&w->arena, piece->packed, &text, &unreadable)
+                                      : log_unpack(&w->arena, piece->packed, &text, &unreadable);
+    if (!ok || !speaks_of(w, text))
+        return true;
+    if (w->where == ERASE_INBOX)
+        return store_erase_event(db, w->by->tenant, piece->id, err);
+    struct str packed = log_pack(&w->arena, without_words(w, text));
+    return packed.ptr ? store_erase_log(db, w->by->tenant, piece->id, packed, err) : err_no_memory(err);
+}
+
+static bool
+clean_pieces(struct db *db, void *ctx, struct err *err)
+{
+    struct erasure *w = ctx;
+    for (size_t i = 0; i < w->piece_count; i++)
+        if (!clean_piece(db, w, &w->pieces[i], err))
+            return false;
+    return true;
+}
+
+static bool
+clean_words(struct db *db, void *ctx, struct err *err)
+{
+    struct erasure *w = ctx;
+    for (size_t i = 0; i < w->word_count; i++)
+        if (!store_erase_word(db, w->by->tenant, w->words[i], err))
+            return false;
+    return true;
+}
+
+/* From where the last look ended. */
+static bool
+clean(struct engine *e, struct erasure *w, struct err *err)
+{
+    struct store *store = e->options.store;
+    bool ok = true;
+    if (w->word_count == 0)
+        return true;
+    for (w->where = ERASE_INBOX; ok && w->where <= ERASE_LOGS; w->where++) {
+        w->piece_count = 1;
+        for (int round = 0; ok && w->piece_count > 0 && round < ERASE_ROUNDS_MAX; round++) {
+            ok = store_read(store, read_pieces, w, err) && (w->piece_count == 0 || store_write(store, clean_pieces, w, err));
+            if (ok && w->piece_count > 0)
+                w->seen[w->where] = w->pieces[w->piece_count - 1].id;
+        }
+    }
+    return ok && store_write(store, clean_words, w, err);
+}
+
+/* ---- the record ---- */
 
 static bool
 erase(struct db *db, void *ctx, struct err *err)
@@ -31,11 +213,17 @@ erase(struct db *db, void *ctx, struct err *err)
     enum row row = edit_load(db, &w->arena, w->by->tenant, w->kind, w->uuid, &old, err);
     if (row != ROW_FOUND)
         return row == ROW_NONE ? err_set(err, E_NOT_FOUND, NULL) : false;
-    return edit_keys(db, &w->arena, w->by, &old, old.data, STR_NONE, err) &&
-           store_conflict_erase(db, w->by->tenant, old.id, err) &&
-           store_record_erase(db, &w->arena, &old, now_us, err) &&
-           edit_tell(db, w->by, w->kind, NULL, 0, event_data(&w->arena, &old), now_us, err) &&
-           edit_audit(db, w->by, "record.erase", old.uuid, now_us, err);
+    return erase_one(db, w, &old, now_us, err) && edit_audit(db, w->by, "record.erase", old.uuid, now_us, err);
+}
+
+static bool
+erase_all_below(struct engine *e, struct erasure *w, struct err *err)
+{
+    bool ok = true;
+    w->below = ERASE_RECORDS;
+    while (ok && w->below > 0 && takes_children(w->record.kind))
+        ok = store_write(e->options.store, erase_below, w, err);
+    return ok;
 }
 
 bool
@@ -45,8 +233,13 @@ edit_erase(struct engine *e, const struct edit_by *by, struct str kind, struct s
     if (!uuid_is_valid(uuid))
         return err_set(err, E_NOT_FOUND, NULL);
     arena_init(&w.arena, ERASE_ARENA_BYTES);
-    bool ok = store_write(e->options.store, erase, &w, err);
+    arena_init(&w.words_arena, ERASE_ARENA_BYTES);
+    bool ok = store_read(e->options.store, load, &w, err);
+    if (ok)
+        find_words(&w);
+    ok = ok && erase_all_below(e, &w, err) && clean(e, &w, err) && store_write(e->options.store, erase, &w, err) && clean(e, &w, err);
     arena_release(&w.arena);
+    arena_release(&w.words_arena);
     return ok;
 }
 

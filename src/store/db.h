@@ -136,6 +136,7 @@ struct db {
     const struct db_driver *driver;
     const struct clock *clock;   /* of the store */
     bool in_transaction;
+    bool truncate_log;           /* SQLite: after the next commit nothing older stays in the log (somebody was erased) */
     bool lost;                   /* the connection is gone or not to be trusted: close it and open another */
     bool try_again;              /* the last failure was a deadlock or the like: the whole closure may be repeated */
     unsigned number;             /* of this connection among those that write: shards counters */

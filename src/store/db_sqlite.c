@@ -165,7 +165,9 @@ sqlite_committed(void *ctx, sqlite3 *handle, const char *name, int pages)
         s->bulk_commits_left = WAL_BULK_COMMITS;
     else
         s->bulk_commits_left -= s->bulk_commits_left > 0;
-    if (pages >= (s->bulk_commits_left > 0 ? WAL_PAGES_BULK : WAL_PAGES))
+    if (s->base.truncate_log) /* waits for readers a while; where they stay it is tried again */
+        s->base.truncate_log = sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK;
+    else if (pages >= (s->bulk_commits_left > 0 ? WAL_PAGES_BULK : WAL_PAGES))
         sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     return SQLITE_OK; /* an error of a checkpoint is no error of the commit, and comes again with the next one */
 }
@@ -361,7 +363,7 @@ static const struct db_driver driver_sqlite = {
 static const char writer_pragmas[] =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
     "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=" SQLITE_WRITER_CACHE "; PRAGMA mmap_size=0;"
-    "PRAGMA temp_store=MEMORY; PRAGMA application_id=1416193125;";
+    "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON; PRAGMA application_id=1416193125;";
 static const char reader_pragmas[] =
     "PRAGMA query_only=1; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=" SQLITE_READER_CACHE "; PRAGMA mmap_size=0;"
     "PRAGMA temp_store=MEMORY;";

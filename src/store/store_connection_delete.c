@@ -49,25 +49,23 @@ run_pair(struct deletion *del, enum sql statement, int64_t id, struct err *err)
     return db_exec(del->db, statement, DB_ARGS(DB_I(del->tenant), DB_I(id)), NULL, err);
 }
 
-/* The record goes with its history and keys unless something else maps it. */
-static bool
-purge_record(struct deletion *del, int64_t record, struct err *err)
+bool
+record_purge(struct db *db, int64_t tenant, int64_t record, struct gone_list *gone, struct err *err)
 {
     struct db_rows rows;
-    enum row row = db_query_row(del->db, SQL_CONNECTION_DELETE_RECORD, DB_ARGS(DB_I(del->tenant), DB_I(record)), &rows, err);
+    enum row row = db_query_row(db, SQL_CONNECTION_DELETE_RECORD, DB_ARGS(DB_I(tenant), DB_I(record)), &rows, err);
     if (row != ROW_FOUND)
         return row == ROW_NONE;
     int64_t collection = db_column_i64(&rows, 0);
-    bool deleted = db_column_bool(&rows, 2), kept = gone_add(del->gone, record, &rows, 0);
+    bool deleted = db_column_bool(&rows, 2), kept = gone_add(gone, record, &rows, 0);
     db_finish(&rows);
     if (!kept)
         return STORE_ARENA_FULL(err);
-    if (!collection_count(del->db, del->tenant, collection, deleted ? 0 : -1, deleted ? -1 : 0, err))
-        return false;
-    if (db_can(del->db, DB_ARRAYS) && !run_pair(del, SQL_CONNECTION_DELETE_KEYS, record, err))
-        return false;
-    return store_search_remove(del->db, del->tenant, record, err) &&
-           run_pair(del, SQL_CONFLICT_ERASE, record, err) && run_pair(del, SQL_CONNECTION_DELETE_HISTORY, record, err);
+    const struct db_value pair[] = {DB_I(tenant), DB_I(record)};
+    return collection_count(db, tenant, collection, deleted ? 0 : -1, deleted ? -1 : 0, err) &&
+           (!db_can(db, DB_ARRAYS) || db_exec(db, SQL_CONNECTION_DELETE_KEYS, pair, 2, NULL, err)) &&
+           store_search_remove(db, tenant, record, err) && db_exec(db, SQL_CONFLICT_ERASE, pair, 2, NULL, err) &&
+           db_exec(db, SQL_CONNECTION_DELETE_HISTORY, pair, 2, NULL, err);
 }
 
 static bool
@@ -77,7 +75,7 @@ delete_maps(struct deletion *del, struct err *err)
     for (size_t i = 0; i < del->doomed.count; i++) {
         if (!run_pair(del, SQL_CONNECTION_DELETE_RAW, d[i].id, err) || !run_pair(del, SQL_CONNECTION_DELETE_MAP, d[i].id, err))
             return false;
-        if (del->purge && !purge_record(del, d[i].other, err))
+        if (del->purge && !record_purge(del->db, del->tenant, d[i].other, del->gone, err))
             return false;
     }
     return true;

@@ -68,6 +68,7 @@ store_record_erase(struct db *db, struct arena *a, const struct record *record, 
     static const char nothing[FINGERPRINT_BYTES];
     struct str fingerprint = {nothing, sizeof(nothing)};
     bool gone = record->deleted_us != 0;
+    db->truncate_log = true;
     if (db_can(db, DB_ARRAYS) &&
         !db_exec(db, SQL_CONNECTION_DELETE_KEYS, DB_ARGS(DB_I(record->tenant), DB_I(record->id)), NULL, err))
         return false;
@@ -77,6 +78,71 @@ store_record_erase(struct db *db, struct arena *a, const struct record *record, 
                    NULL, err) &&
            db_exec(db, SQL_ERASE_ANSWERS, DB_ARGS(DB_I(record->tenant), DB_T(record->uuid)), NULL, err) &&
            collection_count(db, record->tenant, record->collection, gone ? 0 : -1, gone ? -1 : 0, err);
+}
+
+/* ---- what speaks of it ---- */
+
+static void
+id_read(struct row_reader *r, void *item)
+{
+    *(int64_t *)item = read_i64(r);
+}
+
+bool
+store_erase_descendants(struct db *db, struct arena *a, int64_t tenant, int64_t record, size_t limit, int64_t **ids_out,
+                        size_t *count_out, struct err *err)
+{
+    struct list list = LIST_OF(a, int64_t);
+    if (!store_rows(db, SQL_ERASE_DESCENDANTS, DB_ARGS(DB_I(tenant), DB_I(record), DB_I(limit)), &list, id_read, err))
+        return false;
+    *ids_out = list.items;
+    *count_out = list.count;
+    return true;
+}
+
+static void
+piece_read(struct row_reader *r, void *item)
+{
+    struct erase_piece *piece = item;
+    piece->id = read_i64(r);
+    piece->packed = read_blob(r);
+}
+
+bool
+store_erase_look(struct db *db, struct arena *a, int64_t tenant, enum erase_where where, int64_t after, size_t limit,
+                 struct erase_piece **rows_out, size_t *count_out, struct err *err)
+{
+    struct list list = LIST_OF(a, struct erase_piece);
+    enum sql statement = where == ERASE_INBOX ? SQL_ERASE_LOOK_INBOX : SQL_ERASE_LOOK_LOGS;
+    if (!store_rows(db, statement, DB_ARGS(DB_I(tenant), DB_I(after), DB_I(limit)), &list, piece_read, err))
+        return false;
+    *rows_out = list.items;
+    *count_out = list.count;
+    return true;
+}
+
+bool
+store_erase_event(struct db *db, int64_t tenant, int64_t event, struct err *err)
+{
+    return db_exec(db, SQL_ERASE_EVENT, DB_ARGS(DB_I(tenant), DB_I(event)), NULL, err);
+}
+
+bool
+store_erase_log(struct db *db, int64_t tenant, int64_t id, struct str packed, struct err *err)
+{
+    return db_exec(db, SQL_ERASE_LOG, DB_ARGS(DB_I(tenant), DB_I(id), DB_B(packed), DB_I(packed.len)), NULL, err);
+}
+
+bool
+store_erase_word(struct db *db, int64_t tenant, struct str word, struct err *err)
+{
+    static const enum sql parts[] = {SQL_ERASE_WORD_REJECTED, SQL_ERASE_WORD_CHANGES, SQL_ERASE_WORD_DELIVERIES,
+                                     SQL_ERASE_WORD_RUNS, SQL_ERASE_WORD_INBOX, SQL_ERASE_WORD_ANSWERS};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (!db_exec(db, parts[i], DB_ARGS(DB_I(tenant), DB_T(word)), NULL, err))
+            return false;
+    db->truncate_log = true;
+    return true;
 }
 
 /* ---- unlinking ---- */

@@ -31,4 +31,21 @@ enum row store_unlink_find(struct db *db, struct arena *a, int64_t tenant, int64
 /* The map becomes that of another record, which agrees with it. */
 MUST_USE bool store_unlink(struct db *db, int64_t tenant, int64_t map, int64_t record, int64_t now_us, struct err *err);
 
+/* ---- what speaks of somebody who is erased ---- */
+
+/* Records below one, deepest first, at most limit. */
+MUST_USE bool store_erase_descendants(struct db *db, struct arena *a, int64_t tenant, int64_t record, size_t limit, int64_t **ids_out,
+                                      size_t *count_out, struct err *err);
+struct erase_piece {
+    int64_t id;
+    struct str packed;       /* an event's content, or the packed lines of a log */
+};
+enum erase_where { ERASE_INBOX, ERASE_LOGS };
+MUST_USE bool store_erase_look(struct db *db, struct arena *a, int64_t tenant, enum erase_where where, int64_t after, size_t limit,
+                               struct erase_piece **rows_out, size_t *count_out, struct err *err);
+MUST_USE bool store_erase_event(struct db *db, int64_t tenant, int64_t event, struct err *err);
+MUST_USE bool store_erase_log(struct db *db, int64_t tenant, int64_t id, struct str packed, struct err *err);
+/* A word (an address, a number, a full name) out of every text that is kept beside records. */
+MUST_USE bool store_erase_word(struct db *db, int64_t tenant, struct str word, struct err *err);
+
 #endif

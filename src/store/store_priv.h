@@ -77,4 +77,10 @@ MUST_USE bool collection_count(struct db *db, int64_t tenant, int64_t collection
 /* Virtual time of the next run of a tenant (store_run.c). */
 MUST_USE bool run_next_turn(struct db *db, int64_t tenant, int64_t *turn_out, struct err *err);
 
+/* A record goes with its history, keys and conflicts, unless something maps it. gone may be NULL. */
+struct gone_list;
+MUST_USE bool record_purge(struct db *db, int64_t tenant, int64_t record, struct gone_list *gone, struct err *err);
+struct row_reader;
+void store_tenant_read(struct row_reader *r, void *tenant);
+
 #endif

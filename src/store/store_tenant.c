@@ -3,8 +3,8 @@
 #include "base/rng.h"
 #include "store/store_priv.h"
 
-static void
-tenant_read(struct row_reader *r, void *item)
+void
+store_tenant_read(struct row_reader *r, void *item)
 {
     struct tenant *t = item;
     t->id = read_i64(r);
@@ -14,13 +14,16 @@ tenant_read(struct row_reader *r, void *item)
     t->region = read_text(r);
     t->created_us = read_i64(r);
     t->updated_us = read_i64(r);
+    t->disabled_us = read_i64(r);
+    t->deleting_us = read_i64(r);
+    t->deleted_rows = read_i64(r);
 }
 
 static enum row
 tenant_row(struct db *db, struct arena *a, enum sql statement, struct db_value value, struct tenant *tenant_out,
            struct err *err)
 {
-    return store_row(db, statement, &value, 1, a, tenant_out, sizeof(*tenant_out), tenant_read, err);
+    return store_row(db, statement, &value, 1, a, tenant_out, sizeof(*tenant_out), store_tenant_read, err);
 }
 
 bool
@@ -60,7 +63,7 @@ store_tenant_ensure_default(struct db *db, struct arena *a, int64_t now_us, stru
     bool created = false;
     enum row row = tenant_row(db, a, SQL_TENANT_BY_KEY, DB_T(TENANT_DEFAULT_KEY), tenant_out, err);
     if (row == ROW_NONE)
-        row = store_row(db, SQL_TENANT_LIST, DB_ARGS(DB_I(0), DB_I(1)), a, tenant_out, sizeof(*tenant_out), tenant_read, err);
+        row = store_row(db, SQL_TENANT_LIST, DB_ARGS(DB_I(0), DB_I(1)), a, tenant_out, sizeof(*tenant_out), store_tenant_read, err);
     if (row == ROW_FAILED || (row == ROW_NONE && !create_default(db, a, now_us, tenant_out, &created, err)))
         return false;
     if (created_out)
@@ -124,7 +127,7 @@ store_tenant_list(struct db *db, struct arena *a, int64_t after, size_t limit, s
                   struct err *err)
 {
     struct list list = LIST_OF(a, struct tenant);
-    if (!store_rows(db, SQL_TENANT_LIST, DB_ARGS(DB_I(after), DB_I(limit)), &list, tenant_read, err))
+    if (!store_rows(db, SQL_TENANT_LIST, DB_ARGS(DB_I(after), DB_I(limit)), &list, store_tenant_read, err))
         return false;
     *rows_out = list.items;
     *count_out = list.count;

@@ -9,6 +9,7 @@
 #define TIDEMARK_STORE_STORE_TENANT_H
 
 #include "store/db.h"
+#include "store/store_gone.h"
 
 #define TENANT_DEFAULT_KEY STR("default")
 #define TENANT_KEY_BYTES_MAX 64
@@ -18,6 +19,9 @@ struct tenant {
     struct str uuid, key, name;
     struct str region;       /* ISO 3166 alpha-2 for phone numbers without a country, or STR_NONE */
     int64_t created_us, updated_us;
+    int64_t disabled_us;     /* 0: it is on */
+    int64_t deleting_us;     /* 0: it stays; else it is off too, and goes */
+    int64_t deleted_rows;    /* so far, connections apart */
 };
 
 /* The tenant "default", made when no tenant exists yet. created_out may be NULL. */
@@ -39,5 +43,26 @@ bool store_tenant_key_is_valid(struct str key);
 MUST_USE bool store_tenant_list(struct db *db, struct arena *a, int64_t after, size_t limit, struct tenant **rows_out,
                                 size_t *count_out, struct err *err);
 MUST_USE bool store_tenant_count(struct db *db, int64_t *count_out, struct err *err);
+
+/* ---- off, on, and gone: store_tenant_delete.c ---- */
+
+/* Nothing of a tenant that is off runs, and its callers are refused; its data stays. E_CONFLICT for one that is being deleted. */
+MUST_USE bool store_tenant_switch(struct db *db, int64_t tenant, bool on, int64_t now_us, struct err *err);
+MUST_USE bool store_tenant_mark(struct db *db, int64_t tenant, int64_t now_us, struct err *err);
+/* One that is marked, oldest mark first. */
+enum row store_tenant_going(struct db *db, struct arena *a, struct tenant *tenant_out, struct err *err);
+struct tenant_connection {
+    struct str uuid;
+    int64_t deleting;        /* 0: its deletion has not begun */
+};
+/* One connection of it that is left: they go first, as any connection goes. */
+enum row store_tenant_connection(struct db *db, struct arena *a, int64_t tenant, struct tenant_connection *connection_out,
+                                 struct err *err);
+MUST_USE bool store_tenant_records_left(struct db *db, int64_t tenant, int64_t *records_out, struct err *err);
+/*
+ * One batch of what is left once its connections are gone; done_out: the row of the tenant has gone too. `gone` as in
+ * store_connection_delete.
+ */
+MUST_USE bool store_tenant_delete(struct db *db, int64_t tenant, struct gone_list *gone, bool *done_out, struct err *err);
 
 #endif

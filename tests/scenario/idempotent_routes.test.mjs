@@ -80,7 +80,7 @@ const steps = [
   '/api/v1/sync/runs/:id/resume', '/sync/purge', '/sync/pause/:name', '/sync/resume/:name', '/sync/cancel/:name', '/api/admin/integrations/:id/test',
   '/api/admin/integrations/:id/activate', '/api/admin/integrations/:id/disconnect', '/api/admin/integrations/:id/actions/:action',
   '/api/v1/sync/connections/:id/setup-webhook', '/api/admin/integrations/:id/setup-webhook', '/api/admin/integrations/:id/setup-ghl-webhook',
-  '/api/v1/secrets/rotate',
+  '/api/v1/secrets/rotate', '/api/v1/tenants/:id/disable', '/api/v1/tenants/:id/enable',
 ];
 // They make something, and their own files look at it: an account's sync (seed_004), a replay (webhooks, events).
 const elsewhere = ['/api/v1/integrations/amazon/sync', '/api/v1/webhooks/events/:id/replay', '/api/v1/webhook-subscriptions/:id/deliveries/:deliveryId/replay'];

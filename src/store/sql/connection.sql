@@ -98,12 +98,13 @@ WHERE tenant = $1 AND id = $2
 -- @name connection_template_version
 UPDATE connections SET template_version = $3 WHERE tenant = $1 AND id = $2
 
--- Firings that are due, of all tenants.
+-- Firings that are due, of all tenants but those that are switched off.
 -- @name connection_due
 SELECT tenant, id, next_run_at AS due_at, 0 AS full_pass FROM connections
-WHERE next_run_at <= $1 AND enabled = 1 AND deleting = 0
+WHERE next_run_at <= $1 AND enabled = 1 AND deleting = 0 AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.id = tenant AND t.disabled_at IS NOT NULL)
 UNION ALL
 SELECT tenant, id, next_full_at, 1 FROM connections WHERE next_full_at <= $1 AND enabled = 1 AND deleting = 0
+    AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.id = tenant AND t.disabled_at IS NOT NULL)
 ORDER BY 3, 2, 4 DESC LIMIT $2
 
 -- Takes one firing of the incremental schedule.
@@ -117,7 +118,8 @@ UPDATE connections SET next_full_at = $4 WHERE tenant = $1 AND id = $2 AND next_
 -- Connections in error whose next test is due.
 -- @name connection_reconnects
 SELECT tenant, id, reconnect_at, 0 FROM connections
-WHERE reconnect_at <= $1 AND enabled = 1 AND deleting = 0 ORDER BY reconnect_at LIMIT $2
+WHERE reconnect_at <= $1 AND enabled = 1 AND deleting = 0
+    AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.id = tenant AND t.disabled_at IS NOT NULL) ORDER BY reconnect_at LIMIT $2
 
 -- Takes one such test.
 -- @name connection_reconnect_take

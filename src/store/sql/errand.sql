@@ -7,7 +7,8 @@ ON CONFLICT (tenant, kind, record) DO UPDATE SET round = errands.round + 1, trie
 -- Errands whose time has come, of all tenants.
 -- @name errand_due
 SELECT id, tenant, kind, record, connection, round, tries, next_at, error FROM errands
-WHERE next_at IS NOT NULL AND next_at <= $1 ORDER BY next_at LIMIT $2
+WHERE next_at IS NOT NULL AND next_at <= $1
+    AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.id = errands.tenant AND t.disabled_at IS NOT NULL) ORDER BY next_at LIMIT $2
 
 -- Takes one until a time; nothing when another node has.
 -- @name errand_take

@@ -71,3 +71,54 @@ DELETE FROM record_history WHERE tenant = $1 AND record = $2
 -- The record itself.
 -- @name erase_record
 DELETE FROM records WHERE tenant = $1 AND id = $2
+
+-- What hangs on a record, what is deepest first, some at a time.
+-- @name erase_descendants
+WITH RECURSIVE d (id, depth) AS (
+    SELECT id, 1 FROM records WHERE tenant = $1 AND parent = $2
+    UNION ALL
+    SELECT r.id, d.depth + 1 FROM d JOIN records r ON r.tenant = $1 AND r.parent = d.id WHERE d.depth < 8)
+SELECT id FROM d ORDER BY depth DESC, id LIMIT $3
+
+-- Webhook events, one after the other, to look into.
+-- @name erase_look_inbox
+SELECT id, content FROM inbox_events WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3
+
+-- One that speaks of somebody erased.
+-- @name erase_event
+DELETE FROM inbox_events WHERE tenant = $1 AND id = $2
+
+-- Pieces of run logs, likewise.
+-- @name erase_look_logs
+SELECT id, lines FROM run_logs WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3
+
+-- One without what spoke of him.
+-- @name erase_log
+UPDATE run_logs SET lines = $3, bytes = $4 WHERE tenant = $1 AND id = $2
+
+-- A word of his, wherever texts are kept: what was refused,
+-- @name erase_word_rejected
+UPDATE rejected_records SET payload = '{"erased":true}', reason = replace(reason, $2, '(erased)')
+WHERE tenant = $1 AND (payload LIKE '%' || $2 || '%' OR reason LIKE '%' || $2 || '%')
+
+-- events,
+-- @name erase_word_changes
+UPDATE changes SET data = replace(data, $2, '(erased)') WHERE tenant = $1 AND data LIKE '%' || $2 || '%'
+
+-- what receivers of events answered,
+-- @name erase_word_deliveries
+UPDATE webhook_deliveries SET last_response = replace(last_response, $2, '(erased)'), last_error = replace(last_error, $2, '(erased)')
+WHERE tenant = $1 AND (last_response LIKE '%' || $2 || '%' OR last_error LIKE '%' || $2 || '%')
+
+-- why runs failed,
+-- @name erase_word_runs
+UPDATE runs SET error_message = replace(error_message, $2, '(erased)'), verdict_reason = replace(verdict_reason, $2, '(erased)')
+WHERE tenant = $1 AND (error_message LIKE '%' || $2 || '%' OR verdict_reason LIKE '%' || $2 || '%')
+
+-- why events failed,
+-- @name erase_word_inbox
+UPDATE inbox_events SET error_message = replace(error_message, $2, '(erased)') WHERE tenant = $1 AND error_message LIKE '%' || $2 || '%'
+
+-- and answers that are kept.
+-- @name erase_word_answers
+DELETE FROM idempotency_keys WHERE tenant = $1 AND body LIKE '%' || $2 || '%'

@@ -25,6 +25,7 @@ WITH RECURSIVE c (tenant, connection) AS (
 SELECT c.tenant, c.connection FROM c LEFT JOIN inbox_queues q ON q.connection = c.connection
 WHERE c.tenant IS NOT NULL AND (q.lease_node IS NULL OR q.lease_until <= $1)
     AND EXISTS (SELECT 1 FROM inbox_events e WHERE e.tenant = c.tenant AND e.connection = c.connection AND e.due_at <= $1)
+    AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.id = c.tenant AND t.disabled_at IS NOT NULL)
 LIMIT $2
 -- @postgres
 WITH RECURSIVE c (tenant, connection) AS (
@@ -36,6 +37,7 @@ WITH RECURSIVE c (tenant, connection) AS (
 SELECT c.tenant, c.connection FROM c LEFT JOIN inbox_queues q ON q.tenant = c.tenant AND q.connection = c.connection
 WHERE (q.lease_node IS NULL OR q.lease_until <= $1)
     AND EXISTS (SELECT 1 FROM inbox_events e WHERE e.tenant = c.tenant AND e.connection = c.connection AND e.due_at <= $1)
+    AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.id = c.tenant AND t.disabled_at IS NOT NULL)
 LIMIT $2
 
 -- When is the next event due that is not due yet?
@@ -126,12 +128,13 @@ SELECT count(*) FROM inbox_events WHERE due_at IS NOT NULL
 -- @name inbox_connections_of_account
 SELECT n.tenant, n.id, n.uuid, n.account, n.enabled, n.webhook_trust, n.webhook_secret, n.config, t.uuid, n.template_name
 FROM connections n JOIN tenants t ON t.id = n.tenant
-WHERE n.template_name = $1 AND (CAST($2 AS TEXT) IS NULL OR n.account = $2) AND n.deleting = 0 ORDER BY n.id LIMIT $3
+WHERE n.template_name = $1 AND (CAST($2 AS TEXT) IS NULL OR n.account = $2) AND n.deleting = 0
+    AND t.disabled_at IS NULL ORDER BY n.id LIMIT $3
 
 -- The connection that an address names, whoever's it is.
 -- @name inbox_connection_of_uuid
 SELECT n.tenant, n.id, n.uuid, n.account, n.enabled, n.webhook_trust, n.webhook_secret, n.config, t.uuid, n.template_name
-FROM connections n JOIN tenants t ON t.id = n.tenant WHERE n.uuid = $1 AND n.deleting = 0 ORDER BY n.id LIMIT 1
+FROM connections n JOIN tenants t ON t.id = n.tenant WHERE n.uuid = $1 AND n.deleting = 0 AND t.disabled_at IS NULL ORDER BY n.id LIMIT 1
 
 -- The sealed keys of a connection's webhooks, as long as nobody else changed them.
 -- @name inbox_keys_set

@@ -122,7 +122,8 @@ SELECT j.id, j.tenant, j.connection, j.uuid, j.name, j.type, j.priority, j.state
     j.run_options, j.retries_max, j.waiting, j.start_after, j.rank, j.fired_at, j.paused_at, j.resumed_at,
     j.direction, j.source, j.target FROM jobs j
 WHERE j.state = 'queued' AND j.next_at <= $1 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.tenant = j.tenant AND r.job = j.id
-    AND r.state IN ('queued', 'running', 'waiting', 'paused')) ORDER BY j.next_at LIMIT $2
+    AND r.state IN ('queued', 'running', 'waiting', 'paused'))
+AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.id = j.tenant AND t.disabled_at IS NOT NULL) ORDER BY j.next_at LIMIT $2
 
 -- One of them fires, or is only moved to its next time; a due time fires once, whoever looks. It joins a firing that waits.
 -- @name job_fire
@@ -181,6 +182,7 @@ AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.tenant = c.tenant AND r.connection 
     AND r.state IN ('queued', 'running', 'waiting', 'paused'))
 AND EXISTS (SELECT 1 FROM jobs w WHERE w.tenant = c.tenant AND w.connection = c.connection AND w.waiting = 1
     AND w.state = 'queued' AND w.start_after <= $1)
+AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.id = c.tenant AND t.disabled_at IS NOT NULL)
 LIMIT $2
 
 -- How many go before a waiting job.

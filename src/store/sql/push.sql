@@ -75,6 +75,7 @@ WHERE n.direction IN ('push', 'both') AND n.enabled = 1 AND n.deleting = 0 AND n
     AND EXISTS (SELECT 1 FROM push_outbox o WHERE o.tenant = n.tenant AND o.connection = n.id AND o.not_before <= $1)
     AND (n.direction = 'push' OR EXISTS (SELECT 1 FROM streams s WHERE s.tenant = n.tenant AND s.connection = n.id AND s.last_full_at IS NOT NULL))
     AND NOT EXISTS (SELECT 1 FROM runs u WHERE u.tenant = n.tenant AND u.connection = n.id AND u.state IN ('queued', 'running', 'waiting', 'paused'))
+    AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.id = n.tenant AND t.disabled_at IS NOT NULL)
 ORDER BY n.tenant, n.id LIMIT $2
 
 -- What a source and the record agreed on, and what it calls otherwise.

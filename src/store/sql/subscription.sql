@@ -50,6 +50,7 @@ DELETE FROM webhook_deliveries WHERE tenant = $1 AND id IN
 SELECT id, tenant, uuid, name, url, types, enabled, disabled_reason, secret, secret_old, secret_old_until, place_transaction,
     place_seq, epoch, not_before, failing_since, last_success_at, created_by, created_at, updated_at
 FROM webhook_subscriptions s WHERE enabled = 1 AND not_before <= $1 AND (lease_node IS NULL OR lease_until <= $1)
+    AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.id = s.tenant AND t.disabled_at IS NOT NULL)
     AND (EXISTS (SELECT 1 FROM changes c WHERE c.tenant = s.tenant AND c.transaction_id = 0 AND c.id > s.place_seq)
     OR EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.subscription = s.id AND d.state = 'pending' AND d.next_at <= $1))
 ORDER BY lease_until, id LIMIT $2
@@ -57,6 +58,7 @@ ORDER BY lease_until, id LIMIT $2
 SELECT id, tenant, uuid, name, url, types, enabled, disabled_reason, secret, secret_old, secret_old_until, place_transaction,
     place_seq, epoch, not_before, failing_since, last_success_at, created_by, created_at, updated_at
 FROM webhook_subscriptions s WHERE enabled = 1 AND not_before <= $1 AND (lease_node IS NULL OR lease_until <= $1)
+    AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.id = s.tenant AND t.disabled_at IS NOT NULL)
     AND (EXISTS (SELECT 1 FROM changes c WHERE c.tenant = s.tenant
         AND (c.transaction_id, c.id) > (s.place_transaction, s.place_seq)
         AND c.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint)
