@@ -67,6 +67,8 @@ templates_check(struct request *r, struct err *err)
     json_add_c(w, "error", t ? NULL : why.message);
     write_faults(w, &why);
     json_add_str(w, "name", t ? template_info(t)->name : STR_NONE);
+    json_add_str(w, "instructions", t ? template_info(t)->instructions : STR_NONE);
+    json_add_val(w, "configSchema", t ? template_info(t)->config_schema : NULL);
     write_streams(w, t);
     template_unref(t);
     return reply_object_end(r, err);

@@ -51,11 +51,13 @@ export function useFormats() {
     const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' });
     const whole = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
     const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+    const second = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
     const short = new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1 });
     return {
       number: (n: number) => numbers[language].format(n),
       short: (n: number) => short.format(n),
       time: (at: string | Date) => whole.format(new Date(at)),
+      seconds: (at: string | Date) => second.format(new Date(at)),
       clock: (at: string | Date) => clock.format(new Date(at)),
       ago: (at: string, now = Date.now()) => {
         const seconds = (new Date(at).getTime() - now) / 1000;

@@ -15,6 +15,19 @@ export const routes: readonly PageRoute[] = [
   { path: '/connections/new', page: lazy(() => import('./connections/add/Gallery')) },
   { path: '/connections/new/:template', page: lazy(() => import('./connections/add/Add')) },
   { path: '/connections/:id/:tab?', page: lazy(() => import('./connections/one/Connection')) },
+  { path: '/runs', page: lazy(() => import('./runs/Runs')) },
+  { path: '/runs/:id', page: lazy(() => import('./runs/Run')) },
+  { path: '/records', page: lazy(() => import('./records/Records')) },
+  { path: '/records/kind/:kind', page: lazy(() => import('./records/Records')) },
+  { path: '/records/:id', page: lazy(() => import('./records/Record')) },
+  { path: '/conflicts', page: lazy(() => import('./conflicts/Conflicts')) },
+  { path: '/jobs', page: lazy(() => import('./jobs/Jobs')) },
+  { path: '/webhooks', page: lazy(() => import('./webhooks/Webhooks')) },
+  { path: '/webhooks/:id', page: lazy(() => import('./webhooks/Event')) },
+  { path: '/users', page: lazy(() => import('./admin/Users')) },
+  { path: '/keys', page: lazy(() => import('./admin/Keys')) },
+  { path: '/audit', page: lazy(() => import('./admin/Audit')) },
+  { path: '/settings', page: lazy(() => import('./admin/Settings')) },
 ];
 
 // What the main menu offers, to whom. An entry without a route is not shown.

@@ -1,0 +1,167 @@
+// Runs, records, conflicts, jobs, webhooks: what a person sees and does there.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+
+import { finishedRun, listAll, startSandbox, until } from '../scenario/lib/tidemark.mjs';
+import { contactEvent, send } from '../scenario/lib/webhooks.mjs';
+import { startStage } from './lib/page.mjs';
+
+const XSS = ['<script>document.title="broken"</script>', '"><img src=x onerror="document.title=\'broken\'">', "javascript:document.title='broken'"];
+let stage, vendor, connection, contacts;
+
+const vendorCall = (method, path, body) => fetch(`${vendor.url}/chatwoot/api/v1/accounts/1/${path}`, {
+  method, headers: { api_access_token: 'test', 'content-type': 'application/json' }, body: JSON.stringify(body),
+});
+async function syncAll() {
+  const { body } = await stage.server.api('POST', '/api/v1/sync/run', { connectionId: connection, fullSync: true });
+  return finishedRun(stage.server, body.data.runId);
+}
+const rename = (contact, name) => vendorCall('PUT', `contacts/${contact.customFields.chatwoot_id}`, { name });
+
+before(async () => {
+  vendor = await startSandbox({ sizes: { contacts: 200, conversations: 3 } });
+  stage = await startStage({ args: [], env: { TIDEMARK_NETWORK_ALLOW: '127.0.0.0/8', TIDEMARK_NETWORK_ALLOW_HTTP: 'true' }, synced: false });
+  const made = await stage.server.api('POST', '/api/v1/sync/connections', {
+    name: 'Support inbox', platform: 'chatwoot', conflictPolicy: 'manual',
+    credentials: { accountId: '1', accessToken: 'test', baseUrl: `${vendor.url}/chatwoot` },
+  });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  connection = made.body.data.id;
+  await syncAll();
+  contacts = (await listAll(stage.server, '/api/v1/contacts')).filter((c) => c.email && c.customFields?.chatwoot_id);
+  for (const [i, contact] of contacts.slice(0, 3).entries()) {
+    assert.equal((await stage.server.api('PATCH', `/api/v1/contacts/${contact.id}`, { name: `Here ${i}` })).status, 200);
+    assert.equal((await rename(contact, `There ${i}`)).status, 200);
+  }
+  await rename(contacts[10], XSS[1]);
+  await syncAll();
+});
+after(async () => { await stage?.stop(); await vendor?.stop(); });
+
+test('runs: the list, its filters in the address, and one run that adds up', async () => {
+  const page = await stage.open('/runs');
+  await page.getByRole('table', { name: 'Runs' }).getByText('Support inbox').first().waitFor();
+  await stage.picture(page, 'runs');
+  await page.getByRole('textbox', { name: 'Status' }).click();
+  await page.getByRole('option', { name: 'Failed' }).click();
+  await page.getByText('No run matches these filters').waitFor();
+  assert.match(page.url(), /\?status=error$/);
+  await page.getByRole('button', { name: 'Show all' }).click();
+  await page.getByRole('link', { name: /Support inbox/ }).first().click();
+  await page.getByText(/^Complete: \d+ records received, and they add up\./).waitFor();
+  await page.getByText(/received = .* created \+/).waitFor();
+  await page.getByRole('log').getByText('run finished').or(page.getByRole('log').getByText(/page \d/)).first().waitFor();
+  await stage.picture(page, 'run');
+  stage.noFaults();
+});
+
+test('a run is watched, paused, resumed and cancelled without a reload', async () => {
+  const faults = (method, body) => fetch(`${vendor.url}/_sandbox/faults`, { method, body });
+  assert.ok((await faults('POST', '{"faults":["delay:ms=400:count=forever"]}')).ok);
+  const page = await stage.open('/runs');
+  const { body } = await stage.server.api('POST', '/api/v1/sync/run', { connectionId: connection, fullSync: true });
+  await page.goto(`/runs/${body.data.runId}`);
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByText(/^Paused after/).waitFor();
+  await page.getByRole('button', { name: 'Resume' }).click();
+  await page.getByText(/^Running:|^Complete:/).first().waitFor();
+  await page.getByRole('button', { name: 'Cancel run' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel run' }).click();
+  await page.getByText(/^Cancelled after/).waitFor();
+  await faults('DELETE');
+  stage.noFaults();
+});
+
+test('records: search, one record with its history, an edit, an export', async () => {
+  const page = await stage.open('/records');
+  await page.getByRole('table', { name: 'Contacts' }).waitFor();
+  await stage.picture(page, 'records');
+  const wanted = contacts[20];
+  await until('the search text to be there', async () =>
+    (await stage.server.api('GET', `/api/v1/contacts?q=${encodeURIComponent(wanted.email)}`)).body.data.length === 1);
+  await page.getByRole('searchbox', { name: /Search names/ }).fill(wanted.email);
+  await page.waitForURL(/q=/);
+  await page.getByText('1 of 1').waitFor();
+  await page.getByRole('link', { name: wanted.name }).click();
+  await page.getByRole('heading', { level: 1, name: wanted.name }).waitFor();
+  await page.getByRole('button', { name: 'Edit' }).click();
+  await page.getByLabel('name', { exact: true }).fill('Ana Edited');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Ana Edited' }).waitFor();
+  await page.getByText(`was ${wanted.name}`).waitFor();
+  await page.getByRole('button', { name: 'As it came' }).click();
+  await page.getByRole('region').first().waitFor();
+  await stage.picture(page, 'record');
+  await page.goto('/records');
+  await page.getByRole('button', { name: 'Export' }).click();
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: /^CSV/ }).click()]);
+  assert.equal(file.suggestedFilename(), 'contacts.csv');
+  assert.ok(readFileSync(await file.path(), 'utf8').split('\n').length > 200);
+  stage.noFaults();
+});
+
+test('what was synced stays text', async () => {
+  const page = await stage.open(`/records/${contacts[10].id}`);
+  await page.getByRole('heading', { level: 1, name: XSS[1] }).waitFor();
+  assert.doesNotMatch(await page.title(), /^broken/);
+  assert.equal(await page.locator('#main img').count(), 0);
+  stage.noFaults();
+});
+
+test('conflicts: three sides, resolved by a button and by keys', async () => {
+  const page = await stage.open('/conflicts');
+  await page.getByText('Here 0', { exact: true }).waitFor();
+  await stage.picture(page, 'conflicts');
+  assert.equal(await page.getByRole('article').count(), 3);
+  const first = page.getByRole('article').first();
+  const id = await first.getAttribute('data-conflict');
+  await first.getByRole('button', { name: 'Take theirs' }).click();
+  await page.locator(`[data-conflict="${id}"]`).waitFor({ state: 'detached' });
+  await page.keyboard.press('1');
+  await until('the second to be resolved', async () => (await page.getByRole('article').count()) === 1);
+  await page.keyboard.press('e');
+  await page.getByLabel('name', { exact: true }).fill('Both of them');
+  await page.getByRole('button', { name: 'Save these values' }).click();
+  await page.getByText('No conflicts').waitFor();
+  const { body } = await stage.server.api('GET', '/api/v1/conflicts?status=resolved');
+  assert.deepEqual(body.data.map((c) => c.choice).sort(), ['local', 'source', 'values']);
+  stage.noFaults();
+});
+
+test('jobs: one is queued for every night, paused, cancelled', async () => {
+  const page = await stage.open('/jobs');
+  await page.getByRole('button', { name: 'New job' }).click();
+  const dialog = page.getByRole('dialog', { name: 'New job' });
+  await dialog.getByLabel(/^Name/).fill('nightly');
+  await dialog.getByRole('textbox', { name: 'Connection' }).click();
+  await page.getByRole('option', { name: 'Support inbox' }).click();
+  await dialog.getByRole('textbox', { name: 'Repeat' }).click();
+  await page.getByRole('option', { name: 'every day' }).click();
+  await dialog.getByRole('button', { name: 'Queue it' }).click();
+  await page.getByText('nightly').first().waitFor();
+  await stage.picture(page, 'jobs');
+  await page.getByRole('button', { name: 'Actions for nightly' }).click();
+  await page.getByRole('menuitem', { name: 'Pause' }).click();
+  await page.locator('[data-status="paused"]').first().waitFor();
+  await page.getByRole('button', { name: 'Actions for nightly' }).click();
+  await page.getByRole('menuitem', { name: 'Cancel' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).last().click();
+  await page.locator('[data-status="cancelled"]').first().waitFor();
+  stage.noFaults();
+});
+
+test('webhooks: an event as it came, and replayed', async () => {
+  const sent = await send(stage.server, contactEvent(Number(contacts[5].customFields.chatwoot_id), XSS[0]), { path: `/api/v1/webhooks/${connection}` });
+  assert.equal(sent.status, 202);
+  const page = await stage.open('/webhooks');
+  await page.getByRole('link', { name: /contact_updated/ }).first().waitFor();
+  await stage.picture(page, 'webhooks');
+  await page.getByRole('link', { name: /contact_updated/ }).first().click();
+  await page.getByRole('heading', { level: 1, name: 'contact_updated' }).waitFor();
+  await page.getByText('document.title').first().waitFor();
+  await stage.picture(page, 'webhook');
+  await page.getByRole('button', { name: 'Replay' }).click();
+  await page.getByText('It is applied again').waitFor();
+  stage.noFaults();
+});

@@ -1,0 +1,43 @@
+// What administrators did.
+import { TextInput } from '@mantine/core';
+
+import { api } from '../../api/client';
+import type { Schemas } from '../../api/client';
+import { useList } from '../../api/query';
+import { useWords } from '../../i18n';
+import { ErrorBox } from '../../parts/ErrorBox';
+import { queryText, useFilters } from '../../parts/filters';
+import { Page } from '../../parts/Page';
+import { Ago, Empty, Loading } from '../../parts/Small';
+import { Table } from '../../parts/Table';
+import type { Column } from '../../parts/Table';
+import { adminWords } from './words';
+
+type Entry = Schemas['AuditEntry'];
+
+export default function Audit() {
+  const t = useWords(adminWords);
+  const [filters, setFilters] = useFilters(['actor']);
+  const list = useList(['audit', filters.actor], (cursor) => api.GET('/api/v1/audit', { params: { query: { actor: filters.actor || undefined, cursor, limit: 100 } } }));
+  const columns: Column<Entry>[] = [
+    { id: 'action', header: t('action'), width: 'minmax(0, 2fr)', cell: (e) => <><strong>{e.action}</strong>{e.detail && <span className="under mono">{JSON.stringify(e.detail)}</span>}</> },
+    { id: 'about', header: t('about'), width: 'minmax(0, 1.4fr)', narrow: false, cell: (e) => <span className="mono small">{e.subject}</span> },
+    { id: 'actor', header: t('actor'), width: 'minmax(0, 1fr)', cell: (e) => e.actor },
+    { id: 'answer', header: t('answer'), width: '70px', end: true, narrow: false, cell: (e) => e.status },
+    { id: 'address', header: t('address'), width: '120px', narrow: false, cell: (e) => e.address },
+    { id: 'at', header: t('at'), width: '110px', narrow: '108px', cell: (e) => <Ago at={e.at} /> },
+  ];
+  return (
+    <Page title={t('audit')} lead={t('auditLead')} commands={{ path: `/api/v1/audit${queryText(filters)}`, cli: 'tidemark audit' }}>
+      <div className="panel">
+        <div className="filters" role="search">
+          <TextInput aria-label={t('actor')} placeholder={t('anybody')} value={filters.actor} onChange={(event) => setFilters({ actor: event.currentTarget.value })} type="search" w={260} />
+        </div>
+        {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading />
+          : list.rows.length === 0 ? <Empty title={t('auditNone')}>{t('auditNoneText')}</Empty>
+          : <Table label={t('audit')} rows={list.rows} columns={columns} rowKey={(e) => String(e.id)} rowHeight={52} total={list.meta?.total}
+              more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />}
+      </div>
+    </Page>
+  );
+}

@@ -1,0 +1,90 @@
+// Records of any kind: searched, filtered, exported.
+import { Button, Checkbox, Menu, TextInput } from '@mantine/core';
+import { useDebouncedCallback } from '@mantine/hooks';
+import { useEffect, useState } from 'react';
+import { Link, useParams } from 'wouter';
+
+import { useList } from '../../api/query';
+import { useWords } from '../../i18n';
+import { ErrorBox } from '../../parts/ErrorBox';
+import { queryText, useFilters } from '../../parts/filters';
+import { Page } from '../../parts/Page';
+import { Ago, Empty, Loading } from '../../parts/Small';
+import { Table } from '../../parts/Table';
+import type { Column } from '../../parts/Table';
+import { COLUMNS, KINDS, isKind, listOf, plain, titleOf } from './kinds';
+import type { Entity } from './kinds';
+import { recordWords } from './words';
+
+const TYPING_MS = 250;
+
+// What to export is asked for by the Accept header, which a plain link cannot send.
+async function download(path: string, type: 'text/csv' | 'application/x-ndjson', name: string) {
+  const response = await fetch(path, { headers: { Accept: type }, credentials: 'same-origin' });
+  if (!response.ok) throw new Error(response.statusText);
+  const url = URL.createObjectURL(await response.blob());
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+export default function Records() {
+  const t = useWords(recordWords);
+  const params = useParams<{ kind?: string }>();
+  const kind = isKind(params.kind ?? '') ? (params.kind as (typeof KINDS)[number]) : 'contacts';
+  const [filters, setFilters] = useFilters(['q', 'status', 'updatedSince', 'includeDeleted']);
+  const [typed, setTyped] = useState(filters.q);
+  useEffect(() => setTyped(filters.q), [filters.q, kind]);
+  const search = useDebouncedCallback((q: string) => setFilters({ q }), TYPING_MS);
+  const query = { q: filters.q || undefined, status: filters.status || undefined, updatedSince: filters.updatedSince || undefined,
+    includeDeleted: filters.includeDeleted === 'true' || undefined };
+  const list = useList(['records', kind, query], (cursor) => listOf(kind, { ...query, cursor, limit: 100 }));
+  const path = `/api/v1/${kind}${queryText(filters)}`;
+  const filtered = Object.values(filters).some(Boolean);
+  const columns: Column<Entity>[] = [
+    { id: 'name', header: t('name'), width: 'minmax(0, 2fr)', cell: (r) => (
+      <Link href={`/records/${r.id}`} className="first">{titleOf(r) ?? t('untitled')}{r.deletedAt && <span className="badge bad plain" style={{ marginLeft: 8 }}>{t('deleted')}</span>}</Link>) },
+    ...COLUMNS[kind].filter((name) => name !== 'createdAt').map((name, i): Column<Entity> => (
+      { id: name, header: name, width: 'minmax(0, 1.4fr)', narrow: i === 0 ? 'minmax(0, 1fr)' : false, cell: (r) => <span title={plain(r[name])}>{plain(r[name])}</span> })),
+    { id: 'updated', header: t('updated'), width: '110px', narrow: false, cell: (r) => <Ago at={r.updatedAt} /> },
+  ];
+  return (
+    <Page title={t('title')} commands={{ path, cli: [`tidemark ${kind}${filters.q ? ` --search '${filters.q.replaceAll("'", `'\\''`)}'` : ''}`, `tidemark ${kind} export --format csv > ${kind}.csv`] }}
+      actions={(
+        <Menu position="bottom-end">
+          <Menu.Target><Button variant="default">{t('export')}</Button></Menu.Target>
+          <Menu.Dropdown>
+            <Menu.Item onClick={() => void download(path, 'text/csv', `${kind}.csv`)}>{t('exportCsv')}</Menu.Item>
+            <Menu.Item onClick={() => void download(path, 'application/x-ndjson', `${kind}.jsonl`)}>{t('exportJson')}</Menu.Item>
+          </Menu.Dropdown>
+        </Menu>
+      )}>
+      <nav className="tabs" aria-label={t('kind')}>
+        {KINDS.map((name) => <Link key={name} href={`/records/kind/${name}`} aria-current={name === kind ? 'page' : undefined}>{t(name)}</Link>)}
+      </nav>
+      <div className="panel">
+        <div className="filters" role="search">
+          <TextInput aria-label={t('search')} placeholder={t('search')} value={typed} className="grow" style={{ minWidth: 200 }} type="search"
+            onChange={(event) => { setTyped(event.currentTarget.value); search(event.currentTarget.value); }} />
+          <TextInput aria-label={t('status')} placeholder={t('status')} w={130} value={filters.status} onChange={(event) => setFilters({ status: event.currentTarget.value })} />
+          <TextInput aria-label={t('since')} title={t('since')} type="date" w={150} value={filters.updatedSince} onChange={(event) => setFilters({ updatedSince: event.currentTarget.value })} />
+          <Checkbox size="xs" label={t('withDeleted')} checked={filters.includeDeleted === 'true'} onChange={(event) => setFilters({ includeDeleted: event.currentTarget.checked ? 'true' : '' })} />
+        </div>
+        {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} />
+          : list.isPending ? <Loading lines={10} />
+          : list.rows.length === 0 ? (
+            <Empty title={t(filtered ? 'noneFound' : 'none')} action={filtered && (
+              <Button variant="default" onClick={() => setFilters({ q: '', status: '', updatedSince: '', includeDeleted: '' })}>{t('clear')}</Button>)}>
+              {!filtered && t('noneText')}
+            </Empty>
+          ) : (
+            <Table label={t(kind)} rows={list.rows} columns={columns} rowKey={(r) => r.id} href={(r) => `/records/${r.id}`}
+              total={list.meta?.total} totalAtLeast={list.meta?.totalAtLeast}
+              more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />
+          )}
+      </div>
+    </Page>
+  );
+}

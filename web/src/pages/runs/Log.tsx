@@ -1,0 +1,97 @@
+// The log of a run, as it is written: read as a stream while the run goes on, from where the last reading ended.
+import { Button } from '@mantine/core';
+import { useEffect, useRef, useState } from 'react';
+
+import { tenantChosen } from '../../api/client';
+import { useFormats, useWords } from '../../i18n';
+import { Panel } from '../../parts/Page';
+import { runWords } from './words';
+
+interface Line { time: string; level: string; message: string; stream: string | null; page?: number; detail?: string | null; [name: string]: unknown }
+
+const LINES_MAX = 2_000;    // the newest; the whole log is behind the download
+const SHOWN_MS = 250;
+const COUNTS = ['received', 'created', 'updated', 'skipped', 'deleted', 'errors'] as const;
+
+async function read(url: string, signal: AbortSignal, take: (line: Line) => void) {
+  const tenant = tenantChosen();
+  const response = await fetch(url, { signal, credentials: 'same-origin', headers: tenant ? { 'X-Tenant-Id': tenant } : {} });
+  if (!response.ok || !response.body) return;
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (;;) {
+    const { done, value } = await reader.read();
+    const lines = (rest + (value ?? '')).split('\n');
+    rest = done ? '' : lines.pop() ?? '';
+    for (const text of lines)
+      if (text.startsWith('{')) take(JSON.parse(text) as Line);
+    if (done) return;
+  }
+}
+
+// Lines come faster than they can be looked at: they are shown a few times a second.
+function useLines(url: string, going: boolean) {
+  const [shown, setShown] = useState<readonly Line[]>([]);
+  useEffect(() => {
+    const stop = new AbortController();
+    let lines: Line[] = [], changed = true;
+    const show = setInterval(() => {
+      if (changed) setShown(lines);
+      changed = false;
+    }, SHOWN_MS);
+    const take = (line: Line) => {
+      lines = [...lines.slice(-LINES_MAX + 1), line];
+      changed = true;
+    };
+    read(going ? `${url}?follow=true` : url, stop.signal, take).catch(() => { /* the connection broke; the download is there */ }).finally(() => { if (changed) setShown(lines); });
+    return () => { stop.abort(); clearInterval(show); };
+  }, [url, going]);
+  return shown;
+}
+
+function Text({ line }: { line: Line }) {
+  const t = useWords(runWords);
+  const f = useFormats();
+  const words = { received: t('received'), created: t('created'), updated: t('updated'), skipped: t('skipped'), deleted: t('deleted'), errors: t('errors') };
+  const counts = COUNTS.filter((name) => typeof line[name] === 'number' && (line[name] as number) > 0)
+    .map((name) => `${words[name].toLowerCase()} ${f.number(line[name] as number)}`);
+  return (
+    <>
+      {line.message === 'page' ? t('page', { n: line.page ?? 0 }) : line.message}
+      {counts.length > 0 && <span className="dim"> {counts.join(', ')}</span>}
+      {line.detail && <span className="dim"> {String(line.detail)}</span>}
+    </>
+  );
+}
+
+export function Log({ url, going }: { url: string; going: boolean }) {
+  const t = useWords(runWords);
+  const f = useFormats();
+  const lines = useLines(url, going);
+  const box = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(true);
+  useEffect(() => {
+    if (atEnd.current && box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [lines]);
+  const scrolled = () => {
+    const el = box.current;
+    if (el) atEnd.current = el.scrollHeight - el.scrollTop - el.clientHeight < 40;
+  };
+  return (
+    <Panel title={t('log')} tools={<>
+      {going && <span className="badge info busy">{t('logLive')}</span>}
+      <Button component="a" href={url} download variant="default" size="compact-xs">{t('logDownload')}</Button>
+    </>} flush>
+      <div className="log" ref={box} onScroll={scrolled} tabIndex={0} role="log" aria-label={t('log')} aria-live="off">
+        {lines.length === 0 && <span className="dim">{t('logNone')}</span>}
+        {lines.map((line, i) => (
+          <div key={i} className={`log-line ${line.level}`}>
+            <time dateTime={line.time} className="dim">{f.seconds(line.time)}</time>
+            <span className="log-stream">{line.stream ?? ''}</span>
+            <span><Text line={line} /></span>
+          </div>
+        ))}
+      </div>
+    </Panel>
+  );
+}

@@ -1,0 +1,215 @@
+// One run: one honest sentence first, then numbers that add up, what was rejected and why, and the log as it is written.
+import { Button } from '@mantine/core';
+import { useMemo, useRef } from 'react';
+import { Link, useLocation, useParams } from 'wouter';
+
+import { api } from '../../api/client';
+import type { RunDetail } from '../../api/client';
+import { useChange, useData } from '../../api/query';
+import { useMay } from '../../api/session';
+import { useFormats, useWords } from '../../i18n';
+import { say, sayError, useConfirm } from '../../parts/Confirm';
+import { ErrorBox } from '../../parts/ErrorBox';
+import { Page, Panel } from '../../parts/Page';
+import { Ago, Loading, Progress, useTick } from '../../parts/Small';
+import { RunStatus, Status } from '../../parts/Status';
+import { Table } from '../../parts/Table';
+import type { Column } from '../../parts/Table';
+import { HeldDeletes } from './HeldDeletes';
+import { Log } from './Log';
+import { Rejections, reasonsOf } from './Rejections';
+import { runWords } from './words';
+import './runs.css';
+
+const BUSY_MS = 1_000;
+const GOING = new Set(['pending', 'in_progress']);
+type Stream = RunDetail['streams'][number];
+
+function useSentence(run: RunDetail): string {
+  const t = useWords(runWords);
+  const f = useFormats();
+  const done = f.number(run.recordsReceived);
+  const reason = run.verdictReason ?? run.errorMessage ?? t('s_unknown');
+  switch (run.status) {
+    case 'pending': return t('s_queued');
+    case 'paused': return t('s_paused', { done });
+    case 'cancelled': return t('s_cancelled', { done });
+    case 'in_progress': return run.recordsTotal ? t('s_runningOf', { done, total: f.number(run.recordsTotal) }) : t('s_running', { done });
+    case 'error': return run.verdict === 'suspicious' ? t('s_suspicious', { reason }) : t('s_failed', { reason: run.errorMessage ?? reason });
+    default: break;
+  }
+  if (run.verdict === 'partial')
+    return run.recordsErrors > 0
+      ? `${t('s_partial', { bad: f.number(run.recordsErrors), n: run.recordsReceived })} ${t('reasons', { n: reasonsOf(run.errors).length })}.`
+      : t('s_partialReason', { reason });
+  return run.recordsReceived === 0 ? t('s_nothing') : t('s_complete', { n: run.recordsReceived });
+}
+
+function Waiting({ run }: { run: RunDetail }) {
+  const t = useWords(runWords);
+  const f = useFormats();
+  if (!run.waiting) return null;
+  const why = run.waiting.message ?? run.waiting.code;
+  return <p className="note warn">{run.waiting.until ? t('waits', { until: f.seconds(run.waiting.until), why }) : t('waitsOpen', { why })}</p>;
+}
+
+// Over the last readings, so that it is what happens now and not since the start.
+function useRate(run: RunDetail): number | null {
+  const seen = useRef<{ at: number; n: number }[]>([]);
+  return useMemo(() => {
+    seen.current = [...seen.current, { at: Date.now(), n: run.recordsReceived }].slice(-12);
+    const first = seen.current[0], last = seen.current.at(-1);
+    if (!first || !last || last.at - first.at < 1_500) return null;
+    return Math.max(0, (last.n - first.n) / ((last.at - first.at) / 1000));
+  }, [run.recordsReceived, run.pages]);
+}
+
+function Live({ run }: { run: RunDetail }) {
+  const t = useWords(runWords);
+  const rate = useRate(run);
+  useTick(1_000);
+  const left = rate && run.recordsTotal ? (run.recordsTotal - run.recordsReceived) / rate : null;
+  const time = left === null ? null : left > 90 ? t('minutes', { n: Math.round(left / 60) }) : t('seconds', { n: Math.max(1, Math.round(left)) });
+  return (
+    <div className="stack-small">
+      <Progress done={run.recordsReceived} total={run.recordsTotal} label={t('progress')} />
+      <div className="row wrap small dim number">
+        <span>{t('pages', { n: run.pages })}</span>
+        {rate !== null && run.status === 'in_progress' && !run.waiting && <span>{t('rate', { n: Math.round(rate) })}</span>}
+        {time && <span>{t('left', { time })}</span>}
+      </div>
+    </div>
+  );
+}
+
+function Numbers({ run }: { run: RunDetail }) {
+  const t = useWords(runWords);
+  const f = useFormats();
+  const part = { created: run.recordsCreated, updated: run.recordsUpdated, skipped: run.recordsSkipped, deleted: run.recordsDeleted, errors: run.recordsErrors };
+  const accounted = Object.values(part).reduce((n, x) => n + x, 0);
+  const tile = (label: string, n: number) => (
+    <div className="tile" key={label}><span className="tile-label">{label}</span><span className="tile-number">{f.number(n)}</span></div>
+  );
+  return (
+    <div className="stack-small">
+      <div className="tiles">
+        {tile(t('received'), run.recordsReceived)}{tile(t('created'), part.created)}{tile(t('updated'), part.updated)}
+        {tile(t('skipped'), part.skipped)}{tile(t('deleted'), part.deleted)}{tile(t('errors'), part.errors)}
+        {run.recordsMissing > 0 && tile(t('missing'), run.recordsMissing)}
+      </div>
+      <p className={`small ${accounted === run.recordsReceived || GOING.has(run.status) ? 'dim' : 'note bad'}`}>
+        {accounted === run.recordsReceived || GOING.has(run.status) ? t('sum', { received: run.recordsReceived, ...part })
+          : t('sumBad', { received: run.recordsReceived, accounted, missing: run.recordsReceived - accounted })}
+      </p>
+    </div>
+  );
+}
+
+function Streams({ streams }: { streams: readonly Stream[] }) {
+  const t = useWords(runWords);
+  const f = useFormats();
+  const count = (n: number) => <span className={n === 0 ? 'dim' : undefined}>{f.number(n)}</span>;
+  const columns: Column<Stream>[] = [
+    { id: 'stream', header: t('stream'), width: 'minmax(0, 2fr)', cell: (s) => <>{s.name}{s.errorMessage && <span className="under">{s.errorMessage}</span>}</> },
+    { id: 'status', header: t('status'), width: '120px', narrow: '108px', cell: (s) => <Status of={s.status === 'pending' ? 'queued' : s.status === 'error' ? 'failed' : s.status} /> },
+    { id: 'done', header: t('received'), width: '130px', narrow: '92px', end: true,
+      cell: (s) => (s.total ? t('ofTotal', { done: s.recordsReceived, total: s.total }) : count(s.recordsReceived)) },
+    { id: 'created', header: t('created'), width: '76px', end: true, narrow: false, cell: (s) => count(s.recordsCreated) },
+    { id: 'updated', header: t('updated'), width: '76px', end: true, narrow: false, cell: (s) => count(s.recordsUpdated) },
+    { id: 'skipped', header: t('skipped'), width: '90px', end: true, narrow: false, cell: (s) => count(s.recordsSkipped) },
+    { id: 'deleted', header: t('deleted'), width: '76px', end: true, narrow: false, cell: (s) => count(s.recordsDeleted) },
+    { id: 'errors', header: t('errors'), width: '80px', end: true, narrow: false, cell: (s) => count(s.recordsErrors) },
+  ];
+  return <Panel title={t('streams')} flush><Table label={t('streams')} rows={streams} columns={columns} rowKey={(s) => s.name} rowHeight={44} /></Panel>;
+}
+
+function Facts({ run }: { run: RunDetail }) {
+  const t = useWords(runWords);
+  return (
+    <Panel title={t('facts')}>
+      <dl className="facts">
+        <dt>{t('connection')}</dt><dd>{run.connectionId ? <Link href={`/connections/${run.connectionId}`} className="link">{run.connection.name}</Link> : t('gone')}</dd>
+        <dt>{t('platform')}</dt><dd>{run.connection.platform}</dd>
+        <dt>{t('mode')}</dt><dd>{[t(run.fullSync ? 'full' : 'incremental'), t(run.direction), run.entityType].filter(Boolean).join(', ')}</dd>
+        <dt>{t('trigger')}</dt><dd>{run.trigger}</dd>
+        <dt>{t('started')}</dt><dd><Ago at={run.startedAt} /></dd>
+        <dt>{t('ended')}</dt><dd><Ago at={run.completedAt} otherwise="" /></dd>
+        <dt>{t('took')}</dt><dd>{run.duration}</dd>
+        <dt>{t('id')}</dt><dd className="mono small">{run.id}</dd>
+      </dl>
+    </Panel>
+  );
+}
+
+function Actions({ run }: { run: RunDetail }) {
+  const t = useWords(runWords);
+  const confirm = useConfirm();
+  const [, go] = useLocation();
+  const path = { params: { path: { id: run.id } } };
+  const touches = ['runs', 'overview', 'connections'];
+  const pause = useChange(() => api.POST('/api/v1/sync/runs/{id}/pause', path), touches);
+  const resume = useChange(() => api.POST('/api/v1/sync/runs/{id}/resume', path), touches);
+  const cancel = useChange(() => api.POST('/api/v1/sync/runs/{id}/cancel', path), touches);
+  const again = useChange((id: string) => api.POST('/api/v1/sync/connections/{id}/sync', { params: { path: { id } }, body: { direction: null, fullSync: null } }), touches);
+  const done = (words: string) => ({ onSuccess: () => say(words), onError: sayError });
+  const ends = !GOING.has(run.status) && run.status !== 'paused';
+  const ask = () => confirm.ask({ title: t('cancelTitle'), body: t('cancelText'), action: t('cancel'), danger: true,
+    run: async () => { await cancel.mutateAsync(undefined); say(t('cancelledNow')); } });
+  return (
+    <>
+      {GOING.has(run.status) && (
+        <Button variant="default" loading={pause.isPending} disabled={run.pauseRequested || run.cancelRequested} onClick={() => pause.mutate(undefined, done(t('pausedNow')))}>
+          {t(run.pauseRequested ? 'pausing' : 'pause')}
+        </Button>
+      )}
+      {run.status === 'paused' && <Button loading={resume.isPending} onClick={() => resume.mutate(undefined, done(t('resumedNow')))}>{t('resume')}</Button>}
+      {!ends && <Button variant="default" color="red" disabled={run.cancelRequested} onClick={ask}>{t(run.cancelRequested ? 'cancelling' : 'cancel')}</Button>}
+      {ends && run.connectionId && (
+        <Button variant="default" loading={again.isPending}
+          onClick={() => again.mutate(run.connectionId ?? '', { onSuccess: (answer) => { say(t('startedNow')); go(`/runs/${answer.data.runId}`); }, onError: sayError })}>
+          {t('again')}
+        </Button>
+      )}
+      {confirm.dialog}
+    </>
+  );
+}
+
+export default function RunPage() {
+  const t = useWords(runWords);
+  const { id = '' } = useParams<{ id: string }>();
+  const mayChange = useMay('content:update');
+  const asked = useData(['runs', id], () => api.GET('/api/v1/sync/runs/{id}', { params: { path: { id } } }),
+    { every: (answer) => (answer && GOING.has(answer.data.status) ? BUSY_MS : false) });
+  const run = asked.data?.data;
+  const up = { href: '/runs', label: t('title') };
+  if (!run)
+    return <Page title={t('run')} up={up}>{asked.error ? <ErrorBox error={asked.error} retry={() => void asked.refetch()} /> : <div className="panel"><Loading lines={10} /></div>}</Page>;
+  return <Shown run={run} up={up} mayChange={mayChange} />;
+}
+
+function Shown({ run, up, mayChange }: { run: RunDetail; up: { href: string; label: string }; mayChange: boolean }) {
+  const t = useWords(runWords);
+  const sentence = useSentence(run);
+  const going = GOING.has(run.status) || run.status === 'paused';
+  return (
+    <Page title={run.connection.name ?? t('run')} badge={<RunStatus run={run} />} up={up} actions={mayChange && <Actions run={run} />}
+      commands={{ path: `/api/v1/sync/runs/${run.id}`, cli: [`tidemark runs show ${run.id}`, `tidemark logs ${run.id} --follow`] }}>
+      <div className="stack">
+        <p className="sentence" role="status">{sentence}</p>
+        <Waiting run={run} />
+        {going && <Live run={run} />}
+        <Numbers run={run} />
+        <HeldDeletes run={run} mayDelete={mayChange} />
+        {run.streams.length > 0 && <Streams streams={run.streams} />}
+        <div className="grid wide-narrow">
+          <div className="stack">
+            <Rejections run={run} mayChange={mayChange} />
+            <Log url={run.logUrl} going={GOING.has(run.status)} />
+          </div>
+          <Facts run={run} />
+        </div>
+      </div>
+    </Page>
+  );
+}

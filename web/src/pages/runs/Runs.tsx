@@ -1,0 +1,80 @@
+// All runs, newest first.
+import { Button, Select } from '@mantine/core';
+import { Link } from 'wouter';
+
+import { api } from '../../api/client';
+import type { Run } from '../../api/client';
+import { useConnections } from '../../api/names';
+import { useList } from '../../api/query';
+import { useFormats, useWords } from '../../i18n';
+import { shellWords } from '../../i18n/shell';
+import { ErrorBox } from '../../parts/ErrorBox';
+import { chosenOnly, queryText, useFilters, useIsFiltered } from '../../parts/filters';
+import { Page } from '../../parts/Page';
+import { Ago, Empty, Loading } from '../../parts/Small';
+import { RunStatus } from '../../parts/Status';
+import { Table } from '../../parts/Table';
+import type { Column } from '../../parts/Table';
+import { runWords } from './words';
+
+const STATUSES = ['pending', 'in_progress', 'paused', 'success', 'error', 'cancelled'] as const;
+type StatusName = (typeof STATUSES)[number];
+const EVERY_MS = 5_000;
+
+function useStatusChoices() {
+  const t = useWords(shellWords);
+  const label: Record<StatusName, string> = { pending: t('s_queued'), in_progress: t('s_in_progress'), paused: t('s_paused'), success: t('s_success'),
+    error: t('s_failed'), cancelled: t('s_cancelled') };
+  return STATUSES.map((value) => ({ value, label: label[value] }));
+}
+
+export function useRunColumns(nameOf: ((id: string | null) => string | null) | null): Column<Run>[] {
+  const t = useWords(runWords);
+  const f = useFormats();
+  const count = (n: number) => <span className={n === 0 ? 'dim' : undefined}>{f.number(n)}</span>;
+  const kind = (run: Run) => [t(run.fullSync ? 'full' : 'incremental'), run.entityType].filter(Boolean).join(' · ');
+  return [
+    { id: 'run', header: nameOf ? t('connection') : t('run'), width: 'minmax(0, 2fr)', cell: (run) => (
+      <Link href={`/runs/${run.id}`} className="first">{nameOf ? nameOf(run.connectionId) ?? t('gone') : kind(run)}{nameOf && <span className="under">{kind(run)}</span>}</Link>) },
+    { id: 'status', header: t('status'), width: '128px', narrow: '108px', cell: (run) => <RunStatus run={run} /> },
+    { id: 'started', header: t('started'), width: '110px', narrow: false, cell: (run) => <Ago at={run.startedAt ?? run.createdAt} /> },
+    { id: 'took', header: t('took'), width: '70px', end: true, narrow: false, cell: (run) => run.duration ?? '' },
+    { id: 'received', header: t('received'), width: '84px', end: true, narrow: '72px', cell: (run) => count(run.recordsReceived) },
+    { id: 'created', header: t('created'), width: '76px', end: true, narrow: false, cell: (run) => count(run.recordsCreated) },
+    { id: 'updated', header: t('updated'), width: '76px', end: true, narrow: false, cell: (run) => count(run.recordsUpdated) },
+    { id: 'errors', header: t('errors'), width: '80px', end: true, narrow: false, cell: (run) => count(run.recordsErrors) },
+  ];
+}
+
+export default function Runs() {
+  const t = useWords(runWords);
+  const [filters, setFilters] = useFilters(['status', 'connectionId']);
+  const filtered = useIsFiltered(filters);
+  const connections = useConnections();
+  const query = chosenOnly(filters) as { status?: StatusName; connectionId?: string };
+  const runs = useList(['runs', query], (cursor) => api.GET('/api/v1/sync/runs', { params: { query: { ...query, cursor, limit: 100 } } }), { every: EVERY_MS });
+  const columns = useRunColumns(connections.nameOf);
+  return (
+    <Page title={t('title')} lead={t('lead')} commands={{ path: `/api/v1/sync/runs${queryText(filters)}`, cli: 'tidemark runs' }}>
+      <div className="panel">
+        <div className="filters">
+          <Select aria-label={t('status')} placeholder={t('anyStatus')} data={useStatusChoices()} value={filters.status || null} clearable w={170}
+            onChange={(value) => setFilters({ status: value ?? '' })} />
+          <Select aria-label={t('connection')} placeholder={t('anyConnection')} data={connections.choices} value={filters.connectionId || null} clearable searchable w={240}
+            onChange={(value) => setFilters({ connectionId: value ?? '' })} />
+        </div>
+        {runs.error ? <ErrorBox error={runs.error} retry={() => void runs.refetch()} />
+          : runs.isPending ? <Loading />
+          : runs.rows.length === 0 ? (
+            <Empty title={t(filtered ? 'noneFound' : 'none')} action={filtered && <Button variant="default" onClick={() => setFilters({ status: '', connectionId: '' })}>{t('clear')}</Button>}>
+              {!filtered && t('noneText')}
+            </Empty>
+          ) : (
+            <Table label={t('title')} rows={runs.rows} columns={columns} rowKey={(run) => run.id} href={(run) => `/runs/${run.id}`} rowHeight={48}
+              total={runs.meta?.total} totalAtLeast={runs.meta?.totalAtLeast}
+              more={{ has: runs.hasNextPage, loading: runs.isFetchingNextPage, load: () => void runs.fetchNextPage() }} />
+          )}
+      </div>
+    </Page>
+  );
+}
