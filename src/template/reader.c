@@ -440,6 +440,11 @@ next_slice(struct reader *r, struct arena *page, struct reader_event *event, str
     }
     if (!reader_open_partition(r, yyjson_arr_get(entry, 0), yyjson_arr_get(entry, 1), err))
         return reader_fail(r);
+    /* A partition that comes twice, its parent having been listed twice, has been read to now already. */
+    if (r->has_cursor && !seen_add(&r->partitions, hash_more(UINT64_C(0xcbf29ce484222325), r->partition_text))) {
+        r->partition_open = false;
+        return walk_partition_done(&r->walk, err) ? GO_ON : reader_fail(r);
+    }
     r->single_partition_done = false;
     return GO_ON;
 }
@@ -622,6 +627,7 @@ reader_free(struct reader *r)
         auth_session_release(&r->slots[i].session);
     free(r->slots);
     seen_release(&r->seen);
+    seen_release(&r->partitions);
     buf_release(&r->token);
     arena_release(&r->slice_arena);
     arena_release(&r->partition_arena);

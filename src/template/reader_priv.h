@@ -129,6 +129,7 @@ struct reader {
     uint64_t pages;               /* read in this slice */
     unsigned empty_pages;         /* in a row */
     struct seen seen;
+    struct seen partitions;       /* that have been opened, of a stream with a cursor */
     struct drift drift;
     size_t slices_done;
 
