@@ -299,7 +299,7 @@ static yyjson_val *
 state_for(struct lines *l, struct line *line, const struct template_stream *s)
 {
     yyjson_val *blob = json_get(l->state, s->info.name);
-    return blob ? state_unblob(&line->arena, blob, s->router != NULL) : NULL;
+    return blob ? state_unblob(&line->arena, blob, (s->with_state ? s->with_state : s)->router != NULL) : NULL;
 }
 
 static void

@@ -353,14 +353,16 @@ struct parent_plan {
     bool incremental;
 };
 struct router {
-    enum { ROUTER_LIST, ROUTER_SUBSTREAM, ROUTER_PRODUCT } kind;
+    enum { ROUTER_LIST, ROUTER_SUBSTREAM, ROUTER_PRODUCT, ROUTER_GROUPS } kind;
     struct text cursor_field;        /* list */
     struct input values;
     struct request_option *option;
     struct parent_plan *parents;     /* substream */
     size_t parent_count;
-    struct router *parts;            /* product */
+    struct router *parts;            /* product; groups: the one below */
     size_t part_count;
+    size_t group_size;               /* groups */
+    bool group_unique;
     bool listed;                     /* written as a list, if only of one: other readers keep no parent states then */
 };
 bool router_compile(struct compiler *c, const struct node *n, struct router **router_out);
@@ -412,6 +414,7 @@ struct template_stream {
     struct router *router;           /* or NULL */
     struct cursor_plan *cursor;      /* or NULL */
     struct async_plan *async;        /* of an AsyncRetriever; what stands above is its download's. Or NULL */
+    struct template_stream *with_state; /* StateDelegatingStream: what is read once there is a state; else NULL */
     bool ignore_slice_on_pages;
     bool slice_unsent;               /* the router's request options are not sent */
     struct text total;               /* x-tidemark-total: the vendor's count */

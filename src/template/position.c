@@ -66,6 +66,8 @@ position_write(const struct reader *r, struct buf *b)
     json_add_i64(&w, "slices", (int64_t)r->slices_done);
     add_us(&w, "global", r->global_new_us);
     add_us(&w, "wall", r->root->wall_us);
+    if (r->delegated)
+        json_add_bool(&w, "delegate", true);
     if (r->saw_records)
         json_add_bool(&w, "saw", true);
     if (r->partition_open)

@@ -555,15 +555,27 @@ keep_text(struct reader *r, struct str *text, struct err *err)
     return text->ptr || err_no_memory(err);
 }
 
-struct reader *
-reader_new_for(const struct reader_options *options, const struct template_stream *stream, struct reader *root, struct err *err)
+/* A read that goes on stays with the stream that it began with. */
+static const struct template_stream *
+delegate(const struct template_stream *stream, const struct reader_options *options)
 {
+    if (!stream->with_state)
+        return stream;
+    if (!str_is_none(options->position))
+        return str_find_str(options->position, STR("\"delegate\":true")) >= 0 ? stream->with_state : stream;
+    return yyjson_obj_size(options->state) > 0 ? stream->with_state : stream;
+}
+
+struct reader *
+reader_new_for(const struct reader_options *options, const struct template_stream *declared, struct reader *root, struct err *err)
+{
+    const struct template_stream *stream = delegate(declared, options);
     struct reader *r = alloc_zeroed(1, sizeof(*r));
     if (!r) {
         err_no_memory(err);
         return NULL;
     }
-    r->options = *options, r->stream = stream, r->root = root ? root : r;
+    r->options = *options, r->stream = stream, r->delegated = stream != declared, r->root = root ? root : r;
     r->config = options->config, r->wall_us = options->now_us;
     arena_init(&r->keep, LIMIT_RUN_ARENA_BYTES);
     arena_init(&r->partition_arena, LIMIT_RUN_ARENA_BYTES);

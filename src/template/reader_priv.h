@@ -83,6 +83,7 @@ struct async_job {
 struct reader {
     struct reader_options options;
     const struct template_stream *stream;
+    bool delegated;               /* of a StateDelegatingStream the one with a state */
     struct reader *root;          /* holds configuration and tokens for those below */
     struct arena keep, partition_arena, slice_arena;
     enum phase phase;

@@ -113,9 +113,30 @@ compile_product(struct compiler *c, const struct node *list, struct router *r)
     return true;
 }
 
+#define GROUP_SIZE_MAX 100000
+
+static bool
+compile_groups(struct compiler *c, const struct node *n, struct router *r)
+{
+    const struct node *unique = node_get_c(n, "deduplicate"), *size = node_get_c(n, "group_size");
+    int64_t count;
+    r->kind = ROUTER_GROUPS;
+    r->group_unique = !(unique && unique->type == NODE_BOOL && !unique->flag);
+    if (!size || size->type != NODE_INT || !str_to_i64(size->text, 1, GROUP_SIZE_MAX, &count))
+        return err_set(c->err, E_TEMPLATE_INVALID, "line %u: a GroupingPartitionRouter needs a group_size from 1 to %d", n->line,
+                       GROUP_SIZE_MAX);
+    r->group_size = (size_t)count;
+    if (!(r->parts = ARENA_ARRAY(c->arena, struct router, 1)))
+        return compile_full(c);
+    r->part_count = 1;
+    return compile_into(c, node_get_c(n, "underlying_partition_router"), &r->parts[0]);
+}
+
 static bool
 compile_into(struct compiler *c, const struct node *n, struct router *r)
 {
+    if (node_type_is(n, "GroupingPartitionRouter"))
+        return compile_groups(c, n, r);
     if (node_type_is(n, "ListPartitionRouter"))
         return compile_list(c, n, r);
     if (node_type_is(n, "SubstreamPartitionRouter"))
@@ -160,7 +181,7 @@ router_apply(const struct router *r, struct draft *d, struct expr_scope *scope, 
     for (size_t i = 0; i < r->parent_count; i++)
         if (!apply_one(d, r->parents[i].option, &r->parents[i].partition_field, scope, slice, err))
             return false;
-    for (size_t i = 0; i < r->part_count; i++)
+    for (size_t i = 0; r->kind != ROUTER_GROUPS && i < r->part_count; i++) /* groups show in templates only */
         if (!router_apply(&r->parts[i], d, scope, slice, err))
             return false;
     return true;

@@ -154,6 +154,11 @@ shared_row(struct reader *r, struct arena *a, bool final)
         }
         json_end_object(&w);
     }
+    const struct router *router = r->walk.router;
+    if (router->kind == ROUTER_GROUPS && router->parts[0].kind == ROUTER_SUBSTREAM) {
+        json_begin_object(&w, "parent_state");
+        json_end_object(&w);
+    }
     json_end_object(&w);
     struct str row = buf_ok(&b) ? str_copy(a, buf_str(&b)) : STR_NONE;
     buf_release(&b);

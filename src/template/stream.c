@@ -101,6 +101,22 @@ note_parent(struct template_stream *s)
     s->info.parent_field = field;
 }
 
+/* Two streams under one name: the one that lists everything, and the one that is read once there is a state. */
+static bool
+compile_delegating(struct compiler *c, const struct node *n, struct template_stream *s)
+{
+    const struct node *full = node_get_c(n, "full_refresh_stream"), *later = node_get_c(n, "incremental_stream");
+    struct str name = node_text_at(n, "name");
+    if (!name.len || !str_eq(node_text_at(full, "name"), name) || !str_eq(node_text_at(later, "name"), name))
+        return err_set(c->err, E_TEMPLATE_INVALID, "line %u: a StateDelegatingStream and its two streams have one name", n->line);
+    if (!(s->with_state = ARENA_NEW(c->arena, struct template_stream)))
+        return compile_full(c);
+    if (!stream_compile(c, full, s) || !stream_compile(c, later, s->with_state))
+        return false;
+    s->info.incremental = s->info.incremental || s->with_state->info.incremental;
+    return true;
+}
+
 bool
 template_stream_is_for(const struct stream_info *info, yyjson_val *config)
 {
@@ -122,6 +138,11 @@ bool
 stream_compile(struct compiler *c, const struct node *n, struct template_stream *stream_out)
 {
     struct template_stream *s = stream_out;
+    if (node_type_is(n, "StateDelegatingStream")) {
+        s->owner = c->owner, s->node = n;
+        s->info.name = node_text_at(n, "name");
+        return compile_delegating(c, n, s);
+    }
     const struct node *synced = node_get_c(n, "x-tidemark-synced"), *key = node_get_c(n, "primary_key");
     s->owner = c->owner;
     s->node = n;

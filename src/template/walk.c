@@ -6,7 +6,7 @@
  * requests come out of walk_next as events. Only the partitions of one parent page are held, so memory
  * does not grow with the number of parents; a product holds the lists of all parts but its first.
  */
-#include "template/reader_priv.h"
+#include "template/walk_priv.h"
 
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -28,13 +28,13 @@ walk_init(struct walk *w, const struct router *router, struct reader *owner, str
     arena_init(&w->page, LIMIT_PAGE_ARENA_BYTES);
     buf_init(&w->parent_position, LIMIT_RUN_ARENA_BYTES);
     buf_init(&w->parent_pending, LIMIT_RUN_ARENA_BYTES);
-    if (router->kind != ROUTER_PRODUCT)
+    if (router->kind != ROUTER_PRODUCT && router->kind != ROUTER_GROUPS)
         return true;
     w->parts = alloc_zeroed(router->part_count, sizeof(*w->parts));
     w->lists = ARENA_ARRAY(&w->arena, yyjson_val *, router->part_count);
     if (!w->parts || !w->lists)
         return err_no_memory(err);
-    w->draining = 1;
+    w->draining = router->kind == ROUTER_PRODUCT ? 1 : 0;
     for (; w->part_count < router->part_count; w->part_count++)
         if (!walk_init(&w->parts[w->part_count], &router->parts[w->part_count], owner, err))
             return false;
@@ -299,9 +299,8 @@ walk_partition_done(struct walk *w, struct err *err)
 
 /* ---- product */
 
-/* Reads every part but the first to its end. */
-static enum walk_step
-drain(struct walk *w, struct arena *page, enum reader_step *step_out, struct reader_event *event, struct err *err)
+enum walk_step
+walk_drain(struct walk *w, struct arena *page, enum reader_step *step_out, struct reader_event *event, struct err *err)
 {
     while (w->draining < w->part_count) {
         yyjson_val *entry;
@@ -373,7 +372,7 @@ product_step(struct walk *w, struct arena *page, yyjson_val **entry_out, enum re
              struct err *err)
 {
     if (!w->parts_ready) {
-        enum walk_step step = drain(w, page, step_out, event, err);
+        enum walk_step step = walk_drain(w, page, step_out, event, err);
         if (step == WALK_EVENT)
             return step;
     }
@@ -407,6 +406,7 @@ walk_next(struct walk *w, struct arena *page, yyjson_val **entry_out, enum reade
         return list_step(w, entry_out);
     case ROUTER_SUBSTREAM: return substream_step(w, entry_out, step_out, event, err);
     case ROUTER_PRODUCT: return product_step(w, page, entry_out, step_out, event, err);
+    case ROUTER_GROUPS: return walk_group_step(w, page, entry_out, step_out, event, err);
     }
     return WALK_END;
 }
@@ -452,6 +452,9 @@ walk_write(const struct walk *walk, struct buf *b)
     json_begin_object(&w, NULL);
     if (walk->router->kind == ROUTER_LIST) {
         json_add_i64(&w, "index", (int64_t)walk->index);
+    } else if (walk->router->kind == ROUTER_GROUPS) {
+        json_add_bool(&w, "known", walk->list_ready);
+        write_rest(&w, walk);
     } else if (walk->router->kind == ROUTER_PRODUCT) {
         write_product(&w, walk);
     } else {
@@ -511,11 +514,24 @@ restore_product(struct walk *w, yyjson_val *json, struct err *err)
     return true;
 }
 
+/* What is left of the list; while it was not complete it is read anew. */
+static bool
+restore_groups(struct walk *w, yyjson_val *json, struct err *err)
+{
+    if (!json_bool_or(json_get_c(json, "known"), false))
+        return true;
+    w->list = copy_into(&w->arena, json_get_c(json, "list"));
+    w->list_ready = true;
+    return w->list || bad(err);
+}
+
 bool
 walk_restore(struct walk *w, yyjson_val *json, struct err *err)
 {
     if (!yyjson_is_obj(json))
         return bad(err);
+    if (w->router->kind == ROUTER_GROUPS)
+        return restore_groups(w, json, err);
     if (w->router->kind == ROUTER_PRODUCT)
         return restore_product(w, json, err);
     if (w->router->kind == ROUTER_LIST)
