@@ -109,7 +109,7 @@ test('any kind is exported by its name', () => {
   const rows = cli('export', 'messages').stdout.trim().split('\n').map((line) => JSON.parse(line));
   assert.ok(rows.length > 0 && rows.every((row) => row.id && row.kind === 'messages'), JSON.stringify(rows[0]));
   assert.ok(cli('export', 'deals').stdout.trim().split('\n').every((line) => JSON.parse(line).kind === 'deals'));
-  assert.equal(cli('export', 'customers').stdout, '', 'none are here');
+  assert.ok(cli('export', 'customers').stdout.trim().split('\n').every((line) => JSON.parse(line).kind === 'customers'));
   assert.match(cli('export', 'conversations', '--format', 'csv').stdout, /^id,/);
   assert.equal(cli('export').code, 2);
   assert.equal(cli('export', 'nonsense').code, 1);
