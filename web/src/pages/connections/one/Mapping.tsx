@@ -73,7 +73,7 @@ function Stream({ connection, stream, own }: { connection: ConnectionDetail; str
           <div className="map">
             {fields.map((field) => (
               <div key={field} className="map-row">
-                <label className="mono ellipsis" htmlFor={`map-${field}`} title={field}>{field}</label>
+                <label className="mono" htmlFor={`map-${field}`} title={field}>{field}</label>
                 <TextInput id={`map-${field}`} size="xs" placeholder={sourceText(own[field]) || t('templateOwn')} value={draft[field] ?? ''} disabled={!mayChange} className="mono-input"
                   onChange={(event) => setDraft({ ...draft, [field]: event.currentTarget.value })} spellCheck={false} />
                 <span className={`map-value ellipsis${draft[field]?.trim() ? ' changed' : ''}`} title={shown(at(result?.data, field))}>{shown(at(result?.data, field))}</span>

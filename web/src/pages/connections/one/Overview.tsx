@@ -111,7 +111,7 @@ export function Overview({ connection }: { connection: ConnectionDetail }) {
         <div className="stack">
           <Streams id={connection.id} />
           <Panel title={t('latestRuns')} tools={<Link href={`/connections/${connection.id}/runs`} className="link small">{s('runs')}</Link>} flush>
-            {runs.isPending ? <Loading lines={4} /> : <RunTable rows={runs.data?.data ?? []} />}
+            {runs.isPending ? <Loading lines={4} /> : <RunTable rows={runs.data?.data ?? []} short />}
           </Panel>
         </div>
         <div className="stack"><Facts connection={connection} /><Quota id={connection.id} /></div>

@@ -14,21 +14,22 @@ import { oneWords } from '../words';
 
 type More = { has: boolean; loading: boolean; load: () => void };
 
-export function RunTable({ rows, more, total }: { rows: readonly Run[]; more?: More; total?: number }) {
+export function RunTable({ rows, more, total, short = false }: { rows: readonly Run[]; more?: More; total?: number; short?: boolean }) {
   const t = useWords(oneWords);
   const place = (run: Run) => `/runs/${run.id}`;
   const columns: Column<Run>[] = [
-    { id: 'state', header: t('state'), width: '128px', narrow: '124px', cell: (r) => <Link href={place(r)} className="first"><RunStatus run={r} /></Link> },
-    { id: 'started', header: t('started_at'), width: '110px', narrow: 'minmax(0, 1fr)', cell: (r) => <Ago at={r.startedAt ?? r.createdAt} /> },
+    { id: 'state', header: t('state'), width: '128px', narrow: '114px', cell: (r) => <Link href={place(r)} className="first"><RunStatus run={r} /></Link> },
+    { id: 'started', header: t('started_at'), width: short ? 'minmax(0, 1fr)' : '110px', narrow: 'minmax(0, 1fr)', cell: (r) => <Ago at={r.startedAt ?? r.createdAt} /> },
     { id: 'trigger', header: t('trigger'), narrow: false, cell: (r) => <span className="dim">{[r.trigger, r.fullSync ? t('fullSync') : null, r.entityType].filter(Boolean).join(' · ')}</span> },
     { id: 'duration', header: t('duration'), width: '78px', narrow: false, end: true, cell: (r) => r.duration ?? '–' },
-    { id: 'received', header: t('received'), width: '84px', narrow: '80px', end: true, cell: (r) => <NumberLink n={r.recordsReceived} href={place(r)} label={t('received')} /> },
+    { id: 'received', header: t('received'), width: '84px', narrow: '62px', end: true, cell: (r) => <NumberLink n={r.recordsReceived} href={place(r)} label={t('received')} /> },
     { id: 'new', header: t('newOnes'), width: '70px', narrow: false, end: true, cell: (r) => <NumberLink n={r.recordsCreated} href={place(r)} label={t('newOnes')} /> },
     { id: 'changed', header: t('changed'), width: '76px', narrow: false, end: true, cell: (r) => <NumberLink n={r.recordsUpdated} href={place(r)} label={t('changed')} /> },
-    { id: 'errors', header: t('errors'), width: '62px', narrow: '54px', end: true, cell: (r) => <NumberLink n={r.recordsErrors} href={place(r)} label={t('errors')} /> },
+    { id: 'errors', header: t('errors'), width: '62px', narrow: '44px', end: true, cell: (r) => <NumberLink n={r.recordsErrors} href={place(r)} label={t('errors')} /> },
   ];
+  const shown = short ? columns.filter((c) => !['trigger', 'new', 'changed'].includes(c.id)) : columns;
   if (rows.length === 0) return <Empty title={t('noRuns')}>{t('noRunsText')}</Empty>;
-  return <Table label={t('runs')} rows={rows} columns={columns} rowKey={(r) => r.id} href={place} more={more} total={total} />;
+  return <Table label={t('runs')} rows={rows} columns={shown} rowKey={(r) => r.id} href={place} more={more} total={total} />;
 }
 
 export function Runs({ connection }: { connection: ConnectionDetail }) {
