@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "sandbox/rdstation_priv.h"
 
-#define CONTACTS_DEFAULT 250
+#define CONTACTS_DEFAULT 80 /* one request each: fewer than a minute allows */
 #define CRM_CONTACTS_DEFAULT 120
 #define COMPANIES_DEFAULT 50
 #define DEALS_DEFAULT 70

@@ -3,10 +3,10 @@
  */
 #include "sandbox/shopify_priv.h"
 
-#define PRODUCTS_DEFAULT 120
-#define CUSTOMERS_DEFAULT 200
-#define ORDERS_DEFAULT 150
-#define COLLECTIONS_DEFAULT 12
+#define PRODUCTS_DEFAULT 50
+#define CUSTOMERS_DEFAULT 80
+#define ORDERS_DEFAULT 30
+#define COLLECTIONS_DEFAULT 8
 #define VARIANTS_MAX 4
 
 struct shopify

@@ -157,6 +157,11 @@ test('a forged deletion is refused, at the own address and at the shared one; a 
   assert.ok(first.status < 300, first.text);
   const twin = await server.anonymous('POST', '/api/v1/sync/shopify/webhook', body, headers(sign(body)));
   assert.equal(twin.body.duplicate, true, twin.text);
+  const redact = JSON.stringify({ shop_id: 690933842, shop_domain: 'your-shop.myshopify.com', customer: { id: 1, email: 'x@example.com' }, orders_to_redact: [] });
+  const privacy = { ...headers(sign(redact), 'redact-1'), 'X-Shopify-Topic': 'customers/redact' };
+  const taken = await server.anonymous('POST', '/api/v1/sync/shopify/webhook', redact, privacy);
+  assert.deepEqual([taken.status, taken.body.status], [200, 'unhandled'], taken.text);
+  assert.equal((await server.anonymous('POST', '/api/v1/sync/shopify/webhook', redact, { ...privacy, 'X-Shopify-Hmac-Sha256': sign(redact, 'wrong') })).status, 401);
   const elsewhere = { ...headers(sign(body), 'another'), 'X-Shopify-Shop-Domain': 'someone-else.myshopify.com' };
   assert.equal((await server.anonymous('POST', '/api/v1/sync/shopify/webhook', body, elsewhere)).status, 202, 'another shop: counted, nothing stored');
 });
