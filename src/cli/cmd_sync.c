@@ -22,6 +22,8 @@ body_of(struct cli *cli, struct str connection_id)
     json_add_bool(&w, "fullSync", cli_has(cli, "full"));
     if (stream.len)
         json_add_str(&w, "entityType", stream);
+    if (cli_has(cli, "push"))
+        json_add_c(&w, "direction", "push");
     json_end_object(&w);
     struct str text = buf_ok(&b) ? str_copy(cli->arena, buf_str(&b)) : STR_NONE;
     buf_release(&b);
@@ -65,11 +67,66 @@ tell_interrupted(struct cli *cli, struct client *c, struct str name, struct str 
     return EXIT_CODE_INTERRUPTED;
 }
 
+static void
+print_request(yyjson_val *q)
+{
+    size_t index, max;
+    yyjson_val *key, *value;
+    struct str method = json_str(json_get_c(q, "method")), url = json_str(json_get_c(q, "url")), body = json_str(json_get_c(q, "body"));
+    printf("  # %.*s\n  %.*s %.*s\n", STR_ARG(json_str(json_get_c(q, "what"))), STR_ARG(method), STR_ARG(url));
+    yyjson_obj_foreach(json_get_c(q, "headers"), index, max, key, value)
+        printf("  %.*s: %.*s\n", STR_ARG(json_str(key)), STR_ARG(json_str(value)));
+    if (body.len)
+        printf("\n  %.*s\n", STR_ARG(body));
+    putchar('\n');
+}
+
+static void
+print_preview(yyjson_val *item)
+{
+    size_t index, max;
+    yyjson_val *request;
+    struct str reason = json_str(json_get_c(item, "reason")), id = json_str(json_get_c(item, "externalId"));
+    printf("%.*s %.*s%s%.*s%s%.*s\n", STR_ARG(json_str(json_get_c(item, "action"))), STR_ARG(json_str(json_get_c(item, "recordId"))),
+           id.len ? " as " : "", (int)id.len, id.ptr ? id.ptr : "", reason.len ? ": " : "", (int)reason.len, reason.ptr ? reason.ptr : "");
+    if (yyjson_is_true(json_get_c(item, "needsToken")))
+        puts("  a new token would be asked for first");
+    yyjson_arr_foreach(json_get_c(item, "requests"), index, max, request)
+        print_request(request);
+}
+
+/* What would be sent; nothing is. */
+static bool
+dry_run(struct cli *cli, struct client *c, yyjson_val *connection, struct err *err)
+{
+    size_t index, max;
+    yyjson_val *item;
+    struct client_reply reply;
+    struct str stream = cli_value(cli, "stream");
+    struct str path = str_format(cli->arena, "/api/v1/sync/connections/%.*s/push?full=%s%s%.*s", STR_ARG(json_str(json_get_c(connection, "id"))),
+                                 cli_has(cli, "full") ? "true" : "false", stream.len ? "&stream=" : "", (int)stream.len, stream.ptr ? stream.ptr : "");
+    if (!cli_has(cli, "push"))
+        return err_set(err, E_USAGE, "--dry-run goes with --push: reading sends nothing");
+    if (!client_call(c, cli->arena, "GET", path, STR_NONE, &reply, err))
+        return false;
+    if (cli->json) {
+        out_json(&reply);
+        return true;
+    }
+    yyjson_arr_foreach(reply.data, index, max, item)
+        print_preview(item);
+    if (yyjson_arr_size(reply.data) == 0)
+        puts("Nothing waits to be sent.");
+    return true;
+}
+
 static bool
 sync_one(struct cli *cli, struct client *c, yyjson_val *connection, enum exit_code *code_out, struct err *err)
 {
     struct str run;
     struct client_reply reply;
+    if (cli_has(cli, "dry-run"))
+        return dry_run(cli, c, connection, err);
     if (!start(cli, c, connection, &run, err))
         return false;
     if (cli_has(cli, "no-wait")) {

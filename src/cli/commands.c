@@ -41,6 +41,8 @@ static const struct cli_option connections_options[] = {
 static const struct cli_option sync_options[] = {
     {"full", NULL, "read everything, not only what changed; finds deleted records"},
     {"stream", "NAME", "only this stream"},
+    {"push", NULL, "send what was changed here (with --full: everything that does not agree)"},
+    {"dry-run", NULL, "with --push: print the requests, secrets masked, and send none"},
     {"all", NULL, "every connection that is switched on, one after another"},
     {"wait", NULL, "watch it to its end (the default)"},
     {"no-wait", NULL, "start it and leave (needs a running server)"},
@@ -156,8 +158,8 @@ const struct cli_command cli_commands[] = {
     {"connections", "[list | show|test|enable|disable|delete CONNECTION]", "List connections and look after them",
      "  tidemark connections\n  tidemark connections test Support\n  tidemark connections delete Support --purge\n",
      connections_options, 2, cmd_connections},
-    {"sync", "[CONNECTION] [--full] [--stream NAME] [--all]", "Sync a connection and watch it",
-     "  tidemark sync Support\n  tidemark sync chatwoot --full\n  tidemark sync --all\n"
+    {"sync", "[CONNECTION] [--full] [--stream NAME] [--push [--dry-run]] [--all]", "Sync a connection and watch it",
+     "  tidemark sync Support\n  tidemark sync chatwoot --full\n  tidemark sync --all\n  tidemark sync Support --push --dry-run\n"
      "CONNECTION is a name, an id, or a platform that only one connection has; it may be left out when there is one.\n"
      "Exit code 0: complete, 1: failed, 4: partial (some records were rejected, or deletes wait for a person).\n",
      sync_options, 1, cmd_sync},

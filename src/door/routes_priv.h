@@ -42,6 +42,7 @@ bool runs_logs(struct request *r, struct err *err);
 bool deletes_list(struct request *r, struct err *err);
 bool deletes_confirm(struct request *r, struct err *err);
 /* sync_rejected.c */
+bool push_preview(struct request *r, struct err *err);
 bool rejected_list(struct request *r, struct err *err);
 bool rejected_replay(struct request *r, struct err *err);
 /* entities.c, entities_edit.c */

@@ -15,6 +15,7 @@ static const struct route routes[] = {
     {"POST", SYNC "/connections/:id/test", ACCESS_UPDATE, CORE, 0, connections_test},
     {"GET", SYNC "/connections/:id/state", ACCESS_READ, CORE, 0, state_get},
     {"DELETE", SYNC "/connections/:id/state", ACCESS_DELETE, CORE, 0, state_reset},
+    {"GET", SYNC "/connections/:id/push", ACCESS_UPDATE, CORE, 0, push_preview},
     {"POST", SYNC "/connections/:id/sync", ACCESS_UPDATE, CORE, ROUTE_BODY_OPTIONAL | ROUTE_CREATES, connection_sync},
     {"GET", SYNC "/connections/:id/rejected", ACCESS_READ, CORE, 0, rejected_list},
     {"POST", SYNC "/connections/:id/rejected/replay", ACCESS_UPDATE, CORE, ROUTE_BODY_OPTIONAL | ROUTE_CREATES,

@@ -30,7 +30,7 @@ page_merged_ids(struct str merged, struct str ids[PAGE_MERGED_MAX])
         while (at < merged.len && strchr(";, []\"", merged.ptr[at]) == NULL)
             at++;
         if (at > begin)
-            ids[count++] = str_slice(merged, begin, at - begin);
+            ids[count++] = str_slice(merged, begin, at);
     }
     return count;
 }

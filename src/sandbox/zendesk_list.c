@@ -268,7 +268,7 @@ search(struct sandbox_request *r, struct sandbox_reply *reply, struct collection
     struct json_writer w;
     struct str query = request_param(r, "query"), email = str_trim(str_starts(query, STR("email:")) ? str_skip(query, 6) : STR(""));
     if (email.len > 1 && email.ptr[0] == '"')
-        email = str_slice(email, 1, email.len - 2);
+        email = str_slice(email, 1, email.len - 1);
     uint32_t found = email.len ? world_find_unique(r->world, c, UNIQUE_EMAIL, zendesk_email, email) : OBJECT_NONE;
     reply_json(reply, 200);
     json_writer_init(&w, &reply->body);

@@ -84,6 +84,22 @@ store_push_take(struct db *db, struct arena *a, int64_t tenant, int64_t connecti
 }
 
 bool
+store_push_preview(struct db *db, struct arena *a, int64_t tenant, int64_t connection, int64_t collection, int64_t stream, bool all,
+                   size_t limit, struct push_row **rows_out, size_t *count_out, struct err *err)
+{
+    struct list list = LIST_OF(a, struct push_row);
+    bool ok = all ? store_rows(db, SQL_PUSH_PREVIEW_ALL, DB_ARGS(DB_I(tenant), DB_I(collection), DB_I(stream), DB_I(limit)), &list,
+                               push_row_read, err)
+                  : store_rows(db, SQL_PUSH_PREVIEW, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(collection), DB_I(stream), DB_I(limit)),
+                               &list, push_row_read, err);
+    if (!ok)
+        return false;
+    *rows_out = list.items;
+    *count_out = keep_first(list.items, list.count);
+    return true;
+}
+
+bool
 store_push_drop_foreign(struct db *db, int64_t tenant, int64_t connection, const int64_t collections[PUSH_COLLECTIONS_MAX], struct err *err)
 {
     return db_exec(db, SQL_PUSH_DROP_FOREIGN, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(collections[0]), DB_I(collections[1]),

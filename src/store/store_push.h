@@ -39,6 +39,9 @@ struct push_row {
 /* What is due at now_us, one row per record; texts live in a. */
 MUST_USE bool store_push_take(struct db *db, struct arena *a, int64_t tenant, int64_t connection, int64_t collection, int64_t stream,
                               int64_t now_us, size_t limit, struct push_row **rows_out, size_t *count_out, struct err *err);
+/* Looks only: what waits, due or not; all: every record that does not agree. */
+MUST_USE bool store_push_preview(struct db *db, struct arena *a, int64_t tenant, int64_t connection, int64_t collection, int64_t stream,
+                                 bool all, size_t limit, struct push_row **rows_out, size_t *count_out, struct err *err);
 /* Drops what the connection cannot write: all but these collections. */
 #define PUSH_COLLECTIONS_MAX 4
 MUST_USE bool store_push_drop_foreign(struct db *db, int64_t tenant, int64_t connection, const int64_t collections[PUSH_COLLECTIONS_MAX],

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
-import { finishedRun, listAll, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { finishedRun, listAll, removeFolder, startSandbox, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const data = tempFolder('push');
@@ -132,6 +132,33 @@ describe('one platform', () => {
     assert.equal((await server.api('GET', `${SYNC}/connections/${chatwoot}/rejected`)).body.data.length, 0);
     assert.equal((await sandbox.truth('chatwoot', 'contacts')).filter((c) => c.email === 'sem@example.com').length, 1);
     assert.ok(taken);
+  });
+});
+
+describe('a dry run', () => {
+  test('shows the very requests, sends none, and shows no secret', async () => {
+    const secret = 'a-token-that-must-not-be-seen';
+    const id = await connect('chatwoot', { accountId: '7', accessToken: secret }, { streams: ['contacts'], direction: 'push', enabled: false });
+    const made = await server.api('POST', '/api/v1/contacts', { name: 'Seca', email: 'seca@example.com' });
+    const before_ = (await sandbox.ledger()).length;
+    const preview = await server.api('GET', `${SYNC}/connections/${id}/push?full=true&limit=500`);
+    assert.equal(preview.status, 200, preview.text);
+    const item = preview.body.data.find((i) => i.recordId === made.body.data.id);
+    assert.equal(item.action, 'create');
+    assert.deepEqual(item.requests.map((r) => [r.what, r.method, r.url.replace(sandbox.url, '')]), [
+      ['look up', 'GET', '/api/v1/accounts/7/contacts/search?q=seca%40example.com'],
+      ['create, when nobody is found', 'POST', '/api/v1/accounts/7/contacts'],
+    ]);
+    assert.deepEqual(JSON.parse(item.requests[1].body), { name: 'Seca', email: 'seca@example.com' });
+    assert.match(item.requests[1].headers.api_access_token, /^•+$/);
+    const printed = tidemark(['sync', id, '--push', '--dry-run', '--full', '--url', server.url, '--key', server.key]);
+    assert.equal(printed.code, 0, printed.stderr);
+    assert.match(printed.stdout, /POST .*accounts\/7\/contacts/);
+    for (const text of [preview.text, printed.stdout]) assert.ok(!text.includes(secret));
+    assert.equal((await sandbox.ledger()).filter((r) => r.target.includes('accounts/7/') && !/profile|contacts\?/.test(r.target)).length, 0);
+    assert.ok(before_ > 0);
+    assert.equal((await server.api('DELETE', `${SYNC}/connections/${id}`)).status, 204);
+    await settled(chatwoot);
   });
 });
 

@@ -129,3 +129,22 @@ UPDATE entity_map SET record = $3, base = COALESCE(base, $4), shared = 1, update
 -- @name record_lives_at
 SELECT 1 FROM entity_map m JOIN streams s ON s.tenant = m.tenant AND s.id = m.stream
 WHERE m.tenant = $1 AND m.record = $2 AND s.connection = $3 AND m.deleted_at IS NULL LIMIT 1
+
+-- What waits for a connection of one collection, due or not, with what its stream ($4) knows of each: nothing is taken.
+-- @name push_preview
+SELECT o.record, o.generation, o.tries, o.intent, r.uuid, r.data, r.version, r.deleted_at IS NOT NULL,
+    m.id, m.external_id, m.base, m.alias, m.deleted_at IS NOT NULL, m.erased, w.data, m.fingerprint
+FROM push_outbox o JOIN records r ON r.tenant = o.tenant AND r.id = o.record
+LEFT JOIN entity_map m ON m.tenant = o.tenant AND m.record = o.record AND m.stream = $4
+LEFT JOIN raw w ON w.tenant = m.tenant AND w.map = m.id
+WHERE o.tenant = $1 AND o.connection = $2 AND r.collection = $3
+ORDER BY o.record, m.deleted_at IS NOT NULL, m.id LIMIT $5
+
+-- The same for every record: who agrees is left out.
+-- @name push_preview_all
+SELECT r.id, 0, 0, NULL, r.uuid, r.data, r.version, 0,
+    m.id, m.external_id, m.base, m.alias, m.deleted_at IS NOT NULL, m.erased, w.data, m.fingerprint
+FROM records r LEFT JOIN entity_map m ON m.tenant = r.tenant AND m.record = r.id AND m.stream = $3
+LEFT JOIN raw w ON w.tenant = m.tenant AND w.map = m.id
+WHERE r.tenant = $1 AND r.collection = $2 AND r.deleted_at IS NULL AND (m.id IS NULL OR m.base IS NOT NULL)
+ORDER BY r.id, m.deleted_at IS NOT NULL, m.id LIMIT $4
