@@ -104,7 +104,9 @@ add_ids(struct rows *rows, enum level level, uint32_t index)
     static const char *const names[][2] = {{"account_id", ""}, {"campaign_id", "campaign_name"},
                                            {"adset_id", "adset_name"}, {"ad_id", "ad_name"}};
     struct collection *c = level_objects(rows->r->world, level);
-    const struct object *o = world_object(c, index);
+    const struct object *o = c ? world_object(c, index) : NULL;
+    if (o == NULL)
+        return;
     if (level > LEVEL_CAMPAIGN && o->parent != OBJECT_NONE)
         add_ids(rows, level - 1, o->parent);
     json_add_str(rows->w, names[level][0], str_format(rows->r->arena, "%lld", (long long)o->id));

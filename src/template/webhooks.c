@@ -230,6 +230,7 @@ webhook_time(struct str text, int64_t *us_out)
 
 struct collecting {
     struct arena *arena;
+    struct str account;     /* of the delivery; STR_NONE: it names none */
     struct webhook_record *rows;
     size_t count, size;
     struct err *err;
@@ -383,9 +384,11 @@ static bool
 add_part(void *ctx, const struct place *at)
 {
     struct collecting *c = ctx;
-    struct str type;
+    struct str type, own = first_text(at, json_get_c(at->b->block, "account"));
     yyjson_val *entries = entries_of(at, &type), *entry;
     size_t index, max;
+    if (c->account.len > 0 && own.len > 0 && !str_eq(c->account, own))
+        return true; /* another account's event in the same delivery: not for whom it was taken to */
     if (yyjson_is_obj(entries))
         return add_record(c, at, type, entries);
     JSON_EACH_ITEM(entries, index, max, entry) {
@@ -398,7 +401,7 @@ add_part(void *ctx, const struct place *at)
 bool
 webhook_records(const struct webhook_body *b, struct webhook_record **rows_out, size_t *count_out, struct err *err)
 {
-    struct collecting c = {.arena = b->arena, .err = err};
+    struct collecting c = {.arena = b->arena, .account = webhook_account(b), .err = err};
     if (!all_parts(b, add_part, &c))
         return false;
     *rows_out = c.rows;

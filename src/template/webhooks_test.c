@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "template/test_builtin.h"
 #include "template/webhooks.h"
 
 #define HEAD                                                                                                   \
@@ -158,6 +159,26 @@ test_lists_hold_events_of_their_own(void **state)
     assert_int_equal(t->count, 1);
     assert_text(webhook_account(&t->body), "62515");
     assert_int_equal(t->rows[0].time_us, INT64_C(1564113600000000));
+}
+
+static void
+test_another_accounts_event_in_the_same_delivery_is_left_out(void **state)
+{
+    struct table *t = *state;
+    read_body(t, "{\"object\":\"page\"}");
+    template_unref(t->template);
+    struct str yaml = builtin_yaml("facebook_ads");
+    t->template = template_load(yaml, STR("facebook_ads"), &t->err);
+    assert_non_null(t->template);
+    t->body.block = template_webhooks(t->template);
+    read_body(t, "{\"object\":\"page\",\"entry\":["
+                 "{\"id\":\"1\",\"changes\":[{\"field\":\"leadgen\",\"value\":{\"leadgen_id\":\"11\",\"page_id\":\"1\"}}]},"
+                 "{\"id\":\"2\",\"changes\":[{\"field\":\"leadgen\",\"value\":{\"leadgen_id\":\"22\",\"page_id\":\"2\"}}]},"
+                 "{\"id\":\"1\",\"changes\":[{\"field\":\"leadgen\",\"value\":{\"leadgen_id\":\"12\",\"page_id\":\"1\"}}]}]}");
+    assert_text(webhook_account(&t->body), "1");
+    assert_int_equal(t->count, 2);
+    assert_text(t->rows[0].external_id, "11");
+    assert_text(t->rows[1].external_id, "12");
 }
 
 static void
