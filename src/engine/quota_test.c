@@ -176,3 +176,38 @@ test_more_windows_than_there_is_room_for(void **state)
     assert_int_equal(q.count, QUOTA_WINDOWS_MAX);
     arena_release(&arena);
 }
+
+static void
+test_percentages_in_a_header_are_a_window_of_a_hundred(void **state)
+{
+    yyjson_val *limits = rules("{\"name\":\"account\",\"usage\":\"X-Usage\",\"seconds\":300}");
+    (void)state;
+    learn(limits, ANSWER(200, "x-usage", "{\"1\":[{\"type\":\"a\",\"call_count\":28,\"total_time\":85,\"total_cputime\":25,"
+                                         "\"estimated_time_to_regain_access\":0}]}"), NOW);
+    assert_int_equal(q.windows[0].remaining, 15);
+    assert_int_equal(wait_s(QUOTA_MANUAL, NOW), 0);
+    assert_int_equal(wait_s(QUOTA_BACKFILL, NOW), 300);
+    struct http_reply nonsense = ANSWER(200, "x-usage", "{\"1\":[{\"call_count\":\"much\"}]}");
+    assert_false(quota_learn(&q, limits, STR("orders"), &nonsense, 0, NOW));
+    learn(limits, ANSWER(400, "X-Usage", "{\"1\":[{\"call_count\":131,\"estimated_time_to_regain_access\":19}]}"), NOW);
+    assert_int_equal(wait_s(QUOTA_WEBHOOK, NOW), 19 * 60);
+    arena_release(&arena);
+}
+
+static void
+test_what_is_left_may_stand_in_the_answer_itself(void **state)
+{
+    yyjson_val *limits = rules("{\"name\":\"tokens\",\"body\":\"quota.hour\",\"most\":40000,\"seconds\":1800}");
+    struct http_reply reply = ANSWER(200, "x", "y"), silent = ANSWER(200, "x", "y");
+    (void)state;
+    reply.body = STR("{\"rows\":[],\"quota\":{\"hour\":{\"consumed\":10,\"remaining\":6000}}}");
+    silent.body = STR("{\"rows\":[],\"quota\":{\"hour\":[6000]}}");
+    assert_true(quota_learn(&q, limits, STR("orders"), &reply, 0, NOW));
+    assert_int_equal(q.windows[0].limit, 40000);
+    assert_int_equal(wait_s(QUOTA_INCREMENTAL, NOW), 0);
+    assert_int_equal(wait_s(QUOTA_BACKFILL, NOW), 1800);
+    assert_false(quota_learn(&q, limits, STR("orders"), &silent, 0, NOW));
+    silent.body = STR("quota of broken JSON {");
+    assert_false(quota_learn(&q, limits, STR("orders"), &silent, 0, NOW));
+    arena_release(&arena);
+}

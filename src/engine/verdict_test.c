@@ -114,3 +114,19 @@ test_the_declared_total_is_the_smaller_of_first_and_last_page(void **state)
     declared_page(&d, -1, true);
     assert_int_equal(declared_total(&d), -1);
 }
+
+static void
+test_what_a_vendor_leaves_out_is_said_and_changes_no_verdict(void **state)
+{
+    (void)state;
+    struct verdict_stream s = good_stream();
+    s.notice = STR("figures are estimated");
+    struct verdict v = judge(&arena, s);
+    assert_int_equal(v.kind, VERDICT_COMPLETE);
+    assert_int_equal(v.code, E_OK);
+    assert_str(v.reason, "contacts: figures are estimated");
+    s.counts.errors = 1, s.counts.received++;
+    v = judge(&arena, s);
+    assert_int_equal(v.kind, VERDICT_PARTIAL);
+    assert_str(v.reason, "contacts: 1 records were rejected");
+}
