@@ -149,6 +149,24 @@ send(struct import *i, struct str text, struct err *err)
     return true;
 }
 
+/* The server says what it would do. */
+static bool
+try(struct import *i, struct str text, struct err *err)
+{
+    struct client_reply reply;
+    char hash[SHA256_TEXT_BYTES];
+    if (!key_of(i, text, hash, err))
+        return false;
+    struct str path = str_format(i->cli->arena, "%.*s%sdryRun=true&key=%s", STR_ARG(i->path),
+                                 str_contains(i->path, STR("?")) ? "&" : "?", hash);
+    if (!client_call(i->client, i->cli->arena, "POST", path, buf_str(&i->body), &reply, err))
+        return false;
+    bool repeats = str_eq_c(json_str(json_get_c(reply.data, "would")), "repeat");
+    i->made += !repeats;
+    i->repeated += repeats;
+    return true;
+}
+
 static bool
 take(struct import *i, struct str text, struct err *err)
 {
@@ -159,8 +177,7 @@ take(struct import *i, struct str text, struct err *err)
         return err->code != E_OK ? false : err_no_memory(err);
     if (!check(i, err))
         return false;
-    i->made += i->dry;
-    return i->dry || send(i, text, err);
+    return i->dry ? try(i, text, err) : send(i, text, err);
 }
 
 /* ---- all of them ---- */
@@ -237,7 +254,7 @@ sum_up(const struct import *i)
         printf("{\"imported\":%lld,\"alreadyThere\":%lld,\"refused\":%lld,\"dryRun\":%s}\n", (long long)i->made,
                (long long)i->repeated, (long long)i->refused, i->dry ? "true" : "false");
     else
-        printf("%lld %s, %lld were there already, %lld refused\n", (long long)i->made, i->dry ? "would be sent" : "imported",
+        printf("%lld %s, %lld were there already, %lld refused\n", (long long)i->made, i->dry ? "would be created" : "imported",
                (long long)i->repeated, (long long)i->refused);
 }
 

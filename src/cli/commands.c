@@ -89,7 +89,7 @@ static const struct cli_option entity_options[] = {
 };
 static const struct cli_option import_options[] = {
     {"format", "FORMAT", "jsonl or csv; left out: by the file's ending, .csv or any other"},
-    {"dry-run", NULL, "read and check the lines, send nothing"},
+    {"dry-run", NULL, "have the lines checked by the server, write nothing"},
     {0},
 };
 static const struct cli_option manifest_options[] = {

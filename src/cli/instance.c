@@ -193,6 +193,7 @@ retention_of(const struct config *c)
         .run_us = config_us(c, SETTING_RETENTION_RUNS),
         .event_us = config_us(c, SETTING_RETENTION_EVENTS),
         .history_us = config_us(c, SETTING_RETENTION_HISTORY),
+        .conflict_us = config_us(c, SETTING_RETENTION_CONFLICTS),
         .raw_us = config_us(c, SETTING_RETENTION_RAW),
         .audit_us = config_us(c, SETTING_RETENTION_AUDIT),
         .log_bytes_max = config_number(c, SETTING_RETENTION_LOG_MIB) * 1024 * 1024,

@@ -4,6 +4,7 @@
 #include "door/entities_priv.h"
 #include "door/routes_priv.h"
 #include "engine/edit.h"
+#include "store/store_idempotency.h"
 
 #define NAME_BYTES_MAX 1000
 
@@ -28,11 +29,44 @@ read_version(const struct request *r, int64_t *version_out, struct err *err)
            err_set(err, E_VALIDATION_FAILED, "The header If-Match must be a record's version, for example \"5\"");
 }
 
+/* What would become of it? `key`: the Idempotency-Key that the real one would carry. */
+struct tried {
+    struct request *request;
+    struct idempotency_key key;
+    bool done;
+};
+
+static bool
+look_for_key(struct db *db, void *ctx, struct err *err)
+{
+    struct tried *t = ctx;
+    return store_idempotency_has(db, &t->key, &t->done, err);
+}
+
+static bool
+try_create(struct request *r, const struct edit_by *by, struct err *err)
+{
+    struct str route = str_format(r->arena, "%.*s %.*s ", STR_ARG(r->x->method), STR_ARG(r->x->path));
+    struct tried t = {.request = r, .key = {.tenant = r->tenant.id, .route = route, .key = request_query(r, "key")}};
+    if (!edit_check(request_parts(r)->engine, r->arena, by, entity_kind(r), r->body, err) ||
+        (t.key.key.len && !store_read(request_parts(r)->store, look_for_key, &t, err)))
+        return false;
+    struct json_writer *w = reply_object(r, 200);
+    json_add_bool(w, "dryRun", true);
+    json_add_c(w, "would", t.done ? "repeat" : "create");
+    return reply_object_end(r, err);
+}
+
 bool
 entities_create(struct request *r, struct err *err)
 {
     struct edit_by by = by_of(r);
     struct record record;
+    int dry;
+    if (!request_query_bool(r, "dryRun", &dry, err))
+        return false;
+    if (dry == 1)
+        return try_create(r, &by, err);
     return edit_create(request_parts(r)->engine, r->arena, &by, entity_kind(r), r->body, &record, err) &&
            entity_reply(r, 201, record.kind, record.uuid, err);
 }

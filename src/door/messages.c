@@ -72,6 +72,11 @@ send_message(struct request *r, struct str connection_id, struct err *err)
     struct receiver to = {.request = r, .connection = &c};
     struct str content, type, subject;
     yyjson_val *result = NULL;
+    int dry;
+    if (!request_query_bool(r, "dryRun", &dry, err))
+        return false;
+    if (dry == 1)
+        return err_set(err, E_VALIDATION_FAILED, "A message that a platform is to send cannot be tried: leave out dryRun or connectionId");
     if (!find_connection(r, connection_id, &c, err) || !request_body_str(r, "content", CONTENT_BYTES_MAX, &content, err) ||
         !request_body_str(r, "type", LIMIT_NAME_BYTES, &type, err) ||
         !request_body_str(r, "subject", LIMIT_NAME_BYTES, &subject, err) || !read_receiver(r, &to, err))

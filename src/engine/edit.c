@@ -197,17 +197,37 @@ create(struct db *db, void *ctx, struct err *err)
            finish(db, e, record.id, 0, STR("{}"), now_us, err);
 }
 
+static bool
+accept_new(struct edit *e, struct str kind, yyjson_val *fields, struct err *err)
+{
+    e->kind = editable_kind(kind, err);
+    if (!e->kind || !edit_accept(e->arena, e->kind, e->by->region, fields, &e->accepted, &e->parent_uuid, err))
+        return false;
+    return yyjson_obj_size(e->accepted) > 0 ||
+           err_set(err, E_VALIDATION_FAILED, "A %s needs at least one of its fields, for example `%s`", e->kind->singular,
+                   e->kind->fields[0].name);
+}
+
 bool
 edit_create(struct engine *engine, struct arena *a, const struct edit_by *by, struct str kind, yyjson_val *fields,
             struct record *record_out, struct err *err)
 {
-    struct edit e = {.arena = a, .by = by, .kind = editable_kind(kind, err), .out = record_out};
-    if (!e.kind || !edit_accept(a, e.kind, by->region, fields, &e.accepted, &e.parent_uuid, err))
-        return false;
-    if (yyjson_obj_size(e.accepted) == 0)
-        return err_set(err, E_VALIDATION_FAILED, "A %s needs at least one of its fields, for example `%s`", e.kind->singular,
-                       e.kind->fields[0].name);
-    return store_write(engine->options.store, create, &e, err);
+    struct edit e = {.arena = a, .by = by, .out = record_out};
+    return accept_new(&e, kind, fields, err) && store_write(engine->options.store, create, &e, err);
+}
+
+static bool
+check_parent(struct db *db, void *ctx, struct err *err)
+{
+    int64_t parent;
+    return find_parent(db, ctx, &parent, err);
+}
+
+bool
+edit_check(struct engine *engine, struct arena *a, const struct edit_by *by, struct str kind, yyjson_val *fields, struct err *err)
+{
+    struct edit e = {.arena = a, .by = by};
+    return accept_new(&e, kind, fields, err) && store_read(engine->options.store, check_parent, &e, err);
 }
 
 bool

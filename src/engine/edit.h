@@ -27,6 +27,9 @@ struct edit_by {
  */
 MUST_USE bool edit_create(struct engine *e, struct arena *a, const struct edit_by *by, struct str kind, yyjson_val *fields,
                           struct record *record_out, struct err *err);
+/* Would edit_create take it? Nothing is written. */
+MUST_USE bool edit_check(struct engine *e, struct arena *a, const struct edit_by *by, struct str kind, yyjson_val *fields,
+                         struct err *err);
 /*
  * Members not sent stay; null removes; objects merge member by member. What changes nothing writes nothing.
  * E_NOT_FOUND; E_CONFLICT for a deleted record, or when if_version is not 0 and not the record's.

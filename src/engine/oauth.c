@@ -189,8 +189,11 @@ exchange(struct returning *rt, const struct account *account, const struct oauth
     int64_t now_us = clock_wall_us(rt->engine->options.clock);
     if (code.len == 0)
         return err_set(err, E_VALIDATION_FAILED, "The vendor sent nobody's code back: begin again");
-    if (!open_verifier(rt, account, &verifier, err) ||
-        !oauth_token_request(spec, rt->arena, rt->sign_in.redirect_uri, code, verifier, &request, err))
+    if (!open_verifier(rt, account, &verifier, err))
+        return false;
+    if (spec->declared)
+        verifier = json_str(json_get_c(rt->callback->parameters, "state"));
+    if (!oauth_token_request(spec, rt->arena, rt->sign_in.redirect_uri, code, verifier, &request, err))
         return false;
     request.operator_address = account_is_operator_url(account, request.url);
     request.once = true;

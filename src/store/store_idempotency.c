@@ -91,6 +91,17 @@ store_idempotency_effect_undone(struct db *db, const struct idempotency_key *key
 }
 
 bool
+store_idempotency_has(struct db *db, const struct idempotency_key *key, bool *has_out, struct err *err)
+{
+    int64_t count = 0;
+    *has_out = false;
+    if (db_query_i64(db, SQL_IDEMPOTENCY_HAS, DB_ARGS(DB_I(key->tenant), DB_T(key->route), DB_T(key->key)), &count, err) != ROW_FOUND)
+        return false;
+    *has_out = count > 0;
+    return true;
+}
+
+bool
 store_idempotency_forget(struct db *db, const struct idempotency_key *key, struct err *err)
 {
     return db_exec(db, SQL_IDEMPOTENCY_FORGET, DB_ARGS(DB_I(key->tenant), DB_T(key->route), DB_T(key->key),

@@ -45,6 +45,8 @@ MUST_USE bool store_idempotency_effect(struct db *db, const struct idempotency_k
 /* It was a call to the outside, and nothing was done there. */
 MUST_USE bool store_idempotency_effect_undone(struct db *db, const struct idempotency_key *key, struct str effect,
                                               struct err *err);
+/* Was something made with this key (tenant, route and key count)? */
+MUST_USE bool store_idempotency_has(struct db *db, const struct idempotency_key *key, bool *has_out, struct err *err);
 /* The effect failed: the key is free again, unless something was made after all. */
 MUST_USE bool store_idempotency_forget(struct db *db, const struct idempotency_key *key, struct err *err);
 

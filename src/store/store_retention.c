@@ -82,6 +82,7 @@ store_retention_sweep(struct db *db, const struct retention *keep, int64_t now_u
               sweep_by_age(db, SQL_DELIVERY_SWEEP, keep->event_us, now_us, &removed, err) &&
               sweep_by_age(db, SQL_PUSH_OUTBOX_SWEEP, keep->event_us, now_us, &removed, err) &&
               sweep_by_age(db, SQL_RETENTION_HISTORY, keep->history_us, now_us, &removed, err) &&
+              sweep_by_age(db, SQL_RETENTION_CONFLICTS, keep->conflict_us, now_us, &removed, err) &&
               sweep_by_age(db, SQL_RETENTION_RAW, keep->raw_us, now_us, &removed, err) &&
               sweep_by_age(db, SQL_RETENTION_AUDIT, keep->audit_us, now_us, &removed, err) &&
               sweep_inbox(db, keep, now_us, &removed, err) &&

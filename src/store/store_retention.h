@@ -11,6 +11,7 @@ struct retention {           /* 0: keep for ever */
     int64_t run_us;          /* finished runs, their pages and jobs */
     int64_t event_us;
     int64_t history_us;
+    int64_t conflict_us;     /* resolved ones */
     int64_t raw_us;          /* raw records not rewritten for so long */
     int64_t audit_us;
     int64_t log_bytes_max;   /* all run logs together; the oldest go first */
@@ -19,7 +20,7 @@ struct retention {           /* 0: keep for ever */
 };
 #define RETENTION_DEFAULT                                                                                    \
     ((struct retention){.run_log_us = 30 * US_PER_DAY, .run_us = 90 * US_PER_DAY, .event_us = 7 * US_PER_DAY, \
-                        .history_us = 90 * US_PER_DAY, .audit_us = 365 * US_PER_DAY,                          \
+                        .history_us = 90 * US_PER_DAY, .conflict_us = 90 * US_PER_DAY, .audit_us = 365 * US_PER_DAY, \
                         .log_bytes_max = INT64_C(1) << 30, .inbox_us = 30 * US_PER_DAY, .inbox_rows_max = 2000000})
 #define RETENTION_BATCH_ROWS 500
 

@@ -1,9 +1,8 @@
-#include "template/oauth.h"
+#include "template/oauth_priv.h"
 
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/limits.h"
-#include "template/plan_priv.h"
 
 #define PATH_MAX_PARTS 8
 #define LIFE_MAX_S INT64_C(10000000000)
@@ -17,7 +16,7 @@ declared(const struct template *t)
 bool
 template_has_oauth(const struct template *t)
 {
-    return yyjson_is_obj(declared(t));
+    return yyjson_is_obj(declared(t)) || oauth_is_declared(t);
 }
 
 /* ---- the declaration, with this configuration ---- */
@@ -113,6 +112,8 @@ template_oauth(const struct template *t, struct arena *a, yyjson_val *config, in
     if (!template_has_oauth(t))
         return err_set(err, E_TEMPLATE_REFUSED, "%.*s has no sign-in: enter its credential instead",
                        STR_ARG(template_info(t)->display_name));
+    if (!yyjson_is_obj(rd.oauth))
+        return oauth_declared(t, a, config, spec_out, err);
     expr_scope_init(&rd.scope, a, now_us);
     expr_scope_set(&rd.scope, STR("config"), value_from_json(config));
     if (!read_text(&rd, "authorize_url", NULL, &s.authorize_url) || !read_text(&rd, "token_url", NULL, &s.token_url) ||
@@ -162,6 +163,8 @@ bool
 oauth_authorize_url(const struct oauth_spec *spec, struct arena *a, struct str redirect_uri, struct str state, struct str challenge,
                     struct str *url_out, struct err *err)
 {
+    if (spec->declared)
+        return oauth_declared_authorize_url(spec, a, redirect_uri, state, url_out, err);
     struct draft d = {.arena = a, .text = STR_NONE};
     struct http_request request;
     bool standard = spec->standard_parameters;
@@ -200,6 +203,8 @@ oauth_token_request(const struct oauth_spec *spec, struct arena *a, struct str r
                     struct http_request *request_out, struct err *err)
 {
     struct draft d = {.arena = a, .text = STR_NONE};
+    if (spec->declared)
+        return oauth_declared_token_request(spec, a, redirect_uri, code, verifier, request_out, err);
     return put(&d, INJECT_FORM, "grant_type", STR("authorization_code"), err) && put(&d, INJECT_FORM, "code", code, err) &&
            put(&d, INJECT_FORM, "redirect_uri", redirect_uri, err) && put(&d, INJECT_FORM, "code_verifier", verifier, err) &&
            put_client(spec, &d, err) && put_all(&d, INJECT_FORM, spec->token_parameters, err) &&
@@ -263,6 +268,23 @@ add_parameters(const struct oauth_spec *spec, yyjson_mut_doc *doc, yyjson_mut_va
     return true;
 }
 
+/* "a.b" where members are paths: {"a": {"b": value}}, beside what is there. */
+static void
+put_member(yyjson_mut_doc *doc, yyjson_mut_val *object, bool nested, struct str path, yyjson_mut_val *value)
+{
+    struct str name = path, rest;
+    while (nested && str_cut(path, '.', &name, &rest)) {
+        yyjson_mut_val *inner = yyjson_mut_obj_getn(object, name.ptr, name.len);
+        if (!yyjson_mut_is_obj(inner)) {
+            inner = yyjson_mut_obj(doc);
+            yyjson_mut_obj_put(object, yyjson_mut_strncpy(doc, name.ptr, name.len), inner);
+        }
+        object = inner;
+        name = path = rest;
+    }
+    yyjson_mut_obj_put(object, yyjson_mut_strncpy(doc, name.ptr, name.len), value);
+}
+
 static bool
 make_patch(const struct oauth_spec *spec, struct arena *a, yyjson_val *body, int64_t now_us, yyjson_val *parameters,
            yyjson_val **patch_out, struct err *err)
@@ -277,7 +299,7 @@ make_patch(const struct oauth_spec *spec, struct arena *a, yyjson_val *body, int
         yyjson_mut_val *value = value_for(doc, a, body, json_str(item), now_us);
         if (!value)
             return err_set(err, E_BAD_PAGE, "The vendor's answer to the sign-in has no %.*s", STR_ARG(json_str(item)));
-        yyjson_mut_obj_put(patch, yyjson_val_mut_copy(doc, key), value);
+        put_member(doc, patch, spec->nested, json_str(key), value);
     }
     *patch_out = add_parameters(spec, doc, patch, parameters) ? json_freeze(a, patch) : NULL;
     return *patch_out || err_no_memory(err);

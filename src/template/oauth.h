@@ -1,5 +1,6 @@
 /*
- * Signing in at a vendor (OAuth 2.0, authorization code): what a template declares under metadata.tidemark.oauth.
+ * Signing in at a vendor (OAuth 2.0, authorization code): what a template declares under metadata.tidemark.oauth, else what
+ * spec.advanced_auth of its manifest declares.
  *
  * docs/templates.md, section "Signing in", explains each member. Texts are expressions over `config`.
  */
@@ -21,6 +22,8 @@ struct oauth_spec {
     yyjson_val *store_parameters;   /* member of the configuration -> parameter of the callback; or NULL */
     bool standard_parameters;       /* response_type, client_id, scope are sent to the authorize address */
     bool pkce, basic;               /* S256; the client's credential stands in Authorization */
+    yyjson_val *declared, *variables; /* of spec.advanced_auth (oauth_declared.c); NULL: metadata.tidemark.oauth says it all */
+    bool nested;                    /* members of `store` are paths: "credentials.refresh_token" */
     struct str missing;             /* a member of the configuration that must be filled first, or STR_NONE */
 };
 
@@ -30,7 +33,8 @@ MUST_USE bool template_oauth(const struct template *t, struct arena *a, yyjson_v
 /* The address the browser is sent to. challenge STR_NONE without PKCE. */
 MUST_USE bool oauth_authorize_url(const struct oauth_spec *spec, struct arena *a, struct str redirect_uri, struct str state,
                                   struct str challenge, struct str *url_out, struct err *err);
-/* The request that changes a code for tokens. verifier STR_NONE without PKCE. */
+/* The request that changes a code for tokens. verifier STR_NONE without PKCE; the state
+ * where `declared` is set, which may make its challenge of it. */
 MUST_USE bool oauth_token_request(const struct oauth_spec *spec, struct arena *a, struct str redirect_uri, struct str code,
                                   struct str verifier, struct http_request *request_out, struct err *err);
 /*

@@ -27,6 +27,7 @@ test('JSON lines come in once, also when the file is imported again', () => {
   assert.equal(first.code, 0, first.stderr);
   assert.match(first.stdout, /3 imported, 0 were there already, 0 refused/);
   assert.deepEqual(counts(cli('import', 'contacts', path, '--json')), { imported: 0, alreadyThere: 3, refused: 0, dryRun: false });
+  assert.deepEqual(counts(cli('import', 'contacts', path, '--dry-run', '--json')), { imported: 0, alreadyThere: 3, refused: 0, dryRun: true });
   const all = rows('contacts');
   assert.deepEqual(all.map((row) => row.name).sort(), ['Ana', 'Bo', 'Bo']);
   assert.deepEqual(all.find((row) => row.name === 'Ana').customFields, { a: [1, 'x'] });

@@ -14,6 +14,10 @@ AND (created_at <= $4 OR (status IS NULL AND effect IS NULL AND (created_at <= $
 -- @name idempotency_get
 SELECT body_hash, status, headers, body, effect, created_at, owner FROM idempotency_keys WHERE tenant = $1 AND route = $2 AND key = $3
 
+-- Was something made with it?
+-- @name idempotency_has
+SELECT count(*) FROM idempotency_keys WHERE tenant = $1 AND route = $2 AND key = $3 AND (effect IS NOT NULL OR status < 400)
+
 -- The first answer.
 -- @name idempotency_finish
 UPDATE idempotency_keys SET status = $5, headers = $6, body = $7

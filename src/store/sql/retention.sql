@@ -50,6 +50,10 @@ DELETE FROM changes WHERE id IN (SELECT c.id FROM changes c WHERE c.created_at <
 -- @name retention_history
 DELETE FROM record_history WHERE id IN (SELECT h.id FROM record_history h WHERE h.created_at < $1 ORDER BY h.id LIMIT $2)
 
+-- Conflicts that were resolved long ago.
+-- @name retention_conflicts
+DELETE FROM conflicts WHERE id IN (SELECT c.id FROM conflicts c WHERE c.state <> 'open' AND c.resolved_at < $1 ORDER BY c.id LIMIT $2)
+
 -- Raw records that were not seen for long.
 -- @name retention_raw
 DELETE FROM raw WHERE map IN (SELECT w.map FROM raw w WHERE w.updated_at < $1 LIMIT $2)
