@@ -531,8 +531,9 @@ create_all(struct batch *b)
 
 /* ---- looking before writing: what somebody changed there meanwhile must not be written over unseen */
 
+/* Nothing is kept yet: what is still so is to be written at once. */
 static bool
-take_look(struct batch *b, struct push_item *item, yyjson_val *record)
+judge_look(struct batch *b, struct push_item *item, yyjson_val *record)
 {
     bool known = false;
     if (record != NULL && !push_is_known(b->work, item, record, &known, &b->err)) {
@@ -545,7 +546,7 @@ take_look(struct batch *b, struct push_item *item, yyjson_val *record)
         return true;
     item->answer = record;
     item->end = record != NULL ? PUSH_END_SEEN : PUSH_END_GONE;
-    return keep_one(b, item);
+    return true;
 }
 
 static bool
@@ -564,7 +565,7 @@ look_one(struct batch *b, struct push_item *item)
     if (answer != PUSH_ANSWERED)
         return take_trouble(b, item, answer, wait_ms, &err);
     b->work->push->failures = 0;
-    return take_look(b, item, is_record(record) ? record : NULL);
+    return judge_look(b, item, is_record(record) ? record : NULL) && (item->end == PUSH_END_NONE || keep_one(b, item));
 }
 
 /* Those that the answer does not name are looked at alone. */
@@ -589,7 +590,7 @@ look_many(struct batch *b, struct push_item *const *items, size_t count)
     for (size_t i = 0; i < count; i++) {
         items[i]->observed_us = observed_us;
         yyjson_arr_foreach(results, at, max, record)
-            if (items[i]->end == PUSH_END_NONE && !items[i]->looked && is_result_of(b, items[i], record) && !take_look(b, items[i], record))
+            if (items[i]->end == PUSH_END_NONE && !items[i]->looked && is_result_of(b, items[i], record) && !judge_look(b, items[i], record))
                 return false;
     }
     return true;
@@ -638,11 +639,20 @@ update_part(struct batch *b, const struct push_stream *s, struct push_item **ite
     if (s->read_many != NULL && !look_many(b, items, count))
         return false;
     b->stop = PUSH_ANSWERED;
-    count = still_open(items, count);
+    struct push_item **seen = ARENA_ARRAY(&b->work->push->items, struct push_item *, count + 1);
+    if (seen == NULL) {
+        b->stop = PUSH_FATAL;
+        return err_no_memory(&b->err);
+    }
+    size_t open, seen_count = 0;
     for (size_t i = 0; i < count; i++)
-        if (s->read_many != NULL && !items[i]->looked && items[i]->row.tries < PUSH_LOOKS_MAX)
-            return true; /* one that could not be seen: each for itself */
-    return count < 2 || call_many(b, items, count, s->update_many, s->update_item, PUSH_END_UPDATED);
+        if (items[i]->end != PUSH_END_NONE)
+            seen[seen_count++] = items[i];
+    open = still_open(items, count);
+    bool all = true; /* one that could not be seen: then each for itself */
+    for (size_t i = 0; i < open; i++)
+        all = all && (s->read_many == NULL || items[i]->looked || items[i]->row.tries >= PUSH_LOOKS_MAX);
+    return (!all || open < 2 || call_many(b, items, open, s->update_many, s->update_item, PUSH_END_UPDATED)) && keep(b, seen, seen_count);
 }
 
 static bool

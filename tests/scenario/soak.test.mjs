@@ -211,7 +211,7 @@ const about = (ledger, edit) => ledger.filter((r) => concerns(r, edit))
 // Between our look at a record and our write somebody may slip in: no vendor here has conditional writes. The ledger shows it.
 const slippedIn = (ledger, edit) => {
   const all = ledger.filter((r) => concerns(r, edit));
-  return all.filter((r) => r.target.includes(BY) && (r.body ?? '').includes(edit.value)).some(({ seq }) => {
+  return all.filter((r) => r.target.includes(BY) && (r.body ?? '').includes(edit.value.split(' ').at(-1))).some(({ seq }) => {
     const after_ = all.find((r) => r.seq > seq && !r.target.includes(BY));
     return after_ !== undefined && /PUT|PATCH|batch\/update/.test(`${after_.method} ${after_.target}`);
   });
