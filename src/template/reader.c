@@ -483,13 +483,38 @@ loop_found(struct reader *r, struct err *err)
     return reader_fail(r);
 }
 
+/* What the vendor tells of its fields; only other readers need it, so it is asked for in comparisons alone. */
+static enum reader_step
+ask_schema(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
+{
+    struct reader_options options = r->options;
+    options.state = NULL, options.position = STR_NONE, options.updated_since = STR_NONE;
+    if (!r->schema && !(r->schema = reader_new_for(&options, r->stream->schema_source, r->root, err)))
+        return reader_fail(r);
+    enum reader_step s = reader_next(r->schema, page, event, err);
+    if (s == READER_FAILED)
+        return reader_fail(r);
+    if (s == READER_REQUEST && event->purpose == READER_FOR_PAGE)
+        event->purpose = READER_FOR_SCHEMA;
+    if (s != READER_PAGE && s != READER_DONE)
+        return s;
+    r->schema_asked = true;
+    reader_free(r->schema);
+    r->schema = NULL;
+    *event = (struct reader_event){.declared_total = -1};
+    return GO_ON;
+}
+
 static enum reader_step
 step(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
 {
     switch (r->phase) {
     case PHASE_START: return start(r, err) ? GO_ON : reader_fail(r);
     case PHASE_NEXT: return next_slice(r, page, event, err);
-    case PHASE_SEND: return send_next(r, page, event, err);
+    case PHASE_SEND:
+        if (r->stream->schema_source && r->options.as_reference && !r->schema_asked)
+            return ask_schema(r, page, event, err);
+        return send_next(r, page, event, err);
     case PHASE_ASKED:
     case PHASE_LOGIN: return take_answer(r, page, event, err);
     case PHASE_LOOP: return loop_found(r, err);
@@ -634,6 +659,7 @@ reader_free(struct reader *r)
     for (size_t i = 0; i < r->check_count; i++)
         reader_free(r->check[i]);
     free(r->check);
+    reader_free(r->schema);
     walk_release(&r->walk);
     for (size_t i = 0; i < r->slot_count; i++)
         auth_session_release(&r->slots[i].session);

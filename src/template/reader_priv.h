@@ -103,6 +103,9 @@ struct reader {
     const struct template_operation *operation; /* makes one declared call, or NULL */
     yyjson_val *input;            /* of that call; in keep */
 
+    struct reader *schema;        /* reads the stream's schema_source to its first page; owned, or NULL */
+    bool schema_asked;
+
     struct cursor cursor;
     bool has_cursor;
     struct map states;            /* partition -> state JSON (struct str *), as given */

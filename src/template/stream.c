@@ -8,17 +8,36 @@
 
 #include "template/async_priv.h"
 
+/* What the vendor tells of its fields is not used here; other readers ask for it, so it can be compared. */
 static bool
-compile_schema(struct compiler *c, const struct node *n, struct stream_info *info)
+compile_schema_source(struct compiler *c, const struct node *n, struct template_stream *s)
 {
+    struct node *retriever = node_get_c(n, "retriever"), *stream = node_map_new(c->arena, 3, n);
+    struct node *type = node_str_new(c->arena, STR("DeclarativeStream"), n), *name = node_str_new(c->arena, s->info.name, n);
+    if (!retriever)
+        return err_set(c->err, E_TEMPLATE_INVALID, "line %u: a DynamicSchemaLoader needs a retriever", n->line);
+    if (!stream || !type || !name || !(s->schema_source = ARENA_NEW(c->arena, struct template_stream)))
+        return compile_full(c);
+    node_map_put(stream, STR("type"), type);
+    node_map_put(stream, STR("name"), name);
+    node_map_put(stream, STR("retriever"), retriever);
+    return stream_compile(c, stream, s->schema_source);
+}
+
+static bool
+compile_schema(struct compiler *c, const struct node *n, struct template_stream *s)
+{
+    struct stream_info *info = &s->info;
     if (n && n->type == NODE_LIST) {
         for (size_t i = 0; i < n->count; i++)
-            if (!compile_schema(c, n->items[i], info))
+            if (!compile_schema(c, n->items[i], s))
                 return false;
         return true;
     }
     if (!n || n->type == NODE_NULL || node_type_is(n, "JsonFileSchemaLoader"))
         return true;
+    if (node_type_is(n, "DynamicSchemaLoader"))
+        return compile_schema_source(c, n, s);
     if (!node_type_is(n, "InlineSchemaLoader"))
         return refuse_component(c, n);
     const struct node *schema = node_get_c(n, "schema");
@@ -159,7 +178,7 @@ stream_compile(struct compiler *c, const struct node *n, struct template_stream 
         return refuse_component(c, n);
     if (!s->info.name.len)
         return err_set(c->err, E_TEMPLATE_INVALID, "line %u: a stream needs a name", n->line);
-    return compile_schema(c, node_get_c(n, "schema_loader"), &s->info) && refuse_extras(c, n) &&
+    return compile_schema(c, node_get_c(n, "schema_loader"), s) && refuse_extras(c, n) &&
            compile_retriever(c, n, node_get_c(n, "retriever"), s) && compile_cursor(c, node_get_c(n, "incremental_sync"), s) &&
            stream_set_total(c, s, node_text_at(n, "x-tidemark-total")) && notices_compile(c, n, s) && (note_parent(s), true);
 }
