@@ -203,7 +203,7 @@ patch(struct sandbox_request *r, struct sandbox_reply *reply, uint32_t index, co
     struct object *o = world_object(c, index);
     if (o->state >= WRITES_PER_CONTACT && core_size(r->core, "rdstation", "quota", 0) < MANY)
         return refuse_writes(r, reply);
-    o->state += o->state < UINT8_MAX;
+    o->state = o->state < UINT8_MAX ? (uint8_t)(o->state + 1) : o->state;
     if (!written_add(r->world, c, index, members, r->arena))
         return rdstation_error(reply, 500, "INTERNAL_ERROR", "out of memory");
     show(r, reply, index);

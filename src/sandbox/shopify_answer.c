@@ -173,7 +173,7 @@ project_inner(struct shopify_answer *answer, struct str type, yyjson_val *list, 
     yyjson_val *item;
     struct page page = {.type = type};
     int64_t first = graphql_number(f, "first", SHOP_LIST_MAX), after = 0;
-    (void)str_to_i64(graphql_text(f, "after"), 0, INT32_MAX, &after);
+    (void)!str_to_i64(graphql_text(f, "after"), 0, INT32_MAX, &after);
     if (!make_room(answer, &page, yyjson_arr_size(list)))
         return;
     page.before = after > 0;
