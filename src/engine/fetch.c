@@ -8,6 +8,7 @@
 
 #include "engine/engine_priv.h"
 
+#define QUOTA_WAIT_IN_PLACE_MS 500 /* a budget that is used up holds no worker for longer */
 #define REFRESH_POLL_MS 200
 #define REFRESH_POLLS_MAX 450 /* longer than the refresh lock lasts */
 
@@ -280,7 +281,7 @@ quota_turn(struct fetch *f, struct reader_event *event)
     if (event->purpose == READER_FOR_TOKEN || (event->purpose == READER_FOR_PAGE && guess_has(&f->guess, &event->request)))
         return ANSWERED;
     for (int64_t wait_ms; (wait_ms = quota_wait(f)) > 0;) {
-        if (wait_ms > FETCH_WAIT_IN_PLACE_MS) {
+        if (wait_ms > QUOTA_WAIT_IN_PLACE_MS) {
             event->wait_ms = wait_ms;
             event->wait_reason = str_from_c(f->quota_words);
             event->rate_limited = true;

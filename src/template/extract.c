@@ -124,22 +124,36 @@ extract_one(struct collecting *c, yyjson_val *body, bool has_star)
 }
 
 bool
-selector_extract(const struct selector *s, struct expr_scope *scope, yyjson_val *body, struct value_span *span_out, struct err *err)
+selector_path(const struct selector *s, struct expr_scope *scope, struct str path[static LIMIT_TEMPLATE_DEPTH], size_t *count_out,
+              struct err *err)
 {
-    struct str path[LIMIT_TEMPLATE_DEPTH];
-    bool has_star = false;
+    size_t count = 0;
     if (s->path_count > LIMIT_TEMPLATE_DEPTH)
         return err_set(err, E_LIMIT, "The record path is too long");
     for (size_t i = 0; i < s->path_count; i++) {
-        if (!text_str(&s->path[i], scope, &path[i], err))
+        if (!text_str(&s->path[i], scope, &path[count], err))
             return false;
-        has_star = has_star || str_eq(path[i], STR("*"));
+        count += path[count].len > 0 || !str_is_none(s->path[i].constant);
     }
-    struct collecting c = {.arena = scope->arena, .path = path, .path_count = s->path_count, .extra = s->extra};
+    *count_out = count;
+    return true;
+}
+
+bool
+selector_extract(const struct selector *s, struct expr_scope *scope, yyjson_val *body, struct value_span *span_out, struct err *err)
+{
+    struct str path[LIMIT_TEMPLATE_DEPTH];
+    size_t count;
+    if (!selector_path(s, scope, path, &count, err))
+        return false;
+    bool has_star = false;
+    for (size_t i = 0; i < count; i++)
+        has_star = has_star || str_eq(path[i], STR("*"));
+    struct collecting c = {.arena = scope->arena, .path = path, .path_count = count, .extra = s->extra};
     bool ok = true;
     size_t index, max;
     yyjson_val *item;
-    if (yyjson_is_arr(body) && s->path_count == 0) {
+    if (yyjson_is_arr(body) && count == 0) {
         ok = collect_list(&c, body);
     } else if (yyjson_is_arr(body)) {
         JSON_EACH_ITEM(body, index, max, item) {

@@ -243,15 +243,15 @@ body_fault(const struct reader *r, yyjson_val *body, const char *decode_fault)
 static bool
 path_is_there(const struct reader *r, struct expr_scope *scope, yyjson_val *body)
 {
-    struct str path[16];
+    struct str path[LIMIT_TEMPLATE_DEPTH];
     struct err ignored = {0};
-    const struct selector *s = &r->stream->selector;
-    if (!r->stream->records_required || s->path_count > ARRAY_LEN(path))
+    size_t count;
+    if (!r->stream->records_required || !selector_path(&r->stream->selector, scope, path, &count, &ignored))
         return true;
-    for (size_t i = 0; i < s->path_count; i++)
-        if (!text_str(&s->path[i], scope, &path[i], &ignored) || str_eq(path[i], STR("*")))
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(path[i], STR("*")))
             return true;
-    return path_find(body, path, s->path_count) != NULL;
+    return path_find(body, path, count) != NULL;
 }
 
 /* ---- records */

@@ -281,6 +281,9 @@ struct value_span {
     size_t count;
 };
 /* The raw records of a body (rule 25). */
+/* The path of now: an expression that comes out empty is no part of it. */
+bool selector_path(const struct selector *s, struct expr_scope *scope, struct str path[static LIMIT_TEMPLATE_DEPTH], size_t *count_out,
+                   struct err *err);
 bool selector_extract(const struct selector *s, struct expr_scope *scope, yyjson_val *body, struct value_span *span_out, struct err *err);
 /* One record through filter and transformations. *value_out NULL: filtered out. */
 typedef bool cursor_filter_fn(void *ctx, yyjson_val *record);
