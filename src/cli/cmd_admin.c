@@ -158,7 +158,8 @@ tenants(struct cli *cli, struct client *c, enum exit_code *code_out, struct err 
         {0},
     };
     static const struct noun noun = {"/api/v1/tenants", "Say tenants, tenants create KEY, tenants show KEY, tenants set KEY "
-                                     "[--name NAME] [--region BR], tenants disable|enable KEY, or tenants delete KEY --yes", "No tenants.", tenant_columns, verbs};
+                                     "[--name NAME] [--region BR], tenants disable|enable KEY, or tenants delete KEY --yes",
+                                     "No tenants.", tenant_columns, verbs};
     (void)code_out;
     return act(cli, c, &noun, err);
 }

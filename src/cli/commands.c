@@ -212,8 +212,10 @@ const struct cli_command cli_commands[] = {
      "A checked template goes into DATA/templates/NAME.yaml and is a platform at the next start.\n",
      manifest_options, 2, cmd_manifest},
     {"tenants", "[list | create|show|set|disable|enable|delete KEY]", "List, create, rename, switch off and delete tenants",
-     "  tidemark tenants create org123 --name \"Acme\" --region BR\n  tidemark tenants disable org123\n  tidemark tenants delete org123 --yes\n"
-     "Nothing of a disabled tenant runs, and its keys are refused (403); its data stays. Deleting goes on in the background.\n", tenants_options, 2, cmd_tenants},
+     "  tidemark tenants create org123 --name \"Acme\" --region BR\n  tidemark tenants disable org123\n"
+     "  tidemark tenants delete org123 --yes\n"
+     "Nothing of a disabled tenant runs, and its keys are refused (403); its data stays. Deleting goes on in the background.\n",
+     tenants_options, 2, cmd_tenants},
     {"keys", "[list | create [NAME] | show|revoke ID | rotate | verify]", "API keys; and the key that secrets are sealed with",
      "  tidemark keys create dashboard --permissions content:read\n  tidemark keys create chief --role admin\n"
      "A key is shown once. With several tenants, name one with --tenant.\n",

@@ -10,6 +10,7 @@
 #include "engine/engine_priv.h"
 
 #define OPERATION_PAGE_BYTES (64L * 1024 * 1024)
+#define NOTE_PART_BYTES 50       /* both fit into DB_EFFECT_BYTES */
 
 /* "There is no X; there are a, b, c". */
 static bool
@@ -125,7 +126,8 @@ operate(struct account *account, struct arena *a, struct str section, struct str
     struct reader *reader = reader_new_operation(&options, o, input, err);
     if (reader == NULL)
         return false;
-    struct call_note note = {e->options.store, str_format(a, "%.*s/%.*s", STR_ARG(str_slice(section, 0, 50)), STR_ARG(str_slice(name, 0, 50))),
+    struct str short_section = str_slice(section, 0, NOTE_PART_BYTES), short_name = str_slice(name, 0, NOTE_PART_BYTES);
+    struct call_note note = {e->options.store, str_format(a, "%.*s/%.*s", STR_ARG(short_section), STR_ARG(short_name)),
                              template_operation_info(o)->safe || repeatable};
     if (!note_call(&note, err)) {
         reader_free(reader);

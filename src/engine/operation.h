@@ -22,10 +22,13 @@ struct operation_call {
 
 /*
  * Does it; blocks on the vendor, refreshes a credential where it must, never repeats a call that may have had an
- * effect, and tells the thread's rider of it before it goes out (store_note_call). result_out: the part of the answer that the template names, in a. E_CONNECTION_NOT_FOUND,
- * E_NOT_FOUND (no such operation; the message lists those there are), E_VALIDATION_FAILED (the input does not fit
- * the operation's schema; items have pointers into the input), E_INVALID_CREDENTIALS, E_VENDOR_REFUSED with the vendor's words,
- * E_VENDOR_RATE_LIMITED with retry_after_ms, E_VENDOR_UNAVAILABLE (nothing was done), E_VENDOR_UNCERTAIN (nobody knows), E_BAD_PAGE, E_PAGE_TOO_LARGE. template_has_operation (template/operation.h) tells whether there is one.
+ * effect, and tells the thread's rider of it before it goes out (store_note_call). result_out: the part of the answer that
+ * the template names, in a. template_has_operation (template/operation.h) tells whether there is one.
+ *
+ * E_CONNECTION_NOT_FOUND, E_NOT_FOUND (no such operation; the message lists those there are), E_VALIDATION_FAILED (the input
+ * does not fit the operation's schema; items have pointers into the input), E_INVALID_CREDENTIALS, E_VENDOR_REFUSED with the
+ * vendor's words, E_VENDOR_RATE_LIMITED with retry_after_ms, E_VENDOR_UNAVAILABLE (nothing was done), E_VENDOR_UNCERTAIN
+ * (nobody knows), E_BAD_PAGE, E_PAGE_TOO_LARGE.
  */
 MUST_USE bool engine_operation(struct engine *e, struct arena *a, const struct operation_call *call,
                                yyjson_val **result_out, struct err *err);

@@ -123,7 +123,7 @@ test_a_lost_answer_is_not_asked_for_again(void **state)
     rig->vendor.fault = RIG_NETWORK;
     rig->vendor.fault_from = 1, rig->vendor.fault_count = 100;
     assert_false(act(rig, &c, rig->tenant, "create", "{\"name\":\"Ana\"}", &result, &err));
-    assert_int_equal(err.code, E_VENDOR_UNAVAILABLE);
+    assert_int_equal(err.code, E_VENDOR_UNCERTAIN);
     assert_non_null(strstr(err.message, "not known whether"));
     assert_int_equal(rig->vendor.requests, 1);
 }
