@@ -50,6 +50,7 @@ test('templates: the list, one of them, and one of our own, checked while it is 
   await page.getByRole('table', { name: 'Streams' }).getByText('parcels').first().waitFor();
   await page.getByLabel('Name', { exact: true }).fill('post_office');
   await page.getByLabel('Shown as').fill('Post office');
+  await page.getByLabel('Category').fill('Logistics');
   await stage.picture(page, 'template-add');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByRole('heading', { level: 1, name: 'Post office' }).waitFor();

@@ -47,8 +47,9 @@ export default function AddTemplate() {
   const [manifest, setManifest] = useState('');
   const [name, setName] = useState('');
   const [displayName, setDisplayName] = useState('');
+  const [category, setCategory] = useState('');
   const [read] = useDebouncedValue(manifest, TYPING_MS);
-  const save = useChange(() => api.POST('/api/admin/integration-templates', { body: { name, displayName: displayName || name, manifest } }), ['templates']);
+  const save = useChange(() => api.POST('/api/admin/integration-templates', { body: { name, displayName: displayName || name, category, manifest } }), ['templates']);
   const open = async (file: File | null) => {
     if (!file) return;
     setManifest(await file.text());
@@ -59,14 +60,15 @@ export default function AddTemplate() {
       commands={{ method: 'POST', path: '/api/v1/templates/check', body: { manifest: '…' }, cli: 'tidemark manifest check FILE' }}
       actions={<>
         <FileButton onChange={(file) => void open(file)} accept=".yaml,.yml,.json">{(props) => <Button variant="default" {...props}>{t('open')}</Button>}</FileButton>
-        <Button loading={save.isPending} disabled={!name || !manifest.trim()} onClick={() => save.mutate(undefined, { onSuccess: () => { say(t('saved')); go(`/templates/${name}`); } })}>{t('save')}</Button>
+        <Button loading={save.isPending} disabled={!name || !category.trim() || !manifest.trim()} onClick={() => save.mutate(undefined, { onSuccess: () => { say(t('saved')); go(`/templates/${name}`); } })}>{t('save')}</Button>
       </>}>
       <div className="grid two">
         <div className="stack">
-          <div className="grid two">
+          <div className="grid two" style={{ alignItems: 'end' }}>
             <TextInput label={t('name')} description={t('nameHint')} value={name} onChange={(event) => setName(event.currentTarget.value)} />
-            <TextInput label={t('displayName')} description={' '} value={displayName} onChange={(event) => setDisplayName(event.currentTarget.value)} />
+            <TextInput label={t('displayName')} value={displayName} onChange={(event) => setDisplayName(event.currentTarget.value)} />
           </div>
+          <TextInput label={t('category')} placeholder="CRM" required value={category} onChange={(event) => setCategory(event.currentTarget.value)} />
           {save.error && <ErrorBox error={save.error} />}
           <Textarea label={t('manifest')} value={manifest} onChange={(event) => setManifest(event.currentTarget.value)} minRows={24} maxRows={48} autosize spellCheck={false} classNames={{ input: 'mono' }} />
         </div>
