@@ -459,8 +459,8 @@ since_of(const struct reader *r)
     return !has_state && r->options.updated_since.len && time_parse(r->options.updated_since, &us) ? us : INT64_MIN;
 }
 
-static bool
-start(struct reader *r, struct err *err)
+bool
+reader_start(struct reader *r, struct err *err)
 {
     struct scene scene;
     struct expr_scope scope;
@@ -509,7 +509,7 @@ static enum reader_step
 step(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
 {
     switch (r->phase) {
-    case PHASE_START: return start(r, err) ? GO_ON : reader_fail(r);
+    case PHASE_START: return reader_start(r, err) ? GO_ON : reader_fail(r);
     case PHASE_NEXT: return next_slice(r, page, event, err);
     case PHASE_SEND:
         if (r->stream->schema_source && r->options.as_reference && !r->schema_asked)
@@ -526,14 +526,12 @@ step(struct reader *r, struct arena *page, struct reader_event *event, struct er
     return READER_FAILED;
 }
 
-static enum reader_step check_next(struct reader *r, struct arena *page, struct reader_event *event, struct err *err);
-
 enum reader_step
 reader_next(struct reader *r, struct arena *page, struct reader_event *event_out, struct err *err)
 {
     *event_out = (struct reader_event){.declared_total = -1};
     if (r->check)
-        return check_next(r, page, event_out, err);
+        return reader_check_next(r, page, event_out, err);
     for (;;) {
         enum reader_step s = step(r, page, event_out, err);
         if (s != GO_ON)
@@ -619,38 +617,6 @@ reader_new_for(const struct reader_options *options, const struct template_strea
     return r;
 }
 
-static const struct template_stream *
-find_stream(const struct reader_options *options, struct err *err)
-{
-    const struct template_stream *s = template_stream_find(options->template, options->stream);
-    if (!s) {
-        err_set(err, E_TEMPLATE_REFUSED, "The template has no stream \"%.*s\"", STR_ARG(options->stream));
-        return NULL;
-    }
-    if (!str_is_none(s->info.refused)) {
-        err_set(err, E_TEMPLATE_REFUSED, "Stream %.*s %.*s", STR_ARG(s->info.name), STR_ARG(s->info.refused));
-        return NULL;
-    }
-    return s;
-}
-
-/* A bad position is found at once, so that nobody leases a run for it. */
-static struct reader *
-start_now(struct reader *r, struct err *err)
-{
-    if (!r || str_is_none(r->options.position) || start(r, err))
-        return r;
-    reader_free(r);
-    return NULL;
-}
-
-struct reader *
-reader_new(const struct reader_options *options, struct err *err)
-{
-    const struct template_stream *s = find_stream(options, err);
-    return s ? start_now(reader_new_for(options, s, NULL, err), err) : NULL;
-}
-
 void
 reader_free(struct reader *r)
 {
@@ -671,130 +637,4 @@ reader_free(struct reader *r)
     arena_release(&r->partition_arena);
     arena_release(&r->keep);
     free(r);
-}
-
-/* Are all members there that the stream's `reads` needs beside the id? */
-static bool
-has_needs(const struct template *t, const struct template_stream *s, yyjson_val *slice)
-{
-    yyjson_val *spec = json_get(json_get_c(t->info.tidemark, "reads"), s->info.name), *name;
-    size_t index, max;
-    JSON_EACH_ITEM(json_get_c(spec, "needs"), index, max, name) {
-        if (json_str(json_get(slice, json_str(name))).len == 0)
-            return false;
-    }
-    return true;
-}
-
-static yyjson_val *
-single_slice(struct reader *r, struct str external_id, yyjson_val *more)
-{
-    size_t index, max;
-    yyjson_val *key, *value;
-    yyjson_mut_doc *doc = json_mut_doc(&r->keep);
-    yyjson_mut_val *slice = doc ? yyjson_mut_obj(doc) : NULL;
-    if (!slice)
-        return NULL;
-    JSON_EACH_MEMBER(more, index, max, key, value)
-        yyjson_mut_obj_add(slice, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, value));
-    yyjson_mut_obj_put(slice, yyjson_mut_str(doc, "id"), yyjson_mut_strncpy(doc, external_id.ptr, external_id.len));
-    return json_freeze(&r->keep, slice);
-}
-
-struct reader *
-reader_new_single_in(const struct reader_options *options, struct str external_id, yyjson_val *more, struct err *err)
-{
-    const struct template_stream *s = find_stream(options, err);
-    const struct template *t = options->template;
-    struct reader *r = NULL;
-    if (!s)
-        return NULL;
-    if (!t->reads[s - t->streams] || !has_needs(t, s, more)) {
-        err_set(err, E_TEMPLATE_REFUSED, "The template cannot read one record of %.*s by its id", STR_ARG(s->info.name));
-        return NULL;
-    }
-    struct reader_options own = *options;
-    own.state = NULL, own.position = STR_NONE;
-    if (!(r = reader_new_for(&own, t->reads[s - t->streams], NULL, err)))
-        return NULL;
-    yyjson_val *slice = single_slice(r, external_id, more);
-    r->single = true, r->single_partition_done = true;
-    if (!slice || !reader_open_partition(r, slice, NULL, err) || !reader_open_slice(r, INT64_MIN, err)) {
-        reader_free(r);
-        return NULL;
-    }
-    r->phase = PHASE_SEND;
-    return r;
-}
-
-struct reader *
-reader_new_single(const struct reader_options *options, struct str external_id, struct err *err)
-{
-    return reader_new_single_in(options, external_id, NULL, err);
-}
-
-/* ---- the connection test */
-
-static bool
-check_wants(const struct template *t, const struct template_stream *s)
-{
-    const struct node *names = node_get_c(node_get_c(t->root, "check"), "stream_names");
-    if (!names || names->type != NODE_LIST || names->count == 0)
-        return s->info.synced;
-    for (size_t i = 0; i < names->count; i++)
-        if (str_eq(node_text(names->items[i]), s->info.name))
-            return true;
-    return false;
-}
-
-static bool
-check_add(struct reader *r, const struct template_stream *s, bool test, struct err *err)
-{
-    struct reader *one = reader_new_for(&r->options, s, r, err);
-    if (!one)
-        return false;
-    one->test = test;
-    r->check[r->check_count++] = one;
-    return true;
-}
-
-struct reader *
-reader_new_check(const struct reader_options *options, struct err *err)
-{
-    const struct template *t = options->template;
-    struct reader_options own = *options;
-    own.state = NULL, own.position = STR_NONE;
-    if (t->stream_count == 0 && !t->test) {
-        err_set(err, E_TEMPLATE_REFUSED, "There is no stream: this template's streams are made by the configuration, which names none");
-        return NULL;
-    }
-    struct reader *r = reader_new_for(&own, t->stream_count ? &t->streams[0] : t->test, NULL, err);
-    bool ok = r && (r->check = alloc_zeroed(t->stream_count + 1, sizeof(*r->check)));
-    if (r && !ok)
-        err_no_memory(err);
-    if (ok && t->test)
-        ok = check_add(r, t->test, true, err);
-    for (size_t i = 0; ok && i < t->stream_count; i++)
-        if (!t->test && str_is_none(t->streams[i].info.refused) && check_wants(t, &t->streams[i]))
-            ok = check_add(r, &t->streams[i], false, err);
-    if (ok && r->check_count == 0)
-        ok = err_set(err, E_TEMPLATE_REFUSED, "The template's connection test names no stream that can be read");
-    if (ok)
-        return r;
-    reader_free(r);
-    return NULL;
-}
-
-static enum reader_step
-check_next(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
-{
-    while (r->check_index < r->check_count) {
-        struct reader *one = r->check[r->check_index];
-        enum reader_step s = reader_next(one, page, event, err);
-        if (s != READER_PAGE && s != READER_DONE)
-            return s;
-        r->check_index++; /* one page was enough: the credential works for this stream */
-        *event = (struct reader_event){.declared_total = -1};
-    }
-    return READER_DONE;
 }

@@ -147,9 +147,13 @@ void reader_scene(const struct reader *r, struct arena *a, struct value token, s
 enum reader_step reader_fail(struct reader *r);
 struct reader *reader_new_for(const struct reader_options *options, const struct template_stream *stream,
                               struct reader *root, struct err *err);
+bool reader_start(struct reader *r, struct err *err); /* evaluates what holds throughout; restores a position */
 bool reader_open_slice(struct reader *r, int64_t lower_us, struct err *err);
 bool reader_first_token(struct reader *r, struct err *err);
 bool reader_open_partition(struct reader *r, yyjson_val *partition, yyjson_val *extra, struct err *err);
+
+/* ---- reader_open.c */
+enum reader_step reader_check_next(struct reader *r, struct arena *page, struct reader_event *event, struct err *err);
 
 /* ---- page.c */
 /* Makes of the answer a page, a wait, or a failure. GO_ON: send again at once (a new token is wanted). */
