@@ -258,8 +258,8 @@ log_in(struct sandbox_request *r, struct sandbox_reply *reply)
 {
     if (str_eq_c(r->segments[1], "dialog")) {
         reply_text(reply, 302, "text/plain", STR(""));
-        reply_header(reply, "Location", str_format(r->arena, "%.*s?code=" LOGIN_CODE "&state=%.*s", STR_ARG(request_param(r, "redirect_uri")),
-                                                   STR_ARG(request_param(r, "state"))));
+        struct str back = request_param(r, "redirect_uri"), state = request_param(r, "state");
+        reply_header(reply, "Location", str_format(r->arena, "%.*s?code=" LOGIN_CODE "&state=%.*s", STR_ARG(back), STR_ARG(state)));
         return;
     }
     bool known = str_eq_c(facebook_param(r, "code"), LOGIN_CODE) && str_eq_c(facebook_param(r, "client_secret"), FB_APP_SECRET);
