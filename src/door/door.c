@@ -304,8 +304,9 @@ check_tenant(const struct request *r, struct err *err)
 {
     if (!r->tenant.disabled_us || !request_changes(r))
         return true;
-    return err_set(err, E_TENANT_DISABLED, r->tenant.deleting_us ? "This tenant is being deleted" :
-                   "This tenant is switched off: switch it on first (tidemark tenants enable)");
+    if (r->tenant.deleting_us)
+        return err_set(err, E_TENANT_DISABLED, "This tenant is being deleted");
+    return err_set(err, E_TENANT_DISABLED, "This tenant is switched off: switch it on first (tidemark tenants enable)");
 }
 
 static bool
