@@ -35,9 +35,9 @@ export function useTick(ms = 10_000) {
 export function Ago({ at, otherwise }: { at: string | null | undefined; otherwise?: string }) {
   const t = useWords(shellWords);
   const f = useFormats();
-  const now = useTick();
+  useTick();
   if (!at) return <span className="dim">{otherwise ?? t('never')}</span>;
-  return <Tooltip label={f.time(at)}><time dateTime={at} className="number">{f.ago(at, now)}</time></Tooltip>;
+  return <Tooltip label={f.time(at)}><time dateTime={at} className="number">{f.ago(at)}</time></Tooltip>;
 }
 
 // Every number leads to its list. None where there is nothing to see.

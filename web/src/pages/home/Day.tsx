@@ -1,4 +1,4 @@
-// The last 24 hours as bars: records, and errors on top of them. Each hour says its numbers and leads to its runs.
+// The last 24 hours as bars: records, and errors on top of them. Each hour says its numbers and leads to the runs.
 import { Tooltip } from '@mantine/core';
 import { Link } from 'wouter';
 
@@ -30,11 +30,10 @@ export function Day({ day, now }: { day: Schemas['Overview']['last24h']; now: nu
       <ol className="hours">
         {bars.map((bar) => {
           const label = t('barLabel', { time: f.clock(bar.at), n: bar.ok + bar.err, err: bar.err });
-          const until = new Date(Date.parse(bar.at) + HOUR_MS).toISOString();
           return (
             <li key={bar.at}>
               <Tooltip label={label} openDelay={0}>
-                <Link href={`/runs?from=${bar.at}&to=${until}`} aria-label={label} tabIndex={bar.ok + bar.err ? 0 : -1}>
+                <Link href="/runs" aria-label={label} tabIndex={bar.ok + bar.err ? 0 : -1}>
                   {bar.err > 0 && <span className="err" style={{ height: height(bar.err) }} />}
                   <span className={bar.ok ? 'ok' : 'nothing'} style={{ height: bar.ok ? height(bar.ok) : 2 }} />
                 </Link>

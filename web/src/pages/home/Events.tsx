@@ -15,7 +15,7 @@ const text = (value: unknown) => (typeof value === 'string' ? value : '');
 
 function placeOf({ type, data }: News): string {
   if (data.runId && type !== 'records.changed') return `/runs/${text(data.runId)}`;
-  if (type === 'records.changed') return `/records/${text(data.kind)}`;
+  if (type === 'records.changed') return data.connectionId ? `/connections/${text(data.connectionId)}/records` : '/records';
   if (type === 'conflict.opened') return '/conflicts';
   return data.connectionId ? `/connections/${text(data.connectionId)}` : '/';
 }

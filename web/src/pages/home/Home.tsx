@@ -57,7 +57,7 @@ function Freshness({ streams }: { streams: readonly Stream[] }) {
     { id: 'connection', header: t('connection'), width: 'minmax(0, 1.6fr)', narrow: false, sort: (s) => s.connectionName,
       cell: (s) => <Link href={`/connections/${s.connectionId}`} className="dim">{s.connectionName}</Link> },
     { id: 'records', header: t('records'), width: '90px', narrow: '72px', end: true, sort: (s) => s.records,
-      cell: (s) => <NumberLink n={s.records} href={`/records/${s.kind}`} label={t('records')} /> },
+      cell: (s) => <NumberLink n={s.records} href={`/connections/${s.connectionId}/records?stream=${s.stream}`} label={t('records')} /> },
     { id: 'rejected', header: t('rejected'), width: '84px', narrow: false, end: true, sort: (s) => s.rejected,
       cell: (s) => <NumberLink n={s.rejected} href={`/connections/${s.connectionId}/records?show=rejected&stream=${s.stream}`} label={t('rejected')} /> },
     { id: 'page', header: t('lastPage'), width: '120px', narrow: '104px', end: true, sort: (s) => s.lastPageAt, cell: (s) => <Ago at={s.lastPageAt} /> },

@@ -3,7 +3,7 @@ import { Link } from 'wouter';
 
 import { api } from '../../api/client';
 import { useData } from '../../api/query';
-import { useWords } from '../../i18n';
+import { useFormats, useWords } from '../../i18n';
 import { Panel } from '../../parts/Page';
 import { Ago, Loading } from '../../parts/Small';
 import { RunStatus } from '../../parts/Status';
@@ -11,6 +11,7 @@ import { homeWords } from './words';
 
 export function LatestRuns({ names, every }: { names: ReadonlyMap<string, string>; every: number }) {
   const t = useWords(homeWords);
+  const f = useFormats();
   const runs = useData(['runs', 'latest'], () => api.GET('/api/v1/sync/runs', { params: { query: { limit: 8 } } }), { every });
   return (
     <Panel title={t('latestRuns')} tools={<Link href="/runs" className="link small">{t('allRuns')}</Link>} flush>
@@ -20,7 +21,7 @@ export function LatestRuns({ names, every }: { names: ReadonlyMap<string, string
           <li key={run.id}>
             <RunStatus run={run} />
             <Link href={`/runs/${run.id}`} className="grow ellipsis">{names.get(run.connectionId ?? '') ?? t('runRead', { n: run.recordsReceived })}</Link>
-            <span className="dim small number">{t('runRead', { n: run.recordsReceived })}</span>
+            <span className="dim small number" title={t('runRead', { n: run.recordsReceived })}>{f.short(run.recordsReceived)}</span>
             <span className="dim small"><Ago at={run.completedAt ?? run.startedAt ?? run.createdAt} /></span>
           </li>
         ))}

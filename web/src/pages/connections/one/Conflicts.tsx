@@ -18,7 +18,7 @@ export function Conflicts({ connection }: { connection: ConnectionDetail }) {
   const t = useWords(oneWords);
   const list = useList(['conflicts', 'of', connection.id], (cursor) => api.GET('/api/v1/conflicts', { params: { query: { connectionId: connection.id, limit: 50, cursor } } }));
   const columns: Column<Conflict>[] = [
-    { id: 'record', header: t('record'), width: 'minmax(0, 2fr)', cell: (c) => <Link href={`/records/${c.kind}/${c.recordId}`} className="first">{c.title ?? c.recordId}</Link> },
+    { id: 'record', header: t('record'), width: 'minmax(0, 2fr)', cell: (c) => <Link href={`/records/${c.recordId}`} className="first">{c.title ?? c.recordId}</Link> },
     { id: 'fields', header: t('fields'), width: 'minmax(0, 2fr)', narrow: false, cell: (c) => <span className="mono">{c.fields.map((f) => f.field).join(', ')}</span> },
     { id: 'opened', header: t('opened'), width: '120px', narrow: '100px', cell: (c) => <Ago at={c.createdAt} /> },
     { id: 'decide', header: '', width: '90px', narrow: '90px', end: true, cell: (c) => <Button component={Link} href={`/conflicts?connectionId=${connection.id}&id=${c.id}`} variant="default" size="compact-xs">{t('decide')}</Button> },

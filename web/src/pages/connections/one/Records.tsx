@@ -34,14 +34,14 @@ function Stored({ connection, stream }: { connection: ConnectionDetail; stream: 
   const list = useList(['records', connection.id, stream],
     (cursor) => api.GET('/api/v1/records/{connectionId}/{stream}', { params: { path: { connectionId: connection.id, stream }, query: { limit: 100, cursor } } }));
   const columns: Column<Entity>[] = [
-    { id: 'title', header: t('titleColumn'), width: 'minmax(0, 2fr)', cell: (r) => <Link href={`/records/${r.kind}/${r.id}`} className="first">{titleOf(r)}</Link> },
+    { id: 'title', header: t('titleColumn'), width: 'minmax(0, 2fr)', cell: (r) => <Link href={`/records/${r.id}`} className="first">{titleOf(r)}</Link> },
     { id: 'second', header: t('fields'), width: 'minmax(0, 2fr)', narrow: false, cell: (r) => <span className="dim">{secondOf(r)}</span> },
     { id: 'updated', header: t('updated'), width: '120px', narrow: '110px', end: true, cell: (r) => <Ago at={r.updatedAt} /> },
   ];
   if (list.error) return <ErrorBox error={list.error} retry={() => void list.refetch()} />;
   if (list.isPending) return <Loading />;
   if (!list.rows.length) return <Empty title={t('noRecords')} />;
-  return <Table label={t('recordsOf', { stream })} rows={list.rows} columns={columns} rowKey={(r) => r.id} href={(r) => `/records/${r.kind}/${r.id}`} total={list.meta?.total}
+  return <Table label={t('recordsOf', { stream })} rows={list.rows} columns={columns} rowKey={(r) => r.id} href={(r) => `/records/${r.id}`} total={list.meta?.total}
     totalAtLeast={list.meta?.totalAtLeast} more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />;
 }
 
