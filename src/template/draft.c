@@ -398,7 +398,8 @@ draft_finish(struct draft *d, struct str method, struct str url, struct http_req
     const char *content_type = NULL;
     buf_init(&b, 1 << 20);
     buf_init(&body, 8 << 20);
-    bool takes_body = str_eq(method, STR("GET")) || str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) || str_eq(method, STR("PATCH"));
+    bool takes_body = str_eq(method, STR("GET")) || str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) ||
+                      str_eq(method, STR("PATCH"));
     struct http_request request = {.method = method};
     bool ok = write_url(&b, d->arena, d, url) && (!takes_body || write_body(d, &body, &content_type));
     if (ok) {

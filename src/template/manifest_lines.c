@@ -90,7 +90,8 @@ answer_load(void *ctx, const struct reader_event *event)
 {
     struct load_answers *l = ctx;
     yyjson_val *request = exchange_request_json(l->arena, &event->request);
-    return request ? exchanges_answer(&l->exchanges, request, EXCHANGE_TOKEN, l->now_us) : NULL; /* lists are cached: asked again, the same */
+    /* Lists are kept in a cache by other readers: asked again, the same. */
+    return request ? exchanges_answer(&l->exchanges, request, EXCHANGE_TOKEN, l->now_us) : NULL;
 }
 
 /* The streams of this configuration. */

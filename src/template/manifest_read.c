@@ -156,26 +156,31 @@ read_all(struct reading *rd, struct reader *r, const struct manifest_fetcher *fe
     }
 }
 
+struct list_fetching {
+    const struct manifest_fetcher *fetcher;
+    struct err *err;
+};
+
 static const struct http_reply *
 fetch_list(void *ctx, const struct reader_event *event)
 {
-    const struct manifest_fetcher *fetcher = ctx;
-    struct err ignored = {0};
-    return fetcher->fetch(fetcher->ctx, &event->request, &ignored);
+    const struct list_fetching *f = ctx;
+    return f->fetcher->fetch(f->fetcher->ctx, &event->request, f->err);
 }
 
 static bool
 wait_for_list(void *ctx, int64_t wait_ms, struct str reason)
 {
-    const struct manifest_fetcher *fetcher = ctx;
-    return fetcher->wait(fetcher->ctx, wait_ms, reason);
+    const struct list_fetching *f = ctx;
+    return f->fetcher->wait(f->fetcher->ctx, wait_ms, reason);
 }
 
 /* The streams of this configuration, some of them of lists that the vendor gives. */
 static bool
 configure(struct reading *rd, const struct manifest_fetcher *fetcher, struct err *err)
 {
-    struct manifest_fetcher own = *fetcher;
+    struct err unread = {0}; /* a list that cannot be read leaves a refused stream */
+    struct list_fetching own = {fetcher, &unread};
     struct list_source source = {fetch_list, wait_for_list, &own};
     if (!template_depends_on_config(rd->template))
         return true;
