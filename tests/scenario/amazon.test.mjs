@@ -6,7 +6,9 @@ import { AMAZON, consent } from './lib/amazon.mjs';
 import { removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 import { hs256, SECRET } from './lib/tokens.mjs';
 
-const small = ['--sandbox', '--size', 'contacts=2', '--size', 'conversations=1'];
+// The other simulated vendors share the machine: they have next to nothing.
+const few = ['shopify.products=1', 'shopify.customers=1', 'shopify.orders=1', 'shopify.collections=1', 'rdstation.crm_contacts=1'];
+const small = ['--sandbox', ...['contacts=2', 'conversations=1', ...few].flatMap((size) => ['--size', size])];
 const folders = [];
 const folder = (name) => folders[folders.push(tempFolder(name)) - 1];
 after(() => folders.forEach(removeFolder));
@@ -25,13 +27,13 @@ describe("the vendor's real rates", () => {
   test('a run that must wait is parked by the rate header, not failed, and ends whole', async () => {
     const data = folder('amazon-rate');
     // 30 requests for items are free, then one every two seconds.
-    const server = await startTidemark({ data, args: [...small, '--size', 'orders=32'], env: { TIDEMARK_SWEEP_MS: '100' } });
+    const server = await startTidemark({ data, args: [...small, '--size', 'amazon_sp_api.orders=38'], env: { TIDEMARK_SWEEP_MS: '100' } });
     try {
       const body = await waiting(server);
       assert.deepEqual([body.status, body.step], ['running', 4]);
       assert.match(body.message, /exceeded your quota|rate is used up/); // the vendor's words first, then what was learnt of them
       const done = await ended(server, 40_000);
-      assert.deepEqual([done.status, done.results.orders.count], ['completed', 32], JSON.stringify(done));
+      assert.deepEqual([done.status, done.results.orders.count], ['completed', 38], JSON.stringify(done));
       assert.equal((await server.api('GET', `${AMAZON}/orders?items=true&limit=500`)).body.data.filter((o) => o.items.length === 0).length, 0);
     } finally {
       await server.stop();
@@ -40,7 +42,7 @@ describe("the vendor's real rates", () => {
 
   test('cancel ends a waiting sync, its pages stay; the next one begins anew', async () => {
     const data = folder('amazon-cancel');
-    const server = await startTidemark({ data, args: [...small, '--size', 'orders=60'] });
+    const server = await startTidemark({ data, args: [...small, '--size', 'amazon_sp_api.orders=60'] });
     try {
       const { syncId } = await waiting(server);
       const busy = await server.api('POST', `${AMAZON}/sync`, {});
