@@ -164,11 +164,17 @@ first_of(const struct webhook_body *b, const char *member)
     return w.found.len > 0 ? w.found : STR_NONE;
 }
 
+static struct str
+bare_account(const struct webhook_body *b, struct str account)
+{
+    struct str suffix = json_str(json_get_c(b->block, "account_suffix"));
+    return suffix.len > 0 && str_ends(account, suffix) ? str_slice(account, 0, account.len - suffix.len) : account;
+}
+
 struct str
 webhook_account(const struct webhook_body *b)
 {
-    struct str account = first_of(b, "account"), suffix = json_str(json_get_c(b->block, "account_suffix"));
-    return suffix.len > 0 && str_ends(account, suffix) ? str_slice(account, 0, account.len - suffix.len) : account;
+    return bare_account(b, first_of(b, "account"));
 }
 
 struct str
@@ -384,7 +390,7 @@ static bool
 add_part(void *ctx, const struct place *at)
 {
     struct collecting *c = ctx;
-    struct str type, own = first_text(at, json_get_c(at->b->block, "account"));
+    struct str type, own = bare_account(at->b, first_text(at, json_get_c(at->b->block, "account")));
     yyjson_val *entries = entries_of(at, &type), *entry;
     size_t index, max;
     if (c->account.len > 0 && own.len > 0 && !str_eq(c->account, own))
