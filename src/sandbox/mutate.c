@@ -16,6 +16,7 @@ struct job {
     struct collection *collection;
     const struct vendor_entity *entity;
     struct arena *arena;
+    int64_t at_us;       /* "atOnce": the one moment of all updates, as an import's; 0: each has its own */
 };
 
 /* 5, "5" or "1%" of the live ones (rounded up). */
@@ -73,10 +74,18 @@ touch_one(const struct job *job, uint32_t index)
 }
 
 static void
+update_one(const struct job *job, uint32_t index)
+{
+    world_edit(job->world, job->collection, index);
+    if (job->at_us != 0)
+        world_object(job->collection, index)->updated_us = job->at_us;
+}
+
+static void
 change_one(const struct job *job, enum verb verb, uint32_t index)
 {
     if (verb == VERB_UPDATE)
-        world_edit(job->world, job->collection, index);
+        update_one(job, index);
     else if (verb == VERB_TOUCH)
         touch_one(job, index);
     else
@@ -183,6 +192,8 @@ world_mutate(struct sandbox_core *core, yyjson_val *order, struct json_writer *w
     struct job job = {.world = core_world(core, vendor, account), .arena = a};
     if (job.world == NULL)
         return err_set(err, E_LIMIT, "At most %d accounts can exist", WORLDS_MAX);
+    if (json_bool_or(json_get_c(order, "atOnce"), false))
+        job.at_us = clock_wall_us(job.world->clock);
     struct str name = json_str(json_get_c(order, "entity"));
     job.entity = vendor_entity(vendor, name);
     job.collection = world_collection(job.world, name);
@@ -220,7 +231,7 @@ void
 world_shift(struct sandbox_core *core, struct world *world, const struct vendor_entity *entity,
             const struct fault *shift, struct arena *a)
 {
-    struct job job = {world, world_collection(world, str_from_c(entity->name)), entity, a};
+    struct job job = {world, world_collection(world, str_from_c(entity->name)), entity, a, 0};
     size_t count = 0;
     uint32_t *items = NULL;
     if (job.collection == NULL)

@@ -267,7 +267,7 @@ describe('the simulated vendor', () => {
   });
 });
 
-test('more than 10,000 contacts are read whole', async () => {
+test('more than 10,000 contacts are read whole, and again when all of them change in one millisecond', async () => {
   const own = await startSandbox({ sizes: { 'hubspot.contacts': 10_450, 'hubspot.companies': 1, 'hubspot.deals': 1, 'hubspot.tickets': 1 } });
   try {
     const made = await server.api('POST', `${SYNC}/connections`, {
@@ -277,6 +277,13 @@ test('more than 10,000 contacts are read whole', async () => {
     const run = await sync(true, made.body.data.id);
     assert.equal(run.verdict, 'complete', JSON.stringify(run));
     assert.equal(run.recordsCreated, 10_450);
+    // An import: more changes at one time than a search shows, however its window is cut by time.
+    await own.raw('POST', '/_sandbox/mutate', { vendor: 'hubspot', entity: 'contacts', update: 10_450, atOnce: true });
+    const times = new Set((await own.truth('hubspot', 'contacts')).map((c) => c.updatedAt));
+    assert.equal(times.size, 1, 'all of them at once');
+    const again = await sync(false, made.body.data.id);
+    assert.deepEqual([again.verdict, again.recordsUpdated + again.recordsSkipped], ['complete', 10_450], JSON.stringify(again));
+    assert.ok(again.recordsUpdated > 10_000, JSON.stringify(again));
     assert.equal((await own.ledger()).filter((entry) => entry.status === 400).length, 0);
   } finally {
     await own.stop();
