@@ -130,15 +130,31 @@ civil_weekday(struct civil c)
     return (int)(((days + 4) % 7 + 7) % 7);
 }
 
+static char *
+put_digits(char *to, unsigned value, int digits, char behind)
+{
+    for (int i = digits - 1; i >= 0; i--, value /= 10)
+        to[i] = (char)('0' + value % 10);
+    to[digits] = behind;
+    return to + digits + 1;
+}
+
+/* By hand: a list writes hundreds of times, and snprintf took a sixth of it. */
 static const char *
 format_time(int64_t us, int digits, char text[static TIME_TEXT_BYTES])
 {
     struct civil c = civil_from_us(us);
-    int fraction = digits == 3 ? c.microsecond / 1000 : c.microsecond;
+    unsigned fraction = (unsigned)(digits == 3 ? c.microsecond / 1000 : c.microsecond);
+    char *to = text;
     /* A year outside four digits cannot be written in RFC 3339; such times are refused on the way in. */
-    snprintf(text, TIME_TEXT_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%0*uZ", (unsigned)c.year % 10000u,
-             (unsigned)c.month % 100u, (unsigned)c.day % 100u, (unsigned)c.hour % 100u, (unsigned)c.minute % 100u,
-             (unsigned)c.second % 100u, digits, (unsigned)fraction % 1000000u);
+    to = put_digits(to, (unsigned)c.year % 10000u, 4, '-');
+    to = put_digits(to, (unsigned)c.month, 2, '-');
+    to = put_digits(to, (unsigned)c.day, 2, 'T');
+    to = put_digits(to, (unsigned)c.hour, 2, ':');
+    to = put_digits(to, (unsigned)c.minute, 2, ':');
+    to = put_digits(to, (unsigned)c.second, 2, '.');
+    to = put_digits(to, fraction, digits, 'Z');
+    *to = '\0';
     return text;
 }
 

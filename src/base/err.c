@@ -116,6 +116,14 @@ err_add_item(struct err *err, struct str pointer, const char *format, ...)
     trim_cut_character(item->message, sizeof(item->message), wanted);
 }
 
+void
+err_copy(struct err *to, const struct err *from)
+{
+    struct err_item *items = to->items;
+    *to = *from;
+    to->items = items;
+}
+
 bool
 err_no_memory(struct err *err)
 {

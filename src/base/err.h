@@ -54,6 +54,8 @@ bool err_set(struct err *err, enum err_code code, const char *format, ...) PRINT
 bool err_prefix(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Adds an item if the caller gave room for it. */
 void err_add_item(struct err *err, struct str pointer, const char *format, ...) PRINTF_LIKE(3, 4);
+/* All of it but `items`, which belong to whoever made the err and stay there. */
+void err_copy(struct err *to, const struct err *from);
 /* E_NO_MEMORY with its words. Returns false. */
 bool err_no_memory(struct err *err);
 

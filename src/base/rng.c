@@ -12,14 +12,23 @@ rng_init(struct rng *rng, uint64_t seed)
     rng->state = seed;
 }
 
+#define STOCK_NUMBERS 32
+
+static void
+system_fill(uint64_t *values, size_t count)
+{
+    _Static_assert(STOCK_NUMBERS * sizeof(uint64_t) <= 256, "up to 256 bytes come whole");
+    ssize_t got;
+    do
+        got = getrandom(values, count * sizeof(*values), 0);
+    while (got != (ssize_t)(count * sizeof(*values))); /* EINTR only */
+}
+
 static uint64_t
 system_u64(void)
 {
     uint64_t value;
-    ssize_t got;
-    do
-        got = getrandom(&value, sizeof(value), 0);
-    while (got != (ssize_t)sizeof(value)); /* EINTR only: up to 256 bytes come whole */
+    system_fill(&value, 1);
     return value;
 }
 
@@ -72,7 +81,14 @@ const char *
 uuid_v7_now(char text[static UUID_TEXT_BYTES])
 {
     uint64_t ms = (uint64_t)(clock_wall_us(clock_system()) / US_PER_MS);
-    return uuid_v7_from(ms, system_u64(), system_u64(), text);
+    static _Thread_local uint64_t stock[STOCK_NUMBERS]; /* one call of the system for many ids */
+    static _Thread_local unsigned left;
+    if (left < 2) {
+        system_fill(stock, STOCK_NUMBERS);
+        left = STOCK_NUMBERS;
+    }
+    left -= 2;
+    return uuid_v7_from(ms, stock[left], stock[left + 1], text);
 }
 
 static bool

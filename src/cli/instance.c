@@ -13,6 +13,7 @@
 #define ARENA_BYTES (1024 * 1024)
 #define ENGINE_STOP_MS 9000
 #define DRAIN_MS 3000
+#define DRAIN_LAST_MS 500
 #define LEASE_TO_HEARTBEAT 6
 #define SHOWN_CHARS 8
 #define SERVER_FILE_BYTES_MAX 4096
@@ -491,8 +492,11 @@ instance_stop(struct instance *i)
     if (i->engine)
         engine_stop(i->engine, ENGINE_STOP_MS);
     out_stop(i->out);
-    if (i->server)
+    if (i->server) {
         http_server_drain(i->server, DRAIN_MS);
+        store_settle(i->store); /* a request whose commit takes that long is answered too */
+        http_server_drain(i->server, DRAIN_LAST_MS);
+    }
     remove_server_file(i);
     http_server_free(i->server);
     door_free(i->door);

@@ -134,7 +134,7 @@ audit_request(struct request *r)
                                 .request_id = str_copy(a, r->id),
                                 .address = str_copy(a, r->x->peer),
                                 .status = r->reply.status};
-    store_write_async(request_parts(r)->store, STORE_SHORT, write_row, row, row_done);
+    store_write_async(request_parts(r)->store, STORE_LAZY, write_row, row, row_done);
 }
 
 /* ---- GET /api/v1/audit ---- */
@@ -184,7 +184,7 @@ audit_list(struct request *r, struct err *err)
         return false;
     if (paging.page > 1)
         return request_fault(r, err, "page", "is not offered here: follow meta.nextCursor");
-    if (!str_is_none(named) && !identity_tenant(request_parts(r)->store, &r->who, r->arena, named, &tenant, err))
+    if (!str_is_none(named) && !identity_tenant(&r->door->identity, &r->who, r->arena, named, &tenant, err))
         return false;
     struct page p = {.request = r, .filter = {.tenant = tenant.id, .actor = request_query(r, "actor"), .before = paging.after,
                                               .limit = (size_t)paging.limit}};

@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "door/audit_priv.h"
 #include "door/dialect_priv.h"
-#include "door/idempotency_priv.h"
 #include "door/routes_priv.h"
 
 #define DOOR_ARENA_BYTES (64 * 1024)
@@ -37,8 +36,9 @@ make_parts(struct door *door, const struct door_options *o, struct err *err)
 {
     door->looks = audit_looks_new(o->clock);
     door->identity = (struct identity_options){.store = o->store, .clock = o->clock, .jwt = o->jwt, .jwks = o->jwks,
-                                               .auto_provision = o->auto_provision, .failures = auth_failures_new(o->clock)};
-    if (!door->looks || !door->identity.failures || !copy_texts(door, o))
+                                               .auto_provision = o->auto_provision, .failures = auth_failures_new(o->clock),
+                                               .cache = identity_cache_new(o->store, o->clock)};
+    if (!door->looks || !door->identity.failures || !door->identity.cache || !copy_texts(door, o))
         return err_no_memory(err);
     return (!o->session_secret.len || secret_set(&door->session_secret, o->session_secret, err)) &&
            origins_init(&door->origins, &door->arena, o->public_url, o->cors_origins, err);
@@ -78,6 +78,7 @@ door_free(struct door *door)
         return;
     CHECK(door->magic == DOOR_MAGIC);
     auth_failures_free(door->identity.failures);
+    identity_cache_free(door->identity.cache);
     audit_looks_free(door->looks);
     secret_release(&door->session_secret);
     event_gate_release(&door->events);
@@ -161,21 +162,20 @@ count_answer(struct door *door, int status, int64_t began_us)
 
 /* The exchange, its arena and so the request are gone when this returns. */
 static void
-send_reply(struct request *r, int64_t began_us)
+send_reply(struct request *r)
 {
     struct http_exchange *x = r->x;
     struct reply reply = r->reply;
     CHECK(reply.status != 0);
     common_headers(x, r->id, &reply);
     origin_headers(&r->door->origins, x);
-    count_answer(r->door, reply.status, began_us);
+    count_answer(r->door, reply.status, r->began_us);
     log_write(LOG_DEBUG, "request", LOG_S("method", x->method), LOG_S("path", x->path), LOG_I("status", reply.status),
               LOG_S("who", r->who.subject));
-    check_context(NULL, NULL, NULL);
     if (reply.pull)
         http_reply_stream(x, reply.status, reply.type, reply.pull, reply.done, reply.stream);
     else
-        http_reply(x, reply.status, reply.type, buf_str(&reply.body));
+        http_reply_buf(x, reply.status, reply.type, &reply.body);
     buf_release(&reply.body);
 }
 
@@ -286,7 +286,7 @@ find_demo(struct request *r, struct err *err)
 {
     struct identity operator = {.admin = true};
     r->who = (struct identity){.via = VIA_DEMO, .permissions = PERMISSIONS_USER, .subject = STR("user:demo-user")};
-    return identity_tenant(r->door->parts.store, &operator, r->arena, TENANT_DEFAULT_KEY, &r->who.tenant, err);
+    return identity_tenant(&r->door->identity, &operator, r->arena, TENANT_DEFAULT_KEY, &r->who.tenant, err);
 }
 
 /* Signing out is nobody's harm. */
@@ -322,22 +322,124 @@ authorize(struct request *r, struct err *err)
         return false;
     if (route->flags & ROUTE_NO_TENANT)
         return true;
-    return identity_tenant(r->door->parts.store, &r->who, r->arena, identity_named_tenant(r), &r->tenant, err) && check_tenant(r, err);
+    return identity_tenant(&r->door->identity, &r->who, r->arena, identity_named_tenant(r), &r->tenant, err) && check_tenant(r, err);
+}
+
+/* ---- the handler, and what it waits for ---- */
+
+static bool
+handle(struct request *r, struct err *err)
+{
+    if (r->idempotency.replay)
+        return true;
+    return r->idempotency.effect.len ? idempotency_again(r, err) : r->match.route->handle(r, err);
 }
 
 static bool
-run_handler(struct request *r, struct err *err)
+handle_with_key(struct request *r, bool ok, struct err *err)
 {
-    struct idempotency idempotency;
-    if (!request_read_body(r, err) || !idempotency_begin(r, r->door->keys, &idempotency, err))
+    if (!ok || !idempotency_begun(r, r->door->keys, err))
         return false;
-    if (idempotency.replay)
-        return true;
-    bool ok = str_is_none(idempotency.effect) ? r->match.route->handle(r, err) : idempotency_again(r, &idempotency, err);
-    if (!ok)
-        reply_error(r, err);
-    idempotency_end(r, r->door->keys, &idempotency, ok ? E_OK : err->code);
+    idempotency_ride(r);
+    return handle(r, err);
+}
+
+static bool
+start(struct request *r, struct err *err)
+{
+    if (!request_read_body(r, err))
+        return false;
+    return idempotency_is_asked(r) ? idempotency_begin(r, handle_with_key, err) : handle(r, err);
+}
+
+bool
+request_write(struct request *r, struct store_call call, request_then_fn *then)
+{
+    r->wait = (struct request_wait){.call = call, .then = then, .err = {.items = r->items}};
     return true;
+}
+
+static bool
+wait_run(struct db *db, void *ctx, struct err *err)
+{
+    struct request *r = ctx;
+    r->wait.err = (struct err){.items = r->items};
+    if (r->wait.call.fn(db, r->wait.call.ctx, &r->wait.err))
+        return true;
+    err_copy(err, &r->wait.err);
+    return false;
+}
+
+static void go_on(struct request *r, bool ok, struct err *err);
+
+/* After the commit, or without it; on a thread of the pool. */
+static void
+waited(struct http_exchange *x, void *ctx)
+{
+    struct request *r = ctx;
+    request_then_fn *then = r->wait.then;
+    struct err err = {.items = r->items};
+    (void)x;
+    r->wait.call.fn = NULL;
+    check_context(r->id.ptr, NULL, NULL);
+    idempotency_ride(r);
+    if (!r->wait.ok)
+        err_copy(&err, &r->wait.err);
+    go_on(r, then ? then(r, r->wait.ok, &err) : r->wait.ok, &err);
+}
+
+static void
+wait_done(void *ctx, bool ok, const struct err *err)
+{
+    struct request *r = ctx;
+    r->wait.ok = ok;
+    if (!ok)
+        err_copy(&r->wait.err, err);
+    http_exchange_continue(r->x, waited, r);
+}
+
+static void
+answer(struct request *r)
+{
+    audit_request(r);
+    send_reply(r);
+}
+
+/* The request belongs to whoever continues it as soon as its write is handed over. */
+static void
+hand_to_store(struct request *r)
+{
+    store_write_async(r->door->parts.store, STORE_SHORT, wait_run, r, wait_done);
+}
+
+static void
+end(struct request *r, bool ok, struct err *err)
+{
+    idempotency_dismount();
+    if (!ok && !origin_preflight(&r->door->origins, r))
+        reply_error(r, err);
+    r->ending = idempotency_end(r, r->door->keys, ok ? E_OK : err->code);
+    if (r->ending)
+        hand_to_store(r);
+    else
+        answer(r);
+}
+
+/* A part of the way is done: something is to be written, or the answer is known, or has been kept. */
+static void
+go_on(struct request *r, bool ok, struct err *err)
+{
+    if (r->ending) {
+        if (!ok)
+            log_err(LOG_WARN, "an answer could not be kept for its Idempotency-Key", err);
+        answer(r);
+    } else if (ok && r->wait.call.fn) {
+        hand_to_store(r);
+    } else {
+        end(r, ok, err);
+    }
+    idempotency_dismount();
+    check_context(NULL, NULL, NULL);
 }
 
 static struct request *
@@ -348,6 +450,7 @@ request_new(struct door *door, struct http_exchange *x)
         return NULL;
     r->door = door;
     r->x = x;
+    r->began_us = clock_monotonic_us(door->parts.clock);
     r->arena = x->arena;
     r->id = request_id_choose(x->arena, http_header_get(&x->headers, "X-Request-Id"));
     r->dialect = router_dialect_of(x->path);
@@ -361,7 +464,6 @@ door_handle(struct http_exchange *x, void *ctx)
 {
     struct door *door = ctx;
     CHECK(door->magic == DOOR_MAGIC);
-    int64_t began_us = clock_monotonic_us(door->parts.clock);
     struct request *r = request_new(door, x);
     if (!r) {
         http_reply(x, 503, NULL, STR(""));
@@ -369,11 +471,7 @@ door_handle(struct http_exchange *x, void *ctx)
     }
     check_context(r->id.ptr, NULL, NULL);
     struct err err = {.items = r->items};
-    bool ok = find_route(r, &err) && read_query(r, &err) && authorize(r, &err) && run_handler(r, &err);
-    if (!ok && !origin_preflight(&door->origins, r))
-        reply_error(r, &err);
-    audit_request(r);
-    send_reply(r, began_us);
+    go_on(r, find_route(r, &err) && read_query(r, &err) && authorize(r, &err) && start(r, &err), &err);
 }
 
 void

@@ -22,8 +22,9 @@
 #define PLACE_PREFIX "r1:"
 #define TEXT_BYTES_MAX 200
 
-static const char *const own_members[] = {"id", "kind", "createdAt", "updatedAt", "deletedAt", "version",
-                                          "parentId", "externalIds", "history"};
+#define OWN(text) {(text), sizeof(text) - 1}
+static const struct str own_members[] = {OWN("id"), OWN("kind"), OWN("createdAt"), OWN("updatedAt"), OWN("deletedAt"),
+                                         OWN("version"), OWN("parentId"), OWN("externalIds"), OWN("history")};
 
 struct str
 entity_kind(const struct request *r)
@@ -37,7 +38,7 @@ static bool
 is_own(struct str name)
 {
     for (size_t i = 0; i < ARRAY_LEN(own_members); i++)
-        if (str_eq_c(name, own_members[i]))
+        if (str_eq(name, own_members[i]))
             return true;
     return false;
 }
@@ -235,6 +236,13 @@ count_all(struct db *db, struct list *l, struct err *err)
     return store_record_count(db, l->request->tenant.id, l->collection, &l->filter, LIMIT_COUNT_EXACT, &l->total, err);
 }
 
+/* A first page with nothing behind it is all there is. */
+static bool
+is_whole(const struct list *l)
+{
+    return !l->next.id && !l->filter.after.id && l->filter.offset == 0;
+}
+
 static bool
 read_list(struct db *db, void *ctx, struct err *err)
 {
@@ -245,8 +253,12 @@ read_list(struct db *db, void *ctx, struct err *err)
     l->counted = true;
     if (!l->collection || l->nothing)
         return true;
-    return store_record_list(db, r->arena, r->tenant.id, l->collection, &l->filter, &l->rows, &l->count, &l->next, err) &&
-           count_all(db, l, err);
+    if (!store_record_list(db, r->arena, r->tenant.id, l->collection, &l->filter, &l->rows, &l->count, &l->next, err))
+        return false;
+    if (!is_whole(l))
+        return count_all(db, l, err);
+    l->total = (int64_t)l->count;
+    return true;
 }
 
 /* `parentId`, or what the kind calls its parent. */

@@ -57,18 +57,36 @@ try_create(struct request *r, const struct edit_by *by, struct err *err)
     return reply_object_end(r, err);
 }
 
+/* Shows the record that r->left holds, as it is after the commit. */
+static bool
+edited(struct request *r, bool ok, struct err *err)
+{
+    const struct record *record = r->left;
+    bool created = r->match.route->flags & ROUTE_CREATES;
+    return ok && entity_reply(r, created ? 201 : 200, record->kind, record->uuid, err);
+}
+
+static struct record *
+leave_record(struct request *r, struct err *err)
+{
+    r->left = ARENA_NEW(r->arena, struct record);
+    if (!r->left)
+        err_no_memory(err);
+    return r->left;
+}
+
 bool
 entities_create(struct request *r, struct err *err)
 {
     struct edit_by by = by_of(r);
-    struct record record;
+    struct record *record = leave_record(r, err);
+    struct store_call call;
     int dry;
-    if (!request_query_bool(r, "dryRun", &dry, err))
+    if (!record || !request_query_bool(r, "dryRun", &dry, err))
         return false;
     if (dry == 1)
         return try_create(r, &by, err);
-    return edit_create(request_parts(r)->engine, r->arena, &by, entity_kind(r), r->body, &record, err) &&
-           entity_reply(r, 201, record.kind, record.uuid, err);
+    return edit_create(r->arena, &by, entity_kind(r), r->body, record, &call, err) && request_write(r, call, edited);
 }
 
 bool
@@ -81,12 +99,19 @@ bool
 entities_change(struct request *r, struct err *err)
 {
     struct edit_by by = by_of(r);
-    struct record record;
+    struct record *record = leave_record(r, err);
+    struct store_call call;
     int64_t version;
-    return read_version(r, &version, err) &&
-           edit_change(request_parts(r)->engine, r->arena, &by, entity_kind(r), request_path_param(r, 0), version, r->body,
-                       &record, err) &&
-           entity_reply(r, 200, record.kind, record.uuid, err);
+    return record && read_version(r, &version, err) &&
+           edit_change(r->arena, &by, entity_kind(r), request_path_param(r, 0), version, r->body, record, &call, err) &&
+           request_write(r, call, edited);
+}
+
+static bool
+deleted(struct request *r, bool ok, struct err *err)
+{
+    (void)err;
+    return ok && reply_empty(r, 204);
 }
 
 bool
@@ -94,14 +119,15 @@ entities_delete(struct request *r, struct err *err)
 {
     int erase;
     struct edit_by by = by_of(r);
-    struct engine *engine = request_parts(r)->engine;
+    struct store_call call;
     struct str uuid = request_path_param(r, 0);
     if (!request_query_bool(r, "erase", &erase, err))
         return false;
     if (erase == 1 && !r->who.admin)
         return err_set(err, E_FORBIDDEN, "Erasing data for ever needs the admin's role");
-    bool ok = erase == 1 ? edit_erase(engine, &by, entity_kind(r), uuid, err) : edit_delete(engine, &by, entity_kind(r), uuid, err);
-    return ok && reply_empty(r, 204);
+    if (erase == 1)
+        return edit_erase(request_parts(r)->engine, &by, entity_kind(r), uuid, err) && reply_empty(r, 204);
+    return edit_delete(r->arena, &by, entity_kind(r), uuid, &call, err) && request_write(r, call, deleted);
 }
 
 bool

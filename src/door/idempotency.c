@@ -4,37 +4,32 @@
 #include "crypt/digest.h"
 #include "base/rng.h"
 #include "door/dialect_priv.h"
+#include "door/request_priv.h"
 #include "door/routes_priv.h"
 
 #include <pthread.h>
 
-struct step {
-    struct request *request;
-    const struct idempotency_key *key;
-    struct idempotency_answer answer;
-    struct arena *arena;
-};
-
 static bool
 begin(struct db *db, void *ctx, struct err *err)
 {
-    struct step *s = ctx;
-    s->answer = (struct idempotency_answer){0};
-    return store_idempotency_begin(db, s->arena, s->key, store_now(db), &s->answer, err);
+    struct request *r = ctx;
+    struct idempotency *i = &r->idempotency;
+    i->answer = (struct idempotency_answer){0};
+    return store_idempotency_begin(db, r->arena, &i->key, store_now(db), &i->answer, err);
 }
 
 static bool
 finish(struct db *db, void *ctx, struct err *err)
 {
-    struct step *s = ctx;
-    return store_idempotency_finish(db, s->key, &s->answer, store_now(db), err);
+    struct request *r = ctx;
+    return store_idempotency_finish(db, &r->idempotency.key, &r->idempotency.answer, store_now(db), err);
 }
 
 static bool
 forget(struct db *db, void *ctx, struct err *err)
 {
-    struct step *s = ctx;
-    return store_idempotency_forget(db, s->key, err);
+    struct request *r = ctx;
+    return store_idempotency_forget(db, &r->idempotency.key, err);
 }
 
 /* ---- whose key it is ---- */
@@ -75,9 +70,22 @@ note_effect(struct db *db, void *ctx, struct str effect, struct err *err)
 #define KEPT "kept"
 
 static bool
-cannot_be_sealed(const struct request *r, const struct idempotency *i, int64_t status)
+cannot_be_sealed(const struct request *r, int64_t status)
 {
-    return (r->match.route->flags & ROUTE_SECRET) && i->key.tenant == 0 && status < 400;
+    return (r->match.route->flags & ROUTE_SECRET) && r->idempotency.key.tenant == 0 && status < 400;
+}
+
+void
+idempotency_ride(struct request *r)
+{
+    if (r->idempotency.used)
+        store_rider_set(note_effect, &r->idempotency);
+}
+
+void
+idempotency_dismount(void)
+{
+    store_rider_set(NULL, NULL);
 }
 
 /* How an answer is made from what its request made. */
@@ -107,10 +115,10 @@ static const struct {
 };
 
 bool
-idempotency_again(struct request *r, const struct idempotency *i, struct err *err)
+idempotency_again(struct request *r, struct err *err)
 {
     struct str kind, uuid;
-    str_cut(i->effect, ':', &kind, &uuid);
+    str_cut(r->idempotency.effect, ':', &kind, &uuid);
     for (size_t k = 0; k < ARRAY_LEN(makers); k++) {
         if (makers[k].handle != r->match.route->handle || !str_eq_c(kind, makers[k].kind))
             continue;
@@ -141,10 +149,10 @@ route_text(struct request *r)
 }
 
 static bool
-replay(struct request *r, struct keyring *keys, const struct idempotency *i, const struct idempotency_answer *answer,
-       struct err *err)
+replay(struct request *r, struct keyring *keys, struct err *err)
 {
-    struct str body = answer->body;
+    const struct idempotency *i = &r->idempotency;
+    struct str body = i->answer.body;
     struct secret opened = {0};
     if ((r->match.route->flags & ROUTE_SECRET) && body.len) {
         struct seal_place place = place_of(r, &i->key);
@@ -152,8 +160,8 @@ replay(struct request *r, struct keyring *keys, const struct idempotency *i, con
             return false;
         body = secret_reveal(&opened);
     }
-    r->reply.status = (int)answer->status;
-    r->reply.type = !body.len ? NULL : answer->status >= 400 && r->as_problem ? PROBLEM_TYPE : JSON_TYPE;
+    r->reply.status = (int)i->answer.status;
+    r->reply.type = !body.len ? NULL : i->answer.status >= 400 && r->as_problem ? PROBLEM_TYPE : JSON_TYPE;
     buf_clear(&r->reply.body);
     bool ok = buf_add(&r->reply.body, body);
     secret_release(&opened);
@@ -162,55 +170,61 @@ replay(struct request *r, struct keyring *keys, const struct idempotency *i, con
 }
 
 bool
-idempotency_begin(struct request *r, struct keyring *keys, struct idempotency *i, struct err *err)
+idempotency_is_asked(const struct request *r)
 {
-    *i = (struct idempotency){.effect = STR_NONE};
+    return (r->match.route->flags & ROUTE_CREATES) && !str_is_none(http_header_get(&r->x->headers, "Idempotency-Key"));
+}
+
+bool
+idempotency_begin(struct request *r, request_then_fn *then, struct err *err)
+{
     struct str text = http_header_get(&r->x->headers, "Idempotency-Key");
     int64_t tenant = r->tenant.id ? r->tenant.id : r->who.tenant.id; /* 0: the operator's, about no tenant */
-    if (str_is_none(text) || !(r->match.route->flags & ROUTE_CREATES))
-        return true;
+    char hash[SHA256_TEXT_BYTES];
     if (text.len == 0 || text.len > LIMIT_IDEMPOTENCY_KEY_BYTES || !text_is_storable(text))
         return err_set(err, E_VALIDATION_FAILED, "The Idempotency-Key must have 1 to %d characters of UTF-8",
                        LIMIT_IDEMPOTENCY_KEY_BYTES);
-    char hash[SHA256_TEXT_BYTES];
     if (!sha256_hex(r->x->body, hash, err))
         return false;
-    i->key = (struct idempotency_key){tenant, route_text(r), text, str_copy(r->arena, str_from_c(hash)), owner_text(r), 0};
-    struct step s = {.key = &i->key, .arena = r->arena};
-    if (!store_write(request_parts(r)->store, begin, &s, err))
-        return false;
+    r->idempotency.key = (struct idempotency_key){tenant, route_text(r), text, str_copy(r->arena, str_from_c(hash)),
+                                                  owner_text(r), 0};
+    return request_write(r, (struct store_call){begin, r}, then);
+}
+
+bool
+idempotency_begun(struct request *r, struct keyring *keys, struct err *err)
+{
+    struct idempotency *i = &r->idempotency;
     i->effect = STR(KEPT ":");
-    if (s.answer.replay && cannot_be_sealed(r, i, s.answer.status))
+    if (i->answer.replay && cannot_be_sealed(r, i->answer.status))
         return true;
-    if (s.answer.replay && !replay(r, keys, i, &s.answer, err))
+    if (i->answer.replay && !replay(r, keys, err))
         return false;
-    i->replay = s.answer.replay;
-    i->used = !s.answer.replay;
-    i->effect = s.answer.effect;
-    i->key.taken_us = s.answer.taken_us;
-    if (i->used)
-        store_rider_set(note_effect, i);
+    i->replay = i->answer.replay;
+    i->used = !i->answer.replay;
+    i->effect = i->answer.effect;
+    i->key.taken_us = i->answer.taken_us;
     return true;
 }
 
 /* What trying again can change is not kept, but what a vendor was asked for must not be asked for again. */
 static bool
-is_worth_keeping(const struct request *r, const struct idempotency *i, enum err_code code)
+is_worth_keeping(const struct request *r, enum err_code code)
 {
-    return (i->called || (err_retry(code) == RETRY_NEVER && r->reply.status < 500)) && !r->reply.pull;
+    return (r->idempotency.called || (err_retry(code) == RETRY_NEVER && r->reply.status < 500)) && !r->reply.pull;
 }
 
 static bool
-sealed_body(struct request *r, struct keyring *keys, const struct idempotency *i, struct str *body_out, struct err *err)
+sealed_body(struct request *r, struct keyring *keys, struct str *body_out, struct err *err)
 {
     *body_out = buf_str(&r->reply.body);
-    if (cannot_be_sealed(r, i, r->reply.status)) {
+    if (cannot_be_sealed(r, r->reply.status)) {
         *body_out = STR("");
         return true;
     }
     if (!(r->match.route->flags & ROUTE_SECRET) || body_out->len == 0)
         return true;
-    struct seal_place place = place_of(r, &i->key);
+    struct seal_place place = place_of(r, &r->idempotency.key);
     return keyring_seal(keys, r->tenant.id, &place, *body_out, r->arena, body_out, err);
 }
 
@@ -218,17 +232,17 @@ sealed_body(struct request *r, struct keyring *keys, const struct idempotency *i
  * The effect has happened; if its answer cannot be kept, the row frees itself after a while. Giving it free
  * now would let a second request repeat the effect at once.
  */
-void
-idempotency_end(struct request *r, struct keyring *keys, const struct idempotency *i, enum err_code code)
+bool
+idempotency_end(struct request *r, struct keyring *keys, enum err_code code)
 {
-    if (!i->used)
-        return;
-    store_rider_set(NULL, NULL);
+    struct idempotency *i = &r->idempotency;
     struct err err = {0};
-    struct step s = {.key = &i->key, .arena = r->arena, .answer = {.status = r->reply.status}};
-    bool keep = is_worth_keeping(r, i, code) && code != E_IDEMPOTENCY_DONE;
-    bool ok = !keep || sealed_body(r, keys, i, &s.answer.body, &err);
-    ok = ok && store_write(request_parts(r)->store, keep ? finish : forget, &s, &err);
-    if (!ok)
-        log_err(LOG_WARN, "an answer could not be kept for its Idempotency-Key", &err);
+    if (!i->used)
+        return false;
+    i->answer = (struct idempotency_answer){.status = r->reply.status};
+    bool keep = is_worth_keeping(r, code) && code != E_IDEMPOTENCY_DONE;
+    if (!keep || sealed_body(r, keys, &i->answer.body, &err))
+        return request_write(r, (struct store_call){keep ? finish : forget, r}, NULL);
+    log_err(LOG_WARN, "an answer could not be kept for its Idempotency-Key", &err);
+    return false;
 }

@@ -69,7 +69,26 @@ note_use(const struct identity_options *o, const struct api_key *key, int64_t no
     if (!t)
         return;
     *t = (struct touch){key->tenant, key->id, now_us};
-    store_write_async(o->store, STORE_SHORT, touch_key, t, touch_done);
+    store_write_async(o->store, STORE_LAZY, touch_key, t, touch_done);
+}
+
+/* *found_out false: there is no such key. */
+static bool
+find_key(const struct identity_options *o, struct search *s, bool *found_out, struct identity_found *key_out, struct err *err)
+{
+    *found_out = true;
+    if (identity_cache_find(o->cache, ASK_KEY, s->hash, s->arena, key_out))
+        return true;
+    uint64_t generation = identity_cache_begin(o->cache);
+    if (!store_read(o->store, search_key, s, err))
+        return false;
+    *found_out = s->found;
+    if (!s->found)
+        return true;
+    *key_out = (struct identity_found){s->key, s->tenant};
+    identity_cache_keep(o->cache, ASK_KEY, s->hash, generation, key_out);
+    note_use(o, &s->key, s->now_us);
+    return true;
 }
 
 bool
@@ -78,18 +97,19 @@ identity_by_key(const struct identity_options *o, struct http_exchange *x, struc
 {
     char hash[TOKEN_HASH_BYTES];
     struct search s;
-    if (!begin(o, x, token, hash, &s, err) || !store_read(o->store, search_key, &s, err))
+    struct identity_found f;
+    bool found;
+    if (!begin(o, x, token, hash, &s, err) || !find_key(o, &s, &found, &f, err))
         return false;
-    if (!s.found)
+    if (!found || (f.key.expires_us && f.key.expires_us <= s.now_us))
         return identity_refuse(o, x->peer, err);
-    note_use(o, &s.key, s.now_us);
     *identity_out = (struct identity){
-        .admin = s.key.role == ROLE_ADMIN,
-        .permissions = s.key.permissions ? s.key.permissions : role_permissions(s.key.role),
-        .tenant = s.tenant,
-        .subject = str_format(x->arena, "key:%.*s", STR_ARG(s.key.uuid)),
-        .api_key = s.key.id,
-        .expires_us = s.key.expires_us,
+        .admin = f.key.role == ROLE_ADMIN,
+        .permissions = f.key.permissions ? f.key.permissions : role_permissions(f.key.role),
+        .tenant = f.tenant,
+        .subject = str_format(x->arena, "key:%.*s", STR_ARG(f.key.uuid)),
+        .api_key = f.key.id,
+        .expires_us = f.key.expires_us,
     };
     return true;
 }

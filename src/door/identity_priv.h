@@ -6,7 +6,8 @@
  * (LIMIT_AUTH_FAILURES in LIMIT_AUTH_WINDOW_S). A valid token always passes: behind a proxy all clients share one
  * address, and a stranger must not be able to lock them out; keys of 256 bits need no protection by counting.
  *
- * identity.c chooses, identity_key.c knows keys and sessions, identity_jwt.c tokens, identity_tenant.c the tenant.
+ * identity.c chooses, identity_key.c knows keys and sessions, identity_jwt.c tokens, identity_tenant.c the tenant;
+ * identity_cache.c remembers for a moment.
  */
 #ifndef TIDEMARK_DOOR_IDENTITY_PRIV_H
 #define TIDEMARK_DOOR_IDENTITY_PRIV_H
@@ -26,8 +27,27 @@ void auth_failures_free(struct auth_failures *f);
 /* Counts one failure. True while the address may go on trying; else *wait_ms_out says how long not. */
 bool auth_failures_add(struct auth_failures *f, struct str peer, int64_t *wait_ms_out);
 
+/* ---- identity_cache.c ---- */
+
+enum identity_question { ASK_KEY, ASK_TENANT, ASK_ONLY_TENANT };
+struct identity_found {
+    struct api_key key;              /* of ASK_KEY */
+    struct tenant tenant;
+};
+struct identity_cache;
+struct identity_cache *identity_cache_new(struct store *store, const struct clock *clock);
+void identity_cache_free(struct identity_cache *c); /* accepts NULL */
+/* A copy in a; whether a key has run out is the caller's to see. */
+MUST_USE bool identity_cache_find(struct identity_cache *c, enum identity_question question, struct str name, struct arena *a,
+                                  struct identity_found *found_out);
+/* Before the database is asked; what was found is then kept with this number. */
+uint64_t identity_cache_begin(struct identity_cache *c);
+void identity_cache_keep(struct identity_cache *c, enum identity_question question, struct str name, uint64_t generation,
+                         const struct identity_found *found);
+
 struct identity_options {
     struct store *store;
+    struct identity_cache *cache;
     const struct clock *clock;
     const struct jwt_keys *jwt;      /* shared secrets; NULL: none */
     struct jwks *jwks;               /* published keys; NULL: none */
@@ -52,7 +72,7 @@ MUST_USE bool identity_may(const struct identity *who, enum route_access access,
  * The tenant that the request is about. named: from the header or query, or STR_NONE. E_FORBIDDEN for another
  * tenant than one's own, the same bytes whether it exists or not (D18); for an admin E_TENANT_NOT_FOUND.
  */
-MUST_USE bool identity_tenant(struct store *store, const struct identity *who, struct arena *a, struct str named,
+MUST_USE bool identity_tenant(const struct identity_options *o, const struct identity *who, struct arena *a, struct str named,
                               struct tenant *tenant_out, struct err *err);
 /* What the request names: orgid, X-Tenant-Id, companyId, as headers or the last one in the query. STR_NONE: nothing. */
 struct str identity_named_tenant(const struct request *r);

@@ -34,28 +34,36 @@ search_only_tenant(struct db *db, void *ctx, struct err *err)
 }
 
 static bool
-admin_tenant(struct store *store, struct arena *a, struct str named, struct tenant *tenant_out, struct err *err)
+admin_tenant(const struct identity_options *o, struct arena *a, struct str named, struct tenant *tenant_out, struct err *err)
 {
     struct search s = {.arena = a, .named = named};
+    struct identity_found found = {0};
     bool any = str_is_none(named);
+    enum identity_question question = any ? ASK_ONLY_TENANT : ASK_TENANT;
     if (!text_is_storable(named))
         return err_set(err, E_TENANT_NOT_FOUND, NULL);
-    if (!store_read(store, any ? search_only_tenant : search_tenant, &s, err))
+    if (identity_cache_find(o->cache, question, any ? STR("") : named, a, &found)) {
+        *tenant_out = found.tenant;
+        return true;
+    }
+    uint64_t generation = identity_cache_begin(o->cache);
+    if (!store_read(o->store, any ? search_only_tenant : search_tenant, &s, err))
         return false;
     if (!s.found && !any)
         return err_set(err, E_TENANT_NOT_FOUND, NULL);
     if (!s.found)
         return err_set(err, E_VALIDATION_FAILED, "Several tenants exist: name one with the header X-Tenant-Id");
-    *tenant_out = s.tenant;
+    found.tenant = *tenant_out = s.tenant;
+    identity_cache_keep(o->cache, question, any ? STR("") : named, generation, &found);
     return true;
 }
 
 bool
-identity_tenant(struct store *store, const struct identity *who, struct arena *a, struct str named,
+identity_tenant(const struct identity_options *o, const struct identity *who, struct arena *a, struct str named,
                 struct tenant *tenant_out, struct err *err)
 {
     if (who->admin)
-        return admin_tenant(store, a, named, tenant_out, err);
+        return admin_tenant(o, a, named, tenant_out, err);
     if (!str_is_none(named) && !store_tenant_has_name(&who->tenant, named))
         return err_set(err, E_FORBIDDEN, "This token belongs to another tenant");
     *tenant_out = who->tenant;

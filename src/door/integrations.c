@@ -7,6 +7,7 @@
  */
 #include "base/limits.h"
 #include "door/audit_priv.h"
+#include "door/door_priv.h"
 #include "door/identity_priv.h"
 #include "door/integrations_view_priv.h"
 #include "door/routes_priv.h"
@@ -145,7 +146,7 @@ read_sub_account(struct request *r, struct tenant *tenant_out, struct err *err)
     if (!str_is_none(id))
         return find_sub_account(r, id, tenant_out, err);
     struct str header = http_header_get(&r->x->headers, "X-Tenant-Id");
-    if (identity_tenant(request_parts(r)->store, &r->who, r->arena, header.len ? header : STR_NONE, tenant_out, err))
+    if (identity_tenant(&r->door->identity, &r->who, r->arena, header.len ? header : STR_NONE, tenant_out, err))
         return true;
     return err->code == E_VALIDATION_FAILED ? request_fault(r, err, "/subAccountId", "is required: several sub-accounts exist")
                                             : false;

@@ -248,18 +248,31 @@ jobs_queue_again(struct request *r, struct str uuid, struct err *err)
     return engine_job_find(request_parts(r)->engine, r->arena, r->tenant.id, uuid, &v, err) && reply_queued(r, &v, err);
 }
 
+static bool
+queued(struct request *r, bool ok, struct err *err)
+{
+    const struct job_queueing *queueing = r->left;
+    if (!ok)
+        return false;
+    engine_job_queued(request_parts(r)->engine, queueing);
+    return reply_queued(r, &queueing->view, err);
+}
+
 bool
 jobs_queue(struct request *r, struct err *err)
 {
     struct job_request ask = {.created_by = r->who.subject};
-    struct job_view v;
+    struct job_queueing *queueing;
     if (!request_body_str(r, "name", LIMIT_NAME_BYTES, &ask.name, err) ||
         !request_body_str(r, "type", LIMIT_NAME_BYTES, &ask.type, err) ||
         !request_body_str(r, "priority", LIMIT_NAME_BYTES, &ask.priority, err) ||
         !request_body_object(r, "data", &ask.data, err) || !request_body_object(r, "options", &ask.options, err) ||
         !request_body_object(r, "schedule", &ask.schedule, err))
         return false;
-    return engine_job_queue(request_parts(r)->engine, r->arena, r->tenant.id, &ask, &v, err) && reply_queued(r, &v, err);
+    if (!engine_job_queue(request_parts(r)->engine, r->arena, r->tenant.id, &ask, &queueing, err))
+        return false;
+    r->left = queueing;
+    return request_write(r, queueing->call, queued);
 }
 
 /* ---- steering ---- */

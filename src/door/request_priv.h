@@ -3,14 +3,16 @@
  *
  * The door (door.c) finds the route, who asks and for which tenant, reads the body, and calls the
  * handler on a pool thread, where it may block. The handler fills r->reply through the functions here,
- * or returns false with err. Everything lives in the exchange's arena but the reply's buffer, which the
- * door releases. One thread at a time.
+ * or returns false with err; or it leaves a write behind (request_write) and answers after its commit.
+ * Everything lives in the exchange's arena but the reply's buffer, which the door releases. One thread
+ * at a time.
  */
 #ifndef TIDEMARK_DOOR_REQUEST_PRIV_H
 #define TIDEMARK_DOOR_REQUEST_PRIV_H
 
 #include "base/limits.h"
 #include "door/door.h"
+#include "door/idempotency_priv.h"
 #include "door/router_priv.h"
 #include "hook/inbox.h"
 #include "json/writer.h"
@@ -52,6 +54,17 @@ struct reply {
     void *stream;
 };
 
+/* What goes on with a request after its commit, as a handler; ok false: it failed with err, nothing was written. */
+typedef bool request_then_fn(struct request *r, bool ok, struct err *err);
+
+/* A write that the request waits for. */
+struct request_wait {
+    struct store_call call;
+    request_then_fn *then;    /* NULL: it waits for nothing */
+    bool ok;                  /* what came of it */
+    struct err err;
+};
+
 struct request {
     struct door *door;
     struct http_exchange *x;
@@ -69,6 +82,11 @@ struct request {
     struct err_item items[ERR_ITEMS_MAX];
     struct reply reply;
     struct json_writer w;
+    int64_t began_us;         /* monotonic */
+    struct idempotency idempotency;
+    struct request_wait wait;
+    void *left;               /* the handler's, for its `then` */
+    bool ending;              /* what is waited for is the keeping of the answer */
 };
 
 /* What the door was made with; handlers read it. */
@@ -86,6 +104,13 @@ const struct door_parts *request_parts(const struct request *r);
 bool request_identify(struct request *r);
 /* Whether it may change something: all but GET and HEAD, and the GETs that do. */
 bool request_changes(const struct request *r);
+
+/*
+ * The last call of a handler or of a `then`, whose result it is: the closure runs and is committed while no thread waits,
+ * then `then` goes on, on some thread of the pool, and answers or writes again. The closure's ctx lives in the request's
+ * arena, not on the handler's stack.
+ */
+bool request_write(struct request *r, struct store_call call, request_then_fn *then);
 
 /* ---- reading ---- */
 

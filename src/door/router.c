@@ -5,37 +5,31 @@
 
 #include "base/encode.h"
 
-/* Takes the next segment off *path; false at the end. Both paths begin with '/'. */
-static bool
-next_segment(struct str *path, struct str *segment_out)
-{
-    if (path->len == 0 || path->ptr[0] != '/')
-        return false;
-    struct str rest = str_skip(*path, 1);
-    ptrdiff_t end = str_find(rest, '/');
-    size_t len = end < 0 ? rest.len : (size_t)end;
-    *segment_out = str_slice(rest, 0, len);
-    *path = str_skip(rest, len);
-    return true;
-}
-
-/* Raw segments of the path into params (not yet decoded). */
+/*
+ * Raw segments of the path into params (not yet decoded). Each request asks this of some two hundred patterns, most of which
+ * differ after a few characters: so it goes by characters, not by segments.
+ */
 static bool
 pattern_matches(const char *pattern, struct str path, struct str *params, size_t *count_out)
 {
-    struct str wanted = str_from_c(pattern), want, have;
+    const char *have = path.ptr, *end = path.ptr + path.len;
     size_t count = 0;
-    while (next_segment(&wanted, &want)) {
-        if (!next_segment(&path, &have))
+    while (*pattern) {
+        if (*pattern != ':') {
+            if (have == end || *have++ != *pattern++)
+                return false;
+            continue;
+        }
+        const char *begin = have;
+        while (have < end && *have != '/')
+            have++;
+        if (have == begin || count == ROUTE_PARAMS_MAX)
             return false;
-        bool parameter = want.len > 0 && want.ptr[0] == ':';
-        if (parameter && have.len > 0 && count < ROUTE_PARAMS_MAX)
-            params[count++] = have;
-        else if (parameter || !str_eq(want, have))
-            return false;
+        params[count++] = (struct str){begin, (size_t)(have - begin)};
+        pattern = strchrnul(pattern, '/');
     }
     *count_out = count;
-    return path.len == 0;
+    return have == end;
 }
 
 static bool

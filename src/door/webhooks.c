@@ -55,12 +55,25 @@ answer(struct request *r, const struct inbox_answer *a, struct err *err)
     return bare_end(r, err);
 }
 
+/* Nothing is said to the vendor before the commit (I-20). */
+static bool
+kept(struct request *r, bool ok, struct err *err)
+{
+    struct inbox_receipt *receipt = r->left;
+    return inbox_received(receipt, ok, err) && answer(r, &receipt->answer, err);
+}
+
 static bool
 receive(struct request *r, enum inbox_address address, struct err *err)
 {
-    struct inbox_request in;
-    struct inbox_answer a;
-    return fill_request(r, address, &in, err) && inbox_receive(request_parts(r)->inbox, &in, &a, err) && answer(r, &a, err);
+    struct inbox_request *in = ARENA_NEW(r->arena, struct inbox_request);
+    struct inbox_receipt *receipt;
+    if (!in)
+        return err_no_memory(err);
+    if (!fill_request(r, address, in, err) || !inbox_receive(request_parts(r)->inbox, in, &receipt, err))
+        return false;
+    r->left = receipt;
+    return receipt->call.fn ? request_write(r, receipt->call, kept) : kept(r, true, err);
 }
 
 bool

@@ -101,7 +101,7 @@ edit_audit(struct db *db, const struct edit_by *by, const char *action, struct s
 
 struct edit {
     struct arena *arena;
-    const struct edit_by *by;
+    struct edit_by by;
     const struct kind *kind;
     struct str uuid;
     int64_t if_version;
@@ -148,7 +148,7 @@ find_parent(struct db *db, const struct edit *e, int64_t *parent, struct err *er
     *parent = 0;
     if (e->parent_uuid.len == 0)
         return true;
-    enum row row = store_record_get(db, e->arena, e->by->tenant, str_from_c(e->kind->parent_kind), e->parent_uuid, &record, err);
+    enum row row = store_record_get(db, e->arena, e->by.tenant, str_from_c(e->kind->parent_kind), e->parent_uuid, &record, err);
     if (row == ROW_FOUND)
         *parent = record.id;
     if (row != ROW_NONE)
@@ -169,17 +169,17 @@ fill(const struct edit *e, const struct record *old, struct str data, struct rec
 static bool
 finish(struct db *db, const struct edit *e, int64_t record, int64_t version, struct str fields, int64_t now_us, struct err *err)
 {
-    return store_history_add(db, e->by->tenant, record, version, fields, e->by->actor, now_us, err) &&
-           edit_tell(db, e->by, str_from_c(e->kind->name), &record, 1, STR_NONE, now_us, err) &&
-           store_push_queue(db, e->by->tenant, record, now_us, err) &&
-           store_record_get_by_id(db, e->arena, e->by->tenant, record, e->out, err) == ROW_FOUND;
+    return store_history_add(db, e->by.tenant, record, version, fields, e->by.actor, now_us, err) &&
+           edit_tell(db, &e->by, str_from_c(e->kind->name), &record, 1, STR_NONE, now_us, err) &&
+           store_push_queue(db, e->by.tenant, record, now_us, err) &&
+           store_record_get_by_id(db, e->arena, e->by.tenant, record, e->out, err) == ROW_FOUND;
 }
 
 static bool
 create(struct db *db, void *ctx, struct err *err)
 {
     struct edit *e = ctx;
-    struct record record = {.tenant = e->by->tenant, .kind = str_from_c(e->kind->name)};
+    struct record record = {.tenant = e->by.tenant, .kind = str_from_c(e->kind->name)};
     struct record_write write;
     struct str data;
     int64_t now_us = store_now(db);
@@ -193,27 +193,46 @@ create(struct db *db, void *ctx, struct err *err)
     if (!store_records_insert(db, record.tenant, record.collection, &write, 1, now_us, err))
         return false;
     record.id = write.record;
-    return edit_keys(db, e->arena, e->by, &record, STR_NONE, data, err) &&
+    return edit_keys(db, e->arena, &e->by, &record, STR_NONE, data, err) &&
            finish(db, e, record.id, 0, STR("{}"), now_us, err);
 }
 
-static bool
-accept_new(struct edit *e, struct str kind, yyjson_val *fields, struct err *err)
+/* An edit and who does it, in the arena. */
+static struct edit *
+edit_new(struct arena *a, const struct edit_by *by, struct str kind, struct record *out, struct err *err)
 {
-    e->kind = editable_kind(kind, err);
-    if (!e->kind || !edit_accept(e->arena, e->kind, e->by->region, fields, &e->accepted, &e->parent_uuid, err))
-        return false;
-    return yyjson_obj_size(e->accepted) > 0 ||
-           err_set(err, E_VALIDATION_FAILED, "A %s needs at least one of its fields, for example `%s`", e->kind->singular,
-                   e->kind->fields[0].name);
+    const struct kind *editable = editable_kind(kind, err);
+    struct edit *e = editable ? ARENA_NEW(a, struct edit) : NULL;
+    if (!e) {
+        if (editable)
+            err_no_memory(err);
+        return NULL;
+    }
+    *e = (struct edit){.arena = a, .by = *by, .kind = editable, .out = out};
+    return e;
+}
+
+/* NULL with err. */
+static struct edit *
+accept_new(struct arena *a, const struct edit_by *by, struct str kind, yyjson_val *fields, struct record *out, struct err *err)
+{
+    struct edit *e = edit_new(a, by, kind, out, err);
+    if (!e || !edit_accept(a, e->kind, by->region, fields, &e->accepted, &e->parent_uuid, err))
+        return NULL;
+    if (yyjson_obj_size(e->accepted) > 0)
+        return e;
+    err_set(err, E_VALIDATION_FAILED, "A %s needs at least one of its fields, for example `%s`", e->kind->singular,
+            e->kind->fields[0].name);
+    return NULL;
 }
 
 bool
-edit_create(struct engine *engine, struct arena *a, const struct edit_by *by, struct str kind, yyjson_val *fields,
-            struct record *record_out, struct err *err)
+edit_create(struct arena *a, const struct edit_by *by, struct str kind, yyjson_val *fields, struct record *record_out,
+            struct store_call *call_out, struct err *err)
 {
-    struct edit e = {.arena = a, .by = by, .out = record_out};
-    return accept_new(&e, kind, fields, err) && store_write(engine->options.store, create, &e, err);
+    struct edit *e = accept_new(a, by, kind, fields, record_out, err);
+    *call_out = (struct store_call){create, e};
+    return e != NULL;
 }
 
 static bool
@@ -226,8 +245,8 @@ check_parent(struct db *db, void *ctx, struct err *err)
 bool
 edit_check(struct engine *engine, struct arena *a, const struct edit_by *by, struct str kind, yyjson_val *fields, struct err *err)
 {
-    struct edit e = {.arena = a, .by = by};
-    return accept_new(&e, kind, fields, err) && store_read(engine->options.store, check_parent, &e, err);
+    struct edit *e = accept_new(a, by, kind, fields, NULL, err);
+    return e && store_read(engine->options.store, check_parent, e, err);
 }
 
 bool
@@ -262,7 +281,7 @@ change(struct db *db, void *ctx, struct err *err)
     struct str data, history;
     bool same = false;
     int64_t now_us = store_now(db);
-    enum row row = edit_load(db, e->arena, e->by->tenant, str_from_c(e->kind->name), e->uuid, &old, err);
+    enum row row = edit_load(db, e->arena, e->by.tenant, str_from_c(e->kind->name), e->uuid, &old, err);
     if (row != ROW_FOUND)
         return row == ROW_NONE ? err_set(err, E_NOT_FOUND, NULL) : false;
     if (!may_change(e, &old, err) || !edit_merge(e->arena, old.data, e->accepted, &data, err) ||
@@ -275,30 +294,32 @@ change(struct db *db, void *ctx, struct err *err)
         *e->out = old;
         return true;
     }
-    return edit_save_bases(db, e->arena, &old, err) && edit_keys(db, e->arena, e->by, &old, old.data, data, err) &&
-           store_records_update(db, e->by->tenant, old.collection, &write, 1, 0, 0, now_us, err) &&
-           conflict_settle(db, e->arena, e->by->tenant, old.id, data, e->by->actor, now_us, err) &&
+    return edit_save_bases(db, e->arena, &old, err) && edit_keys(db, e->arena, &e->by, &old, old.data, data, err) &&
+           store_records_update(db, e->by.tenant, old.collection, &write, 1, 0, 0, now_us, err) &&
+           conflict_settle(db, e->arena, e->by.tenant, old.id, data, e->by.actor, now_us, err) &&
            finish(db, e, old.id, old.version, same ? STR("{\"parentId\":null}") : history, now_us, err);
 }
 
 bool
-edit_change(struct engine *engine, struct arena *a, const struct edit_by *by, struct str kind, struct str uuid,
-            int64_t if_version, yyjson_val *fields, struct record *record_out, struct err *err)
+edit_change(struct arena *a, const struct edit_by *by, struct str kind, struct str uuid, int64_t if_version,
+            yyjson_val *fields, struct record *record_out, struct store_call *call_out, struct err *err)
 {
-    struct edit e = {.arena = a, .by = by, .kind = editable_kind(kind, err), .uuid = uuid, .if_version = if_version,
-                     .out = record_out};
-    if (!e.kind || !edit_accept(a, e.kind, by->region, fields, &e.accepted, &e.parent_uuid, err))
+    struct edit *e = edit_new(a, by, kind, record_out, err);
+    if (!e || !edit_accept(a, e->kind, by->region, fields, &e->accepted, &e->parent_uuid, err))
         return false;
     if (!uuid_is_valid(uuid))
         return err_set(err, E_NOT_FOUND, NULL);
-    return store_write(engine->options.store, change, &e, err);
+    e->uuid = uuid;
+    e->if_version = if_version;
+    *call_out = (struct store_call){change, e};
+    return true;
 }
 
 /* ---- deleting ---- */
 
 struct removal {
-    struct arena arena;
-    const struct edit_by *by;
+    struct arena *arena;
+    struct edit_by by;
     struct str kind, uuid;
 };
 
@@ -308,30 +329,31 @@ delete(struct db *db, void *ctx, struct err *err)
     struct removal *d = ctx;
     struct record old;
     int64_t now_us = store_now(db);
-    arena_clear(&d->arena);
-    enum row row = edit_load(db, &d->arena, d->by->tenant, d->kind, d->uuid, &old, err);
+    enum row row = edit_load(db, d->arena, d->by.tenant, d->kind, d->uuid, &old, err);
     if (row != ROW_FOUND)
         return row == ROW_NONE ? err_set(err, E_NOT_FOUND, NULL) : false;
     if (old.deleted_us)
         return true;
     struct record_write write = {.record = old.id, .data = old.data, .title = old.title, .status = old.status,
                                  .occurred_us = old.occurred_us, .parent = old.parent, .deleted = true, .changed = STR("")};
-    return edit_keys(db, &d->arena, d->by, &old, old.data, STR_NONE, err) &&
-           store_records_update(db, d->by->tenant, old.collection, &write, 1, 0, 0, now_us, err) &&
-           store_history_add(db, d->by->tenant, old.id, old.version, STR("{\"deletedAt\":null}"), d->by->actor, now_us, err) &&
-           edit_tell(db, d->by, d->kind, &old.id, 1, STR_NONE, now_us, err) &&
-           store_push_queue(db, d->by->tenant, old.id, now_us, err) &&
-           edit_audit(db, d->by, "record.delete", old.uuid, now_us, err);
+    return edit_keys(db, d->arena, &d->by, &old, old.data, STR_NONE, err) &&
+           store_records_update(db, d->by.tenant, old.collection, &write, 1, 0, 0, now_us, err) &&
+           store_history_add(db, d->by.tenant, old.id, old.version, STR("{\"deletedAt\":null}"), d->by.actor, now_us, err) &&
+           edit_tell(db, &d->by, d->kind, &old.id, 1, STR_NONE, now_us, err) &&
+           store_push_queue(db, d->by.tenant, old.id, now_us, err) &&
+           edit_audit(db, &d->by, "record.delete", old.uuid, now_us, err);
 }
 
 bool
-edit_delete(struct engine *engine, const struct edit_by *by, struct str kind, struct str uuid, struct err *err)
+edit_delete(struct arena *a, const struct edit_by *by, struct str kind, struct str uuid, struct store_call *call_out,
+            struct err *err)
 {
-    struct removal d = {.by = by, .kind = kind, .uuid = uuid};
+    struct removal *d = ARENA_NEW(a, struct removal);
+    if (!d)
+        return err_no_memory(err);
     if (!uuid_is_valid(uuid))
         return err_set(err, E_NOT_FOUND, NULL);
-    arena_init(&d.arena, 4 * LIMIT_RECORD_BYTES);
-    bool ok = store_write(engine->options.store, delete, &d, err);
-    arena_release(&d.arena);
-    return ok;
+    *d = (struct removal){.arena = a, .by = *by, .kind = kind, .uuid = uuid};
+    *call_out = (struct store_call){delete, d};
+    return true;
 }

@@ -10,6 +10,7 @@
 
 #include "engine/engine.h"
 #include "engine/kind.h"
+#include "store/store.h"
 #include "store/store_record.h"
 
 /* Who does it, where; for history and audit. */
@@ -21,23 +22,25 @@ struct edit_by {
 };
 
 /*
- * fields: the request's members, numbers raw. Unknown members and ours (id, version, ...) are passed over. A local
- * record needs one member. `parentId` (and the kind's own word for it, "conversationId") names the parent.
- * E_VALIDATION_FAILED with an item per member, E_NOT_FOUND for a kind that cannot be edited here. Texts live in a.
+ * Each of the three checks what can be checked without the database and gives the write that does it; the write and
+ * *record_out live in a. fields: the request's members, numbers raw. Unknown members and ours (id, version, ...) are passed
+ * over. A local record needs one member. `parentId` (and the kind's own word for it, "conversationId") names the parent.
+ * E_VALIDATION_FAILED with an item per member, E_NOT_FOUND for a kind that cannot be edited here.
  */
-MUST_USE bool edit_create(struct engine *e, struct arena *a, const struct edit_by *by, struct str kind, yyjson_val *fields,
-                          struct record *record_out, struct err *err);
-/* Would edit_create take it? Nothing is written. */
+MUST_USE bool edit_create(struct arena *a, const struct edit_by *by, struct str kind, yyjson_val *fields,
+                          struct record *record_out, struct store_call *call_out, struct err *err);
+/* Would edit_create and its write take it? Nothing is written. Blocks on the store. */
 MUST_USE bool edit_check(struct engine *e, struct arena *a, const struct edit_by *by, struct str kind, yyjson_val *fields,
                          struct err *err);
 /*
- * Members not sent stay; null removes; objects merge member by member. What changes nothing writes nothing.
+ * Members not sent stay; null removes; objects merge member by member. What changes nothing writes nothing. The write:
  * E_NOT_FOUND; E_CONFLICT for a deleted record, or when if_version is not 0 and not the record's.
  */
-MUST_USE bool edit_change(struct engine *e, struct arena *a, const struct edit_by *by, struct str kind, struct str uuid,
-                          int64_t if_version, yyjson_val *fields, struct record *record_out, struct err *err);
+MUST_USE bool edit_change(struct arena *a, const struct edit_by *by, struct str kind, struct str uuid, int64_t if_version,
+                          yyjson_val *fields, struct record *record_out, struct store_call *call_out, struct err *err);
 /* Marks it deleted here; nothing is sent to a vendor. Twice is once. */
-MUST_USE bool edit_delete(struct engine *e, const struct edit_by *by, struct str kind, struct str uuid, struct err *err);
+MUST_USE bool edit_delete(struct arena *a, const struct edit_by *by, struct str kind, struct str uuid,
+                          struct store_call *call_out, struct err *err);
 
 /* ---- erase.c ---- */
 

@@ -24,11 +24,11 @@ struct queue {
     struct engine *engine;
     struct arena *arena;
     int64_t tenant;
-    struct job_plan *plan;
+    struct job_plan plan;
     struct str place;           /* which is looked for now */
     bool target;                /* it is the second one */
     struct connection connection;
-    struct job_view view;
+    struct job_queueing out;
 };
 
 static bool
@@ -82,7 +82,7 @@ static bool
 check_template(struct queue *q, struct str name, struct err *err)
 {
     struct template *t = registry_get(q->engine->options.templates, name, err);
-    bool ok = t != NULL && (q->target ? job_request_check_target(t, q->plan, err) : job_request_check(t, q->plan, err));
+    bool ok = t != NULL && (q->target ? job_request_check_target(t, &q->plan, err) : job_request_check(t, &q->plan, err));
     template_unref(t);
     return ok;
 }
@@ -104,40 +104,50 @@ static bool
 create_job(struct db *db, void *ctx, struct err *err)
 {
     struct queue *q = ctx;
-    struct job job = q->plan->job;
+    struct job job = q->plan.job;
     int64_t now_us = store_now(db);
-    if (!store_job_create(db, q->arena, &job, now_us, err))
-        return false;
-    if (job.waiting && !store_job_start_next(db, job.tenant, job.connection, now_us, NULL, err))
+    bool ready = job.waiting && job.start_after_us <= now_us;
+    q->out.started = false;
+    if (!store_job_create(db, q->arena, &job, now_us, err) ||
+        (ready && !store_job_start_next(db, job.tenant, job.connection, now_us, &q->out.started, err)))
         return false;
     return store_job_get(db, q->arena, job.tenant, job.id, &job, err) == ROW_FOUND &&
-           job_look(db, q->arena, &job, is_idle(q->engine), now_us, &q->view, err);
+           job_look(db, q->arena, &job, is_idle(q->engine), now_us, &q->out.view, err);
 }
 
 bool
 engine_job_queue(struct engine *e, struct arena *a, int64_t tenant, const struct job_request *request,
-                 struct job_view *view_out, struct err *err)
+                 struct job_queueing **queueing_out, struct err *err)
 {
-    struct job_plan plan;
-    struct queue q = {.engine = e, .arena = a, .tenant = tenant, .plan = &plan};
-    if (!job_request_read(a, request, clock_wall_us(e->options.clock), &plan, err))
+    struct queue *q = ARENA_NEW(a, struct queue);
+    if (!q)
+        return err_no_memory(err);
+    *q = (struct queue){.engine = e, .arena = a, .tenant = tenant};
+    if (!job_request_read(a, request, clock_wall_us(e->options.clock), &q->plan, err))
         return false;
-    plan.job.tenant = tenant;
-    if (!find_place(&q, plan.source, &plan.job.connection, err))
+    struct job *job = &q->plan.job;
+    job->tenant = tenant;
+    if (!find_place(q, q->plan.source, &job->connection, err))
         return false;
-    if (!str_is_none(plan.target)) {
-        q.target = true;
-        plan.job.source = plan.job.connection;
-        if (!find_place(&q, plan.target, &plan.job.target, err))
+    if (!str_is_none(q->plan.target)) {
+        q->target = true;
+        job->source = job->connection;
+        if (!find_place(q, q->plan.target, &job->target, err))
             return false;
-        if (plan.job.target == plan.job.source)
+        if (job->target == job->source)
             return err_set(err, E_VALIDATION_FAILED, "Invalid job configuration: data.target is the same connection as data.source");
     }
-    if (!store_write(e->options.store, create_job, &q, err))
-        return false;
-    store_poke(e->options.store);
-    *view_out = q.view;
+    q->out.call = (struct store_call){create_job, q};
+    *queueing_out = &q->out;
     return true;
+}
+
+/* A job that only waits is nothing for a worker. */
+void
+engine_job_queued(struct engine *e, const struct job_queueing *queueing)
+{
+    if (queueing->started)
+        store_poke(e->options.store);
 }
 
 /* ---- asking ---- */

@@ -30,13 +30,21 @@ struct job_view {
     int64_t completion_us;          /* expected; 0: not known */
 };
 
+/* The queueing of a job: a write, and what it made. Lives in the arena of who asked. */
+struct job_queueing {
+    struct store_call call;
+    struct job_view view;           /* after the commit, as is the next */
+    bool started;                   /* a run was made: of this job, or of one that waited before it */
+};
 /*
- * Queues a job; it starts at once when its connection is free. E_VALIDATION_FAILED with words that name the member,
- * E_PLATFORM_NOT_SUPPORTED, E_CONNECTION_NOT_FOUND, E_CONNECTION_AMBIGUOUS, E_CONNECTION_DISABLED, and E_CONFLICT with the
- * other job's uuid in err->subject when an unfinished one has that name.
+ * Queues a job, by the call that it gives; it starts at once when its connection is free. E_VALIDATION_FAILED with words that
+ * name the member, E_PLATFORM_NOT_SUPPORTED, E_CONNECTION_NOT_FOUND, E_CONNECTION_AMBIGUOUS, E_CONNECTION_DISABLED; and of the
+ * call E_CONFLICT with the other job's uuid in err->subject when an unfinished one has that name.
  */
 MUST_USE bool engine_job_queue(struct engine *e, struct arena *a, int64_t tenant, const struct job_request *request,
-                               struct job_view *view_out, struct err *err);
+                               struct job_queueing **queueing_out, struct err *err);
+/* After the commit: lets the workers know. */
+void engine_job_queued(struct engine *e, const struct job_queueing *queueing);
 /*
  * By name (its unfinished job, D19) or by id. Idempotent. A run that a worker holds follows after its page: the answer waits
  * for it, wait_ms at most. E_JOB_NOT_FOUND; E_CONFLICT for a finished job.

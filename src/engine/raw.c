@@ -112,6 +112,22 @@ raw_pack_value(struct raw_packer *p, struct arena *a, yyjson_val *value)
     return packed;
 }
 
+/* One context for whoever comes first: making one costs more than a record. Kept for the life of the process. */
+static size_t
+decompress(char *bytes, size_t size, struct str packed)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static ZSTD_DCtx *context; /* under lock */
+    if (pthread_mutex_trylock(&lock) != 0)
+        return ZSTD_decompress(bytes, size, packed.ptr, packed.len);
+    if (context == NULL)
+        context = ZSTD_createDCtx();
+    size_t got = context != NULL ? ZSTD_decompressDCtx(context, bytes, size, packed.ptr, packed.len)
+                                 : ZSTD_decompress(bytes, size, packed.ptr, packed.len);
+    pthread_mutex_unlock(&lock);
+    return got;
+}
+
 static bool
 corrupt(struct err *err)
 {
@@ -136,7 +152,7 @@ raw_unpack(struct arena *a, struct str packed, struct str *text_out, struct err 
     char *bytes = arena_alloc_bytes(a, (size_t)size + 1);
     if (bytes == NULL)
         return err_set(err, E_TOO_LARGE, "There is no room for a raw record");
-    size_t got = ZSTD_decompress(bytes, (size_t)size, rest.ptr, rest.len);
+    size_t got = decompress(bytes, (size_t)size, rest);
     if (ZSTD_isError(got) || got != size)
         return corrupt(err);
     *text_out = (struct str){bytes, got};

@@ -1,7 +1,9 @@
 /*
  * Webhooks in: verify, make durable, apply.
  *
- *     inbox_receive      on the request's thread: who is it from, is it true, keep it; answers after the commit (I-20)
+ *     inbox_receive      on the request's thread: who is it from, is it true?
+ *     its call           on the store's: keep it
+ *     inbox_received     after the commit (I-20): the answer
  *     workers            later: what is kept goes through engine/applier.h, in order per connection
  *
  * An event is proven by a signature or by the token of the address, else it is a hint: its ids are fetched again with our
@@ -66,13 +68,21 @@ struct inbox_answer {
     bool duplicate;
 };
 
+/* An event on its way into the store; in the request's arena. */
+struct inbox_receipt {
+    struct store_call call;       /* the write that keeps it; fn NULL: there is nothing to keep */
+    struct inbox_answer answer;   /* after inbox_received */
+};
 /*
- * E_UNAUTHORIZED: wrong signature or token; E_NOT_FOUND: no such template, or it takes no webhooks; E_CONNECTION_NOT_FOUND;
- * E_VALIDATION_FAILED: nothing that could be an event; E_RATE_LIMITED and E_UNAVAILABLE with a time; the store's codes. After
- * an error nothing was kept. An account that nobody has connected is answered as a hint is, and only counted.
+ * Who is it from, is it true? E_UNAUTHORIZED: wrong signature or token; E_NOT_FOUND: no such template, or it takes no webhooks;
+ * E_CONNECTION_NOT_FOUND; E_VALIDATION_FAILED: nothing that could be an event; E_RATE_LIMITED and E_UNAVAILABLE with a time; the
+ * store's codes. After an error nothing was kept. An account that nobody has connected is answered as a hint is, and only counted.
+ * Otherwise the call is to be written, and inbox_received to be called once, whatever came of it.
  */
-MUST_USE bool inbox_receive(struct inbox *in, const struct inbox_request *request, struct inbox_answer *answer_out,
+MUST_USE bool inbox_receive(struct inbox *in, const struct inbox_request *request, struct inbox_receipt **receipt_out,
                             struct err *err);
+/* ok: it is committed. Else err is the write's, and becomes what the vendor should hear; false. */
+bool inbox_received(struct inbox_receipt *receipt, bool ok, struct err *err);
 /* A vendor's GET before it sends anything. *challenge_out: what it wants to hear. E_UNAUTHORIZED, E_VALIDATION_FAILED. */
 MUST_USE bool inbox_handshake(struct inbox *in, const struct inbox_request *request, const struct http_pair *query, size_t count,
                               struct str *challenge_out, struct err *err);

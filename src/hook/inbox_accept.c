@@ -32,6 +32,7 @@ enum proof {
 };
 
 struct accept {
+    struct inbox_receipt receipt;
     struct inbox *in;
     const struct inbox_request *r;
     struct targets *targets;
@@ -41,6 +42,7 @@ struct accept {
     enum proof proofs[INBOX_CONNECTIONS_MAX];
     size_t taken, proven, wrong;
     struct str content;
+    struct keep *keep;
     int64_t received_us;
     bool duplicate;         /* set by the closure */
 };
@@ -369,14 +371,21 @@ keep_event(struct accept *a, struct err *err)
     if (err->code != E_OK || str_is_none(a->content))
         return err->code != E_OK ? false : err_no_memory(err);
     fill_rows(a, k, keys);
-    if (k->count > 0 && !store_write(a->in->options.store, keep_rows, k, err))
-        return false;
-    if (!a->duplicate && a->handled && k->count > 0) {
-        atomic_fetch_add(&a->in->pending, (int64_t)k->count);
-        for (size_t i = 0; i < k->count; i++)
-            inbox_wake_queue(a->in, k->rows[i].event.connection);
-    }
+    a->keep = k;
+    if (k->count > 0)
+        a->receipt.call = (struct store_call){keep_rows, k};
     return true;
+}
+
+static void
+wake_workers(const struct accept *a)
+{
+    const struct keep *k = a->keep;
+    if (a->duplicate || !a->handled || k->count == 0)
+        return;
+    atomic_fetch_add(&a->in->pending, (int64_t)k->count);
+    for (size_t i = 0; i < k->count; i++)
+        inbox_wake_queue(a->in, k->rows[i].event.connection);
 }
 
 /* ---- all of it ---- */
@@ -434,7 +443,7 @@ find_and_judge(struct accept *a, struct str name, struct err *err)
 }
 
 static bool
-take(struct accept *a, struct str name, struct inbox_answer *answer, struct err *err)
+take(struct accept *a, struct str name, struct err *err)
 {
     if (!find_and_judge(a, name, err))
         return false;
@@ -444,13 +453,17 @@ take(struct accept *a, struct str name, struct inbox_answer *answer, struct err 
         atomic_fetch_add(&a->in->refused, 1);
         return err_set(err, E_UNAUTHORIZED, "The signature or the token is wrong");
     }
-    if (!read_event(a, err) || !check_load(a, err) || !keep_event(a, err))
-        return false;
+    return read_event(a, err) && check_load(a, err) && keep_event(a, err);
+}
+
+static void
+fill_answer(struct accept *a)
+{
+    struct inbox_answer *answer = &a->receipt.answer;
     *answer = (struct inbox_answer){.handled = a->handled, .type = a->type, .trust = "hint", .duplicate = a->duplicate};
     for (size_t i = 0; i < a->targets->count; i++)
         if (a->proofs[i] != PROOF_WRONG && a->proofs[i] != PROOF_ELSEWHERE && strcmp(answer->trust, "hint") == 0)
             answer->trust = trust_of(a, i);
-    return true;
 }
 
 static void
@@ -475,26 +488,50 @@ failed(const struct accept *a, struct err *err)
     return false;
 }
 
-bool
-inbox_receive(struct inbox *in, const struct inbox_request *r, struct inbox_answer *answer_out, struct err *err)
+static bool
+judge_request(struct accept *a, struct err *err)
 {
-    struct accept a = {.in = in, .r = r, .received_us = inbox_now(in)};
-    struct str name = r->name;
-    yyjson_val *body = parse_body(r, err);
+    struct str name = a->r->name;
+    yyjson_val *body = parse_body(a->r, err);
     if (body == NULL)
         return false;
-    a.body = (struct webhook_body){.body = body, .headers = r->headers, .arena = r->arena};
-    if (r->address == INBOX_ENVELOPE) {
-        name = envelope_source(&a, body);
+    a->body = (struct webhook_body){.body = body, .headers = a->r->headers, .arena = a->r->arena};
+    if (a->r->address == INBOX_ENVELOPE) {
+        name = envelope_source(a, body);
         if (!check_envelope(body, name, err))
             return false;
     }
-    bool ok = (r->address == INBOX_CONNECTION || read_account(&a, name, err)) && take(&a, name, answer_out, err);
-    if (ok)
-        count(&a, answer_out);
-    else
-        failed(&a, err);
-    targets_unref(a.targets);
+    return (a->r->address == INBOX_CONNECTION || read_account(a, name, err)) && take(a, name, err);
+}
+
+bool
+inbox_receive(struct inbox *in, const struct inbox_request *r, struct inbox_receipt **receipt_out, struct err *err)
+{
+    struct accept *a = ARENA_NEW(r->arena, struct accept);
+    if (a == NULL)
+        return err_no_memory(err);
+    *a = (struct accept){.in = in, .r = r, .received_us = inbox_now(in)};
+    if (judge_request(a, err)) {
+        *receipt_out = &a->receipt;
+        return true;
+    }
+    failed(a, err);
+    targets_unref(a->targets);
+    return false;
+}
+
+bool
+inbox_received(struct inbox_receipt *receipt, bool ok, struct err *err)
+{
+    struct accept *a = (struct accept *)receipt; /* its first member */
+    if (ok) {
+        fill_answer(a);
+        wake_workers(a);
+        count(a, &receipt->answer);
+    } else {
+        failed(a, err);
+    }
+    targets_unref(a->targets);
     return ok;
 }
 

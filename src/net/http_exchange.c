@@ -16,24 +16,71 @@
 #include "net/http_server_priv.h"
 
 #define BODY_FIRST_BYTES 4096 /* room for a chunked body at first; doubles */
+#define SPARE_MAX 32
+#define SPARE_ARENA_BYTES_MAX (112 * 1024) /* a request that took more gives it back */
 
 /* The exchange whose handler runs on this thread, and what is to be resumed when it returns. */
 static _Thread_local struct exchange *handling;
 static _Thread_local bool resume_later;
 
+/* ---- its memory: a few are kept for the next requests, with their arena's first block ---- */
+
+static struct exchange *
+spare_take(struct http_server *server)
+{
+    pthread_mutex_lock(&server->spare_lock);
+    struct exchange *e = server->spare;
+    if (e) {
+        server->spare = e->spare_next;
+        server->spare_count--;
+    }
+    pthread_mutex_unlock(&server->spare_lock);
+    return e;
+}
+
+/* False: there are enough. */
+static bool
+spare_give(struct http_server *server, struct exchange *e)
+{
+    pthread_mutex_lock(&server->spare_lock);
+    bool kept = server->spare_count < SPARE_MAX;
+    if (kept) {
+        e->spare_next = server->spare;
+        server->spare = e;
+        server->spare_count++;
+    }
+    pthread_mutex_unlock(&server->spare_lock);
+    return kept;
+}
+
+void
+exchange_spares_free(struct http_server *server)
+{
+    for (struct exchange *e; (e = spare_take(server));) {
+        arena_release(&e->arena);
+        free(e);
+    }
+}
+
 struct exchange *
 exchange_new(struct http_server *server, struct http_entry *entry, struct MHD_Connection *connection)
 {
-    struct exchange *e = alloc_zeroed(1, sizeof(*e));
-    if (!e)
+    struct exchange *e = spare_take(server);
+    struct arena arena;
+    arena_init(&arena, LIMIT_REQUEST_ARENA_BYTES);
+    if (e) {
+        arena = e->arena;
+        memset(e, 0, sizeof(*e));
+    } else if (!(e = alloc_zeroed(1, sizeof(*e)))) {
         return NULL;
+    }
     e->magic = EXCHANGE_MAGIC;
     e->server = server;
     e->entry = entry;
     e->connection = connection;
     atomic_init(&e->state, EXCHANGE_RECEIVING);
     atomic_init(&e->refs, 1);
-    arena_init(&e->arena, LIMIT_REQUEST_ARENA_BYTES);
+    e->arena = arena;
     e->x = (struct http_exchange){.method = STR(""), .path = STR(""), .query = STR(""), .body = STR(""),
                                   .arena = &e->arena, .server = server};
     if (entry)
@@ -50,6 +97,12 @@ exchange_unref(struct exchange *e)
     if (e->answer.stream)
         stream_release_unsent(e->answer.stream);
     e->magic = 0;
+    buf_release(&e->answer.owned);
+    bool small = e->arena.used_bytes <= SPARE_ARENA_BYTES_MAX;
+    if (small)
+        arena_clear(&e->arena);
+    if (small && atomic_load(&e->state) != EXCHANGE_ABANDONED && spare_give(e->server, e))
+        return;
     arena_release(&e->arena);
     free(e);
 }
@@ -199,7 +252,7 @@ job_run(struct http_job *job)
     struct MHD_Connection *connection = e->connection;
     handling = e;
     resume_later = false;
-    server->options.handler(&e->x, server->options.ctx);
+    e->go_on(&e->x, e->go_on_ctx);
     handling = NULL;
     if (resume_later)
         server_resume(server, connection);
@@ -233,6 +286,8 @@ hand_over(struct exchange *e)
     entry_phase(e->entry, PHASE_HANDLING);
     atomic_store(&e->refs, 2);
     atomic_store(&e->state, EXCHANGE_HANDED);
+    e->go_on = server->options.handler;
+    e->go_on_ctx = server->options.ctx;
     e->job = (struct http_job){.run = job_run, .discard = job_discard};
     MHD_suspend_connection(e->connection);
     if (!http_pool_submit(&server->pool, &e->job))
@@ -335,6 +390,18 @@ exchange_abandon(struct exchange *e)
 
 /* ---- what handlers call ---- */
 
+/* What was waited for has happened, so it must be heard of even when the pool takes no more. */
+void
+http_exchange_continue(struct http_exchange *x, http_handler_fn *go_on, void *ctx)
+{
+    struct exchange *e = exchange_of(x);
+    e->go_on = go_on;
+    e->go_on_ctx = ctx;
+    e->job = (struct http_job){.run = job_run, .discard = job_run};
+    if (atomic_load(&e->state) == EXCHANGE_ABANDONED || !http_pool_submit(&e->server->pool, &e->job))
+        job_run(&e->job);
+}
+
 /* A header that would break out of its line is our own mistake or an attack: it is left out. */
 static bool
 header_is_sane(struct str name, struct str value)
@@ -414,6 +481,17 @@ http_reply(struct http_exchange *x, int status, const char *content_type, struct
         e->answer.body = str_copy(&e->arena, body);
         e->answer.failed |= str_is_none(e->answer.body);
     }
+    hand_back(e, false);
+}
+
+void
+http_reply_buf(struct http_exchange *x, int status, const char *content_type, struct buf *body)
+{
+    struct exchange *e = exchange_of(x);
+    answer_set(e, status, content_type);
+    e->answer.body = buf_str(body);
+    e->answer.owned = *body;
+    *body = (struct buf){0};
     hand_back(e, false);
 }
 

@@ -30,10 +30,10 @@
 #define BACKLOG 1024
 /*
  * libmicrohttpd's memory for one connection: head, parsed fields, answer head. Larger than our limits, so
- * that a head somewhat too large still reaches us and is refused in the door's words. Mapped, and only
- * touched pages count.
+ * that a head somewhat too large still reaches us and is refused in the door's words; not much larger, because
+ * it is cleared after each request.
  */
-#define CONNECTION_POOL_BYTES (128 * 1024)
+#define CONNECTION_POOL_BYTES (48 * 1024)
 #define CONNECTION_POOL_STEP_BYTES (16 * 1024)
 #define HANDLER_IDLE_MS 10000
 #define LINGER_MS 2000
@@ -256,6 +256,7 @@ locks_init(struct http_server *server)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&server->entries_lock, NULL);
     pthread_mutex_init(&server->streams_lock, NULL);
+    pthread_mutex_init(&server->spare_lock, NULL);
     pthread_mutex_init(&server->linger_lock, NULL);
     pthread_mutex_init(&server->open_lock, NULL);
     pthread_cond_init(&server->open_none, &attributes);
@@ -370,6 +371,7 @@ http_server_free(struct http_server *server)
         MHD_destroy_response(server->no_memory);
     if (server->accept_event >= 0)
         close(server->accept_event);
+    exchange_spares_free(server);
     free(server);
 }
 

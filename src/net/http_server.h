@@ -11,12 +11,13 @@
  * What never reaches the handler, because the server answers it itself: 400 for what is not HTTP, 408,
  * 413, 414, 431, and 503 while draining. Those bodies go through `refuse`, so that they speak the right
  * dialect; `refuse` answers with http_reply before it returns. Only what libmicrohttpd refuses before we
- * see it (a head beyond 128 KiB, an unknown HTTP version, a length or chunk that is no number) has the
+ * see it (a head beyond some 40 KiB, an unknown HTTP version, a length or chunk that is no number) has the
  * right status with a short body of the library's.
  */
 #ifndef TIDEMARK_NET_HTTP_SERVER_H
 #define TIDEMARK_NET_HTTP_SERVER_H
 
+#include "base/buf.h"
 #include "net/http.h"
 
 struct http_server;
@@ -78,10 +79,21 @@ void http_server_drain(struct http_server *server, int64_t deadline_ms);
  */
 void http_server_free(struct http_server *server);
 
+/*
+ * For a handler that returned without an answer, because it waits for something without holding a thread: runs go_on for
+ * the same exchange, on a thread of the pool, where it may block or wait again. From any thread, also before that handler
+ * has returned (which must not touch the exchange any more). It runs whatever happened meanwhile: to the client, whose
+ * leaving is only seen by the answer, or to the server; when that ends, on the calling thread. Not while http_server_free
+ * runs.
+ */
+void http_exchange_continue(struct http_exchange *x, http_handler_fn *go_on, void *ctx);
 /* Adds a header to the answer; before the reply. Texts are copied. One that is empty or would break its line is left out. */
 void http_reply_header(struct http_exchange *x, const char *name, struct str value);
 /* Answers. The body is copied unless it lies in x->arena. content_type NULL: none. */
 void http_reply(struct http_exchange *x, int status, const char *content_type, struct str body);
+
+/* The same with the memory of a buffer, which is taken over and left empty. */
+void http_reply_buf(struct http_exchange *x, int status, const char *content_type, struct buf *body);
 
 /*
  * Answers with a body made while it is sent. `pull` appends the next piece to `piece` on a pool thread,

@@ -5,7 +5,7 @@
  * pulls of streams; one `accept` thread takes connections; one `reaper` thread watches deadlines. A
  * connection is suspended while its exchange is with a handler or its stream has nothing to send.
  *
- * Lock order: entries_lock, entry->lock, streams_lock, then libmicrohttpd's own. pool->lock is a leaf.
+ * Lock order: entries_lock, entry->lock, streams_lock, then libmicrohttpd's own. pool->lock and spare_lock are leaves.
  */
 #ifndef TIDEMARK_NET_HTTP_SERVER_PRIV_H
 #define TIDEMARK_NET_HTTP_SERVER_PRIV_H
@@ -112,7 +112,8 @@ struct reply_header {
 struct http_answer {
     int status;              /* 0: none yet */
     const char *content_type;
-    struct str body;         /* in the arena, or static */
+    struct str body;         /* in the arena, in owned, or static */
+    struct buf owned;
     struct reply_header *headers, *headers_last;
     struct http_stream *stream;
     bool failed;             /* no memory for it */
@@ -123,6 +124,8 @@ struct exchange {
     unsigned magic;
     struct http_exchange x;
     struct http_job job;
+    http_handler_fn *go_on; /* what the job runs: the handler, or what goes on after a wait */
+    void *go_on_ctx;
     struct http_server *server;
     struct http_entry *entry;
     struct MHD_Connection *connection;
@@ -131,12 +134,14 @@ struct exchange {
     atomic_int refs;  /* the net thread's, and the handler's while handed */
     bool head_done, queued, open;
     size_t body_max, body_size;
+    struct exchange *spare_next;
     struct err refusal; /* why the body was refused midway; code E_OK: it was not */
     struct http_answer answer;
 };
 
 struct exchange *exchange_new(struct http_server *server, struct http_entry *entry, struct MHD_Connection *connection);
 void exchange_unref(struct exchange *e);
+void exchange_spares_free(struct http_server *server);
 /* Ends the wait of a handler that never answered; the sweep at the server's end. entry->lock is held. */
 void exchange_abandon(struct exchange *e);
 
@@ -222,6 +227,10 @@ struct http_server {
     pthread_mutex_t entries_lock;
     struct http_entry *entries;
     atomic_llong entry_count;
+
+    pthread_mutex_t spare_lock;
+    struct exchange *spare;             /* under spare_lock, as the next */
+    unsigned spare_count;
 
     pthread_mutex_t streams_lock;
     struct http_stream *waiting;        /* under streams_lock */

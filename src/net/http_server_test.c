@@ -377,3 +377,123 @@ test_i38_an_exchange_nobody_answered_does_not_stop_the_end(void **state)
     close(fd);
     http_reply(atomic_load(&kept), 200, "text/plain", STR("much too late")); /* frees it */
 }
+
+/* ---- waiting without a thread ---- */
+
+#define WAITING 100
+
+static struct http_exchange *_Atomic waiting[WAITING];
+static atomic_int waiting_count, continued;
+
+static void
+wait_handler(struct http_exchange *x, void *ctx)
+{
+    (void)ctx;
+    atomic_store(&waiting[atomic_fetch_add(&waiting_count, 1)], x);
+}
+
+static void
+wait_over(struct http_exchange *x, void *ctx)
+{
+    atomic_fetch_add(&continued, 1);
+    if (ctx == &continued) { /* once more */
+        http_exchange_continue(x, wait_over, NULL);
+        return;
+    }
+    http_reply(x, 200, "text/plain", STR("over"));
+}
+
+static void
+start_waiting(int *fds, int count)
+{
+    atomic_store(&waiting_count, 0);
+    atomic_store(&continued, 0);
+    special = wait_handler;
+    for (int i = 0; i < count; i++) {
+        fds[i] = dial();
+        put(fds[i], "GET /waits HTTP/1.1\r\n" CLOSE "\r\n");
+    }
+    for (int i = 0; i < 5000 && atomic_load(&waiting_count) < count; i++)
+        usleep(1000);
+    assert_int_equal(atomic_load(&waiting_count), count);
+}
+
+static void
+test_the_number_of_threads_does_not_limit_how_many_requests_wait(void **state)
+{
+    (void)state;
+    int fds[WAITING];
+    server_start((struct http_server_options){.handler_threads_max = 2});
+    start_waiting(fds, WAITING);
+    ask("GET /echo HTTP/1.1\r\n" CLOSE "\r\n"); /* the threads are free */
+    assert_reply("HTTP/1.1 200", NULL);
+    assert_true(http_server_stats(server).handler_threads <= 2);
+    for (int i = 0; i < WAITING; i++)
+        http_exchange_continue(atomic_load(&waiting[i]), wait_over, i % 2 ? NULL : (void *)&continued);
+    for (int i = 0; i < WAITING; i++) {
+        assert_true(read_all(fds[i]));
+        assert_reply("HTTP/1.1 200", "over");
+        close(fds[i]);
+    }
+    assert_int_equal(atomic_load(&continued), WAITING + WAITING / 2);
+}
+
+static void
+test_f33_what_a_client_that_left_waited_for_goes_on(void **state)
+{
+    (void)state;
+    int fds[WAITING];
+    server_start((struct http_server_options){0});
+    start_waiting(fds, WAITING);
+    for (int i = 0; i < WAITING; i++)
+        close(fds[i]);
+    for (int i = 0; i < WAITING; i++)
+        http_exchange_continue(atomic_load(&waiting[i]), wait_over, NULL);
+    wait_until_open(0, 0);
+    assert_int_equal(atomic_load(&continued), WAITING);
+}
+
+static void *
+continue_all(void *ctx)
+{
+    (void)ctx;
+    usleep(50000);
+    for (int i = 0; i < atomic_load(&waiting_count); i++)
+        http_exchange_continue(atomic_load(&waiting[i]), wait_over, NULL);
+    return NULL;
+}
+
+static void
+test_i38_a_stop_answers_those_that_wait(void **state)
+{
+    (void)state;
+    int fds[WAITING];
+    pthread_t thread;
+    server_start((struct http_server_options){.handler_threads_max = 2});
+    start_waiting(fds, WAITING);
+    pthread_create(&thread, NULL, continue_all, NULL);
+    http_server_drain(server, 5000);
+    assert_int_equal(http_server_stats(server).exchanges_open, 0);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < WAITING; i++) {
+        assert_true(read_all(fds[i]));
+        assert_reply("HTTP/1.1 200", "over");
+        close(fds[i]);
+    }
+}
+
+static void
+test_i38_what_is_waited_for_after_the_end_is_heard_of_and_freed(void **state)
+{
+    (void)state;
+    int fds[2];
+    server_start((struct http_server_options){0});
+    start_waiting(fds, 2);
+    http_server_drain(server, 20);
+    http_server_free(server);
+    server = NULL;
+    continue_all(NULL);
+    assert_int_equal(atomic_load(&continued), 2);
+    close(fds[0]);
+    close(fds[1]);
+}

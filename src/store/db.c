@@ -93,7 +93,16 @@ db_commit(struct db *db, struct err *err)
         db->driver->rollback(db);
     forget_match_tail(db, !ok);
     db->in_transaction = false;
+    if (db->identity_changed && db->identity_generation)
+        atomic_fetch_add(db->identity_generation, 1);
+    db->identity_changed = false;
     return ok;
+}
+
+void
+db_note_identity(struct db *db)
+{
+    db->identity_changed = true;
 }
 
 void

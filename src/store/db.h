@@ -15,6 +15,8 @@
 #ifndef TIDEMARK_STORE_DB_H
 #define TIDEMARK_STORE_DB_H
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -144,6 +146,8 @@ struct db {
     struct match_tail *match_tail; /* owned; SQLite's match keys that are not in their tree yet; NULL: not loaded */
     size_t match_tail_keys;      /* how many it may hold; 0: LIMIT_MATCH_TAIL_KEYS (tests: fewer) */
     int64_t first_new_record;    /* smallest records.id inserted by this closure; INT64_MAX: none */
+    _Atomic uint64_t *identity_generation; /* of the store; NULL: nobody asks */
+    bool identity_changed;       /* since the last commit */
     char effect[DB_EFFECT_BYTES]; /* what this closure made, for its rider (store.h); "": nothing noted */
 };
 
@@ -163,6 +167,9 @@ struct db_rows {
  * function that a creating POST ends in calls it there, so that its Idempotency-Key finds the thing after a crash.
  */
 void db_note_effect(struct db *db, const char *kind, struct str uuid);
+
+/* Notes that this closure changes who may come in, or a tenant: what is remembered of those is forgotten at the commit. */
+void db_note_identity(struct db *db);
 
 void db_close(struct db *db);                    /* accepts NULL */
 bool db_can(const struct db *db, enum db_capability capability);

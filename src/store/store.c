@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ struct store {
     char node_id[UUID_TEXT_BYTES];
     char engine[ENGINE_TEXT_BYTES];
     uint64_t match_secret;
+    _Atomic uint64_t identity_generation;
     struct lender *readers;
     struct writer *writer;           /* SQLite */
     struct lender *writers;          /* PostgreSQL, as are the two below */
@@ -54,7 +56,11 @@ connect_one(void *ctx, bool write, struct err *err)
     if (!db)
         return NULL;
     db->match_secret = st->match_secret;
-    return st->options.wrap ? st->options.wrap(db, st->options.wrap_ctx) : db;
+    if (st->options.wrap)
+        db = st->options.wrap(db, st->options.wrap_ctx);
+    if (db)
+        db->identity_generation = &st->identity_generation;
+    return db;
 }
 
 /* A secret of this database that keys the hash of match keys: made once, by whoever is first. */
@@ -305,13 +311,61 @@ store_keeps_order(const struct store *st)
     return !st->postgres;
 }
 
-void
-store_write_async(struct store *st, enum store_lane lane, store_fn *fn, void *ctx, store_done_fn *done)
+static void
+submit(struct store *st, enum store_lane lane, store_fn *fn, void *ctx, store_done_fn *done)
 {
     if (st->postgres)
         runner_submit(st->runner, lane, fn, ctx, done);
     else
         writer_submit(st->writer, lane, fn, ctx, done);
+}
+
+/* A ride that nobody's stack holds. */
+struct long_ride {
+    struct ride ride;
+    store_done_fn *done;
+};
+
+static bool
+ride_long(struct db *db, void *ctx, struct err *err)
+{
+    struct long_ride *r = ctx;
+    return ride(db, &r->ride, err);
+}
+
+static void
+long_ride_done(void *ctx, bool ok, const struct err *err)
+{
+    struct long_ride *r = ctx;
+    r->done(r->ride.ctx, ok, err);
+    free(r);
+}
+
+void
+store_write_async(struct store *st, enum store_lane lane, store_fn *fn, void *ctx, store_done_fn *done)
+{
+    struct err err = {0};
+    if (!rider.fn) {
+        submit(st, lane, fn, ctx, done);
+        return;
+    }
+    struct long_ride *r = alloc_zeroed(1, sizeof(*r));
+    if (!r) {
+        err_no_memory(&err);
+        done(ctx, false, &err);
+        return;
+    }
+    *r = (struct long_ride){{fn, ctx, rider}, done};
+    submit(st, lane, ride_long, r, long_ride_done);
+}
+
+void
+store_settle(struct store *st)
+{
+    if (st->postgres)
+        runner_settle(st->runner);
+    else
+        writer_settle(st->writer);
 }
 
 bool
@@ -399,6 +453,12 @@ store_queue_length(struct store *st)
         return runner_queue_length(st->runner);
     writer_state(st->writer, &state);
     return state.queue_length;
+}
+
+uint64_t
+store_identity_generation(struct store *st)
+{
+    return atomic_load(&st->identity_generation);
 }
 
 struct str

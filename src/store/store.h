@@ -46,7 +46,7 @@ typedef void store_done_fn(void *ctx, bool ok, const struct err *err);
 /* Blocks until committed. False: rolled back, or E_STORE_UNCERTAIN. */
 MUST_USE bool store_write(struct store *st, store_fn *fn, void *ctx, struct err *err);
 /*
- * A rider goes along with every store_write of the calling thread until it is taken off (fn NULL): it runs in the same
+ * A rider goes along with every store_write and store_write_async of the calling thread until it is taken off (fn NULL): it runs in the same
  * transaction, after a closure that noted an effect (db_note_effect). When it fails the write fails. So a door
  * can tie something to the effect of a handler without every function in between knowing of it.
  */
@@ -62,8 +62,19 @@ MUST_USE bool store_note_call(struct store *st, struct str what, bool undone, st
  * Returns at once; done is called once, on a store thread, and must not block. Short closures (API,
  * webhooks) go before pages: say which.
  */
-enum store_lane { STORE_SHORT, STORE_PAGE };
+enum store_lane {
+    STORE_SHORT,
+    STORE_PAGE,
+    STORE_LAZY,  /* goes along with the next commit, or a moment later: nobody waits for it */
+};
 void store_write_async(struct store *st, enum store_lane lane, store_fn *fn, void *ctx, store_done_fn *done);
+/* A write that is ready to be given to one of the two. */
+struct store_call {
+    store_fn *fn;
+    void *ctx;
+};
+/* Waits until everything that was given to store_write_async is done: when who gives no more stops. */
+void store_settle(struct store *st);
 /* Whether closures of one lane run in the order in which they were given; else a caller waits for each. */
 bool store_keeps_order(const struct store *st);
 /* A read-only handle from the pool: one consistent snapshot per call. Blocks up to 5 s: E_STORE_BUSY. */
@@ -87,6 +98,8 @@ struct store_health {
 void store_health(struct store *st, struct store_health *health_out);
 /* Writes that wait for the database: cheap, for those who must not add to a crowd. */
 int64_t store_queue_length(struct store *st);
+/* Grows with every commit of this process that changes keys or tenants, before anybody hears of it. */
+uint64_t store_identity_generation(struct store *st);
 /* This node's id: a UUID kept in the data folder. */
 struct str store_node_id(const struct store *st);
 

@@ -34,6 +34,7 @@ struct runner *runner_new(struct lender *writers, unsigned threads, struct err *
 void runner_free(struct runner *r);                          /* runs what is queued; accepts NULL */
 void runner_submit(struct runner *r, enum store_lane lane, store_fn *fn, void *ctx, store_done_fn *done);
 int64_t runner_queue_length(struct runner *r);
+void runner_settle(struct runner *r);                        /* waits until nothing is queued and nothing runs */
 
 /* ---- store_listen.c: PostgreSQL's word that another node has queued something; a hint only ---- */
 
@@ -55,6 +56,7 @@ struct writer_options {
 struct writer *writer_new(const struct writer_options *options, struct db *first, struct err *err);
 void writer_free(struct writer *w);                          /* runs what is queued; accepts NULL */
 void writer_submit(struct writer *w, enum store_lane lane, store_fn *fn, void *ctx, store_done_fn *done);
+void writer_settle(struct writer *w);                        /* waits until nothing is queued and nothing runs */
 MUST_USE bool writer_run(struct writer *w, store_fn *fn, void *ctx, struct err *err);
 struct writer_state {
     int64_t queue_length;

@@ -24,6 +24,7 @@ key_read(struct row_reader *r, void *item)
 bool
 store_key_create(struct db *db, struct arena *a, struct api_key *key, struct str hash, int64_t now_us, struct err *err)
 {
+    db_note_identity(db);
     key->uuid = store_new_uuid(a);
     if (str_is_none(key->uuid))
         return STORE_ARENA_FULL(err);
@@ -56,6 +57,7 @@ store_key_touch(struct db *db, int64_t tenant, int64_t key, int64_t now_us, stru
 bool
 store_key_revoke(struct db *db, int64_t tenant, struct str uuid, int64_t now_us, struct err *err)
 {
+    db_note_identity(db);
     return db_exec_one(db, SQL_KEY_REVOKE, DB_ARGS(DB_I(tenant), DB_T(uuid), DB_I(now_us)), E_NOT_FOUND, err);
 }
 

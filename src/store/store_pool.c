@@ -261,8 +261,9 @@ struct runner {
     struct lender *writers;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct task_queue lanes[2];       /* under lock */
-    int64_t count;                    /* under lock */
+    pthread_cond_t settled;
+    struct task_queue lanes[2];       /* under lock; lazy ones are short */
+    int64_t count, running;           /* under lock */
     bool stopping;                    /* under lock */
     pthread_t threads[RUNNER_THREADS_MAX];
     unsigned thread_count;
@@ -282,9 +283,19 @@ next_task(struct runner *r)
         if (!q->first)
             q->last = &q->first;
         r->count--;
+        r->running++;
     }
     pthread_mutex_unlock(&r->lock);
     return t;
+}
+
+static void
+note_task_done(struct runner *r)
+{
+    pthread_mutex_lock(&r->lock);
+    if (--r->running == 0 && r->count == 0)
+        pthread_cond_broadcast(&r->settled);
+    pthread_mutex_unlock(&r->lock);
 }
 
 static void *
@@ -297,6 +308,7 @@ runner_main(void *arg)
         bool ok = lender_write(r->writers, t->fn, t->ctx, &err);
         t->done(t->ctx, ok, ok ? NULL : &err);
         free(t);
+        note_task_done(r);
     }
     return NULL;
 }
@@ -313,10 +325,20 @@ runner_submit(struct runner *r, enum store_lane lane, store_fn *fn, void *ctx, s
     }
     *t = (struct task){.fn = fn, .ctx = ctx, .done = done};
     pthread_mutex_lock(&r->lock);
+    lane = lane == STORE_LAZY ? STORE_SHORT : lane;
     *r->lanes[lane].last = t;
     r->lanes[lane].last = &t->next;
     r->count++;
     pthread_cond_signal(&r->wake);
+    pthread_mutex_unlock(&r->lock);
+}
+
+void
+runner_settle(struct runner *r)
+{
+    pthread_mutex_lock(&r->lock);
+    while (r->count + r->running > 0)
+        pthread_cond_wait(&r->settled, &r->lock);
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -342,6 +364,7 @@ runner_new(struct lender *writers, unsigned threads, struct err *err)
         r->lanes[i].last = &r->lanes[i].first;
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->wake, NULL);
+    pthread_cond_init(&r->settled, NULL);
     while (r->thread_count < threads && r->thread_count < RUNNER_THREADS_MAX &&
            pthread_create(&r->threads[r->thread_count], NULL, runner_main, r) == 0)
         r->thread_count++;
@@ -364,6 +387,7 @@ runner_free(struct runner *r)
     for (unsigned i = 0; i < r->thread_count; i++)
         pthread_join(r->threads[i], NULL);
     pthread_cond_destroy(&r->wake);
+    pthread_cond_destroy(&r->settled);
     pthread_mutex_destroy(&r->lock);
     free(r);
 }

@@ -45,10 +45,14 @@ add_quoted(struct buf *b, struct str piece, bool fts)
     buf_add_char(b, quote);
 }
 
+/* Each piece once: those that repeat ("000") are the frequent ones, whose lists are long. */
 static void
 add_pieces(struct buf *b, struct str word, bool fts, unsigned *count)
 {
+    struct str whole = word;
     for (struct str piece; *count < PIECES_MAX && (piece = piece_of(word)).len > 0; word = str_skip(word, char_bytes(word))) {
+        if (str_find_str(whole, piece) < piece.ptr - whole.ptr)
+            continue;
         if ((*count)++)
             buf_add_c(b, fts ? " AND " : " & ");
         add_quoted(b, piece, fts);

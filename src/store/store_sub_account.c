@@ -27,6 +27,7 @@ store_sub_account_counts(struct db *db, int64_t tenant, struct sub_account_count
 bool
 store_sub_account_delete(struct db *db, int64_t tenant, struct err *err)
 {
+    db_note_identity(db);
     static const enum sql steps[] = {
         SQL_SUB_ACCOUNT_DELETE_ERRANDS, SQL_SUB_ACCOUNT_DELETE_STRATEGIES, SQL_SUB_ACCOUNT_DELETE_USERS,
         SQL_SUB_ACCOUNT_DELETE_KEYS, SQL_SUB_ACCOUNT_DELETE_DATA_KEYS, SQL_SUB_ACCOUNT_DELETE_STREAMS,

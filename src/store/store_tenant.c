@@ -29,6 +29,7 @@ tenant_row(struct db *db, struct arena *a, enum sql statement, struct db_value v
 bool
 store_tenant_create(struct db *db, struct arena *a, struct tenant *tenant, int64_t now_us, struct err *err)
 {
+    db_note_identity(db);
     tenant->uuid = store_new_uuid(a);
     if (str_is_none(tenant->uuid))
         return STORE_ARENA_FULL(err);
@@ -74,6 +75,7 @@ store_tenant_ensure_default(struct db *db, struct arena *a, int64_t now_us, stru
 bool
 store_tenant_update(struct db *db, int64_t tenant, struct str name, struct str region, int64_t now_us, struct err *err)
 {
+    db_note_identity(db);
     return db_exec_one(db, SQL_TENANT_UPDATE, DB_ARGS(DB_I(tenant), DB_T(name), DB_T(region), DB_I(now_us)),
                        E_TENANT_NOT_FOUND, err);
 }

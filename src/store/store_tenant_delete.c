@@ -16,6 +16,7 @@
 bool
 store_tenant_switch(struct db *db, int64_t tenant, bool on, int64_t now_us, struct err *err)
 {
+    db_note_identity(db);
     if (db_exec_one(db, SQL_TENANT_SWITCH, DB_ARGS(DB_I(tenant), DB_I(now_us), DB_I(on)), E_CONFLICT, err))
         return true;
     return err->code == E_CONFLICT && err_set(err, E_CONFLICT, "This tenant is being deleted");
@@ -24,6 +25,7 @@ store_tenant_switch(struct db *db, int64_t tenant, bool on, int64_t now_us, stru
 bool
 store_tenant_mark(struct db *db, int64_t tenant, int64_t now_us, struct err *err)
 {
+    db_note_identity(db);
     return db_exec_one(db, SQL_TENANT_MARK, DB_ARGS(DB_I(tenant), DB_I(now_us)), E_TENANT_NOT_FOUND, err);
 }
 
@@ -129,6 +131,7 @@ delete_rest(struct db *db, int64_t tenant, struct err *err)
 bool
 store_tenant_delete(struct db *db, int64_t tenant, struct gone_list *gone, bool *done_out, struct err *err)
 {
+    db_note_identity(db);
     struct arena scratch;
     int64_t removed = 0;
     arena_init(&scratch, DELETE_ARENA_BYTES);

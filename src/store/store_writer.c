@@ -1,5 +1,5 @@
 /*
- * SQLite's writer: one thread, which takes closures from two queues and groups those that wait into one
+ * SQLite's writer: one thread, which takes closures from three queues and groups those that wait into one
  * commit, so that many small writes share one sync of the disk.
  *
  * Each closure but the first of a group is a savepoint: one that fails undoes itself alone. What makes it
@@ -23,9 +23,12 @@
 #define GROUP_CLOSURES_MAX 512       /* in one commit */
 #define GROUP_SHORT_MAX 128          /* short ones before a page that waits has its turn */
 #define GROUP_US_MAX (10 * US_PER_MS) /* of running closures: the first one waits for the last */
+#define LAZY_US (20 * US_PER_MS)      /* so long a lazy one waits for company */
 #define REOPEN_PAUSE_US 200000       /* between tries to open the file again */
 #define REOPEN_TRIES 25
 #define IO_FAILURES_MAX 2            /* in a row: then the process ends */
+
+#define LANES (STORE_LAZY + 1)
 
 struct entry {
     struct entry *next;
@@ -47,9 +50,12 @@ struct writer {
     struct db *db;                   /* writer thread only; NULL while it cannot be opened */
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t wake;
-    struct queue lanes[2];           /* under lock */
-    bool stopping;                   /* under lock */
+    pthread_cond_t wake, settled;
+    struct queue lanes[LANES];       /* under lock */
+    int64_t lazy_due_us;             /* under lock: when lazy ones are taken alone */
+    unsigned settling;               /* under lock: so many wait until nothing waits */
+    bool stopping, working;          /* under lock */
+    int64_t taken;                   /* under lock: of those that wait, the ones in the group at work */
     bool disk_full, broken;          /* under lock */
     /* Writer thread only. */
     struct queue group;
@@ -118,7 +124,10 @@ next_entry(struct writer *w, unsigned shorts)
     struct queue *q = &w->lanes[STORE_SHORT];
     if (q->count == 0 || (shorts >= GROUP_SHORT_MAX && w->lanes[STORE_PAGE].count > 0))
         q = &w->lanes[STORE_PAGE];
+    if (q->count == 0)
+        q = &w->lanes[STORE_LAZY];
     struct entry *e = queue_take(q);
+    w->taken += e != NULL;
     pthread_mutex_unlock(&w->lock);
     return e;
 }
@@ -277,15 +286,50 @@ run_group(struct writer *w, struct entry *e)
         drop_transaction(w);
 }
 
+/* ---- all under w->lock ---- */
+
+static int64_t
+waiting(const struct writer *w)
+{
+    int64_t count = 0;
+    for (unsigned i = 0; i < LANES; i++)
+        count += w->lanes[i].count;
+    return count;
+}
+
+static bool
+is_due(const struct writer *w)
+{
+    int64_t count = waiting(w), lazy = w->lanes[STORE_LAZY].count;
+    if (count == 0 || count > lazy || w->stopping || w->settling > 0)
+        return count > 0;
+    return clock_monotonic_us(clock_system()) >= w->lazy_due_us;
+}
+
+static void
+wait_due(struct writer *w)
+{
+    struct timespec until = {w->lazy_due_us / US_PER_S, w->lazy_due_us % US_PER_S * 1000};
+    if (waiting(w) == 0) {
+        pthread_cond_broadcast(&w->settled);
+        pthread_cond_wait(&w->wake, &w->lock);
+    } else {
+        pthread_cond_timedwait(&w->wake, &w->lock, &until);
+    }
+}
+
 static void *
 writer_main(void *arg)
 {
     struct writer *w = arg;
     for (;;) {
         pthread_mutex_lock(&w->lock);
-        while (w->lanes[0].count + w->lanes[1].count == 0 && !w->stopping)
-            pthread_cond_wait(&w->wake, &w->lock);
-        bool idle = w->lanes[0].count + w->lanes[1].count == 0;
+        w->working = false;
+        w->taken = 0;
+        while (!is_due(w) && !w->stopping)
+            wait_due(w);
+        w->working = waiting(w) > 0;
+        bool idle = !w->working;
         pthread_mutex_unlock(&w->lock);
         if (idle)
             return NULL;
@@ -302,7 +346,11 @@ submit(struct writer *w, struct entry *e)
 {
     pthread_mutex_lock(&w->lock);
     queue_add(&w->lanes[e->lane], e);
-    pthread_cond_signal(&w->wake);
+    bool first_lazy = e->lane == STORE_LAZY && w->lanes[STORE_LAZY].count == 1;
+    if (first_lazy)
+        w->lazy_due_us = clock_monotonic_us(clock_system()) + LAZY_US;
+    if (first_lazy || e->lane != STORE_LAZY)
+        pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -330,22 +378,13 @@ struct waiter {
     struct err *err;
 };
 
-/* Copies an error; `items` belong to whoever made the err and stay there. */
-static void
-copy_err(struct err *to, const struct err *from)
-{
-    struct err_item *items = to->items;
-    *to = *from;
-    to->items = items;
-}
-
 static bool
 waiter_run(struct db *db, void *ctx, struct err *err)
 {
     struct waiter *waiter = ctx;
     if (waiter->fn(db, waiter->ctx, waiter->err)) /* its own err, so that items find their room */
         return true;
-    copy_err(err, waiter->err);
+    err_copy(err, waiter->err);
     return false;
 }
 
@@ -355,7 +394,7 @@ waiter_done(void *ctx, bool ok, const struct err *err)
     struct waiter *waiter = ctx;
     pthread_mutex_lock(&waiter->lock);
     if (!ok)
-        copy_err(waiter->err, err);
+        err_copy(waiter->err, err);
     waiter->ok = ok;
     waiter->finished = true;
     pthread_cond_signal(&waiter->wake);
@@ -381,10 +420,22 @@ writer_run(struct writer *w, store_fn *fn, void *ctx, struct err *err)
 }
 
 void
+writer_settle(struct writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->settling++;
+    pthread_cond_signal(&w->wake);
+    while (w->working || waiting(w) > 0)
+        pthread_cond_wait(&w->settled, &w->lock);
+    w->settling--;
+    pthread_mutex_unlock(&w->lock);
+}
+
+void
 writer_state(struct writer *w, struct writer_state *state_out)
 {
     pthread_mutex_lock(&w->lock);
-    *state_out = (struct writer_state){w->lanes[0].count + w->lanes[1].count, w->disk_full, w->broken};
+    *state_out = (struct writer_state){waiting(w) + w->taken, w->disk_full, w->broken};
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -402,7 +453,12 @@ writer_new(const struct writer_options *options, struct db *first, struct err *e
     w->fatal_ctx = options->fatal_ctx;
     w->db = first;
     pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->wake, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&w->settled, NULL);
     if (pthread_create(&w->thread, NULL, writer_main, w) == 0)
         return w;
     free(w);
@@ -422,6 +478,7 @@ writer_free(struct writer *w)
     pthread_join(w->thread, NULL);
     db_close(w->db);
     pthread_cond_destroy(&w->wake);
+    pthread_cond_destroy(&w->settled);
     pthread_mutex_destroy(&w->lock);
     free(w);
 }

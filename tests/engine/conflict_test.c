@@ -110,7 +110,9 @@ edit(struct rig *rig, int id, const char *fields)
     struct err err = {0};
     struct record record;
     struct find f = look(rig, id);
-    assert_ok(edit_change(rig->engine, &rig->arena, somebody(rig), STR("contacts"), f.record.uuid, 0, json(rig, fields), &record, &err), err);
+    struct store_call call;
+    assert_ok(edit_change(&rig->arena, somebody(rig), STR("contacts"), f.record.uuid, 0, json(rig, fields), &record, &call, &err), err);
+    assert_ok(store_write(rig->store, call.fn, call.ctx, &err), err);
 }
 
 static void

@@ -24,15 +24,17 @@ static struct job_view
 queue(struct rig *rig, const char *name, const char *body)
 {
     struct err err = {0};
-    struct job_view v;
+    struct job_queueing *queueing;
     struct str text = str_format(&rig->arena, "{\"source\":\"%.*s\"}", STR_ARG(rig->connection.uuid));
     yyjson_val *data = json_parse(&rig->arena, text, JSON_PLAIN, 8, &err);
     yyjson_val *more = json_parse(&rig->arena, str_from_c(body), JSON_PLAIN, 8, &err);
     struct job_request ask = {.name = str_from_c(name), .type = json_str_or(json_get_c(more, "type"), STR("incremental")),
                               .priority = STR_NONE, .data = data, .options = json_get_c(more, "options"),
                               .schedule = json_get_c(more, "schedule"), .created_by = STR_NONE};
-    assert_ok(engine_job_queue(rig->engine, &rig->arena, rig->tenant, &ask, &v, &err), err);
-    return v;
+    assert_ok(engine_job_queue(rig->engine, &rig->arena, rig->tenant, &ask, &queueing, &err), err);
+    assert_ok(store_write(rig->store, queueing->call.fn, queueing->call.ctx, &err), err);
+    engine_job_queued(rig->engine, queueing);
+    return queueing->view;
 }
 
 struct move {

@@ -210,8 +210,10 @@ test_what_a_person_changed_stays_until_the_contact_itself_changes_there(void **s
     struct edit_by by = {.tenant = rig->tenant, .actor = STR("user:x")};
     take(rig, "c1", "{\"name\":\"Ana\",\"company\":\"Acme\",\"phone\":\"+15125550100\"}");
     record = lead(rig, "c1");
-    assert_ok(edit_change(rig->engine, &rig->arena, &by, STR("leads"), record.uuid, 0,
-                          json(rig, "{\"company\":\"Acme Ltd\",\"status\":\"qualified\"}"), &out, &err), err);
+    struct store_call call;
+    assert_ok(edit_change(&rig->arena, &by, STR("leads"), record.uuid, 0,
+                          json(rig, "{\"company\":\"Acme Ltd\",\"status\":\"qualified\"}"), &out, &call, &err), err);
+    assert_ok(store_write(rig->store, call.fn, call.ctx, &err), err);
     take(rig, "c1", "{\"name\":\"Ana Maria\",\"company\":\"Acme\",\"phone\":\"+15125550100\"}");
     record = lead(rig, "c1");
     assert_field(rig, record, "name", "Ana Maria");
@@ -230,7 +232,9 @@ test_a_lead_that_a_person_deleted_does_not_come_back(void **state)
     struct edit_by by = {.tenant = rig->tenant, .actor = STR("user:x")};
     take(rig, "c1", "{\"name\":\"Ana\"}");
     struct record record = lead(rig, "c1");
-    assert_ok(edit_delete(rig->engine, &by, STR("leads"), record.uuid, &err), err);
+    struct store_call call;
+    assert_ok(edit_delete(&rig->arena, &by, STR("leads"), record.uuid, &call, &err), err);
+    assert_ok(store_write(rig->store, call.fn, call.ctx, &err), err);
     take(rig, "c1", "{\"name\":\"Ana Maria\"}");
     record = lead(rig, "c1");
     assert_true(record.deleted_us != 0);

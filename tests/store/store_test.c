@@ -520,3 +520,132 @@ test_f8_a_primary_that_became_read_only_is_left_and_the_write_goes_on_when_it_ca
     assert_int_equal(sql_number(f, "SELECT count(*) FROM meta WHERE name IN ('before', 'after')"), 2);
     store_close(store);
 }
+
+/* Those for which nobody waits share the commit of the next that somebody waits for; alone they are written a moment later. */
+static void
+test_a_lazy_write_rides_with_the_next_and_is_written_alone_where_none_comes(void **state)
+{
+    struct fixture *f = *state;
+    struct db_trace trace = {.at = DB_TRACE_COMMIT};
+    struct store *store = opened(f, &trace);
+    struct note lazy, asked, alone;
+    note_init(&lazy, "lazy");
+    note_init(&asked, "asked");
+    note_init(&alone, "alone");
+    atomic_store(&trace.calls, 0);
+    store_write_async(store, STORE_LAZY, write_note, &lazy, note_done);
+    assert_ok(store_write(store, write_note, &asked, &f->err), f->err);
+    note_wait(&lazy);
+    assert_true(lazy.ok);
+    if (!on_postgres())
+        assert_int_equal(atomic_load(&trace.calls), 1);
+    store_write_async(store, STORE_LAZY, write_note, &alone, note_done);
+    note_wait(&alone);
+    assert_int_equal(notes(f), 3);
+    store_close(store);
+}
+
+static void
+test_settling_waits_for_all_that_was_given(void **state)
+{
+    struct fixture *f = *state;
+    struct store *store = opened(f, NULL);
+    struct note slow, page, lazy;
+    store_settle(store); /* nothing waits */
+    note_init(&slow, "slow");
+    note_init(&page, "page");
+    note_init(&lazy, "lazy");
+    slow.sleep_us = 50000;
+    store_write_async(store, STORE_SHORT, write_note, &slow, note_done);
+    store_write_async(store, STORE_PAGE, write_note, &page, note_done);
+    store_write_async(store, STORE_LAZY, write_note, &lazy, note_done);
+    store_settle(store);
+    assert_true(slow.ok);
+    assert_true(page.ok);
+    assert_true(lazy.ok);
+    assert_int_equal(store_queue_length(store), 0);
+    store_close(store);
+}
+
+static bool
+ride_along(struct db *db, void *ctx, struct str effect, struct err *err)
+{
+    struct note *n = ctx;
+    assert_str(effect, "thing:1");
+    return write_note(db, n, err);
+}
+
+static bool
+write_with_effect(struct db *db, void *ctx, struct err *err)
+{
+    db_note_effect(db, "thing", STR("1"));
+    return write_note(db, ctx, err);
+}
+
+/* The rider of the thread that asked goes with the write, though that thread has taken it off when it runs. */
+static void
+test_a_rider_goes_with_a_write_that_nobody_waits_for(void **state)
+{
+    struct fixture *f = *state;
+    struct store *store = opened(f, NULL);
+    struct note first, n, bad, rider;
+    note_init(&first, "first");
+    note_init(&n, "with a rider");
+    note_init(&bad, "with a rider that fails");
+    note_init(&rider, "rider");
+    first.sleep_us = 50000;
+    store_write_async(store, STORE_SHORT, write_note, &first, note_done);
+    store_rider_set(ride_along, &rider);
+    store_write_async(store, STORE_SHORT, write_with_effect, &n, note_done);
+    store_rider_set(NULL, NULL);
+    note_wait(&first);
+    note_wait(&n);
+    assert_true(n.ok);
+    assert_int_equal(notes(f), 3);
+    rider.fails = true;
+    store_rider_set(ride_along, &rider);
+    store_write_async(store, STORE_SHORT, write_with_effect, &bad, note_done);
+    store_rider_set(NULL, NULL);
+    note_wait(&bad);
+    assert_int_equal(bad.code, E_CONFLICT);
+    assert_int_equal(notes(f), 3);
+    store_close(store);
+}
+
+struct key_change {
+    struct arena *arena;
+    struct api_key key;
+    bool revokes;
+};
+
+static bool
+change_key(struct db *db, void *ctx, struct err *err)
+{
+    struct key_change *c = ctx;
+    struct tenant tenant;
+    if (c->revokes)
+        return store_key_revoke(db, c->key.tenant, c->key.uuid, NOW, err);
+    if (!store_tenant_ensure_default(db, c->arena, NOW, &tenant, NULL, err))
+        return false;
+    c->key.tenant = tenant.id;
+    return store_key_create(db, c->arena, &c->key, STR("hash"), NOW, err);
+}
+
+/* What doors remember of a key must be forgotten before anybody hears that it was revoked. */
+static void
+test_a_committed_change_of_a_key_is_counted_before_it_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct store *store = opened(f, NULL);
+    struct key_change c = {.arena = &f->arena, .key = {.name = STR("k"), .shown = STR("tm_")}};
+    struct note other;
+    note_init(&other, "other");
+    assert_ok(store_write(store, change_key, &c, &f->err), f->err);
+    uint64_t before = store_identity_generation(store);
+    assert_ok(store_write(store, write_note, &other, &f->err), f->err);
+    assert_true(store_identity_generation(store) == before);
+    c.revokes = true;
+    assert_ok(store_write(store, change_key, &c, &f->err), f->err);
+    assert_true(store_identity_generation(store) > before);
+    store_close(store);
+}

@@ -1,0 +1,118 @@
+// Requests that wait for their commit (I-20, I-38, F5, F33): they hold no thread, a client may leave meanwhile, a stop answers
+// them, and a disk without room is told, with nothing stored. The commit is held up from outside: another program locks.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { loopback } from './lib/chatwoot.mjs';
+import { databaseOf, pause, removeFolder, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { contactEvent, events, send } from './lib/webhooks.mjs';
+
+const postgres = process.env.TIDEMARK_TEST_STORE === 'postgres';
+const SECRET = 'waiting-webhook-secret';
+const env = { ...loopback, TIDEMARK_SERVER_HANDLER_THREADS: '2', TIDEMARK_WEBHOOKS_WORKERS: '1' };
+const data = tempFolder('waiting');
+const startAt = new Date(Date.now() + 86_400_000).toISOString();
+let server, connection, sent = 0;
+
+before(async () => {
+  server = await startTidemark({ data, env });
+  const made = await server.api('POST', '/api/v1/sync/connections?test=false', {
+    platform: 'chatwoot', name: 'Waiting', webhookSecret: SECRET,
+    credentials: { accountId: '1', accessToken: 'none', baseUrl: 'http://127.0.0.1:9' },
+  });
+  assert.equal(made.status, 201, made.text);
+  connection = made.body.data.id;
+});
+
+after(async () => {
+  await server?.stop();
+  removeFolder(data);
+});
+
+// Nobody can write until the returned function is called. Who waits for longer than five seconds is told so (503).
+async function locked() {
+  const [program, args, lock, unlock] = postgres
+    ? ['psql', ['-q', databaseOf(data)], 'BEGIN; LOCK TABLE inbox_events, jobs, records, idempotency_keys IN EXCLUSIVE MODE;', 'COMMIT;']
+    : ['sqlite3', ['-cmd', '.timeout 5000', join(data, 'tidemark.db')], 'BEGIN IMMEDIATE;', 'COMMIT;'];
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.write(`${lock}\n${postgres ? "\\echo locked" : ".print locked"}\n`);
+  await once(child.stdout, 'data');
+  return async () => {
+    child.stdin.end(`${unlock}\n`);
+    await once(child, 'exit');
+  };
+}
+
+const hook = (headers) => send(server, contactEvent(++sent, `Person ${sent}`), { secret: SECRET, headers });
+const job = (name, headers) => server.api('POST', '/sync/queue', {
+  name, type: 'full', data: { source: connection }, schedule: { startAt },
+}, { orgid: 'default', ...headers });
+const contact = (name, headers) => server.api('POST', '/api/v1/contacts', { name }, headers);
+const jobs = async () => (await server.api('GET', '/sync/jobs?limit=1', undefined, { orgid: 'default' })).body.meta.total;
+const accepted = async () => (await events(server, '?limit=500')).length;
+
+test('requests that wait for their commit hold no thread', async () => {
+  const unlock = await locked();
+  const answers = [], settled = [];
+  for (let i = 0; i < 10; i++) answers.push(hook(), job(`waits ${i}`), job(`keyed ${i}`, { 'Idempotency-Key': `waits-${i}` }), contact(`Waits ${i}`));
+  for (const answer of answers) answer.then((reply) => settled.push(reply.status));
+  await pause(300);
+  for (let i = 0; i < 5; i++) assert.equal((await server.api('GET', '/api/v1/contacts')).status, 200); // two threads, forty that wait
+  assert.deepEqual(settled, [], 'nothing is said before the commit (I-20)');
+  await unlock();
+  for (const answer of await Promise.all(answers)) assert.ok(answer.status === 200 || answer.status === 201, answer.text);
+  assert.equal(await accepted(), 10);
+  assert.equal(await jobs(), 20);
+  assert.equal((await server.api('GET', '/api/v1/contacts?q=Waits')).status, 200);
+  const again = await job('keyed 3', { 'Idempotency-Key': 'waits-3' });
+  assert.deepEqual([again.status, again.headers.get('idempotency-replayed')], [201, 'true']);
+});
+
+test('F33: what a client sent that left meanwhile is kept all the same', async () => {
+  const unlock = await locked(), before = await accepted();
+  const leave = new AbortController(), body = JSON.stringify({ name: 'Left behind' });
+  const gone = fetch(`${server.url}/api/v1/contacts`, {
+    method: 'POST', body, signal: leave.signal, headers: { Authorization: `Bearer ${server.key}`, 'Content-Type': 'application/json' },
+  }).then(() => 'answered', () => 'left');
+  const stays = hook();
+  await pause(300);
+  leave.abort();
+  assert.equal(await gone, 'left');
+  await unlock();
+  assert.equal((await stays).status, 200);
+  assert.equal(await accepted(), before + 1);
+  await until('it is there', async () => (await server.api('GET', '/api/v1/contacts?limit=500')).body.data.some((c) => c.name === 'Left behind'));
+});
+
+test('F3: where the disk has no room for it every door says so, and nothing is stored',
+  { skip: postgres && 'the disk is another process\'s' }, async () => {
+    const limit = (bytes) => assert.equal(spawnSync('prlimit', ['--pid', String(server.pid), `--fsize=${bytes}:`]).status, 0);
+    const before = [await accepted(), await jobs()];
+    limit(4096);
+    const refused = await Promise.all([hook(), job('no room'), contact('No room'), job('no room, keyed', { 'Idempotency-Key': 'no-room' })]);
+    limit('unlimited');
+    for (const reply of refused) {
+      assert.equal(reply.status, 503, reply.text);
+      assert.ok(Number(reply.headers.get('retry-after')) >= 1);
+    }
+    assert.deepEqual([await accepted(), await jobs()], before);
+    assert.ok(!(await server.api('GET', '/api/v1/contacts?limit=500')).body.data.some((c) => c.name === 'No room'));
+    assert.equal((await job('no room, keyed', { 'Idempotency-Key': 'no-room' })).status, 201, 'the key is free again');
+    assert.equal((await hook()).status, 200);
+  });
+
+test('I-38: a stop answers all that wait for their commit, and they are there after the start', async () => {
+  const unlock = await locked(), before = await accepted();
+  const answers = Array.from({ length: 20 }, () => hook());
+  await pause(300);
+  const stopped = server.stop();
+  await pause(300);
+  await unlock();
+  for (const answer of await Promise.all(answers)) assert.equal(answer.status, 200, answer.text);
+  assert.deepEqual(await stopped, { code: 0, signal: null });
+  server = await startTidemark({ data, env });
+  assert.equal(await accepted(), before + 20);
+});
