@@ -172,9 +172,9 @@ test('unknown types are kept as unhandled and answered 200 (D11)', async () => {
 });
 
 test('an account that nobody connected is answered as any hint, and nothing is kept', async () => {
-  const reply = await send(server, contactEvent(4242, 'Stranger', { account: 987654 }));
+  const reply = await send(server, contactEvent(40424042, 'Stranger', { account: 987654 }));
   assert.deepEqual([reply.status, reply.body], [202, { status: 'accepted', trust: 'hint' }]);
-  assert.equal((await events(server, '?q=4242')).length, 0);
+  assert.equal((await events(server, '?q=40424042')).length, 0);
 });
 
 test('what could not be an event is 400, an unknown platform or connection 404', async () => {
