@@ -108,12 +108,12 @@ function Card({ item, current, mayChange, busy, editing, onEdit, onChoose, onFoc
 export default function Conflicts() {
   const t = useWords(conflictWords);
   const mayChange = useMay('content:update');
-  const [filters, setFilters] = useFilters(['status', 'connectionId', 'recordId']);
+  const [filters, setFilters] = useFilters(['status', 'connectionId', 'recordId', 'id']);
   const shown = (filters.status || 'open') as Shown;
   const query = { ...chosenOnly({ connectionId: filters.connectionId, recordId: filters.recordId }), status: shown };
   const connections = useConnections();
   const list = useList(['conflicts', query], (cursor) => api.GET('/api/v1/conflicts', { params: { query: { ...query, cursor, limit: 50 } } }));
-  const [current, setCurrent] = useState<string | null>(null);
+  const [current, setCurrent] = useState<string | null>(filters.id || null);
   const [editing, setEditing] = useState(false);
   const resolve = useChange(({ id, choose }: { id: string; choose: Choice }) => api.POST('/api/v1/conflicts/{id}/resolve', { params: { path: { id } }, body: { choose } }),
     ['conflicts', 'overview', 'records']);
