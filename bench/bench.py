@@ -316,7 +316,10 @@ def bench_webhooks(options, results):
                 request('POST', server.url + '/api/v1/sync/connections?test=false', server.key, {
                     'platform': 'chatwoot', 'name': 'Webhooks', 'webhookSecret': secret,
                     'credentials': {'accountId': '1', 'accessToken': 'none', 'baseUrl': 'http://127.0.0.1:9'}})
+                before, client_before = server.processor_seconds(), children_seconds()
                 sent = hooks('send', server.url.rpartition(':')[2], count, clients, secret)
+                sent['product_cpu_us'] = round((server.processor_seconds() - before) / count * 1e6, 1)
+                sent['client_cpu_us'] = round((children_seconds() - client_before) / count * 1e6, 1)
                 assert sent['refused'] == 0, sent
                 began = time.monotonic()
                 while request('GET', server.url + '/api/v1/webhooks/events?status=pending&limit=1', server.key)['data']:
@@ -324,13 +327,17 @@ def bench_webhooks(options, results):
                 sent['rest_applied_seconds'] = round(time.monotonic() - began, 2)
             bare = os.path.join(folder, 'bare')
             subprocess.run([TIDEMARK, 'migrate', '--data', bare], check=True, capture_output=True)
+            client_before = children_seconds()
             sent['limit'] = hooks('limit', os.path.join(bare, 'tidemark.db'), count, clients)['rows_per_second']
+            sent['limit_cpu_us'] = round((children_seconds() - client_before) / count * 1e6, 1)
             say(f'webhooks: {sent}')
             rounds.append(sent)
     middle = {name: statistics.median(r[name] for r in rounds) for name in rounds[0]}
     results['webhooks'] = {'acks_per_second': middle['acks_per_second'], 'p50_ms': middle['p50_ms'], 'p99_ms': middle['p99_ms'],
                            'limit_rows_per_second': middle['limit'],
                            'ratio': round(statistics.median(r['acks_per_second'] / r['limit'] for r in rounds), 2),
+                           'product_cpu_us': middle['product_cpu_us'], 'client_cpu_us': middle['client_cpu_us'],
+                           'limit_cpu_us': middle['limit_cpu_us'],
                            'rest_applied_seconds': middle['rest_applied_seconds'], 'floor': 0.75}
 
 
