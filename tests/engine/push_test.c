@@ -220,7 +220,9 @@ world(struct db *(*wrap)(struct db *real, void *ctx), void *ctx)
         struct edit_by by = {.tenant = rig->tenant, .region = STR_NONE, .actor = STR("local")};
         struct str text = str_format(&rig->arena, "{\"name\":\"Name %d\",\"email\":\"p%d@example.com\"}", i, i);
         yyjson_val *fields = json_parse(&rig->arena, text, JSON_NUMBERS_RAW, 8, &err);
-        assert_ok(edit_create(rig->engine, &rig->arena, &by, STR("contacts"), fields, &made, &err), err);
+        struct store_call call;
+        assert_ok(edit_create(&rig->arena, &by, STR("contacts"), fields, &made, &call, &err), err);
+        assert_ok(store_write(rig->store, call.fn, call.ctx, &err), err);
         records[i] = made.uuid;
     }
     return rig;
