@@ -145,7 +145,8 @@ note(struct agreeing *g, yyjson_val *sent, yyjson_val *theirs)
         return;
     yyjson_mut_val *pair = yyjson_mut_arr(g->doc);
     yyjson_mut_val *ours = is_missing(sent) ? yyjson_mut_null(g->doc) : yyjson_val_mut_copy(g->doc, sent);
-    g->failed |= pair == NULL || !yyjson_mut_arr_append(pair, ours) || !yyjson_mut_arr_append(pair, yyjson_val_mut_copy(g->doc, theirs)) ||
+    g->failed |= pair == NULL || !yyjson_mut_arr_append(pair, ours) || !yyjson_mut_arr_append(pair,
+        yyjson_val_mut_copy(g->doc, theirs)) ||
                  !yyjson_mut_obj_put(g->alias, name, pair);
 }
 

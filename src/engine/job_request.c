@@ -387,7 +387,8 @@ job_request_check_target(const struct template *t, const struct job_plan *plan, 
     const struct template_info *info = template_info(t);
     if (can_be_written(t, plan->job.entity))
         return true;
-    return err_set(err, E_VALIDATION_FAILED, "Invalid job configuration: data.target: %.*s cannot be written to%s%.*s", STR_ARG(info->name),
+    return err_set(err, E_VALIDATION_FAILED,
+        "Invalid job configuration: data.target: %.*s cannot be written to%s%.*s", STR_ARG(info->name),
                    str_is_none(plan->job.entity) ? "" : ": its template has no `writes` for ", STR_ARG(plan->job.entity));
 }
 

@@ -113,7 +113,8 @@ fill_blanks(struct follow *f, struct err *err)
     if (same)
         return true;
     struct record_write write = {.record = winner.id, .data = merged.data, .title = winner.title, .status = winner.status,
-                                 .occurred_us = winner.occurred_us, .parent = winner.parent, .deleted = winner.deleted_us != 0, .changed = history};
+                                 .occurred_us = winner.occurred_us, .parent = winner.parent,
+                                     .deleted = winner.deleted_us != 0, .changed = history};
     return save_bases(f, winner.data, err) &&
            store_records_update(f->db, c->tenant, winner.collection, &write, 1, c->connection, f->batch->fence.run, f->now_us, err);
 }
@@ -137,7 +138,8 @@ static void
 say(struct follow *f, struct str id)
 {
     struct page_batch *b = f->batch;
-    if (RUN_LOG(&b->lines, b->observed_us, LOG_INFO, STR("Merged there: what was linked to it follows"), LOG_S("stream", b->context->stream.name),
+    if (RUN_LOG(&b->lines, b->observed_us, LOG_INFO, STR("Merged there: what was linked to it follows"),
+        LOG_S("stream", b->context->stream.name),
                 LOG_S("externalId", id), LOG_S("into", f->item->mapped.external_id), LOG_I("stayed", (int64_t)f->left)))
         b->line_count++;
 }

@@ -141,9 +141,11 @@ walk_rows(struct walk *k, struct db *db, int64_t now_us, struct err *err)
     struct str since = json_str(json_get_c(w->filters, "updatedSince"));
     (void)!(since.len > 0 && time_parse(since, &since_us));
     struct record_filter filter = {.order = RECORD_OLDEST, .updated_since_us = since_us,
-                                   .stream = source_of(w->push, k->stream->context.stream.collection), .status = STR_NONE, .text = STR_NONE,
+                                   .stream = source_of(w->push, k->stream->context.stream.collection),
+                                       .status = STR_NONE, .text = STR_NONE,
                                    .after = k->after, .limit = WALK_ROWS};
-    if (!store_record_list(db, &w->push->closure, w->run->tenant, k->stream->context.stream.collection, &filter, &rows, &count, &k->after, err))
+    if (!store_record_list(db, &w->push->closure, w->run->tenant, k->stream->context.stream.collection, &filter,
+        &rows, &count, &k->after, err))
         return false;
     for (size_t i = 0; i < count; i++)
         if (!store_push_queue_one(db, w->run->tenant, w->run->connection, rows[i].id, now_us, err))
@@ -166,7 +168,8 @@ walk_batch(struct db *db, void *ctx, struct err *err)
         !walk_rows(k, db, now_us, err) || !store_push_count(db, fence.tenant, w->run->connection, now_us, &waiting, err))
         return false;
     k->position = position_text(k);
-    struct page_mark mark = {.fence = fence, .tenant = fence.tenant, .connection = w->run->connection, .stream = k->stream->context.stream.id,
+    struct page_mark mark = {.fence = fence, .tenant = fence.tenant, .connection = w->run->connection,
+        .stream = k->stream->context.stream.id,
                              .position = k->position, .declared_total = k->stream->counts.received + waiting.due, .now_us = now_us};
     return store_page_finish(db, &mark, err);
 }
@@ -218,9 +221,11 @@ take(struct db *db, void *ctx, struct err *err)
     struct push *p = w->push;
     const struct page_context *c = &work_stream(w)->context;
     struct push_row *rows;
-    struct push_scene scene = {.arena = &p->items, .stream = &p->streams[w->stream_at], .context = c, .creates = p->creates, .deletes = p->deletes};
+    struct push_scene scene = {.arena = &p->items, .stream = &p->streams[w->stream_at], .context = c,
+        .creates = p->creates, .deletes = p->deletes};
     arena_clear(&p->items);
-    if (!store_push_take(db, &p->items, c->tenant, c->connection, c->stream.collection, c->stream.id, store_now(db), batch_size(scene.stream),
+    if (!store_push_take(db, &p->items, c->tenant, c->connection, c->stream.collection, c->stream.id, store_now(db),
+        batch_size(scene.stream),
                          &rows, &b->count, err))
         return false;
     b->items = ARENA_ARRAY(&p->items, struct push_item, b->count + 1);
@@ -466,7 +471,8 @@ call_many(struct batch *b, struct push_item *const *items, size_t count, const s
 }
 
 static bool
-many(struct batch *b, struct push_item *const *items, size_t count, const struct template_operation *operation, yyjson_val *names, size_t max,
+many(struct batch *b, struct push_item *const *items, size_t count, const struct template_operation *operation,
+                    yyjson_val *names, size_t max,
      enum push_end end)
 {
     for (size_t i = 0; operation != NULL && i + 1 < count; i += max) {
@@ -578,7 +584,8 @@ look_many(struct batch *b, struct push_item *const *items, size_t count)
     yyjson_val *results = NULL, *record;
     struct work *w = b->work;
     const struct push_stream *s = &w->push->streams[w->stream_at];
-    enum push_answer answer = push_call(w, &w->push->items, s->read_many, push_input_many(&w->push->items, items, count, s->read_item), &results,
+    enum push_answer answer = push_call(w, &w->push->items, s->read_many, push_input_many(&w->push->items, items,
+        count, s->read_item), &results,
                                         &observed_us, &wait_ms, &err);
     b->err = err;
     b->wait_ms = wait_ms;
@@ -590,7 +597,8 @@ look_many(struct batch *b, struct push_item *const *items, size_t count)
     for (size_t i = 0; i < count; i++) {
         items[i]->observed_us = observed_us;
         yyjson_arr_foreach(results, at, max, record)
-            if (items[i]->end == PUSH_END_NONE && !items[i]->looked && is_result_of(b, items[i], record) && !judge_look(b, items[i], record))
+            if (items[i]->end == PUSH_END_NONE && !items[i]->looked && is_result_of(b, items[i], record) &&
+                !judge_look(b, items[i], record))
                 return false;
     }
     return true;
@@ -613,7 +621,8 @@ call_one(struct batch *b, struct push_item *item, const struct template_operatio
     struct err err = {0};
     int64_t wait_ms = 0;
     struct work *w = b->work;
-    enum push_answer answer = push_call(w, &w->push->items, operation, push_input(&w->push->items, item), &item->answer, &item->observed_us,
+    enum push_answer answer = push_call(w, &w->push->items, operation, push_input(&w->push->items, item),
+        &item->answer, &item->observed_us,
                                         &wait_ms, &err);
     if (answer != PUSH_ANSWERED)
         return take_trouble(b, item, answer, wait_ms, &err);
@@ -705,7 +714,8 @@ stop_for_vendor(struct work *w, struct batch *b)
         b->err.code = E_VENDOR_UNAVAILABLE;
         return work_fail(w, &b->err);
     }
-    return work_park(w, backoff_ms(tries, VENDOR_WAIT_BASE_MS, LIMIT_BACKOFF_CAP_MS, &w->worker->rng), "RETRY", str_from_c(b->err.message), true);
+    return work_park(w, backoff_ms(tries, VENDOR_WAIT_BASE_MS, LIMIT_BACKOFF_CAP_MS, &w->worker->rng), "RETRY",
+        str_from_c(b->err.message), true);
 }
 
 static enum step_result
@@ -715,7 +725,8 @@ stop_here(struct work *w, struct batch *b)
     switch (b->stop) {
     case PUSH_STOPPED: return work_stop(w);
     case PUSH_WAIT:
-        return work_park(w, wait_ms < LIMIT_RETRY_AFTER_MS ? wait_ms : LIMIT_RETRY_AFTER_MS, "RATE_LIMITED", str_from_c(b->err.message), false);
+        return work_park(w, wait_ms < LIMIT_RETRY_AFTER_MS ? wait_ms : LIMIT_RETRY_AFTER_MS, "RATE_LIMITED",
+            str_from_c(b->err.message), false);
     case PUSH_UNKNOWN: return stop_for_vendor(w, b);
     case PUSH_FATAL:
     case PUSH_ANSWERED:

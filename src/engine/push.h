@@ -94,7 +94,8 @@ struct push {
 /* ---- push_plan.c */
 
 /* Reads `writes` of a stream; write is NULL where it cannot be written to. */
-MUST_USE bool push_stream_read(struct arena *a, const struct template *t, struct str stream, struct push_stream *stream_out, struct err *err);
+MUST_USE bool push_stream_read(struct arena *a, const struct template *t, struct str stream,
+                    struct push_stream *stream_out, struct err *err);
 
 struct push_scene {                 /* what a plan is made from */
     struct arena *arena;

@@ -32,7 +32,8 @@ struct keeping {
 static void
 say(struct keeping *k, enum log_level level, const char *message, const struct push_item *item, struct str detail)
 {
-    if (RUN_LOG(&k->lines, k->now_us, level, str_from_c(message), LOG_S("stream", k->stream->info.name), LOG_S("recordId", item->row.uuid),
+    if (RUN_LOG(&k->lines, k->now_us, level, str_from_c(message), LOG_S("stream", k->stream->info.name),
+        LOG_S("recordId", item->row.uuid),
                 LOG_S("externalId", item->row.external_id), LOG_S("detail", detail)))
         k->line_count++;
 }
@@ -179,7 +180,8 @@ find_owner(struct keeping *k, const struct push_item *item, struct str external_
     bool echo = item->row.intent_us != 0 && twin.created_us >= item->row.intent_us && twin.maps == 1 && twin.changes == 0;
     if (item->end != PUSH_END_CREATED || !echo)
         return OWNER_OTHER;
-    return drop_twin(k, &twin, err) && store_unlink(k->db, tenant, twin.map, item->row.record, k->now_us, err) ? OWNER_SELF : OWNER_FAILED;
+    return drop_twin(k, &twin, err) && store_unlink(k->db, tenant, twin.map, item->row.record, k->now_us,
+        err) ? OWNER_SELF : OWNER_FAILED;
 }
 
 static bool
@@ -254,11 +256,13 @@ keep_mapped(struct keeping *k, struct push_item *item, struct page_batch *b, str
 {
     const struct mapped *m = &b->items[0].mapped;
     if (item->row.map != 0)
-        return (item->end == PUSH_END_SEEN || agree_update(k, item, m->data, err)) && write_page(k, item, b, err) && keep_taken(k, item, err);
+        return (item->end == PUSH_END_SEEN || agree_update(k, item, m->data, err)) && write_page(k, item, b, err) &&
+            keep_taken(k, item, err);
     switch (find_owner(k, item, m->external_id, err)) {
     case OWNER_FAILED: return false;
     case OWNER_OTHER:
-        return rejected(k, item, str_format(k->arena, "At the vendor it is %.*s, which is another record here", STR_ARG(m->external_id)), err);
+        return rejected(k, item, str_format(k->arena, "At the vendor it is %.*s, which is another record here",
+            STR_ARG(m->external_id)), err);
     case OWNER_FREE:
     case OWNER_SELF: break;
     }
@@ -308,7 +312,8 @@ static bool
 keep_later(struct keeping *k, const struct push_item *item, struct err *err)
 {
     say(k, LOG_WARN, "To be sent again", item, item->reason);
-    return store_push_later(k->db, k->work->run->tenant, k->work->run->connection, item->row.record, k->now_us + item->wait_ms * US_PER_MS,
+    return store_push_later(k->db, k->work->run->tenant, k->work->run->connection, item->row.record,
+        k->now_us + item->wait_ms * US_PER_MS,
                             work_clean(k->work, item->reason), item->nothing_done, err);
 }
 
@@ -354,8 +359,10 @@ finish(struct keeping *k, const struct page_fence *fence, struct err *err)
         return false;
     c->received = c->records_read = c->created + c->updated + c->skipped + c->deleted + c->errors;
     say_page(k);
-    struct page_mark mark = {.fence = *fence, .tenant = fence->tenant, .connection = k->work->run->connection, .stream = s->context.stream.id,
-                             .counts = *c, .position = s->reader_position, .declared_total = s->counts.received + c->received + waiting.due,
+    struct page_mark mark = {.fence = *fence, .tenant = fence->tenant, .connection = k->work->run->connection,
+        .stream = s->context.stream.id,
+                             .counts = *c, .position = s->reader_position,
+                                 .declared_total = s->counts.received + c->received + waiting.due,
                              .log = log_pack(k->arena, buf_str(&k->lines)), .log_lines = k->line_count, .changed_records = k->changed,
                              .changed_count = k->changed_count, .now_us = k->now_us};
     if (str_is_none(mark.log))

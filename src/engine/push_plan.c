@@ -57,7 +57,8 @@ push_stream_read(struct arena *a, const struct template *t, struct str stream, s
     s.by_phone = s.match != NULL && names_key(keys, "phone");
     s.partial = str_eq_c(json_str(json_get_c(writes, "answer")), "partial");
     s.create_max = max_of(create_many), s.update_max = max_of(update_many), s.read_max = max_of(read_many);
-    s.create_item = json_get_c(create_many, "item"), s.update_item = json_get_c(update_many, "item"), s.read_item = json_get_c(read_many, "item");
+    s.create_item = json_get_c(create_many, "item"), s.update_item = json_get_c(update_many, "item"),
+        s.read_item = json_get_c(read_many, "item");
     *stream_out = s;
     return true;
 }
@@ -252,7 +253,8 @@ hold_conflicts(struct db *db, const struct push_scene *s, struct push_item *item
     enum row row = store_conflict_open(db, s->arena, s->context->tenant, item->row.record, s->context->connection, &open, err);
     if (row != ROW_FOUND)
         return row == ROW_NONE;
-    yyjson_val *fields = parse(s->arena, open.fields, err), *base = parse(s->arena, item->row.base, err), *ours = parse(s->arena, item->sent, err);
+    yyjson_val *fields = parse(s->arena, open.fields, err), *base = parse(s->arena, item->row.base, err),
+        *ours = parse(s->arena, item->sent, err);
     yyjson_mut_doc *doc = json_mut_doc(s->arena);
     yyjson_mut_val *root = doc == NULL || ours == NULL ? NULL : yyjson_val_mut_copy(doc, ours);
     if (fields == NULL || base == NULL || root == NULL)
@@ -268,7 +270,8 @@ hold_conflicts(struct db *db, const struct push_scene *s, struct push_item *item
 }
 
 static bool
-make_members(const struct push_scene *s, struct push_item *item, yyjson_val *record, yyjson_val *old, yyjson_val **members_out, struct err *err)
+make_members(const struct push_scene *s, struct push_item *item, yyjson_val *record, yyjson_val *old,
+                    yyjson_val **members_out, struct err *err)
 {
     struct str fault;
     if (!mapping_write(s->stream->write, s->arena, record, old, s->context->config, s->context->now_us, members_out, &fault, err))

@@ -13,7 +13,7 @@
 struct preview {
     struct engine *engine;
     struct arena *arena;
-    const struct push_preview_ask *ask;
+    struct push_preview_ask ask;
     struct account account;
     struct page_context context;
     struct push_stream stream;
@@ -44,7 +44,8 @@ masked(struct arena *a, const struct http_header *h)
     if (!is_credential(h->name))
         return log_redact(a, h->value);
     bool two = str_cut(h->value, ' ', &scheme, &rest);
-    return str_format(a, "%.*s%s\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2", two ? (int)scheme.len : 0, scheme.ptr ? scheme.ptr : "", two ? " " : "");
+    return str_format(a, "%.*s%s\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2", two ? (int)scheme.len : 0,
+        scheme.ptr ? scheme.ptr : "", two ? " " : "");
 }
 
 static bool
@@ -57,7 +58,8 @@ copy_request(struct arena *a, const struct http_request *from, struct push_previ
     if (to->headers == NULL)
         return err_no_memory(err);
     for (size_t i = 0; i < from->headers.count; i++)
-        to->headers[to->header_count++] = (struct http_header){str_copy(a, from->headers.items[i].name), masked(a, &from->headers.items[i])};
+        to->headers[to->header_count++] = (struct http_header){str_copy(a, from->headers.items[i].name), masked(a,
+            &from->headers.items[i])};
     return true;
 }
 
@@ -124,7 +126,8 @@ show(struct preview *p, const struct push_item *from, struct err *err)
     p->out->count++;
     switch (from->op) {
     case PUSH_CREATE:
-        return make_look_ups(p, from, to, err) && make_request(p, p->stream.create, push_input(p->arena, from), to, "create, when nobody is found", err);
+        return make_look_ups(p, from, to, err) && make_request(p, p->stream.create, push_input(p->arena, from), to,
+            "create, when nobody is found", err);
     case PUSH_UPDATE: return make_request(p, p->stream.update, push_input(p->arena, from), to, "update", err);
     case PUSH_DELETE: return make_request(p, p->stream.delete, push_input(p->arena, from), to, "delete", err);
     case PUSH_NOTHING:
@@ -141,8 +144,8 @@ read_rows(struct db *db, void *ctx, struct err *err)
     struct preview *p = ctx;
     struct stream row;
     const struct connection *c = &p->account.connection;
-    struct push_scene scene = {.arena = p->arena, .stream = &p->stream, .context = &p->context, .creates = p->ask->creates,
-                               .deletes = p->ask->deletes};
+    struct push_scene scene = {.arena = p->arena, .stream = &p->stream, .context = &p->context, .creates = p->ask.creates,
+                               .deletes = p->ask.deletes};
     enum row found = store_stream_find(db, p->arena, c->tenant, c->id, p->context.stream.name, &row, err);
     if (found == ROW_FAILED)
         return false;
@@ -150,8 +153,8 @@ read_rows(struct db *db, void *ctx, struct err *err)
         p->context.stream = row;
     else if (store_collection_find(db, c->tenant, p->context.stream.kind, &p->context.stream.collection, err) == ROW_FAILED)
         return false;
-    if (!store_push_preview(db, p->arena, c->tenant, c->id, p->context.stream.collection, p->context.stream.id, p->ask->full,
-                            p->ask->limit - p->out->count, &p->rows, &p->row_count, err))
+    if (!store_push_preview(db, p->arena, c->tenant, c->id, p->context.stream.collection, p->context.stream.id, p->ask.full,
+                            p->ask.limit - p->out->count, &p->rows, &p->row_count, err))
         return false;
     p->items = ARENA_ARRAY(p->arena, struct push_item, p->row_count + 1);
     if (p->items == NULL)
@@ -190,23 +193,23 @@ static bool
 preview_all(struct preview *p, struct err *err)
 {
     struct err ignored = {0};
-    struct push_preview_ask ask = *p->ask;
+    struct push_preview_ask *ask = &p->ask;
     const struct template *t = p->account.template;
     struct str text = p->account.connection.rules;
     yyjson_val *rules = text.len == 0 ? NULL : json_parse(p->arena, text, JSON_PLAIN, LIMIT_JSON_DEPTH_API, &ignored);
-    ask.creates = json_bool_or(json_get_c(rules, "pushCreates"), true);
-    ask.deletes = json_bool_or(json_get_c(rules, "pushDeletes"), false);
-    p->ask = &ask;
-    p->out->items = ARENA_ARRAY(p->arena, struct push_preview_item, ask.limit + 1);
+    ask->creates = json_bool_or(json_get_c(rules, "pushCreates"), true);
+    ask->deletes = json_bool_or(json_get_c(rules, "pushDeletes"), false);
+    p->out->items = ARENA_ARRAY(p->arena, struct push_preview_item, ask->limit + 1);
     if (p->out->items == NULL)
         return err_no_memory(err);
-    for (size_t i = 0; i < template_stream_count(t) && p->out->count < ask.limit; i++) {
+    for (size_t i = 0; i < template_stream_count(t) && p->out->count < ask->limit; i++) {
         const struct stream_info *info = template_stream_info(template_stream_at(t, i));
-        bool wanted = ask.stream.len == 0 || str_eq(info->name, ask.stream) || str_eq(info->kind, ask.stream);
+        bool wanted = ask->stream.len == 0 || str_eq(info->name, ask->stream) || str_eq(info->kind, ask->stream);
         if (wanted && info->refused.len == 0 && !preview_stream(p, info, err))
             return false;
     }
-    return p->out->writes || err_set(err, E_VALIDATION_FAILED, "This platform cannot be written to: its template has no `writes` for what was asked");
+    return p->out->writes || err_set(err, E_VALIDATION_FAILED,
+        "This platform cannot be written to: its template has no `writes` for what was asked");
 }
 
 bool
@@ -214,7 +217,7 @@ engine_push_preview(struct engine *e, struct arena *a, const struct connection *
                     struct push_preview *preview_out, struct err *err)
 {
     struct push_preview out = {0};
-    struct preview p = {.engine = e, .arena = a, .ask = ask, .out = &out};
+    struct preview p = {.engine = e, .arena = a, .ask = *ask, .out = &out};
     bool ok = account_open(e, a, connection->tenant, connection->id, &p.account, err) && preview_all(&p, err);
     account_close(&p.account);
     if (ok)

@@ -108,7 +108,8 @@ push_is_known(struct work *w, const struct push_item *item, yyjson_val *record, 
 {
     struct page_batch b = {0};
     struct reader_record one = {.value = record, .rejected = STR_NONE, .cursor_us = INT64_MIN};
-    struct reader_event event = {.records = &one, .record_count = 1, .records_read = 1, .declared_total = -1, .observed_wall_us = item->observed_us};
+    struct reader_event event = {.records = &one, .record_count = 1, .records_read = 1, .declared_total = -1,
+        .observed_wall_us = item->observed_us};
     bool ok = page_prepare(&b, &work_stream(w)->context, &w->push->items, &event, false, err);
     *known_out = ok && (b.rejected_count > 0 || b.item_count != 1 ||
                         (item->row.fingerprint.len == FINGERPRINT_BYTES &&
@@ -168,7 +169,8 @@ look_by(struct work *w, struct candidates *c, int64_t *observed_us_out, int64_t 
     const struct push_stream *s = &p->streams[w->stream_at];
     struct str key = c->by_phone ? c->item->key_phone : c->item->key_email, ignored, value;
     str_cut(key, ':', &ignored, &value);
-    enum push_answer answer = push_call(w, &p->items, s->match, push_input_match(&p->items, c->by_phone ? "phone" : "email", value), &result,
+    enum push_answer answer = push_call(w, &p->items, s->match, push_input_match(&p->items,
+        c->by_phone ? "phone" : "email", value), &result,
                                         observed_us_out, wait_ms_out, err);
     if (answer != PUSH_ANSWERED)
         return answer;

@@ -124,7 +124,8 @@ create_run(struct db *db, void *ctx, struct err *err)
     const struct run_request *r = s->request;
     struct run_new ask = {.tenant = s->tenant, .connection = s->connection.id, .full = r->full,
                           .entity = r->stream.len > 0 ? r->stream : STR_NONE,
-                          .direction = r->direction.len > 0 ? r->direction : str_eq_c(s->connection.direction, "push") ? STR("push") : STR("pull"),
+                          .direction = r->direction.len > 0 ? r->direction : str_eq_c(s->connection.direction,
+                              "push") ? STR("push") : STR("pull"),
                           .trigger = r->trigger.len > 0 ? r->trigger : STR("manual"), .priority = PRIORITY_NORMAL};
     return store_run_create(db, s->arena, &ask, store_now(db), s->run_out, err);
 }

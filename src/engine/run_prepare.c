@@ -272,7 +272,8 @@ prepare_all(struct work *w, struct err *err)
                          ? (unsigned)concurrency : 1;
     if (str_eq_c(w->run->direction, "push") && !push_new(w, err))
         return false;
-    if (!choose_streams(w, err) || !stream_version(w, &version, err) || (w->push == NULL && !account_set_filters(&w->account, w->filters, err)))
+    if (!choose_streams(w, err) || !stream_version(w, &version, err) || (w->push == NULL &&
+        !account_set_filters(&w->account, w->filters, err)))
         return false;
     struct arena *rows = w->arena;
     struct prepare p = {.work = w, .arena = rows, .mark = arena_mark(rows)};

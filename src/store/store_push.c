@@ -100,7 +100,8 @@ store_push_preview(struct db *db, struct arena *a, int64_t tenant, int64_t conne
 }
 
 bool
-store_push_drop_foreign(struct db *db, int64_t tenant, int64_t connection, const int64_t collections[PUSH_COLLECTIONS_MAX], struct err *err)
+store_push_drop_foreign(struct db *db, int64_t tenant, int64_t connection,
+                    const int64_t collections[PUSH_COLLECTIONS_MAX], struct err *err)
 {
     return db_exec(db, SQL_PUSH_DROP_FOREIGN, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(collections[0]), DB_I(collections[1]),
                    DB_I(collections[2]), DB_I(collections[3])), NULL, err);
@@ -110,7 +111,8 @@ bool
 store_push_count(struct db *db, int64_t tenant, int64_t connection, int64_t now_us, struct push_waiting *waiting_out, struct err *err)
 {
     struct db_rows rows;
-    if (!store_row_must(db_query_row(db, SQL_PUSH_COUNT, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(now_us)), &rows, err), E_INTERNAL, err))
+    if (!store_row_must(db_query_row(db, SQL_PUSH_COUNT, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(now_us)),
+        &rows, err), E_INTERNAL, err))
         return false;
     *waiting_out = (struct push_waiting){db_column_i64(&rows, 0), db_column_i64(&rows, 1), db_column_i64(&rows, 2)};
     db_finish(&rows);
@@ -210,7 +212,8 @@ ident_of(int64_t record, char text[IDENT_BYTES])
 static bool
 count_rejected(struct db *db, int64_t tenant, int64_t stream, int64_t more, struct err *err)
 {
-    return more == 0 || db_defer_one(db, SQL_STREAM_COUNT, DB_ARGS(DB_I(tenant), DB_I(stream), DB_I(0), DB_I(0), DB_I(more)), E_NOT_FOUND, err);
+    return more == 0 || db_defer_one(db, SQL_STREAM_COUNT, DB_ARGS(DB_I(tenant), DB_I(stream), DB_I(0), DB_I(0),
+        DB_I(more)), E_NOT_FOUND, err);
 }
 
 bool
@@ -219,7 +222,8 @@ store_push_reject(struct db *db, int64_t tenant, const struct push_rejection *j,
     int64_t times;
     char ident[IDENT_BYTES], uuid[UUID_TEXT_BYTES];
     if (db_query_i64(db, SQL_PUSH_REJECT,
-                     DB_ARGS(DB_I(tenant), DB_I(j->stream), DB_I(j->run), DB_T(str_from_c(uuid_v7_now(uuid))), DB_T(ident_of(j->record, ident)),
+                     DB_ARGS(DB_I(tenant), DB_I(j->stream), DB_I(j->run), DB_T(str_from_c(uuid_v7_now(uuid))),
+                         DB_T(ident_of(j->record, ident)),
                              DB_T(j->external_id), DB_T(j->reason), DB_T(j->payload), DB_I(now_us), DB_I(j->record)),
                      &times, err) != ROW_FOUND)
         return false;
@@ -233,7 +237,8 @@ store_push_accept(struct db *db, int64_t tenant, int64_t stream, int64_t record,
     int64_t removed = 0, standing = 0;
     if (db_query_i64(db, SQL_STREAM_REJECTED, DB_ARGS(DB_I(tenant), DB_I(stream)), &standing, err) == ROW_FAILED)
         return false;
-    return standing == 0 || (db_exec(db, SQL_REJECTED_CLEAR, DB_ARGS(DB_I(tenant), DB_I(stream), DB_T(ident_of(record, ident))), &removed, err) &&
+    return standing == 0 || (db_exec(db, SQL_REJECTED_CLEAR, DB_ARGS(DB_I(tenant), DB_I(stream),
+        DB_T(ident_of(record, ident))), &removed, err) &&
                              count_rejected(db, tenant, stream, -removed, err));
 }
 
@@ -252,7 +257,8 @@ enum row
 store_push_twin(struct db *db, struct arena *a, int64_t tenant, int64_t stream, struct str external_id, struct push_twin *twin_out,
                 struct err *err)
 {
-    return store_row(db, SQL_PUSH_TWIN, DB_ARGS(DB_I(tenant), DB_I(stream), DB_T(external_id)), a, twin_out, sizeof(*twin_out), twin_read, err);
+    return store_row(db, SQL_PUSH_TWIN, DB_ARGS(DB_I(tenant), DB_I(stream), DB_T(external_id)), a, twin_out,
+        sizeof(*twin_out), twin_read, err);
 }
 
 bool

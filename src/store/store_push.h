@@ -54,7 +54,8 @@ MUST_USE bool store_push_count(struct db *db, int64_t tenant, int64_t connection
                                struct err *err);
 
 /* *gone_out: the row went; else the record was changed meanwhile and is sent once more. */
-MUST_USE bool store_push_done(struct db *db, int64_t tenant, int64_t connection, const struct push_row *row, bool *gone_out, struct err *err);
+MUST_USE bool store_push_done(struct db *db, int64_t tenant, int64_t connection, const struct push_row *row,
+                    bool *gone_out, struct err *err);
 /* Before a record leaves, as `sent`; created_us: now, for a creation; 0. */
 MUST_USE bool store_push_intend(struct db *db, int64_t tenant, int64_t connection, int64_t record, struct str sent, int64_t created_us,
                                 struct err *err);
@@ -90,7 +91,8 @@ MUST_USE bool store_push_reject(struct db *db, int64_t tenant, const struct push
 MUST_USE bool store_push_accept(struct db *db, int64_t tenant, int64_t stream, int64_t record, struct err *err);
 
 /* The map becomes that of `record`; base: what it agreed on, where it says nothing else. */
-MUST_USE bool store_map_move(struct db *db, int64_t tenant, int64_t map, int64_t record, struct str base, int64_t now_us, struct err *err);
+MUST_USE bool store_map_move(struct db *db, int64_t tenant, int64_t map, int64_t record, struct str base,
+                    int64_t now_us, struct err *err);
 
 MUST_USE bool store_record_lives_at(struct db *db, int64_t tenant, int64_t record, int64_t connection, bool *lives_out, struct err *err);
 
@@ -98,7 +100,8 @@ struct push_twin {
     int64_t map, record, created_us, maps, changes;
 };
 /* Who has that external id. */
-enum row store_push_twin(struct db *db, struct arena *a, int64_t tenant, int64_t stream, struct str external_id, struct push_twin *twin_out,
+enum row store_push_twin(struct db *db, struct arena *a, int64_t tenant, int64_t stream, struct str external_id,
+                    struct push_twin *twin_out,
                          struct err *err);
 
 #endif

@@ -308,7 +308,8 @@ mapping_compile_write(struct arena *a, const struct template *t, struct str stre
         return true;
     m->stream = template_stream_find(t, stream);
     if (!m->stream || !yyjson_is_obj(fields) || yyjson_obj_size(fields) == 0)
-        return err_set(err, E_TEMPLATE_INVALID, "metadata.tidemark.writes.%.*s: `fields` is an object of request members, for a stream of this template",
+        return err_set(err, E_TEMPLATE_INVALID,
+            "metadata.tidemark.writes.%.*s: `fields` is an object of request members, for a stream of this template",
                        STR_ARG(stream));
     m->singular = m->stream->info.name;
     m->mapped = true;

@@ -11,7 +11,8 @@
 
 #define OPERATIONS_MAX 200
 
-static const char *const own_keys[] = {"title", "description", "stream", "safe", "input_schema", "result", "success", "message", "max", "item", NULL};
+static const char *const own_keys[] = {"title", "description", "stream", "safe", "input_schema", "result", "success",
+                    "message", "max", "item", NULL};
 static const char *const reading_keys[] = {"path", "http_method", "request_parameters", "request_body_json", "request_body_data",
                                            "request_body", "error_handler", "request_headers", NULL};
 
