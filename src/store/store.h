@@ -46,9 +46,9 @@ typedef void store_done_fn(void *ctx, bool ok, const struct err *err);
 /* Blocks until committed. False: rolled back, or E_STORE_UNCERTAIN. */
 MUST_USE bool store_write(struct store *st, store_fn *fn, void *ctx, struct err *err);
 /*
- * A rider goes along with every store_write and store_write_async of the calling thread until it is taken off (fn NULL): it runs in the same
- * transaction, after a closure that noted an effect (db_note_effect). When it fails the write fails. So a door
- * can tie something to the effect of a handler without every function in between knowing of it.
+ * A rider goes along with every store_write and store_write_async of the calling thread until it is taken off (fn NULL):
+ * it runs in the same transaction, after a closure that noted an effect (db_note_effect). When it fails the write
+ * fails. So a door can tie something to the effect of a handler without every function in between knowing of it.
  */
 typedef bool store_rider_fn(struct db *db, void *ctx, struct str effect, struct err *err);
 void store_rider_set(store_rider_fn *fn, void *ctx);
