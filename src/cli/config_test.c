@@ -112,6 +112,14 @@ test_lists_may_be_yaml_sequences(void **state)
 }
 
 static void
+test_doubled_quotes_are_one(void **state)
+{
+    (void)state;
+    assert_ok(load("secret_key: '0123456789''abcdef0123'''\n", NULL, NULL, 0), err);
+    assert_str(config_text(&config, SETTING_SECRET_KEY), "0123456789'abcdef0123'");
+}
+
+static void
 expect_refusal(const char *yaml, const char *part)
 {
     assert_fails_with(load(yaml, NULL, NULL, 0), err, E_CONFIG);
@@ -130,6 +138,9 @@ test_mistakes_are_named_with_their_place(void **state)
     expect_refusal("interval: soon\n", "90s, 15m or 1h30m");
     expect_refusal("interval: 1s\nlog: [\n", "line 3");
     expect_refusal("- a\n", "mapping");
+    expect_refusal("workers: 1\nworkers: 2\n", "twice");
+    expect_refusal("&a log: *a\n", "line 1");
+    expect_refusal("log: &a\n  level: *a\n", "log");
     expect_refusal("log:\n  level: loud\n", "debug, info, warn or error");
     expect_refusal("workers: [1, 2]\n", "one value");
     expect_refusal("lease_ms: 1000\nheartbeat_ms: 500\n", "a third");

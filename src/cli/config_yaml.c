@@ -5,7 +5,7 @@
  */
 #include "cli/config_priv.h"
 
-#include <libfyaml.h>
+#include <yaml.h>
 
 #include "cli/secret_file.h"
 
@@ -19,49 +19,48 @@ struct walk {
     struct config *c;
     struct arena *arena;
     struct str file;
+    yaml_document_t *document;
     struct err *err;
 };
 
+static int
+line_of(const yaml_node_t *node)
+{
+    return (int)node->start_mark.line + 1;
+}
+
 static bool
-refuse(struct walk *w, struct fy_node *node, const char *what, struct str name)
+refuse(struct walk *w, const yaml_node_t *node, const char *what, struct str name)
 {
-    struct fy_token *token = fy_node_is_scalar(node) ? fy_node_get_scalar_token(node) : NULL;
-    const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
-    return err_set(w->err, E_CONFIG, "%.*s%s%.0d: %s: %.*s", STR_ARG(w->file), mark ? " line " : "",
-                   mark ? mark->line + 1 : 0, what, STR_ARG(name));
+    return err_set(w->err, E_CONFIG, "%.*s line %d: %s: %.*s", STR_ARG(w->file), line_of(node), what, STR_ARG(name));
 }
 
+/* Of a list or a mapping: none. */
 static struct str
-scalar(struct arena *a, struct fy_node *node)
+scalar(struct arena *a, const yaml_node_t *node)
 {
-    size_t len = 0;
-    const char *text = fy_node_get_scalar(node, &len);
-    if (!text)
+    if (node->type != YAML_SCALAR_NODE)
         return STR_NONE;
-    return len ? str_copy(a, (struct str){text, len}) : STR("");
+    size_t len = node->data.scalar.length;
+    return len ? str_copy(a, (struct str){(const char *)node->data.scalar.value, len}) : STR("");
 }
 
 static struct str
-origin_of(struct walk *w, struct fy_node *node)
+origin_of(struct walk *w, const yaml_node_t *node)
 {
-    struct fy_token *token = fy_node_get_scalar_token(node);
-    const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
-    if (!mark)
-        return w->file;
-    return str_format(w->arena, "%.*s line %d", STR_ARG(w->file), mark->line + 1);
+    return str_format(w->arena, "%.*s line %d", STR_ARG(w->file), line_of(node));
 }
 
 /* A list may be written as a YAML sequence too. */
 static struct str
-list_text(struct walk *w, struct fy_node *sequence)
+list_text(struct walk *w, const yaml_node_t *sequence)
 {
     struct buf b;
     buf_init(&b, LIST_BYTES_MAX);
-    void *at = NULL;
-    for (struct fy_node *item; (item = fy_node_sequence_iterate(sequence, &at));) {
+    for (const yaml_node_item_t *i = sequence->data.sequence.items.start; i < sequence->data.sequence.items.top; i++) {
         if (b.len)
             buf_add_char(&b, ',');
-        buf_add(&b, scalar(w->arena, item));
+        buf_add(&b, scalar(w->arena, yaml_document_get_node(w->document, *i)));
     }
     struct str text = buf_ok(&b) ? str_copy(w->arena, buf_str(&b)) : STR_NONE;
     buf_release(&b);
@@ -69,7 +68,7 @@ list_text(struct walk *w, struct fy_node *sequence)
 }
 
 static bool
-set_leaf(struct walk *w, struct fy_node *key, struct fy_node *value, struct str name)
+set_leaf(struct walk *w, const yaml_node_t *key, const yaml_node_t *value, struct str name)
 {
     if (str_starts(name, STR(BASE_URLS ".")))
         return config_add_base_url(w->c, str_skip(name, sizeof(BASE_URLS)), scalar(w->arena, value), origin_of(w, key),
@@ -77,25 +76,38 @@ set_leaf(struct walk *w, struct fy_node *key, struct fy_node *value, struct str 
     enum setting_id id = setting_by_name(name);
     if (id == SETTING_COUNT)
         return refuse(w, key, "there is no such setting (see tidemark config show)", name);
-    if (fy_node_is_sequence(value) && settings[id].type != SETTING_LIST)
+    bool is_list = value->type == YAML_SEQUENCE_NODE;
+    if (is_list && settings[id].type != SETTING_LIST)
         return refuse(w, key, "this setting takes one value", name);
-    struct str text = fy_node_is_sequence(value) ? list_text(w, value) : scalar(w->arena, value);
+    struct str text = is_list ? list_text(w, value) : scalar(w->arena, value);
     return config_set(w->c, id, text, origin_of(w, key), w->err);
 }
 
+/* The second of two would win without a word. */
 static bool
-walk_mapping(struct walk *w, struct fy_node *mapping, struct str prefix, unsigned depth)
+stands_above(struct walk *w, const yaml_node_t *mapping, const yaml_node_pair_t *pair, struct str name)
 {
-    void *at = NULL;
-    for (struct fy_node_pair *pair; (pair = fy_node_mapping_iterate(mapping, &at));) {
-        struct fy_node *key = fy_node_pair_key(pair), *value = fy_node_pair_value(pair);
+    for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start; p < pair; p++)
+        if (str_eq(scalar(w->arena, yaml_document_get_node(w->document, p->key)), name))
+            return true;
+    return false;
+}
+
+static bool
+walk_mapping(struct walk *w, const yaml_node_t *mapping, struct str prefix, unsigned depth)
+{
+    for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start; p < mapping->data.mapping.pairs.top; p++) {
+        const yaml_node_t *key = yaml_document_get_node(w->document, p->key);
+        const yaml_node_t *value = yaml_document_get_node(w->document, p->value);
         struct str name = scalar(w->arena, key);
-        if (prefix.len)
+        if (name.len && stands_above(w, mapping, p, name))
+            return refuse(w, key, "stands here twice", name);
+        if (name.len && prefix.len)
             name = str_format(w->arena, "%.*s.%.*s", STR_ARG(prefix), STR_ARG(name));
         if (name.len == 0 || name.len > NAME_BYTES_MAX || depth == DEPTH_MAX)
             return refuse(w, key, "not a setting", name);
-        bool ok = value && fy_node_is_mapping(value) ? walk_mapping(w, value, name, depth + 1)
-                                                     : set_leaf(w, key, value, name);
+        bool ok = value->type == YAML_MAPPING_NODE ? walk_mapping(w, value, name, depth + 1)
+                                                   : set_leaf(w, key, value, name);
         if (!ok)
             return false;
     }
@@ -103,32 +115,21 @@ walk_mapping(struct walk *w, struct fy_node *mapping, struct str prefix, unsigne
 }
 
 static bool
-set_parse_error(struct walk *w, struct fy_diag *diag)
+walk_document(struct walk *w)
 {
-    void *at = NULL;
-    struct fy_diag_error *fault = fy_diag_errors_iterate(diag, &at);
-    if (!fault)
-        return true; /* no document at all: an empty file */
-    return err_set(w->err, E_CONFIG, "%.*s line %d, column %d: %s", STR_ARG(w->file), fault->line, fault->column,
-                   fault->msg);
-}
-
-static bool
-walk_document(struct walk *w, struct fy_document *document)
-{
-    struct fy_node *root = fy_document_root(document);
-    if (!root || (fy_node_is_scalar(root) && scalar(w->arena, root).len == 0))
+    const yaml_node_t *root = yaml_document_get_root_node(w->document);
+    if (!root || (root->type == YAML_SCALAR_NODE && scalar(w->arena, root).len == 0))
         return true; /* an empty file */
-    if (!fy_node_is_mapping(root))
+    if (root->type != YAML_MAPPING_NODE)
         return err_set(w->err, E_CONFIG, "%.*s must be a YAML mapping of settings", STR_ARG(w->file));
     return walk_mapping(w, root, STR_NONE, 0);
 }
 
-/* The library would print its errors besides collecting them. */
-static void
-print_nothing(struct fy_diag *diag, void *user, const char *text, size_t len)
+static bool
+parse_error(struct walk *w, const yaml_parser_t *parser)
 {
-    (void)diag, (void)user, (void)text, (void)len;
+    return err_set(w->err, E_CONFIG, "%.*s line %d, column %d: %s", STR_ARG(w->file), (int)parser->problem_mark.line + 1,
+                   (int)parser->problem_mark.column + 1, parser->problem ? parser->problem : "this is not YAML");
 }
 
 bool
@@ -137,18 +138,20 @@ config_read_yaml(struct config *c, struct arena *a, struct str path, struct err 
     struct str text = file_read(a, path, FILE_BYTES_MAX, err);
     if (str_is_none(text))
         return err_set(err, E_CONFIG, "%.*s cannot be read: does it exist?", STR_ARG(path));
-    struct walk w = {.c = c, .arena = a, .file = path, .err = err};
-    struct fy_diag_cfg diag_cfg;
-    fy_diag_cfg_default(&diag_cfg);
-    diag_cfg.fp = NULL;
-    diag_cfg.output_fn = print_nothing;
-    struct fy_diag *diag = fy_diag_create(&diag_cfg);
-    fy_diag_set_collect_errors(diag, true);
-    struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DEFAULT_PARSE, .diag = diag};
-    struct fy_document *document = fy_document_build_from_string(&cfg, text.ptr, text.len);
-    bool ok = document ? walk_document(&w, document) : set_parse_error(&w, diag);
-    fy_document_destroy(document);
-    fy_diag_destroy(diag);
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser))
+        return err_set(err, E_CONFIG, "%.*s cannot be read: out of memory", STR_ARG(path));
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text.ptr, text.len);
+    yaml_document_t document;
+    struct walk w = {.c = c, .arena = a, .file = path, .document = &document, .err = err};
+    bool ok;
+    if (yaml_parser_load(&parser, &document)) {
+        ok = walk_document(&w);
+        yaml_document_delete(&document);
+    } else {
+        ok = parse_error(&w, &parser);
+    }
+    yaml_parser_delete(&parser);
     if (ok)
         c->file = path;
     return ok;
