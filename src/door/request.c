@@ -314,7 +314,8 @@ reply_end_list(struct request *r, const struct paging *paging, int64_t total, st
     json_add_i64(w, "limit", paging->limit);
     if (total >= 0)
         json_add_i64(w, "totalPages", (total + paging->limit - 1) / paging->limit);
-    if (next.len)
+    bool is_last = !paging->after && total >= 0 && paging->page * paging->limit >= total;   /* full, and yet the last */
+    if (next.len && !is_last)
         json_add_str(w, "nextCursor", next);
     json_end_object(w);
     return reply_end(r, err);

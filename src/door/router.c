@@ -12,7 +12,7 @@
 static bool
 pattern_matches(const char *pattern, struct str path, struct str *params, size_t *count_out)
 {
-    const char *have = path.ptr, *end = path.ptr + path.len;
+    const char *have = path.len ? path.ptr : "", *end = have + path.len;
     size_t count = 0;
     while (*pattern) {
         if (*pattern != ':') {

@@ -142,6 +142,7 @@ expr_scope_init(struct expr_scope *scope, struct arena *a, int64_t now_us)
     scope->now_us = now_us;
     scope->steps_left = LIMIT_EXPRESSION_STEPS;
     scope->failure = EXPR_FAILED_NOT;
+    scope->as_reference = false;
     scope->keep_types = false;
     scope->count = 0;
 }
