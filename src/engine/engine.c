@@ -156,22 +156,29 @@ stop_background(struct engine *e)
     }
 }
 
+/* The last one: what it fails to write is lost, and the next start begins with what an earlier second wrote. */
 static void
-flush_quotas(struct engine *e)
+flush_last_quotas(struct engine *e)
 {
     struct err err = {0};
     if (e->quotas != NULL && !quota_book_flush(e->quotas, &err))
-        log_err(LOG_WARN, "what platforms told of their limits could not be stored", &err);
+        log_err(LOG_WARN, "what platforms told of their limits in the last second is lost: it is learnt anew from their next answers", &err);
 }
 
-/* Not in time by a failure of the store: the next second tries again. */
+/* What could not be written stays in memory and goes with the next second; a store that is away is told of once. */
 void *
 engine_quota_main(void *ctx)
 {
     struct engine *e = ctx;
+    bool failing = false;
     while (engine_sleep(e, QUOTA_FLUSH_MS)) {
-        struct err ignored = {0};
-        (void)quota_book_flush(e->quotas, &ignored);
+        struct err err = {0};
+        bool ok = quota_book_flush(e->quotas, &err);
+        if (!ok && !failing)
+            log_err(LOG_WARN, "what platforms told of their limits could not be stored and stays in memory until it can", &err);
+        else if (ok && failing)
+            log_write(LOG_INFO, "what platforms told of their limits is stored again");
+        failing = !ok;
     }
     return NULL;
 }
@@ -187,7 +194,7 @@ engine_stop(struct engine *e, int64_t deadline_ms)
             log_write(LOG_WARN, "a worker did not leave its page in time; its lease will lapse");
     }
     stop_background(e);
-    flush_quotas(e);
+    flush_last_quotas(e);
 }
 
 void
