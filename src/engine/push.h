@@ -11,7 +11,11 @@
  *     push_plan.c    what is to be done with a record, from rows alone
  *     push_send.c    one call to the vendor, and what its outcome means
  *     push_keep.c    results, in one transaction each
- *     push.c         the step of the run
+ *     push.c         the step of the run; with push_batch.h:
+ *     push_walk.c    a full push: everything into the outbox
+ *     push_create.c, push_update.c
+ *                    what is done with the records of a batch
+ *     push_batch.c   what these have in common
  *     push_start.c   runs that begin by themselves
  */
 #ifndef TIDEMARK_ENGINE_PUSH_H
