@@ -21,13 +21,14 @@ const cw = (method, path, body) => sandbox.raw(method, `/api/v1/accounts/1${path
 const hs = (method, path, body) => sandbox.raw(method, `/hubspot/crm/objects/2026-09/contacts${path}?${BY}`, body, { authorization: 'Bearer test' });
 const zd = (method, path, body) => sandbox.raw(method, `/zendesk/api/v2${path}?${BY}`, body, { authorization: 'Bearer test' });
 
-// A fault strikes us too: what we do is done again until it is answered.
+// A fault strikes us too: what we do is done again until it is answered, and a vendor may be away for as long as its weather lasts.
+const WEATHER_MS = Math.max(1000, SECONDS * 100), PATIENCE_MS = 4 * WEATHER_MS + 10_000;
 async function done(call, fine = [200, 201]) {
-  for (let i = 0; i < 200; i++) {
+  for (let end = Date.now() + PATIENCE_MS, wait = 20; Date.now() < end; wait = Math.min(wait * 2, 200)) {
     const reply = await call().catch(() => null);
     if (reply && fine.includes(reply.status)) return reply;
     if (reply && reply.status < 500 && reply.status !== 429) return reply;
-    await pause(20);
+    await pause(wait);
   }
   return assert.fail('a vendor never answered');
 }
@@ -145,17 +146,20 @@ async function live() {
       await sandbox.json('DELETE', '/_sandbox/faults');
       const faults = weathers[i % weathers.length];
       if (faults.length > 0) await sandbox.json('POST', '/_sandbox/faults', { faults });
-      for (let k = 0; k < 10 && !over; k++) await pause(Math.max(100, SECONDS * 10));
+      for (let k = 0; k < 10 && !over; k++) await pause(WEATHER_MS / 10);
     }
   })();
-  await Promise.all(Array.from({ length: 4 }, async () => {
-    while (Date.now() < end) {
-      await someone(n++);
-      await pause(30 + below(60));
-    }
-  }));
-  over = true;
-  await weather;
+  try {
+    await Promise.all(Array.from({ length: 4 }, async () => {
+      while (Date.now() < end) {
+        await someone(n++);
+        await pause(30 + below(60));
+      }
+    }));
+  } finally {
+    over = true;
+    await weather;
+  }
   await sandbox.json('DELETE', '/_sandbox/faults');
   await sandbox.json('POST', '/_sandbox/webhooks', { lost: 0, repeated: 0, late: 0, lateMs: 0, reordered: 0, retries: 3 });
 }
