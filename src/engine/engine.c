@@ -162,7 +162,7 @@ flush_last_quotas(struct engine *e)
 {
     struct err err = {0};
     if (e->quotas != NULL && !quota_book_flush(e->quotas, &err))
-        log_err(LOG_WARN, "what platforms told of their limits in the last second is lost: it is learnt anew from their next answers", &err);
+        log_err(LOG_WARN, "what platforms last told of their limits is lost: it is learnt anew from their next answers", &err);
 }
 
 /* What could not be written stays in memory and goes with the next second; a store that is away is told of once. */

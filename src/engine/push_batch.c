@@ -118,8 +118,8 @@ hand_out(struct push_batch *b, struct push_item *const *items, size_t count, yyj
 
 /* What the answer does not name is left for single calls. False: the run must stop here. */
 bool
-push_batch_call_many(struct push_batch *b, struct push_item *const *items, size_t count, const struct template_operation *operation, yyjson_val *names,
-          enum push_end end)
+push_batch_call_many(struct push_batch *b, struct push_item *const *items, size_t count,
+                     const struct template_operation *operation, yyjson_val *names, enum push_end end)
 {
     struct err err = {0};
     int64_t wait_ms = 0, observed_us;
@@ -150,3 +150,4 @@ push_batch_many(struct push_batch *b, struct push_item *const *items, size_t cou
             return false;
     }
     return true;
+}

@@ -46,7 +46,8 @@ look_first(struct push_batch *b, struct push_item *item)
         return look(b, item);
     if (item->row.intent_us == 0)
         return true;
-    push_batch_refuse(item, STR("It is not known whether this record was created there, and it has no key to look for it: look there, then replay it"));
+    push_batch_refuse(item, STR("It is not known whether this record was created there, and it has no key to look for it: "
+                                "look there, then replay it"));
     return push_batch_keep_one(b, item);
 }
 

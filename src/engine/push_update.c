@@ -144,7 +144,8 @@ update_part(struct push_batch *b, const struct push_stream *s, struct push_item 
     bool all = true; /* one that could not be seen: then each for itself */
     for (size_t i = 0; i < open; i++)
         all = all && (s->read_many == NULL || items[i]->looked || items[i]->row.tries >= PUSH_LOOKS_MAX);
-    return (!all || open < 2 || push_batch_call_many(b, items, open, s->update_many, s->update_item, PUSH_END_UPDATED)) && push_batch_keep(b, seen, seen_count);
+    bool on = !all || open < 2 || push_batch_call_many(b, items, open, s->update_many, s->update_item, PUSH_END_UPDATED);
+    return on && push_batch_keep(b, seen, seen_count);
 }
 
 static bool
