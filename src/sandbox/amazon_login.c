@@ -11,19 +11,6 @@
 #define CODE_BYTES 20
 #define TOKEN_LIFE_S 3600
 
-static struct str
-form_value(const struct sandbox_request *r, const char *name)
-{
-    struct http_pair *pairs = NULL;
-    size_t count = 0;
-    if (!http_query_parse(r->arena, r->body, &pairs, &count))
-        return STR_NONE;
-    for (size_t i = 0; i < count; i++)
-        if (str_eq_c(pairs[i].name, name))
-            return pairs[i].value;
-    return STR_NONE;
-}
-
 static void
 login_error(struct sandbox_reply *reply, int status, const char *error, const char *words)
 {
@@ -39,7 +26,7 @@ login_error(struct sandbox_reply *reply, int status, const char *error, const ch
 struct str
 amazon_token_shown(const struct sandbox_request *r)
 {
-    struct str refresh = form_value(r, "refresh_token");
+    struct str refresh = request_form_value(r, "refresh_token");
     return refresh.len ? refresh : STR("code");
 }
 
@@ -121,7 +108,7 @@ write_tokens(struct sandbox_request *r, struct sandbox_reply *reply, struct str 
 static void
 exchange_code(struct sandbox_request *r, struct sandbox_reply *reply)
 {
-    uint32_t code = find_code(r->world, form_value(r, "code"));
+    uint32_t code = find_code(r->world, request_form_value(r, "code"));
     if (code == OBJECT_NONE) {
         login_error(reply, 400, "invalid_grant", "The request has an invalid grant parameter : code");
         return;
@@ -133,13 +120,13 @@ exchange_code(struct sandbox_request *r, struct sandbox_reply *reply)
 void
 amazon_token(struct sandbox_request *r, struct sandbox_reply *reply)
 {
-    struct str client = form_value(r, "client_id"), secret = form_value(r, "client_secret"), grant = form_value(r, "grant_type");
+    struct str client = request_form_value(r, "client_id"), secret = request_form_value(r, "client_secret"), grant = request_form_value(r, "grant_type");
     if (client.len == 0 || secret.len == 0 || str_eq_c(client, "invalid") || str_eq_c(secret, "invalid"))
         login_error(reply, 401, "invalid_client", "Client authentication failed");
     else if (str_eq_c(grant, "authorization_code"))
         exchange_code(r, reply);
-    else if (str_eq_c(grant, "refresh_token") && form_value(r, "refresh_token").len)
-        write_tokens(r, reply, form_value(r, "refresh_token"));
+    else if (str_eq_c(grant, "refresh_token") && request_form_value(r, "refresh_token").len)
+        write_tokens(r, reply, request_form_value(r, "refresh_token"));
     else
         login_error(reply, 400, "unsupported_grant_type", "The authorization grant type is not supported by the authorization server");
 }

@@ -68,15 +68,6 @@ amazon_product(struct world *world, uint64_t number, struct arena *a)
 }
 
 /* The time of the i-th of count objects, spread evenly with some noise; whole seconds. */
-static int64_t
-spread(uint64_t seed, int64_t i, int64_t count)
-{
-    int64_t step = WORLD_SPAN_US / (count + 1);
-    int64_t noise = (int64_t)(people_mix(seed, (uint64_t)i) % (uint64_t)(step ? step : 1));
-    int64_t us = WORLD_NEWEST_US - WORLD_SPAN_US + i * step + noise;
-    return us - us % US_PER_S;
-}
-
 static uint32_t
 add_order(struct world *world, int64_t at_us)
 {
@@ -106,38 +97,32 @@ amazon_populate(struct world *world, const struct sandbox_core *core)
     int64_t event_count = core_size(core, AMAZON_NAME, "events", EVENTS_DEFAULT);
     world->vendor_numbers[OPERATIONS] = core_size(core, AMAZON_NAME, "quota", 1);
     for (int64_t i = 0; i < order_count; i++)
-        if (add_order(world, spread(world->seed, i, order_count)) == OBJECT_NONE)
+        if (add_order(world, world_spread(US_PER_S, world->seed, i, order_count)) == OBJECT_NONE)
             return false;
     for (int64_t i = 0; i < stock_count; i++)
-        if (world_add(world, inventory, 0, spread(world->seed ^ 3, i, stock_count), OBJECT_NONE) == OBJECT_NONE)
+        if (world_add(world, inventory, 0, world_spread(US_PER_S, world->seed ^ 3, i, stock_count), OBJECT_NONE) == OBJECT_NONE)
             return false;
     for (int64_t i = 0; i < event_count; i++)
-        if (world_add(world, events, 0, spread(world->seed ^ 5, i, event_count), OBJECT_NONE) == OBJECT_NONE)
+        if (world_add(world, events, 0, world_spread(US_PER_S, world->seed ^ 5, i, event_count), OBJECT_NONE) == OBJECT_NONE)
             return false;
     return true;
-}
-
-static int64_t
-whole_second(int64_t us)
-{
-    return us - us % US_PER_S;
 }
 
 uint32_t
 amazon_create_order(struct world *world, struct collection *c, int64_t now_us)
 {
     (void)c;
-    return add_order(world, whole_second(now_us));
+    return add_order(world, world_whole(US_PER_S, now_us));
 }
 
 uint32_t
 amazon_create_stock(struct world *world, struct collection *c, int64_t now_us)
 {
-    return world_add(world, c, 0, whole_second(now_us), OBJECT_NONE);
+    return world_add(world, c, 0, world_whole(US_PER_S, now_us), OBJECT_NONE);
 }
 
 uint32_t
 amazon_create_event(struct world *world, struct collection *c, int64_t now_us)
 {
-    return world_add(world, c, 0, whole_second(now_us), OBJECT_NONE);
+    return world_add(world, c, 0, world_whole(US_PER_S, now_us), OBJECT_NONE);
 }

@@ -42,25 +42,11 @@ is_login(const struct sandbox_request *r)
 }
 
 static struct str
-login_value(const struct sandbox_request *r, const char *name)
-{
-    struct http_pair *pairs = NULL;
-    size_t count = 0;
-    if (!http_query_parse(r->arena, r->body, &pairs, &count))
-        return STR_NONE;
-    for (size_t i = 0; i < count; i++)
-        if (str_eq_c(pairs[i].name, name))
-            return pairs[i].value;
-    return STR_NONE;
-}
-
-static struct str
 token(const struct sandbox_request *r)
 {
-    struct str shown = http_header_get(r->headers, "authorization");
     if (is_login(r))
         return STR("login");
-    return str_starts_nocase(shown, STR("Bearer ")) ? str_trim(str_skip(shown, 7)) : STR_NONE;
+    return request_bearer(r);
 }
 
 static void
@@ -99,7 +85,7 @@ assertion_holds(struct sandbox_request *r, yyjson_val **claims_out)
     struct err err = {0};
     struct jwt_keys *keys = jwt_keys_new();
     bool ok = keys && jwt_keys_add_jwks(keys, STR(GA_JWKS), JWT_RS256, &err) &&
-              jwt_verify(keys, NULL, clock_wall_us(r->core->options.clock), login_value(r, "assertion"), r->arena, claims_out, &err);
+              jwt_verify(keys, NULL, clock_wall_us(r->core->options.clock), request_form_value(r, "assertion"), r->arena, claims_out, &err);
     jwt_keys_free(keys);
     return ok;
 }
@@ -110,7 +96,7 @@ give_token(struct sandbox_request *r, struct sandbox_reply *reply)
     struct json_writer w;
     yyjson_val *said = NULL;
     char uuid[PEOPLE_UUID_BYTES];
-    if (!str_eq_c(login_value(r, "grant_type"), GRANT) || !assertion_holds(r, &said))
+    if (!str_eq_c(request_form_value(r, "grant_type"), GRANT) || !assertion_holds(r, &said))
         return refuse_login(reply, "Invalid JWT Signature.");
     struct str who = json_str(json_get_c(said, "iss"));
     if (!str_eq_c(who, GA_CLIENT_EMAIL) && !str_eq_c(who, "expired@simulated.example"))

@@ -47,10 +47,8 @@ chatwoot_invalid(struct sandbox_reply *reply, struct str message, struct str att
 yyjson_val *
 chatwoot_body(struct sandbox_request *r, struct sandbox_reply *reply)
 {
-    struct err err = {0};
-    struct str text = r->body.len ? r->body : STR("{}");
-    yyjson_val *body = json_parse(r->arena, text, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_API, &err);
-    if (yyjson_is_obj(body))
+    yyjson_val *body = request_object(r);
+    if (body != NULL)
         return body;
     reply_text(reply, 400, "application/json; charset=utf-8", STR("{\"status\":400,\"error\":\"Bad Request\"}"));
     return NULL;

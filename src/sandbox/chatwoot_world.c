@@ -30,21 +30,13 @@ chatwoot_random(const struct world *world, const struct collection *c, const str
 }
 
 /* The time of the i-th of count objects, spread evenly with some noise. */
-static int64_t
-spread(uint64_t seed, int64_t i, int64_t count)
-{
-    int64_t step = WORLD_SPAN_US / (count + 1);
-    int64_t noise = (int64_t)(people_mix(seed, (uint64_t)i) % (uint64_t)(step ? step : 1));
-    return WORLD_NEWEST_US - WORLD_SPAN_US + i * step + noise;
-}
-
 static bool
 populate_contacts(struct world *world, struct collection *contacts, int64_t count, bool off_spec)
 {
     for (int64_t i = 0; i < count; i++) {
         uint64_t random = people_mix(world->seed ^ 11, (uint64_t)i);
         int64_t gap = random % 8 == 0 ? (int64_t)(random >> 8) % 3 : 0; /* deleted long ago */
-        uint32_t index = world_add(world, contacts, contacts->next_id + gap, spread(world->seed, i, count), OBJECT_NONE);
+        uint32_t index = world_add(world, contacts, contacts->next_id + gap, world_spread(1, world->seed, i, count), OBJECT_NONE);
         if (index == OBJECT_NONE)
             return false;
         struct object *contact = world_object(contacts, index);
@@ -131,7 +123,7 @@ populate_conversations(struct world *world, int64_t count, int64_t mean_messages
         int64_t before = (int64_t)cw.contacts->count * (i + 1) / (count + 1);
         uint64_t random = people_mix(world->seed ^ 13, (uint64_t)i);
         uint32_t contact = before > 0 ? (uint32_t)(random % (uint64_t)before) : 0;
-        int64_t created_us = spread(world->seed ^ 17, i, count);
+        int64_t created_us = world_spread(1, world->seed ^ 17, i, count);
         uint32_t index = world_add(world, cw.conversations, 0, created_us, contact);
         if (index == OBJECT_NONE)
             return false;

@@ -207,35 +207,6 @@ request_world(struct sandbox_request *request, int64_t account)
     return world;
 }
 
-struct str
-request_param(const struct sandbox_request *request, const char *name)
-{
-    /* The last one counts, as in Rack. */
-    for (size_t i = request->pair_count; i > 0; i--)
-        if (str_eq_c(request->pairs[i - 1].name, name))
-            return request->pairs[i - 1].value;
-    return STR_NONE;
-}
-
-int64_t
-request_number(const struct sandbox_request *request, const char *name, int64_t min, int64_t max, int64_t otherwise)
-{
-    int64_t value;
-    return str_to_i64(request_param(request, name), min, max, &value) ? value : otherwise;
-}
-
-int64_t
-request_page(const struct sandbox_request *request, const char *name)
-{
-    return request->loop ? 1 : request_number(request, name, 1, INT32_MAX, 1);
-}
-
-bool
-request_is(const struct sandbox_request *request, const char *method)
-{
-    return str_eq_c(request->method, method);
-}
-
 void
 reply_init(struct sandbox_reply *reply)
 {

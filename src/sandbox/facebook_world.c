@@ -44,27 +44,13 @@ facebook_status(const struct object *o)
     return o->deleted ? STR("DELETED") : str_from_c(names[o->state % ARRAY_LEN(names)]);
 }
 
-static int64_t
-whole_second(int64_t us)
-{
-    return us - us % US_PER_S;
-}
-
-static int64_t
-spread(uint64_t seed, int64_t i, int64_t count)
-{
-    int64_t step = WORLD_SPAN_US / (count + 1);
-    int64_t noise = (int64_t)(people_mix(seed, (uint64_t)i) % (uint64_t)(step ? step : 1));
-    return whole_second(WORLD_NEWEST_US - WORLD_SPAN_US + i * step + noise);
-}
-
 static bool
 fill(struct world *world, struct collection *c, int64_t first_id, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
         size_t parents = c->parent ? c->parent->count : 0;
         uint32_t parent = parents ? (uint32_t)((size_t)i % parents) : OBJECT_NONE;
-        uint32_t index = world_add(world, c, i == 0 ? first_id : 0, spread(world->seed ^ (uint64_t)first_id, i, count), parent);
+        uint32_t index = world_add(world, c, i == 0 ? first_id : 0, world_spread(US_PER_S, world->seed ^ (uint64_t)first_id, i, count), parent);
         if (index == OBJECT_NONE)
             return false;
         uint64_t share = facebook_random(world, c, index) % 100;
@@ -95,7 +81,7 @@ uint32_t
 facebook_create(struct world *world, struct collection *c, int64_t now_us)
 {
     uint32_t parent = c->parent && c->parent->count ? (uint32_t)(c->count % c->parent->count) : OBJECT_NONE;
-    return world_add(world, c, 0, whole_second(now_us), parent);
+    return world_add(world, c, 0, world_whole(US_PER_S, now_us), parent);
 }
 
 /* ---- objects as the vendor shows them ---- */

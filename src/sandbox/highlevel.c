@@ -47,9 +47,8 @@ highlevel_error(struct sandbox_reply *reply, int status, const char *words)
 yyjson_val *
 highlevel_body(struct sandbox_request *r, struct sandbox_reply *reply)
 {
-    struct err err = {0};
-    yyjson_val *body = json_parse(r->arena, r->body.len ? r->body : STR("{}"), JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_API, &err);
-    if (yyjson_is_obj(body))
+    yyjson_val *body = request_object(r);
+    if (body != NULL)
         return body;
     highlevel_error(reply, 400, "Unexpected token in JSON");
     return NULL;
@@ -72,19 +71,6 @@ claims(struct str path)
     return false;
 }
 
-static struct str
-form_value(const struct sandbox_request *r, const char *name)
-{
-    struct http_pair *pairs = NULL;
-    size_t count = 0;
-    if (!http_query_parse(r->arena, r->body, &pairs, &count))
-        return STR_NONE;
-    for (size_t i = 0; i < count; i++)
-        if (str_eq_c(pairs[i].name, name))
-            return pairs[i].value;
-    return STR_NONE;
-}
-
 static bool
 is_oauth(const struct sandbox_request *r)
 {
@@ -95,11 +81,10 @@ static struct str
 token(const struct sandbox_request *r)
 {
     if (is_oauth(r)) {
-        struct str refresh = form_value(r, "refresh_token");
-        return refresh.len ? refresh : form_value(r, "code");
+        struct str refresh = request_form_value(r, "refresh_token");
+        return refresh.len ? refresh : request_form_value(r, "code");
     }
-    struct str shown = http_header_get(r->headers, "authorization");
-    return str_starts_nocase(shown, STR("Bearer ")) ? str_trim(str_skip(shown, 7)) : STR_NONE;
+    return request_bearer(r);
 }
 
 static void
@@ -125,7 +110,7 @@ give_token(struct sandbox_request *r, struct sandbox_reply *reply)
     uint64_t hash = 0;
     for (size_t i = 0; i < shown.len; i++)
         hash = people_mix(hash, (unsigned char)shown.ptr[i]);
-    if (!form_value(r, "client_id").len || !form_value(r, "client_secret").len)
+    if (!request_form_value(r, "client_id").len || !request_form_value(r, "client_secret").len)
         return highlevel_error(reply, 400, "client_id and client_secret are required");
     reply_json(reply, 200);
     json_writer_init(&w, &reply->body);

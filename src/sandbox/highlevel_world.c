@@ -86,15 +86,6 @@ highlevel_location_of(struct world *world)
 
 /* ---- at the start */
 
-static int64_t
-spread(uint64_t seed, int64_t i, int64_t count)
-{
-    int64_t step = WORLD_SPAN_US / (count + 1);
-    int64_t noise = (int64_t)(people_mix(seed, (uint64_t)i) % (uint64_t)(step ? step : 1));
-    int64_t at_us = WORLD_NEWEST_US - WORLD_SPAN_US + i * step + noise;
-    return at_us - at_us % US_PER_MS;
-}
-
 static uint32_t
 add_message(struct world *world, uint32_t conversation, int64_t at_us, bool outbound, struct str written)
 {
@@ -148,7 +139,7 @@ static bool
 populate_children(struct world *world, struct collection *c, int64_t count, int64_t people)
 {
     for (int64_t i = 0; people > 0 && i < count; i++)
-        if (world_add(world, c, 0, spread(world->seed, i, count), OBJECT_NONE) == OBJECT_NONE)
+        if (world_add(world, c, 0, world_spread(US_PER_MS, world->seed, i, count), OBJECT_NONE) == OBJECT_NONE)
             return false;
     return true;
 }
@@ -169,7 +160,7 @@ highlevel_populate(struct world *world, const struct sandbox_core *core)
     int64_t talks = core_size(core, "gohighlevel", "conversations", CONVERSATIONS_DEFAULT);
     int64_t mean = core_size(core, "gohighlevel", "messages", MESSAGES_DEFAULT);
     for (int64_t i = 0; i < people; i++)
-        if (world_add(world, contacts, 0, spread(world->seed, i, people), OBJECT_NONE) == OBJECT_NONE)
+        if (world_add(world, contacts, 0, world_spread(US_PER_MS, world->seed, i, people), OBJECT_NONE) == OBJECT_NONE)
             return false;
     /* The vendor has one conversation for a contact. */
     for (int64_t i = 0; i < talks && i < people; i++) {

@@ -50,9 +50,8 @@ hubspot_error(struct sandbox_request *r, struct sandbox_reply *reply, int status
 yyjson_val *
 hubspot_body(struct sandbox_request *r, struct sandbox_reply *reply)
 {
-    struct err err = {0};
-    yyjson_val *body = json_parse(r->arena, r->body.len ? r->body : STR("{}"), JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_API, &err);
-    if (yyjson_is_obj(body))
+    yyjson_val *body = request_object(r);
+    if (body != NULL)
         return body;
     hubspot_error(r, reply, 400, "VALIDATION_ERROR", STR("Invalid input JSON"));
     return NULL;
@@ -71,29 +70,15 @@ is_login(const struct sandbox_request *r)
 }
 
 static struct str
-form_value(const struct sandbox_request *r, const char *name)
-{
-    struct http_pair *pairs = NULL;
-    size_t count = 0;
-    if (!http_query_parse(r->arena, r->body, &pairs, &count))
-        return STR_NONE;
-    for (size_t i = 0; i < count; i++)
-        if (str_eq_c(pairs[i].name, name))
-            return pairs[i].value;
-    return STR_NONE;
-}
-
-static struct str
 token(const struct sandbox_request *r)
 {
     if (is_login(r)) {
-        struct str refresh = form_value(r, "refresh_token");
-        return refresh.len ? refresh : form_value(r, "code");
+        struct str refresh = request_form_value(r, "refresh_token");
+        return refresh.len ? refresh : request_form_value(r, "code");
     }
     if (r->segment_count > 0 && str_eq_c(r->segments[0], "_webhooks"))
         return STR("test"); /* of the sandbox, not of the vendor */
-    struct str shown = http_header_get(r->headers, "authorization");
-    return str_starts_nocase(shown, STR("Bearer ")) ? str_trim(str_skip(shown, 7)) : STR_NONE;
+    return request_bearer(r);
 }
 
 static void
@@ -170,13 +155,13 @@ give_token(struct sandbox_request *r, struct sandbox_reply *reply)
     uint64_t hash = 0;
     for (size_t i = 0; i < shown.len; i++)
         hash = people_mix(hash, (unsigned char)shown.ptr[i]);
-    if (!form_value(r, "client_id").len || !form_value(r, "client_secret").len)
+    if (!request_form_value(r, "client_id").len || !request_form_value(r, "client_secret").len)
         return hubspot_error(r, reply, 400, "VALIDATION_ERROR", STR("missing or invalid client id or client secret"));
     reply_json(reply, 200);
     json_writer_init(&w, &reply->body);
     json_begin_object(&w, NULL);
     json_add_c(&w, "token_type", "bearer");
-    json_add_str(&w, "refresh_token", form_value(r, "refresh_token").len ? shown : STR("refresh-of-a-new-connection"));
+    json_add_str(&w, "refresh_token", request_form_value(r, "refresh_token").len ? shown : STR("refresh-of-a-new-connection"));
     json_add_c(&w, "access_token", people_uuid(hash, (uint64_t)r->core->ledger.next_seq, access));
     json_add_i64(&w, "expires_in", TOKEN_LIFE_S);
     json_end_object(&w);

@@ -37,24 +37,6 @@ hubspot_type(struct world *world, struct str name)
     return NULL;
 }
 
-static int64_t
-spread(uint64_t seed, int64_t i, int64_t count)
-{
-    int64_t step = WORLD_SPAN_US / (count + 1);
-    int64_t noise = (int64_t)(people_mix(seed, (uint64_t)i) % (uint64_t)(step ? step : 1));
-    int64_t at_us = WORLD_NEWEST_US - WORLD_SPAN_US + i * step + noise;
-    return at_us - at_us % US_PER_MS;
-}
-
-static bool
-fill(struct world *world, struct collection *c, int64_t first_id, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++)
-        if (world_add(world, c, i == 0 ? first_id : 0, spread(world->seed ^ (uint64_t)first_id, i, count), OBJECT_NONE) == OBJECT_NONE)
-            return false;
-    return true;
-}
-
 bool
 hubspot_populate(struct world *world, const struct sandbox_core *core)
 {
@@ -65,7 +47,7 @@ hubspot_populate(struct world *world, const struct sandbox_core *core)
     world->vendor_numbers[HS_NUMBER_COMPANIES] = sizes[1];
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         struct collection *c = world_add_collection(world, types[i].name, NULL);
-        if (!fill(world, c, types[i].first_id, sizes[i]))
+        if (!world_fill(world, US_PER_MS, c, types[i].first_id, sizes[i]))
             return false;
     }
     return true;

@@ -28,9 +28,8 @@ rdstation_error(struct sandbox_reply *reply, int status, const char *type, const
 yyjson_val *
 rdstation_body(struct sandbox_request *r, struct sandbox_reply *reply)
 {
-    struct err err = {0};
-    yyjson_val *body = json_parse(r->arena, r->body.len ? r->body : STR("{}"), JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_API, &err);
-    if (yyjson_is_obj(body))
+    yyjson_val *body = request_object(r);
+    if (body != NULL)
         return body;
     rdstation_error(reply, 400, "BAD_REQUEST", "The body is no JSON object.");
     return NULL;
@@ -61,7 +60,7 @@ token(const struct sandbox_request *r)
         return rdstation_login_token(r);
     if (is_conversion(r) && !str_starts_nocase(shown, STR("Bearer ")))
         return request_param(r, "api_key");
-    return str_starts_nocase(shown, STR("Bearer ")) ? str_trim(str_skip(shown, 7)) : STR_NONE;
+    return request_bearer(r);
 }
 
 static void

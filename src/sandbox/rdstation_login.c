@@ -28,28 +28,11 @@ rdstation_is_login(const struct sandbox_request *r)
     return is_path(r, "auth", "token") || is_path(r, "oauth2", "token") || is_dialog(r);
 }
 
-static struct str
-member(const struct sandbox_request *r, const char *name)
-{
-    struct http_pair *pairs = NULL;
-    struct err err = {0};
-    size_t count = 0;
-    yyjson_val *json = str_starts(r->body, STR("{")) ? json_parse(r->arena, r->body, JSON_PLAIN, 8, &err) : NULL;
-    if (json != NULL)
-        return json_str(json_get_c(json, name));
-    if (!http_query_parse(r->arena, r->body, &pairs, &count))
-        return STR_NONE;
-    for (size_t i = 0; i < count; i++)
-        if (str_eq_c(pairs[i].name, name))
-            return pairs[i].value;
-    return STR_NONE;
-}
-
 struct str
 rdstation_login_token(const struct sandbox_request *r)
 {
-    struct str refresh = member(r, "refresh_token");
-    return is_dialog(r) ? STR("test") : refresh.len > 0 ? refresh : member(r, "client_secret");
+    struct str refresh = request_body_value(r, "refresh_token");
+    return is_dialog(r) ? STR("test") : refresh.len > 0 ? refresh : request_body_value(r, "client_secret");
 }
 
 /* The person says yes at once. */
@@ -90,11 +73,11 @@ give(struct sandbox_request *r, struct sandbox_reply *reply, struct str refresh,
 void
 rdstation_login(struct sandbox_request *r, struct sandbox_reply *reply)
 {
-    struct str refresh = member(r, "refresh_token"), code = member(r, "code");
+    struct str refresh = request_body_value(r, "refresh_token"), code = request_body_value(r, "code");
     int64_t *logins = &r->world->vendor_numbers[RD_NUMBER_LOGINS];
     if (is_dialog(r))
         return consent(r, reply);
-    if (!request_is(r, "POST") || !member(r, "client_id").len || (!refresh.len && !code.len))
+    if (!request_is(r, "POST") || !request_body_value(r, "client_id").len || (!refresh.len && !code.len))
         return rdstation_error(reply, 400, "INVALID_REQUEST", "client_id, client_secret and code or refresh_token are required.");
     if (is_path(r, "auth", "token"))
         return give(r, reply, refresh.len ? refresh : STR("refresh"), MARKETING_LIFE_S);

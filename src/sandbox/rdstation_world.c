@@ -17,23 +17,11 @@ rdstation_of(struct world *world)
     return (struct rdstation){&c[0], &c[1], &c[2], &c[3], &c[4], &c[5]};
 }
 
-static int64_t
-spread(uint64_t seed, int64_t i, int64_t count)
-{
-    int64_t step = WORLD_SPAN_US / (count + 1);
-    int64_t noise = (int64_t)(people_mix(seed, (uint64_t)i) % (uint64_t)(step ? step : 1));
-    int64_t at_us = WORLD_NEWEST_US - WORLD_SPAN_US + i * step + noise;
-    return at_us - at_us % US_PER_MS;
-}
-
 static bool
 fill(struct world *world, const char *name, int64_t first_id, int64_t count)
 {
     struct collection *c = world_add_collection(world, name, NULL);
-    for (int64_t i = 0; i < count; i++)
-        if (world_add(world, c, i == 0 ? first_id : 0, spread(world->seed ^ (uint64_t)first_id, i, count), OBJECT_NONE) == OBJECT_NONE)
-            return false;
-    return true;
+    return world_fill(world, US_PER_MS, c, first_id, count);
 }
 
 /* Four in five have converted at least once; the rest were imported. */

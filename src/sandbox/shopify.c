@@ -31,29 +31,14 @@ is_login(const struct sandbox_request *r)
 }
 
 static struct str
-login_value(const struct sandbox_request *r, const char *name)
-{
-    struct http_pair *pairs = NULL;
-    struct err err = {0};
-    size_t count = 0;
-    yyjson_val *json = str_starts(r->body, STR("{")) ? json_parse(r->arena, r->body, JSON_PLAIN, 8, &err) : NULL;
-    if (json != NULL)
-        return json_str(json_get_c(json, name));
-    for (size_t i = 0; http_query_parse(r->arena, r->body, &pairs, &count) && i < count; i++)
-        if (str_eq_c(pairs[i].name, name))
-            return pairs[i].value;
-    return STR_NONE;
-}
-
-static struct str
 token(const struct sandbox_request *r)
 {
     if (!is_login(r))
         return http_header_get(r->headers, "x-shopify-access-token");
     if (str_eq_c(r->segments[2], "authorize"))
         return STR("test");
-    struct str refresh = login_value(r, "refresh_token");
-    return refresh.len > 0 ? refresh : login_value(r, "client_secret");
+    struct str refresh = request_body_value(r, "refresh_token");
+    return refresh.len > 0 ? refresh : request_body_value(r, "client_secret");
 }
 
 static void
@@ -90,8 +75,8 @@ give_token(struct sandbox_request *r, struct sandbox_reply *reply)
 {
     struct json_writer w;
     char access[PEOPLE_UUID_BYTES];
-    bool client = str_eq_c(login_value(r, "grant_type"), "client_credentials");
-    bool known = client || login_value(r, "code").len || login_value(r, "refresh_token").len;
+    bool client = str_eq_c(request_body_value(r, "grant_type"), "client_credentials");
+    bool known = client || request_body_value(r, "code").len || request_body_value(r, "refresh_token").len;
     reply_json(reply, known ? 200 : 400);
     if (!known) {
         buf_add(&reply->body, STR("{\"error\":\"invalid_request\",\"error_description\":\"grant_type is missing\"}"));

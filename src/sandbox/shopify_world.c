@@ -16,26 +16,11 @@ shopify_of(struct world *world)
     return (struct shopify){&c[0], &c[1], &c[2], &c[3], &c[4], &c[5]};
 }
 
-static int64_t
-whole_second(int64_t us)
-{
-    return us - us % US_PER_S;
-}
-
-static int64_t
-spread(uint64_t seed, int64_t i, int64_t count)
-{
-    int64_t step = WORLD_SPAN_US / (count + 1);
-    int64_t noise = (int64_t)(people_mix(seed, (uint64_t)i) % (uint64_t)(step ? step : 1));
-    return whole_second(WORLD_NEWEST_US - WORLD_SPAN_US + i * step + noise);
-}
-
 static bool
 fill(struct world *world, struct collection *c, int64_t first_id, int64_t count)
 {
-    for (int64_t i = 0; i < count; i++)
-        if (world_add(world, c, i == 0 ? first_id : 0, spread(world->seed ^ (uint64_t)first_id, i, count), OBJECT_NONE) == OBJECT_NONE)
-            return false;
+    if (!world_fill(world, US_PER_S, c, first_id, count))
+        return false;
     world->vendor_numbers[SHOP_NUMBER_STARTED + (c - world->collections)] = (int64_t)c->count;
     return true;
 }
@@ -76,7 +61,7 @@ shopify_populate(struct world *world, const struct sandbox_core *core)
 uint32_t
 shopify_create(struct world *world, struct collection *c, int64_t now_us)
 {
-    return world_add(world, c, 0, whole_second(now_us), OBJECT_NONE);
+    return world_add(world, c, 0, world_whole(US_PER_S, now_us), OBJECT_NONE);
 }
 
 uint32_t

@@ -117,6 +117,10 @@ int64_t request_number(const struct sandbox_request *request, const char *name, 
 /* The page number, 1 or more; always 1 while a loop fault is on. */
 int64_t request_page(const struct sandbox_request *request, const char *name);
 bool request_is(const struct sandbox_request *request, const char *method);
+struct str request_form_value(const struct sandbox_request *request, const char *name);   /* of a form body */
+struct str request_body_value(const struct sandbox_request *request, const char *name);   /* a text, of JSON or of a form */
+yyjson_val *request_object(const struct sandbox_request *request);  /* of a JSON body, {} when there is none; NULL: no object */
+struct str request_bearer(const struct sandbox_request *request);                         /* STR_NONE: shows none */
 
 /* Building a reply. */
 void reply_header(struct sandbox_reply *reply, const char *name, struct str value);

@@ -312,3 +312,27 @@ world_children(struct arena *a, struct collection *children, const struct object
             items[(*count_out)++] = i;
     return items;
 }
+
+int64_t
+world_whole(int64_t grain_us, int64_t us)
+{
+    return us - us % grain_us;
+}
+
+int64_t
+world_spread(int64_t grain_us, uint64_t seed, int64_t i, int64_t count)
+{
+    int64_t step = WORLD_SPAN_US / (count + 1);
+    int64_t noise = (int64_t)(people_mix(seed, (uint64_t)i) % (uint64_t)(step ? step : 1));
+    return world_whole(grain_us, WORLD_NEWEST_US - WORLD_SPAN_US + i * step + noise);
+}
+
+bool
+world_fill(struct world *world, int64_t grain_us, struct collection *c, int64_t first_id, int64_t count)
+{
+    uint64_t seed = world->seed ^ (uint64_t)first_id;
+    for (int64_t i = 0; i < count; i++)
+        if (world_add(world, c, i == 0 ? first_id : 0, world_spread(grain_us, seed, i, count), OBJECT_NONE) == OBJECT_NONE)
+            return false;
+    return true;
+}

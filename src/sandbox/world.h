@@ -118,6 +118,13 @@ void world_free(struct world *world); /* accepts NULL */
 struct collection *world_add_collection(struct world *world, const char *name, struct collection *parent);
 struct collection *world_collection(struct world *world, struct str name); /* NULL when unknown */
 
+/* A time as a vendor keeps it that knows nothing finer than grain_us. */
+int64_t world_whole(int64_t grain_us, int64_t us);
+/* When object i of `count` was created: in order, a little uneven, over the world's span. */
+int64_t world_spread(int64_t grain_us, uint64_t seed, int64_t i, int64_t count);
+/* Adds `count` objects without parents, spread so. False without memory. */
+MUST_USE bool world_fill(struct world *world, int64_t grain_us, struct collection *c, int64_t first_id, int64_t count);
+
 /*
  * Adds an object that is made from the collection's next number. id 0 means the next one; ids only grow.
  * parent is an index in the parent collection or OBJECT_NONE. OBJECT_NONE without memory.

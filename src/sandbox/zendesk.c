@@ -33,9 +33,8 @@ zendesk_error(struct sandbox_reply *reply, int status, const char *error, const 
 yyjson_val *
 zendesk_body(struct sandbox_request *r, struct sandbox_reply *reply)
 {
-    struct err err = {0};
-    yyjson_val *body = json_parse(r->arena, r->body.len ? r->body : STR("{}"), JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_API, &err);
-    if (yyjson_is_obj(body))
+    yyjson_val *body = request_object(r);
+    if (body != NULL)
         return body;
     zendesk_error(reply, 400, "InvalidJSON", "The body is no JSON object");
     return NULL;
@@ -54,28 +53,11 @@ is_login(const struct sandbox_request *r)
 }
 
 static struct str
-login_value(const struct sandbox_request *r, const char *name)
-{
-    struct http_pair *pairs = NULL;
-    struct err err = {0};
-    size_t count = 0;
-    yyjson_val *json = str_starts(r->body, STR("{")) ? json_parse(r->arena, r->body, JSON_PLAIN, 8, &err) : NULL;
-    if (json != NULL)
-        return json_str(json_get_c(json, name));
-    if (!http_query_parse(r->arena, r->body, &pairs, &count))
-        return STR_NONE;
-    for (size_t i = 0; i < count; i++)
-        if (str_eq_c(pairs[i].name, name))
-            return pairs[i].value;
-    return STR_NONE;
-}
-
-static struct str
 token(const struct sandbox_request *r)
 {
     struct str shown = http_header_get(r->headers, "authorization"), pair, login, secret;
     if (is_login(r))
-        return login_value(r, "client_secret");
+        return request_body_value(r, "client_secret");
     if (str_starts_nocase(shown, STR("Bearer ")))
         return str_trim(str_skip(shown, 7));
     if (!str_starts_nocase(shown, STR("Basic ")) || !base64_decode(r->arena, str_trim(str_skip(shown, 6)), BASE64_STANDARD, &pair))
@@ -142,9 +124,9 @@ give_token(struct sandbox_request *r, struct sandbox_reply *reply)
 {
     struct json_writer w;
     char access[PEOPLE_UUID_BYTES];
-    struct str grant = login_value(r, "grant_type");
+    struct str grant = request_body_value(r, "grant_type");
     bool client = str_eq_c(grant, "client_credentials");
-    if (!login_value(r, "client_id").len || (!client && !str_eq_c(grant, "refresh_token") && !str_eq_c(grant, "authorization_code")))
+    if (!request_body_value(r, "client_id").len || (!client && !str_eq_c(grant, "refresh_token") && !str_eq_c(grant, "authorization_code")))
         return zendesk_error(reply, 400, "unsupported_grant_type", "The authorization grant type is not supported");
     reply_json(reply, 200);
     json_writer_init(&w, &reply->body);

@@ -15,29 +15,6 @@ zendesk_of(struct world *world)
     return (struct zendesk){&c[0], &c[1], &c[2], &c[3], &c[4]};
 }
 
-static int64_t
-whole_second(int64_t us)
-{
-    return us - us % US_PER_S;
-}
-
-static int64_t
-spread(uint64_t seed, int64_t i, int64_t count)
-{
-    int64_t step = WORLD_SPAN_US / (count + 1);
-    int64_t noise = (int64_t)(people_mix(seed, (uint64_t)i) % (uint64_t)(step ? step : 1));
-    return whole_second(WORLD_NEWEST_US - WORLD_SPAN_US + i * step + noise);
-}
-
-static bool
-fill(struct world *world, struct collection *c, int64_t first_id, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++)
-        if (world_add(world, c, i == 0 ? first_id : 0, spread(world->seed ^ (uint64_t)first_id, i, count), OBJECT_NONE) == OBJECT_NONE)
-            return false;
-    return true;
-}
-
 static bool
 add_comments(struct world *world, uint32_t ticket, int64_t mean)
 {
@@ -58,9 +35,9 @@ zendesk_populate(struct world *world, const struct sandbox_core *core)
     struct collection *tickets = world_add_collection(world, "tickets", NULL);
     world_add_collection(world, "ticket_comments", tickets);
     world_add_collection(world, "webhooks", NULL);
-    if (!fill(world, users, 18200000000001, core_size(core, "zendesk", "users", USERS_DEFAULT)) ||
-        !fill(world, organizations, 18416000000001, core_size(core, "zendesk", "organizations", ORGANIZATIONS_DEFAULT)) ||
-        !fill(world, tickets, 1, core_size(core, "zendesk", "tickets", TICKETS_DEFAULT)))
+    if (!world_fill(world, US_PER_S, users, 18200000000001, core_size(core, "zendesk", "users", USERS_DEFAULT)) ||
+        !world_fill(world, US_PER_S, organizations, 18416000000001, core_size(core, "zendesk", "organizations", ORGANIZATIONS_DEFAULT)) ||
+        !world_fill(world, US_PER_S, tickets, 1, core_size(core, "zendesk", "tickets", TICKETS_DEFAULT)))
         return false;
     world->vendor_numbers[ZD_NUMBER_USERS] = (int64_t)users->count;
     world->vendor_numbers[ZD_NUMBER_USERS + 1] = (int64_t)organizations->count;
@@ -74,14 +51,14 @@ zendesk_populate(struct world *world, const struct sandbox_core *core)
 uint32_t
 zendesk_create(struct world *world, struct collection *c, int64_t now_us)
 {
-    return world_add(world, c, 0, whole_second(now_us), OBJECT_NONE);
+    return world_add(world, c, 0, world_whole(US_PER_S, now_us), OBJECT_NONE);
 }
 
 uint32_t
 zendesk_create_ticket(struct world *world, struct collection *c, int64_t now_us)
 {
     uint32_t index = zendesk_create(world, c, now_us);
-    bool ok = index != OBJECT_NONE && world_add(world, zendesk_of(world).comments, 0, whole_second(now_us), index) != OBJECT_NONE;
+    bool ok = index != OBJECT_NONE && world_add(world, zendesk_of(world).comments, 0, world_whole(US_PER_S, now_us), index) != OBJECT_NONE;
     return ok ? index : OBJECT_NONE;
 }
 
@@ -89,6 +66,6 @@ void
 zendesk_touch_ticket(struct world *world, struct collection *c, uint32_t index, int64_t now_us)
 {
     (void)c;
-    if (world_add(world, zendesk_of(world).comments, 0, whole_second(now_us), index) != OBJECT_NONE)
+    if (world_add(world, zendesk_of(world).comments, 0, world_whole(US_PER_S, now_us), index) != OBJECT_NONE)
         world_touch(world, zendesk_of(world).tickets, index);
 }
