@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { stopAll } from './lib/platform.mjs';
 import { finishedRun, removeFolder, startTidemark, tempFolder, tidemark } from './lib/tidemark.mjs';
 
 const data = tempFolder('cli');
@@ -20,10 +21,7 @@ before(async () => {
   for (const run of (await server.api('GET', '/api/v1/sync/runs')).body.data) await finishedRun(server, run.id);
 });
 
-after(async () => {
-  await server?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server));
 
 test('every command explains itself, and only what exists is listed', () => {
   const { code, stdout } = tidemark(['--help']);

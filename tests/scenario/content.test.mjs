@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { assertAddsUp, assertSameAs, connectChatwoot, loopback } from './lib/chatwoot.mjs';
-import { finishedRun, removeFolder, startSandbox, startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { stopAll, streamOf } from './lib/platform.mjs';
+import { finishedRun, startSandbox, startTidemark, tempFolder } from './lib/tidemark.mjs';
 
 const CONTACTS = 2000;
 const data = tempFolder('content');
@@ -16,11 +17,7 @@ before(async () => {
   connection = await connectChatwoot(server, sandbox);
 });
 
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 async function sync(fullSync) {
   const started = await server.api('POST', '/api/v1/sync/run', { connectionId: connection, fullSync });
@@ -44,7 +41,6 @@ test('an unchanged full run writes nothing', async () => {
   await assertSameAs(server, sandbox);
 });
 
-const streamOf = (run, name) => run.streams.find((stream) => stream.name === name);
 
 test('one per cent changed: a full run updates just those', async () => {
   await sandbox.mutate({ vendor: 'chatwoot', entity: 'contacts', update: CONTACTS / 100 });

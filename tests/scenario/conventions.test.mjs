@@ -5,7 +5,8 @@ import { createHmac } from 'node:crypto';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 
-import { isFinished, removeFolder, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { isFinished, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const SECRET = 'a-secret-of-more-than-thirty-two-bytes';
@@ -35,10 +36,7 @@ before(async () => {
   keys.other = await key('org2', { name: 'other', permissions: ['content:read', 'content:update', 'content:delete'] });
 });
 
-after(async () => {
-  await server?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server));
 
 test('an unknown address is 404 in the words of its door, a known one with another method 405 with Allow', async () => {
   assert.equal((await as(keys.user, 'GET', `${SYNC}/nothing`)).body.code, 'NOT_FOUND');

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
-import { removeFolder, startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { startTidemark, tempFolder } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const day = (days) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
@@ -47,10 +48,7 @@ before(async () => {
   writeFileSync(join(data, 'templates', 'desk.yaml'), template);
   server = await startTidemark({ data, env: loopback });
 });
-after(async () => {
-  await server?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server));
 
 const connect = async (name, platform, credentials) => {
   const made = await server.api('POST', `${SYNC}/connections?test=false`, { name, platform, credentials });

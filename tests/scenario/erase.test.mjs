@@ -6,7 +6,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 
 import { connectChatwoot, loopback } from './lib/chatwoot.mjs';
-import { databaseOf, finishedRun, listAll, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { databaseOf, finishedRun, listAll, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 import { contactEvent, contactNamed, conversationEvent, drained, send } from './lib/webhooks.mjs';
 
 const data = tempFolder('erase'), SECRET = 'erase-secret';
@@ -27,11 +28,7 @@ before(async () => {
   await finishedRun(server, ok(await api('POST', '/api/v1/sync/run', { connectionId: connection, fullSync: true }), 202).runId);
 });
 
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 // Everything in words: every table of the database, and what is packed, by its own routes.
 function tables() {

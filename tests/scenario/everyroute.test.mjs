@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { fill, readDocument } from './lib/document.mjs';
-import { removeFolder, startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { startTidemark, tempFolder } from './lib/tidemark.mjs';
 
 const data = tempFolder('everyroute'), NOBODY = '01a00000-0000-7000-8000-000000000000';
 let server, table;
@@ -13,10 +14,7 @@ before(async () => {
   table = readDocument((await server.anonymous('GET', '/openapi.json')).body);
 });
 
-after(async () => {
-  await server?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server));
 
 const isHook = (route) => route.access === 'anyone' && /webhook/.test(route.path); // those read vendors' bodies, by vendors' rules
 const isStream = (route) => /\/events$/.test(route.path) && route.method === 'GET';

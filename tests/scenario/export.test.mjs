@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
-import { finishedRun, pause, removeFolder, startSandbox, startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { finishedRun, pause, startSandbox, startTidemark, tempFolder } from './lib/tidemark.mjs';
 
 const ROWS = 100_000, GROWTH_MIB = 40;
 const data = tempFolder('export');
@@ -26,11 +27,7 @@ before(async () => {
   assert.equal((await finishedRun(server, run.body.data.runId)).status, 'success');
 });
 
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 const memoryMib = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1]) / 1024;
 

@@ -5,7 +5,8 @@ import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
 import { assertAddsUp, loopback } from './lib/chatwoot.mjs';
-import { finishedRun, listAll, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { connectedId, startRun, stopAll, syncRun } from './lib/platform.mjs';
+import { finishedRun, listAll, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 import { drained } from './lib/webhooks.mjs';
 
 const SYNC = '/api/v1/sync';
@@ -26,33 +27,17 @@ const reports = (query) => sandbox.raw('POST', `/facebook_ads/_reports?${query}`
 const posts = async (since = 0) => (await sandbox.ledger()).filter((e) => e.seq > since && e.method === 'POST' && e.target.includes('/insights'));
 const lastSeq = async () => (await sandbox.ledger()).at(-1)?.seq ?? 0;
 
-async function start(fullSync, id = connection, more = {}) {
-  const started = await server.api('POST', `${SYNC}/run`, { connectionId: id, fullSync, ...more });
-  assert.equal(started.status, 202, JSON.stringify(started.body));
-  return started.body.data.runId;
-}
-async function sync(fullSync, id = connection, more = {}) {
-  const run = await finishedRun(server, await start(fullSync, id, more));
-  assert.equal(run.status, 'success', JSON.stringify(run));
-  assertAddsUp(run);
-  return run;
-}
+const start = (fullSync, id = connection, more = {}) => startRun(server, { connectionId: id, fullSync, ...more });
+const sync = (fullSync, id = connection, more = {}) => syncRun(server, { connectionId: id, fullSync, ...more });
 const env = () => ({ ...loopback, FACEBOOK_ADS_BASE_URL: `${sandbox.url}/facebook_ads`, TIDEMARK_WEBHOOKS_HINT_RATE: '1000' });
 
 before(async () => {
   sandbox = await startSandbox({ sizes: { 'facebook_ads.campaigns': 140, 'facebook_ads.quota': 100000 } });
   server = await startTidemark({ data, env: env() });
-  const made = await make();
-  assert.equal(made.status, 201, JSON.stringify(made.body));
-  assert.equal(made.body.data.status, 'connected');
-  connection = made.body.data.id;
+  connection = connectedId(await make());
 });
 
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 test('after the first load everything is there once, archived objects too', async () => {
   const run = await sync(true);

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { assertAddsUp, assertSameAs, connectChatwoot, contactsOf, expectedContacts, loopback } from './lib/chatwoot.mjs';
-import { finishedRun, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { finishedRun, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const CONTACTS = 150; // ten pages
 const data = tempFolder('faults');
@@ -14,10 +15,7 @@ before(async () => {
   server = await startTidemark({ data, env: { ...loopback, TIDEMARK_SWEEP_MS: '100' } });
 });
 
-after(async () => {
-  await server?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server));
 
 async function withFaults(faults, work) {
   const sandbox = await startSandbox({ sizes: { 'chatwoot.contacts': CONTACTS, 'chatwoot.conversations': 0 } });

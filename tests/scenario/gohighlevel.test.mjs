@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { createPublicKey, verify } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
-import { finishedRun, listAll, removeFolder, startSandbox, startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { finishedRun, listAll, startSandbox, startTidemark, tempFolder } from './lib/tidemark.mjs';
 
 const data = tempFolder('ghl');
 const SYNC = '/api/v1/sync';
@@ -32,11 +33,7 @@ before(async () => {
   await finishedRun(server, first.id);
 });
 
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 test('a full pass adds up, stream by stream', async () => {
   const run = await syncAll(connection, true);

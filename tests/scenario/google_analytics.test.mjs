@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
-import { assertAddsUp, loopback } from './lib/chatwoot.mjs';
-import { finishedRun, listAll, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { loopback } from './lib/chatwoot.mjs';
+import { connectedId, startRun, stopAll, syncRun } from './lib/platform.mjs';
+import { finishedRun, listAll, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const PROPERTY = '987654321';
@@ -24,17 +25,8 @@ const make = (credentials = {}, more = {}) => server.api('POST', `${SYNC}/connec
 const records = (stream, id = connection) => listAll(server, `/api/v1/records/${id}/${stream}`);
 const asked = async (since = 0) => (await sandbox.ledger()).filter((e) => e.seq > since && e.target.endsWith(':runReport')).map((e) => JSON.parse(e.body));
 const lastSeq = async () => (await sandbox.ledger()).at(-1)?.seq ?? 0;
-async function start(fullSync, id = connection, more = {}) {
-  const started = await server.api('POST', `${SYNC}/run`, { connectionId: id, fullSync, ...more });
-  assert.equal(started.status, 202, JSON.stringify(started.body));
-  return started.body.data.runId;
-}
-async function sync(fullSync, id = connection, more = {}) {
-  const run = await finishedRun(server, await start(fullSync, id, more));
-  assert.equal(run.status, 'success', JSON.stringify(run));
-  assertAddsUp(run);
-  return run;
-}
+const start = (fullSync, id = connection, more = {}) => startRun(server, { connectionId: id, fullSync, ...more });
+const sync = (fullSync, id = connection, more = {}) => syncRun(server, { connectionId: id, fullSync, ...more });
 
 // What the vendor gives for a report, whole, as rows of text.
 async function direct(dimensions, metrics, since = day(50)) {
@@ -54,17 +46,10 @@ before(async () => {
   const vendor = shown.vendors.find((v) => v.name === 'google_analytics');
   account = (vendor.config.serviceAccountJson ? vendor.config : JSON.parse(vendor.config)).serviceAccountJson;
   server = await startTidemark({ data, env: { ...loopback, GOOGLE_ANALYTICS_BASE_URL: `${sandbox.url}/google_analytics` } });
-  const made = await make();
-  assert.equal(made.status, 201, JSON.stringify(made.body));
-  assert.equal(made.body.data.status, 'connected');
-  connection = made.body.data.id;
+  connection = connectedId(await make());
 });
 
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 test('each declared report is a stream; its rows are the vendor\'s, page by page, and add up to its count', async () => {
   const run = await sync(true);

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
-import { assertAddsUp, loopback } from './lib/chatwoot.mjs';
-import { finishedRun, listAll, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { loopback } from './lib/chatwoot.mjs';
+import { connectedId, row, stopAll, streamOf, syncRun } from './lib/platform.mjs';
+import { finishedRun, listAll, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 import { drained } from './lib/webhooks.mjs';
 
 const SYNC = '/api/v1/sync';
@@ -15,8 +16,6 @@ const CONTACTS = 1300;
 const data = tempFolder('hubspot');
 let sandbox, server, connection;
 
-const blank = (value) => (value === undefined || value === '' ? null : value);
-const row = (fields) => Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, blank(value)]));
 const byId = (a, b) => Number(a.id) - Number(b.id);
 
 const expected = {
@@ -57,15 +56,7 @@ const vendor = async (method, path, body) => {
 };
 const search = (type, body) => vendor('POST', `/crm/objects/2026-09/${type}/search`, { filterGroups: [], sorts: [], properties: [], limit: 10, after: '0', ...body });
 
-async function sync(fullSync, id = connection) {
-  const started = await server.api('POST', `${SYNC}/run`, { connectionId: id, fullSync });
-  assert.equal(started.status, 202, JSON.stringify(started.body));
-  const run = await finishedRun(server, started.body.data.runId);
-  assert.equal(run.status, 'success', JSON.stringify(run));
-  assertAddsUp(run);
-  return run;
-}
-const streamOf = (run, name) => run.streams.find((stream) => stream.name === name);
+const sync = (fullSync, id = connection) => syncRun(server, { connectionId: id, fullSync });
 const contact = async (id, query = '') =>
   (await listAll(server, `/api/v1/contacts${query}`)).find((c) => c.customFields?.hubspot_id === String(id));
 
@@ -75,16 +66,10 @@ before(async () => {
   const made = await server.api('POST', `${SYNC}/connections`, {
     name: 'HubSpot', platform: 'hubspot', credentials: { accessToken: 'your-api-key', portalId: PORTAL, clientSecret: SECRET },
   });
-  assert.equal(made.status, 201, JSON.stringify(made.body));
-  assert.equal(made.body.data.status, 'connected');
-  connection = made.body.data.id;
+  connection = connectedId(made);
 });
 
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 test('after the first load every record is there once, and the run adds up against the vendor\'s totals', async () => {
   const run = await sync(true);

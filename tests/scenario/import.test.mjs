@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { stopAll } from './lib/platform.mjs';
 import { removeFolder, startTidemark, tempFolder, tidemark } from './lib/tidemark.mjs';
 
 const data = tempFolder('import');
@@ -16,10 +17,7 @@ const rows = (kind) => exported(kind).map((line) => JSON.parse(line));
 const counts = ({ stdout }) => JSON.parse(stdout);
 
 before(async () => { server = await startTidemark({ data }); });
-after(async () => {
-  await server?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server));
 
 test('JSON lines come in once, also when the file is imported again', () => {
   const path = file('c.jsonl', ['{"name":"Ana","email":"ana@example.com","customFields":{"a":[1,"x"]}}', '', '{"name":"Bo"}', '{"name":"Bo"}'].join('\n'));

@@ -5,7 +5,8 @@ import { after, before, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
 import { fill, parametersIn, readDocument } from './lib/document.mjs';
-import { finishedRun, removeFolder, startSandbox, startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { finishedRun, startSandbox, startTidemark, tempFolder } from './lib/tidemark.mjs';
 import { base64, hs256, inSeconds, keyPair, SECRET } from './lib/tokens.mjs';
 
 const data = tempFolder('isolation');
@@ -122,11 +123,7 @@ before(async () => {
   assert.ok(foreign.size >= 10 && secrets.size >= 3, `${foreign.size} ids, ${secrets.size} texts`);
 });
 
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 const closed = () => table.filter((route) => !['anyone', 'status'].includes(route.access));
 

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 
 import { routes } from './lib/routes.mjs';
-import { removeFolder, startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { startTidemark, tempFolder } from './lib/tidemark.mjs';
 
 const data = tempFolder('openapi');
 let server, document;
@@ -14,10 +15,7 @@ before(async () => {
   document = (await server.anonymous('GET', '/openapi.json')).body;
 });
 
-after(async () => {
-  await server?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server));
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch', 'head', 'options'];
 const operations = () => Object.entries(document.paths).flatMap(([path, item]) =>

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
-import { finishedRun, listAll, removeFolder, startSandbox, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { finishedRun, listAll, startSandbox, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const data = tempFolder('push');
@@ -51,11 +52,7 @@ before(async () => {
   chatwoot = await connect('chatwoot', { accountId: '1', accessToken: 'test' }, { streams: ['contacts'] });
   await sync(chatwoot);
 });
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 describe('one platform', () => {
   test('a local edit reaches the vendor: only what changed is sent, and it is no news when it is read again', async () => {

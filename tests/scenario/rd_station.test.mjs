@@ -3,16 +3,15 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { assertAddsUp, loopback } from './lib/chatwoot.mjs';
-import { finishedRun, listAll, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { loopback } from './lib/chatwoot.mjs';
+import { connectedId, row, stopAll, streamOf, syncRun } from './lib/platform.mjs';
+import { finishedRun, listAll, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const CONTACTS = 130, CRM_CONTACTS = 230, COMPANIES = 60, DEALS = 220;
 const data = tempFolder('rdstation');
 let sandbox, server, connection;
 
-const blank = (value) => (value === undefined || value === '' ? null : value);
-const row = (fields) => Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, blank(value)]));
 const byId = (a, b) => (a.id < b.id ? -1 : 1);
 const money = (n) => (n === null || n === undefined ? null : Number(n).toFixed(2));
 
@@ -49,15 +48,7 @@ async function assertSame(entities = Object.keys(expected)) {
     assert.deepEqual(leads, (await sandbox.truth('rdstation', 'contacts')).map((c) => [c.uuid, c.name, c.email]).sort(), 'leads');
 }
 
-async function sync(fullSync, id = connection) {
-  const started = await server.api('POST', `${SYNC}/run`, { connectionId: id, fullSync });
-  assert.equal(started.status, 202, JSON.stringify(started.body));
-  const run = await finishedRun(server, started.body.data.runId);
-  assert.equal(run.status, 'success', JSON.stringify(run));
-  assertAddsUp(run);
-  return run;
-}
-const streamOf = (run, name) => run.streams.find((stream) => stream.name === name);
+const sync = (fullSync, id = connection) => syncRun(server, { connectionId: id, fullSync });
 const make = (credentials, more = {}) => server.api('POST', `${SYNC}/connections`, { name: 'RDStation Connection', platform: 'rdstation', ...more, credentials });
 const ask = (method, path, body) => sandbox.raw(method, `/rdstation${path}`, body, { authorization: 'Bearer test' });
 
@@ -69,16 +60,10 @@ before(async () => {
   const region = await server.api('PATCH', '/api/v1/tenants/default', { region: 'BR' });
   assert.equal(region.status, 200, JSON.stringify(region.body));
   const made = await make({ apiKey: 'your-api-key', workspaceId: 'workspace-id' }, { match: 'none' });
-  assert.equal(made.status, 201, JSON.stringify(made.body));
-  assert.equal(made.body.data.status, 'connected');
-  connection = made.body.data.id;
+  connection = connectedId(made);
 });
 
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 test('after the first load every record of both products is there once', async () => {
   const run = await sync(true);

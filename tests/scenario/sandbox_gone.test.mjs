@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 
-import { finishedRun, removeFolder, startTidemark, tempFolder, tidemark } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { finishedRun, startTidemark, tempFolder, tidemark } from './lib/tidemark.mjs';
 
 const data = tempFolder('sandbox-gone');
 const size = ['--sandbox', '--size', 'contacts=20', '--size', 'conversations=2'];
@@ -13,10 +14,7 @@ const newestRun = async () => {
   return finishedRun(server, run.id);
 };
 
-after(async () => {
-  await server?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server));
 
 test('a simulated connection is refused while no sandbox runs, and syncs again with one', async () => {
   server = await startTidemark({ data, args: size });

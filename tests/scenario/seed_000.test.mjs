@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { finishedRun, removeFolder, startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { finishedRun, startTidemark, tempFolder } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -15,10 +16,7 @@ before(async () => {
   already = (await server.api('GET', `${SYNC}/connections`)).body.meta.total;
 });
 
-after(async () => {
-  await server?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server));
 
 const get = (path) => server.api('GET', SYNC + path);
 const post = (path, body, headers) => server.api('POST', SYNC + path, body, headers);

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { finishedRun, listAll, removeFolder, startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { finishedRun, listAll, startTidemark, tempFolder } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const data = tempFolder('seed003');
@@ -17,10 +18,7 @@ before(async () => {
   }
 });
 
-after(async () => {
-  await server?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server));
 
 test('2. Criar conexão no OMNI Platform', async () => {
   const { status, body } = await server.api('POST', `${SYNC}/connections`, {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { AMAZON } from './lib/amazon.mjs';
+import { stopAll } from './lib/platform.mjs';
 import { databaseOf, removeFolder, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 import { hs256, SECRET } from './lib/tokens.mjs';
 
@@ -37,10 +38,7 @@ before(async () => {
   await finished((await newest()).syncId); // the sandbox syncs by itself at first
 });
 
-after(async () => {
-  await server?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server));
 
 test('3. Expected Response (200 OK)', async () => {
   const reply = await browser('POST', `${AMAZON}/sync`, {});

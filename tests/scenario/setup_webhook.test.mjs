@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
-import { finishedRun, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { finishedRun, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const LOCATION = 've9EPM428h8vShlRW1KT';
@@ -15,11 +16,7 @@ before(async () => {
   sandbox = await startSandbox({ sizes: { contacts: 12, conversations: 3, 'zendesk.users': 12, 'zendesk.organizations': 3, 'zendesk.tickets': 6, 'gohighlevel.contacts': 12, 'gohighlevel.conversations': 3 } });
   server = await startTidemark({ data, env: loopback });
 });
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 const platforms = {
   chatwoot: {

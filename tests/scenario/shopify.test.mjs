@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
-import { assertAddsUp, loopback } from './lib/chatwoot.mjs';
-import { finishedRun, listAll, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { loopback } from './lib/chatwoot.mjs';
+import { connectedId, row, stopAll, streamOf, syncRun } from './lib/platform.mjs';
+import { finishedRun, listAll, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const SECRET = 'hush';
@@ -13,8 +14,6 @@ const PRODUCTS = 130, CUSTOMERS = 320, ORDERS = 80;
 const data = tempFolder('shopify');
 let sandbox, server, connection;
 
-const blank = (value) => (value === undefined || value === '' ? null : value);
-const row = (fields) => Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, blank(value)]));
 const byId = (a, b) => Number(a.id) - Number(b.id);
 const number = (gid) => gid.split('/').at(-1);
 
@@ -56,15 +55,7 @@ async function assertSame() {
   assert.deepEqual(variants, (await sandbox.truth('shopify', 'variants')).map((v) => [v.legacyResourceId, v.price, v.product.legacyResourceId]).sort(), 'variants');
 }
 
-async function sync(fullSync, id = connection) {
-  const started = await server.api('POST', `${SYNC}/run`, { connectionId: id, fullSync });
-  assert.equal(started.status, 202, JSON.stringify(started.body));
-  const run = await finishedRun(server, started.body.data.runId);
-  assert.equal(run.status, 'success', JSON.stringify(run));
-  assertAddsUp(run);
-  return run;
-}
-const streamOf = (run, name) => run.streams.find((stream) => stream.name === name);
+const sync = (fullSync, id = connection) => syncRun(server, { connectionId: id, fullSync });
 const make = (credentials, more = {}) => server.api('POST', `${SYNC}/connections`, { name: 'Shop', platform: 'shopify', ...more, credentials });
 const graphql = (query, variables) =>
   sandbox.raw('POST', '/shopify/admin/api/2026-10/graphql.json', { query, variables }, { 'x-shopify-access-token': 'test' });
@@ -73,16 +64,10 @@ before(async () => {
   sandbox = await startSandbox({ sizes: { 'shopify.products': PRODUCTS, 'shopify.customers': CUSTOMERS, 'shopify.orders': ORDERS, 'shopify.quota': 100000 } });
   server = await startTidemark({ data, env: { ...loopback, SHOPIFY_BASE_URL: `${sandbox.url}/shopify`, TIDEMARK_WEBHOOKS_HINT_RATE: '1000' } });
   const made = await make({ shop: 'your-shop', accessToken: 'shpat_test', clientSecret: SECRET });
-  assert.equal(made.status, 201, JSON.stringify(made.body));
-  assert.equal(made.body.data.status, 'connected');
-  connection = made.body.data.id;
+  connection = connectedId(made);
 });
 
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 test('after the first load every object is there once, the items of long orders too', async () => {
   const run = await sync(true);

@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
-import { databaseOf, finishedRun, removeFolder, startSandbox, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { databaseOf, startSandbox, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
 
 const data = tempFolder('tenants-off'), env = { ...loopback, TIDEMARK_INTERVAL: '10s' };
 const as = (tenant) => ({ 'X-Tenant-Id': tenant });
@@ -33,11 +34,7 @@ before(async () => {
   }
 });
 
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 test('off: its key is 403, its runs stop, nothing starts; others go on; on again', async () => {
   const key = ok(await server.api('POST', '/api/v1/keys', { name: 'app' }, as('acme')), 201).key;

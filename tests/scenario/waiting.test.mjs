@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
-import { databaseOf, pause, removeFolder, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { stopAll } from './lib/platform.mjs';
+import { databaseOf, pause, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 import { contactEvent, events, send } from './lib/webhooks.mjs';
 
 const postgres = process.env.TIDEMARK_TEST_STORE === 'postgres';
@@ -27,10 +28,7 @@ before(async () => {
   connection = made.body.data.id;
 });
 
-after(async () => {
-  await server?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server));
 
 // Nobody can write until the returned function is called. Who waits for longer than five seconds is told so (503).
 async function locked() {

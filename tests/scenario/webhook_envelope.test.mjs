@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
+import { stopAll } from './lib/platform.mjs';
 import { removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 import { drained, events } from './lib/webhooks.mjs';
 
@@ -65,11 +66,7 @@ before(async () => {
   assert.equal(pages.status, 201, pages.text);
 });
 
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 test('contact.created in the envelope, signed: accepted, and the contact is there', async () => {
   const body = JSON.stringify({

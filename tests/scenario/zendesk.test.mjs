@@ -3,16 +3,15 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { assertAddsUp, loopback } from './lib/chatwoot.mjs';
-import { finishedRun, listAll, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { loopback } from './lib/chatwoot.mjs';
+import { connectedId, row, stopAll, streamOf, syncRun } from './lib/platform.mjs';
+import { listAll, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const USERS = 1200;
 const data = tempFolder('zendesk');
 let sandbox, server, connection;
 
-const blank = (value) => (value === undefined || value === '' ? null : value);
-const row = (fields) => Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, blank(value)]));
 const text = (id) => (id === null || id === undefined ? null : String(id));
 const byId = (a, b) => Number(a.id) - Number(b.id);
 
@@ -41,15 +40,7 @@ async function assertSame() {
   }
 }
 
-async function sync(fullSync, id = connection) {
-  const started = await server.api('POST', `${SYNC}/run`, { connectionId: id, fullSync });
-  assert.equal(started.status, 202, JSON.stringify(started.body));
-  const run = await finishedRun(server, started.body.data.runId);
-  assert.equal(run.status, 'success', JSON.stringify(run));
-  assertAddsUp(run);
-  return run;
-}
-const streamOf = (run, name) => run.streams.find((stream) => stream.name === name);
+const sync = (fullSync, id = connection) => syncRun(server, { connectionId: id, fullSync });
 const make = (credentials, more = {}) => server.api('POST', `${SYNC}/connections`, { name: 'Zendesk', platform: 'zendesk', ...more, credentials });
 const documented = { email: 'you@example.com', apiToken: 'your-api-key', subdomain: 'your-subdomain' };
 
@@ -57,16 +48,10 @@ before(async () => {
   sandbox = await startSandbox({ sizes: { 'zendesk.users': USERS, 'zendesk.organizations': 70, 'zendesk.tickets': 90, 'zendesk.quota': 100000 } });
   server = await startTidemark({ data, env: { ...loopback, ZENDESK_BASE_URL: `${sandbox.url}/zendesk`, TIDEMARK_WEBHOOKS_HINT_RATE: '1000' } });
   const made = await make(documented);
-  assert.equal(made.status, 201, JSON.stringify(made.body));
-  assert.equal(made.body.data.status, 'connected');
-  connection = made.body.data.id;
+  connection = connectedId(made);
 });
 
-after(async () => {
-  await server?.stop();
-  await sandbox?.stop();
-  removeFolder(data);
-});
+after(() => stopAll(data, server, sandbox));
 
 test('after the first load every record is there once, comments too', async () => {
   const run = await sync(true);
