@@ -12,7 +12,6 @@
  */
 #include "template/reader_priv.h"
 
-#include "base/alloc.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -34,124 +33,6 @@ reader_fail(struct reader *r)
     return READER_FAILED;
 }
 
-static yyjson_val *
-empty_object(struct arena *a)
-{
-    struct err ignored = {0};
-    return json_parse(a, STR("{}"), JSON_PLAIN, 4, &ignored);
-}
-
-static yyjson_val *
-copy_or_empty(struct arena *a, yyjson_val *json)
-{
-    yyjson_mut_doc *doc = json_mut_doc(a);
-    if (!yyjson_is_obj(json))
-        return empty_object(a);
-    return doc ? json_freeze(a, yyjson_val_mut_copy(doc, json)) : NULL;
-}
-
-/* ---- slices */
-
-bool
-reader_open_partition(struct reader *r, yyjson_val *partition, yyjson_val *extra, struct err *err)
-{
-    struct buf b;
-    arena_clear(&r->partition_arena);
-    arena_clear(&r->slice_arena);
-    r->slice = NULL;
-    r->partition = copy_or_empty(&r->partition_arena, partition);
-    r->extra = copy_or_empty(&r->partition_arena, extra);
-    buf_init(&b, LIMIT_RECORD_BYTES);
-    bool ok = r->partition && r->extra && json_write_canonical(&b, r->partition);
-    r->partition_text = ok ? str_copy(&r->partition_arena, r->has_walk ? buf_str(&b) : STR("")) : STR_NONE;
-    buf_release(&b);
-    if (!ok || !r->partition_text.ptr)
-        return err_set(err, E_LIMIT, "A partition is too large");
-    r->partition_open = true;
-    r->recent_us = INT64_MIN;
-    r->state_us = state_of_partition(r, r->partition_text);
-    r->lower_us = r->has_cursor ? cursor_first_lower(&r->cursor, r->state_us) : INT64_MIN;
-    return true;
-}
-
-static bool
-slice_member(yyjson_mut_doc *doc, yyjson_mut_val *slice, struct str name, struct str value)
-{
-    return name.ptr && value.ptr &&
-           yyjson_mut_obj_put(slice, yyjson_mut_strncpy(doc, name.ptr, name.len), yyjson_mut_strncpy(doc, value.ptr, value.len));
-}
-
-/* The slice as expressions see it: the partition's members, the span's bounds, extra_fields. */
-static bool
-make_slice(struct reader *r, struct err *err)
-{
-    arena_clear(&r->slice_arena);
-    struct arena *a = &r->slice_arena;
-    yyjson_mut_doc *doc = json_mut_doc(a);
-    yyjson_mut_val *slice = doc ? yyjson_val_mut_copy(doc, r->partition) : NULL;
-    bool ok = slice != NULL;
-    if (ok && r->has_cursor)
-        ok = slice_member(doc, slice, r->cursor.partition_start, cursor_format(&r->cursor, a, r->span.start_us)) &&
-             slice_member(doc, slice, r->cursor.partition_end, cursor_format(&r->cursor, a, r->span.end_us));
-    if (ok && yyjson_obj_size(r->extra) > 0 && !yyjson_mut_obj_get(slice, "extra_fields"))
-        ok = yyjson_mut_obj_add_val(doc, slice, "extra_fields", yyjson_val_mut_copy(doc, r->extra));
-    r->slice = ok ? json_freeze(a, slice) : NULL;
-    return r->slice || err_no_memory(err);
-}
-
-static void
-begin_pages(struct reader *r)
-{
-    r->pages = 0, r->empty_pages = 0;
-    r->attempt = r->parse_attempt = 0, r->refreshed = false;
-    r->slice_recent_us = INT64_MIN;
-    async_begin(r);
-    drift_begin(r);
-    r->seen.count = 0;
-    if (r->seen.slots)
-        memset(r->seen.slots, 0, r->seen.size * sizeof(*r->seen.slots));
-}
-
-bool
-reader_first_token(struct reader *r, struct err *err)
-{
-    struct value first = pager_first(&r->stream->pager);
-    buf_clear(&r->token);
-    return first.type != VALUE_INT || buf_add_i64(&r->token, first.integer) || err_no_memory(err);
-}
-
-bool
-reader_open_slice(struct reader *r, int64_t lower_us, struct err *err)
-{
-    r->span = (struct cursor_slice){.last = true, .next_us = INT64_MIN};
-    if (r->has_cursor && !cursor_slice_at(&r->cursor, lower_us, &r->span))
-        return err_set(err, E_VALIDATION_FAILED, "The stored position does not fit the configuration: start the run anew");
-    begin_pages(r);
-    return make_slice(r, err) && reader_first_token(r, err);
-}
-
-/* Is there another span in the open partition? Opens it. */
-static bool
-next_span(struct reader *r, bool *opened_out, struct err *err)
-{
-    struct cursor_slice span;
-    *opened_out = false;
-    if (!r->partition_open)
-        return true;
-    if (r->has_cursor && (r->lower_us == INT64_MIN || !cursor_slice_at(&r->cursor, r->lower_us, &span))) {
-        r->partition_open = false;
-        return true;
-    }
-    if (!r->has_cursor && r->single_partition_done) {
-        r->partition_open = false;
-        return true;
-    }
-    if (!reader_open_slice(r, r->lower_us, err))
-        return false;
-    *opened_out = true;
-    return true;
-}
-
 /* ---- the end */
 
 static enum reader_step
@@ -165,38 +46,6 @@ finish(struct reader *r, struct arena *page, struct reader_event *event, struct 
     }
     r->phase = PHASE_DONE;
     return READER_DONE;
-}
-
-/* ---- tokens */
-
-static uint64_t
-hash_more(uint64_t h, struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        h = (h ^ (unsigned char)s.ptr[i]) * UINT64_C(0x100000001b3);
-    return (h ^ 0xff) * UINT64_C(0x100000001b3);
-}
-
-/* The session of an authenticator; the same login in a parent and its child is one session. */
-static struct auth_session *
-session_of(struct reader *r, const struct auth *auth, struct expr_scope *scope, struct err *err)
-{
-    struct str identity;
-    struct reader *root = r->root;
-    if (!auth->kind->identity(auth, scope, &identity, err))
-        return NULL;
-    uint64_t key = hash_more(UINT64_C(0xcbf29ce484222325), identity);
-    for (size_t i = 0; i < root->slot_count; i++)
-        if (root->slots[i].key == key)
-            return &root->slots[i].session;
-    struct token_slot *slots = alloc_resized(root->slots, (root->slot_count + 1) * sizeof(*slots));
-    if (!slots) {
-        err_no_memory(err);
-        return NULL;
-    }
-    root->slots = slots;
-    slots[root->slot_count] = (struct token_slot){.key = key};
-    return &slots[root->slot_count++].session;
 }
 
 /* ---- SEND */
@@ -235,37 +84,14 @@ build_request(struct reader *r, struct arena *page, struct expr_scope *scope, st
            requester_build(&s->requester, &d, scope, path_of_token(r, page, token), auth_token, request_out, err);
 }
 
-static enum reader_step
-ask(struct reader *r, struct reader_event *event, enum reader_purpose purpose, enum phase phase)
+enum reader_step
+reader_ask(struct reader *r, struct reader_event *event, enum reader_purpose purpose, enum phase phase)
 {
     event->purpose = purpose;
     r->reply = NULL;
     r->root->asked = r;
     r->phase = phase;
     return READER_REQUEST;
-}
-
-/* READER_PAGE here means: nothing came out, the token is ready. */
-static enum reader_step
-log_in_if_needed(struct reader *r, struct expr_scope *scope, struct reader_event *event, struct str *token_out, struct err *err)
-{
-    const struct auth *auth = auth_choose(&reader_requester(r)->auth, scope, err);
-    *token_out = STR_NONE;
-    if (!auth)
-        return reader_fail(r);
-    if (!auth->kind->need)
-        return READER_PAGE;
-    struct auth_session *session = session_of(r, auth, scope, err);
-    enum auth_need need = session ? auth->kind->need(auth, scope, session, err) : AUTH_FAILED;
-    if (need == AUTH_FAILED)
-        return reader_fail(r);
-    if (need == AUTH_READY && (session->expires_us > r->root->wall_us || session->expires_us == INT64_MAX)) {
-        *token_out = session->token;
-        return READER_PAGE;
-    }
-    if (!auth->kind->login(auth, scope, &event->request, err))
-        return reader_fail(r);
-    return ask(r, event, READER_FOR_TOKEN, PHASE_LOGIN);
 }
 
 static enum reader_step
@@ -281,13 +107,13 @@ send_next(struct reader *r, struct arena *page, struct reader_event *event, stru
         return reader_fail(r);
     reader_scene(r, page, token, &scene);
     scene_scope(&scene, &scope);
-    enum reader_step step = log_in_if_needed(r, &scope, event, &auth_token, err);
+    enum reader_step step = reader_log_in(r, &scope, event, &auth_token, err);
     if (step != READER_PAGE)
         return step;
     if (!build_request(r, page, &scope, token, auth_token, &event->request, err) ||
         (r->operation && !operation_request(r, &scope, &event->request, err)))
         return reader_fail(r);
-    return ask(r, event, READER_FOR_PAGE, PHASE_ASKED);
+    return reader_ask(r, event, READER_FOR_PAGE, PHASE_ASKED);
 }
 
 /* ---- answers */
@@ -299,72 +125,6 @@ note_time(struct reader *r)
     int64_t now_us = r->reply->sent_wall_us + r->reply->duration_us;
     if (now_us > root->wall_us)
         root->wall_us = now_us;
-}
-
-/* Lays the patch over an object, deeply. */
-static void
-merge_patch(yyjson_mut_doc *doc, yyjson_mut_val *into, yyjson_val *patch)
-{
-    size_t index, max;
-    yyjson_val *key, *item;
-    JSON_EACH_MEMBER(patch, index, max, key, item) {
-        yyjson_mut_val *there = yyjson_mut_obj_getn(into, yyjson_get_str(key), yyjson_get_len(key));
-        if (yyjson_is_obj(item) && yyjson_mut_is_obj(there))
-            merge_patch(doc, there, item);
-        else
-            yyjson_mut_obj_put(into, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, item));
-    }
-}
-
-/* The configuration as it will be once the patch is stored: the next login needs the new refresh token. */
-static bool
-patch_config(struct reader *root, yyjson_val *patch, struct err *err)
-{
-    yyjson_mut_doc *doc = json_mut_doc(&root->keep);
-    yyjson_mut_val *config = doc ? yyjson_val_mut_copy(doc, root->config) : NULL;
-    if (!config)
-        return err_no_memory(err);
-    merge_patch(doc, config, patch);
-    yyjson_val *frozen = json_freeze(&root->keep, config);
-    if (frozen)
-        root->config = frozen;
-    return frozen || err_no_memory(err);
-}
-
-static enum reader_step
-take_login(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
-{
-    struct scene scene;
-    struct expr_scope scope;
-    reader_scene(r, page, value_undefined(), &scene);
-    scene.now_us = r->root->wall_us > scene.now_us ? r->root->wall_us : scene.now_us;
-    scene_scope(&scene, &scope);
-    const struct http_reply *reply = r->reply;
-    const struct auth *auth = auth_choose(&reader_requester(r)->auth, &scope, err);
-    struct auth_session *session = auth ? session_of(r, auth, &scope, err) : NULL;
-    if (!session)
-        return reader_fail(r);
-    r->phase = PHASE_SEND;
-    if (reply->status == 0 && (auth->kind->single_use(auth) || reply->code == E_CANCELLED || reply->code == E_SHUTTING_DOWN ||
-                               reply->code == E_ADDRESS_REFUSED)) {
-        /* The vendor may have taken the token that works only once: asking again could burn the next one. */
-        enum err_code code = reply->code == E_NETWORK || reply->code == E_TIMEOUT ? E_VENDOR_UNAVAILABLE : reply->code;
-        err_set(err, code, "The login at the vendor got no answer: %s", reply->message);
-        return reader_fail(r);
-    }
-    if (reply->status == 429 || reply->status >= 500 || reply->status == 0) {
-        static const struct error_handler plain;
-        if (retry_plan(r, &scope, &plain, reply, reply->status == 429, "the login did not answer", page, event, err))
-            return READER_WAIT;
-        return reader_fail(r);
-    }
-    if (!auth->kind->answer(auth, &scope, reply, session, &event->config_patch, err))
-        return reader_fail(r);
-    event->token_expires_us = session->expires_us;
-    r->attempt = 0;
-    if (event->config_patch && !patch_config(r->root, event->config_patch, err))
-        return reader_fail(r);
-    return event->config_patch ? READER_TOKEN : READER_PAGE;
 }
 
 /* READER_PAGE from here that is no page means: go on. */
@@ -397,7 +157,7 @@ take_answer(struct reader *r, struct arena *page, struct reader_event *event, st
     note_time(r);
     if (r->phase == PHASE_ASKED)
         return take_page(r, page, event, err);
-    enum reader_step step = take_login(r, page, event, err);
+    enum reader_step step = reader_take_login(r, page, event, err);
     return step == READER_PAGE ? GO_ON : step;
 }
 
@@ -409,7 +169,7 @@ next_slice(struct reader *r, struct arena *page, struct reader_event *event, str
     bool opened;
     if (async_remove(r))
         return GO_ON;
-    if (!next_span(r, &opened, err))
+    if (!reader_next_span(r, &opened, err))
         return reader_fail(r);
     if (opened) {
         r->phase = PHASE_SEND;
@@ -441,7 +201,7 @@ next_slice(struct reader *r, struct arena *page, struct reader_event *event, str
     if (!reader_open_partition(r, yyjson_arr_get(entry, 0), yyjson_arr_get(entry, 1), err))
         return reader_fail(r);
     /* A partition that comes twice, its parent having been listed twice, has been read to now already. */
-    if (r->has_cursor && !seen_add(&r->partitions, hash_more(UINT64_C(0xcbf29ce484222325), r->partition_text))) {
+    if (r->has_cursor && !seen_add(&r->partitions, reader_hash(r->partition_text))) {
         r->partition_open = false;
         return walk_partition_done(&r->walk, err) ? GO_ON : reader_fail(r);
     }
@@ -544,97 +304,4 @@ reader_reply(struct reader *r, const struct http_reply *reply)
 {
     CHECK(r->root->asked != NULL);
     r->root->asked->reply = reply;
-}
-
-/* A reader without a template of its own (tests) has no rules. */
-static bool
-normal_config(struct reader *r, yyjson_val *config, struct err *err)
-{
-    const struct template *t = r->stream->owner;
-    return config_rules_apply(t ? t->config_rules : NULL, &r->keep, r->options.now_us, config, &r->config, err);
-}
-
-void
-reader_config_replace(struct reader *r, yyjson_val *config)
-{
-    struct reader *asked = r->root->asked;
-    struct err ignored = {0};
-    if (!normal_config(r->root, config, &ignored)) /* the one before fitted, and only tokens have changed */
-        r->root->config = config;
-    for (size_t i = 0; i < r->root->slot_count; i++)
-        auth_session_release(&r->root->slots[i].session);
-    if (asked && (asked->phase == PHASE_LOGIN || asked->phase == PHASE_ASKED))
-        asked->phase = PHASE_SEND;
-}
-
-/* ---- making and freeing */
-
-static bool
-keep_text(struct reader *r, struct str *text, struct err *err)
-{
-    if (str_is_none(*text))
-        return true;
-    *text = str_copy(&r->keep, *text);
-    return text->ptr || err_no_memory(err);
-}
-
-/* A read that goes on stays with the stream that it began with. */
-static const struct template_stream *
-delegate(const struct template_stream *stream, const struct reader_options *options)
-{
-    if (!stream->with_state)
-        return stream;
-    if (!str_is_none(options->position))
-        return str_find_str(options->position, STR("\"delegate\":true")) >= 0 ? stream->with_state : stream;
-    return yyjson_obj_size(options->state) > 0 ? stream->with_state : stream;
-}
-
-struct reader *
-reader_new_for(const struct reader_options *options, const struct template_stream *declared, struct reader *root, struct err *err)
-{
-    const struct template_stream *stream = delegate(declared, options);
-    struct reader *r = alloc_zeroed(1, sizeof(*r));
-    if (!r) {
-        err_no_memory(err);
-        return NULL;
-    }
-    r->options = *options, r->stream = stream, r->delegated = stream != declared, r->root = root ? root : r;
-    r->config = options->config, r->wall_us = options->now_us;
-    arena_init(&r->keep, LIMIT_RUN_ARENA_BYTES);
-    arena_init(&r->partition_arena, LIMIT_RUN_ARENA_BYTES);
-    arena_init(&r->slice_arena, LIMIT_RUN_ARENA_BYTES);
-    buf_init(&r->token, LIMIT_RECORD_BYTES);
-    map_init(&r->states, &r->keep);
-    map_init(&r->parent_states, &r->keep);
-    r->state_us = r->recent_us = INT64_MIN;
-    r->has_walk = stream->router != NULL;
-    if ((!root && !normal_config(r, options->config, err)) || !keep_text(r, &r->options.position, err) ||
-        !keep_text(r, &r->options.updated_since, err) ||
-        !keep_text(r, &r->options.stream, err) || (r->has_walk && !walk_init(&r->walk, stream->router, r, err))) {
-        reader_free(r);
-        return NULL;
-    }
-    return r;
-}
-
-void
-reader_free(struct reader *r)
-{
-    if (!r)
-        return;
-    for (size_t i = 0; i < r->check_count; i++)
-        reader_free(r->check[i]);
-    free(r->check);
-    reader_free(r->schema);
-    walk_release(&r->walk);
-    for (size_t i = 0; i < r->slot_count; i++)
-        auth_session_release(&r->slots[i].session);
-    free(r->slots);
-    seen_release(&r->seen);
-    seen_release(&r->partitions);
-    buf_release(&r->token);
-    arena_release(&r->slice_arena);
-    arena_release(&r->partition_arena);
-    arena_release(&r->keep);
-    free(r);
 }

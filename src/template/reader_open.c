@@ -1,5 +1,5 @@
 /*
- * Opening readers: of a stream, of one record by its id, of the connection test.
+ * Making, opening and freeing readers: of a stream, of one record by its id, of the connection test.
  *
  * The machine itself is in reader.c. A test is a row of readers of which one page each is enough; a read of one record is a
  * stream of its own that the template derives, opened in a slice that holds the id.
@@ -7,6 +7,89 @@
 #include "template/reader_priv.h"
 
 #include "base/alloc.h"
+#include "base/limits.h"
+
+/* ---- making and freeing */
+
+/* A reader without a template of its own (tests) has no rules. */
+bool
+reader_normal_config(struct reader *r, yyjson_val *config, struct err *err)
+{
+    const struct template *t = r->stream->owner;
+    return config_rules_apply(t ? t->config_rules : NULL, &r->keep, r->options.now_us, config, &r->config, err);
+}
+
+static bool
+keep_text(struct reader *r, struct str *text, struct err *err)
+{
+    if (str_is_none(*text))
+        return true;
+    *text = str_copy(&r->keep, *text);
+    return text->ptr || err_no_memory(err);
+}
+
+/* A read that goes on stays with the stream that it began with. */
+static const struct template_stream *
+delegate(const struct template_stream *stream, const struct reader_options *options)
+{
+    if (!stream->with_state)
+        return stream;
+    if (!str_is_none(options->position))
+        return str_find_str(options->position, STR("\"delegate\":true")) >= 0 ? stream->with_state : stream;
+    return yyjson_obj_size(options->state) > 0 ? stream->with_state : stream;
+}
+
+struct reader *
+reader_new_for(const struct reader_options *options, const struct template_stream *declared, struct reader *root, struct err *err)
+{
+    const struct template_stream *stream = delegate(declared, options);
+    struct reader *r = alloc_zeroed(1, sizeof(*r));
+    if (!r) {
+        err_no_memory(err);
+        return NULL;
+    }
+    r->options = *options, r->stream = stream, r->delegated = stream != declared, r->root = root ? root : r;
+    r->config = options->config, r->wall_us = options->now_us;
+    arena_init(&r->keep, LIMIT_RUN_ARENA_BYTES);
+    arena_init(&r->partition_arena, LIMIT_RUN_ARENA_BYTES);
+    arena_init(&r->slice_arena, LIMIT_RUN_ARENA_BYTES);
+    buf_init(&r->token, LIMIT_RECORD_BYTES);
+    map_init(&r->states, &r->keep);
+    map_init(&r->parent_states, &r->keep);
+    r->state_us = r->recent_us = INT64_MIN;
+    r->has_walk = stream->router != NULL;
+    if ((!root && !reader_normal_config(r, options->config, err)) || !keep_text(r, &r->options.position, err) ||
+        !keep_text(r, &r->options.updated_since, err) ||
+        !keep_text(r, &r->options.stream, err) || (r->has_walk && !walk_init(&r->walk, stream->router, r, err))) {
+        reader_free(r);
+        return NULL;
+    }
+    return r;
+}
+
+void
+reader_free(struct reader *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->check_count; i++)
+        reader_free(r->check[i]);
+    free(r->check);
+    reader_free(r->schema);
+    walk_release(&r->walk);
+    for (size_t i = 0; i < r->slot_count; i++)
+        auth_session_release(&r->slots[i].session);
+    free(r->slots);
+    seen_release(&r->seen);
+    seen_release(&r->partitions);
+    buf_release(&r->token);
+    arena_release(&r->slice_arena);
+    arena_release(&r->partition_arena);
+    arena_release(&r->keep);
+    free(r);
+}
+
+/* ---- opening */
 
 static const struct template_stream *
 find_stream(const struct reader_options *options, struct err *err)

@@ -145,14 +145,26 @@ struct reader {
 /* ---- reader.c */
 void reader_scene(const struct reader *r, struct arena *a, struct value token, struct scene *scene_out);
 enum reader_step reader_fail(struct reader *r);
-struct reader *reader_new_for(const struct reader_options *options, const struct template_stream *stream,
-                              struct reader *root, struct err *err);
 bool reader_start(struct reader *r, struct err *err); /* evaluates what holds throughout; restores a position */
-bool reader_open_slice(struct reader *r, int64_t lower_us, struct err *err);
-bool reader_first_token(struct reader *r, struct err *err);
+enum reader_step reader_ask(struct reader *r, struct reader_event *event, enum reader_purpose purpose, enum phase phase);
+
+/* ---- reader_slice.c */
+uint64_t reader_hash(struct str s);
 bool reader_open_partition(struct reader *r, yyjson_val *partition, yyjson_val *extra, struct err *err);
+bool reader_open_slice(struct reader *r, int64_t lower_us, struct err *err);
+/* Is there another span in the open partition? Opens it. */
+bool reader_next_span(struct reader *r, bool *opened_out, struct err *err);
+bool reader_first_token(struct reader *r, struct err *err);
+
+/* ---- reader_login.c; READER_PAGE from here means: go on, the token is ready */
+enum reader_step reader_log_in(struct reader *r, struct expr_scope *scope, struct reader_event *event, struct str *token_out,
+                               struct err *err);
+enum reader_step reader_take_login(struct reader *r, struct arena *page, struct reader_event *event, struct err *err);
 
 /* ---- reader_open.c */
+struct reader *reader_new_for(const struct reader_options *options, const struct template_stream *stream,
+                              struct reader *root, struct err *err);
+bool reader_normal_config(struct reader *r, yyjson_val *config, struct err *err);
 enum reader_step reader_check_next(struct reader *r, struct arena *page, struct reader_event *event, struct err *err);
 
 /* ---- page.c */

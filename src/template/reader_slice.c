@@ -1,0 +1,135 @@
+/*
+ * Partitions and slices: opening them, and finding the next span of the open partition.
+ *
+ * A slice is what one walk over pages is for: the partition's members, the bounds of the cursor's span in it, and
+ * whatever expressions may see of both. Opening one forgets everything of the one before.
+ */
+#include "template/reader_priv.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+
+uint64_t
+reader_hash(struct str s)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (size_t i = 0; i < s.len; i++)
+        h = (h ^ (unsigned char)s.ptr[i]) * UINT64_C(0x100000001b3);
+    return (h ^ 0xff) * UINT64_C(0x100000001b3);
+}
+
+static yyjson_val *
+empty_object(struct arena *a)
+{
+    struct err ignored = {0};
+    return json_parse(a, STR("{}"), JSON_PLAIN, 4, &ignored);
+}
+
+static yyjson_val *
+copy_or_empty(struct arena *a, yyjson_val *json)
+{
+    yyjson_mut_doc *doc = json_mut_doc(a);
+    if (!yyjson_is_obj(json))
+        return empty_object(a);
+    return doc ? json_freeze(a, yyjson_val_mut_copy(doc, json)) : NULL;
+}
+
+bool
+reader_open_partition(struct reader *r, yyjson_val *partition, yyjson_val *extra, struct err *err)
+{
+    struct buf b;
+    arena_clear(&r->partition_arena);
+    arena_clear(&r->slice_arena);
+    r->slice = NULL;
+    r->partition = copy_or_empty(&r->partition_arena, partition);
+    r->extra = copy_or_empty(&r->partition_arena, extra);
+    buf_init(&b, LIMIT_RECORD_BYTES);
+    bool ok = r->partition && r->extra && json_write_canonical(&b, r->partition);
+    r->partition_text = ok ? str_copy(&r->partition_arena, r->has_walk ? buf_str(&b) : STR("")) : STR_NONE;
+    buf_release(&b);
+    if (!ok || !r->partition_text.ptr)
+        return err_set(err, E_LIMIT, "A partition is too large");
+    r->partition_open = true;
+    r->recent_us = INT64_MIN;
+    r->state_us = state_of_partition(r, r->partition_text);
+    r->lower_us = r->has_cursor ? cursor_first_lower(&r->cursor, r->state_us) : INT64_MIN;
+    return true;
+}
+
+static bool
+slice_member(yyjson_mut_doc *doc, yyjson_mut_val *slice, struct str name, struct str value)
+{
+    return name.ptr && value.ptr &&
+           yyjson_mut_obj_put(slice, yyjson_mut_strncpy(doc, name.ptr, name.len), yyjson_mut_strncpy(doc, value.ptr, value.len));
+}
+
+/* The slice as expressions see it: the partition's members, the span's bounds, extra_fields. */
+static bool
+make_slice(struct reader *r, struct err *err)
+{
+    arena_clear(&r->slice_arena);
+    struct arena *a = &r->slice_arena;
+    yyjson_mut_doc *doc = json_mut_doc(a);
+    yyjson_mut_val *slice = doc ? yyjson_val_mut_copy(doc, r->partition) : NULL;
+    bool ok = slice != NULL;
+    if (ok && r->has_cursor)
+        ok = slice_member(doc, slice, r->cursor.partition_start, cursor_format(&r->cursor, a, r->span.start_us)) &&
+             slice_member(doc, slice, r->cursor.partition_end, cursor_format(&r->cursor, a, r->span.end_us));
+    if (ok && yyjson_obj_size(r->extra) > 0 && !yyjson_mut_obj_get(slice, "extra_fields"))
+        ok = yyjson_mut_obj_add_val(doc, slice, "extra_fields", yyjson_val_mut_copy(doc, r->extra));
+    r->slice = ok ? json_freeze(a, slice) : NULL;
+    return r->slice || err_no_memory(err);
+}
+
+static void
+begin_pages(struct reader *r)
+{
+    r->pages = 0, r->empty_pages = 0;
+    r->attempt = r->parse_attempt = 0, r->refreshed = false;
+    r->slice_recent_us = INT64_MIN;
+    async_begin(r);
+    drift_begin(r);
+    r->seen.count = 0;
+    if (r->seen.slots)
+        memset(r->seen.slots, 0, r->seen.size * sizeof(*r->seen.slots));
+}
+
+bool
+reader_first_token(struct reader *r, struct err *err)
+{
+    struct value first = pager_first(&r->stream->pager);
+    buf_clear(&r->token);
+    return first.type != VALUE_INT || buf_add_i64(&r->token, first.integer) || err_no_memory(err);
+}
+
+bool
+reader_open_slice(struct reader *r, int64_t lower_us, struct err *err)
+{
+    r->span = (struct cursor_slice){.last = true, .next_us = INT64_MIN};
+    if (r->has_cursor && !cursor_slice_at(&r->cursor, lower_us, &r->span))
+        return err_set(err, E_VALIDATION_FAILED, "The stored position does not fit the configuration: start the run anew");
+    begin_pages(r);
+    return make_slice(r, err) && reader_first_token(r, err);
+}
+
+bool
+reader_next_span(struct reader *r, bool *opened_out, struct err *err)
+{
+    struct cursor_slice span;
+    *opened_out = false;
+    if (!r->partition_open)
+        return true;
+    if (r->has_cursor && (r->lower_us == INT64_MIN || !cursor_slice_at(&r->cursor, r->lower_us, &span))) {
+        r->partition_open = false;
+        return true;
+    }
+    if (!r->has_cursor && r->single_partition_done) {
+        r->partition_open = false;
+        return true;
+    }
+    if (!reader_open_slice(r, r->lower_us, err))
+        return false;
+    *opened_out = true;
+    return true;
+}
