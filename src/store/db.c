@@ -114,11 +114,17 @@ db_rollback(struct db *db)
     db->in_transaction = false;
 }
 
+void
+db_closure_begins(struct db *db)
+{
+    db->first_new_record = INT64_MAX;
+}
+
 bool
 db_savepoint(struct db *db, struct err *err)
 {
     CHECK(db->in_transaction);
-    db->first_new_record = INT64_MAX;
+    db_closure_begins(db);
     if (db->match_tail)
         db->match_tail->changed_in_savepoint = false;
     return db->driver->savepoint(db, err);

@@ -179,6 +179,8 @@ MUST_USE bool db_begin_read(struct db *db, struct err *err);
 /* E_STORE_UNCERTAIN: nobody knows. Any other failure: rolled back. */
 MUST_USE bool db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db);                 /* also after a failure; never fails */
+/* What is noted of one closure is forgotten: another one begins in the same transaction. */
+void db_closure_begins(struct db *db);
 /* One level of savepoint inside a transaction. */
 MUST_USE bool db_savepoint(struct db *db, struct err *err);
 MUST_USE bool db_savepoint_keep(struct db *db, struct err *err);

@@ -2,10 +2,13 @@
  * SQLite's writer: one thread, which takes closures from three queues and groups those that wait into one
  * commit, so that many small writes share one sync of the disk.
  *
- * Each closure but the first of a group is a savepoint: one that fails undoes itself alone. What makes it
- * hard is a failure that takes the whole transaction with it (disk full, a failed savepoint): then the
- * closures that had run are put back in front and run again, which their rules allow (store.h), and only
- * the one that failed gets the error. A commit that fails for a known reason is repeated closure by
+ * Short closures share the transaction as they are: a savepoint for each costs more than most of them do,
+ * because whatever page they touch is copied for it. When one fails, all are undone, put back in front and run
+ * again, which their rules allow (store.h), this time each in a savepoint of its own, so that the failing one
+ * undoes itself alone; and so it stays for some groups, because failures come in company. A page of records, and
+ * what follows it, always has a savepoint. What makes it hard is a failure that takes the whole transaction with
+ * it (disk full, a failed savepoint): then the closures that had run are put back in front, too, and only the
+ * one that failed gets the error. A commit that fails for a known reason is repeated closure by
  * closure, so that a small one is not lost with a large one. One whose outcome is unknown tells all
  * E_STORE_UNCERTAIN and opens the file anew; the second time in a row the process must end, because a
  * disk that fails twice is no place to write to (F4).
@@ -23,6 +26,7 @@
 #define GROUP_CLOSURES_MAX 512       /* in one commit */
 #define GROUP_SHORT_MAX 128          /* short ones before a page that waits has its turn */
 #define GROUP_US_MAX (10 * US_PER_MS) /* of running closures: the first one waits for the last */
+#define CAREFUL_GROUPS 64            /* with savepoints, after a closure failed in a group without */
 #define LAZY_US (20 * US_PER_MS)      /* so long a lazy one waits for company */
 #define REOPEN_PAUSE_US 200000       /* between tries to open the file again */
 #define REOPEN_TRIES 25
@@ -60,6 +64,8 @@ struct writer {
     /* Writer thread only. */
     struct queue group;
     unsigned solo;                   /* so many groups of one follow */
+    unsigned careful;                /* so many groups with savepoints follow */
+    bool savepoints;                 /* in this group, from here on */
     unsigned io_failures;
     void (*fatal)(void *ctx);
     void *fatal_ctx;
@@ -192,19 +198,25 @@ enum outcome {
     KEPT,        /* in the transaction */
     UNDONE,      /* failed alone; the transaction goes on */
     ALL_UNDONE,  /* failed, and the transaction with it */
+    UNKNOWN,     /* failed without a savepoint, after others: all of them again */
 };
 
 /* The first closure needs no savepoint: undoing it is undoing all. */
 static enum outcome
 run_closure(struct writer *w, struct entry *e, bool first, struct err *err)
 {
-    if (!first && !db_savepoint(w->db, err))
+    bool savepoint = !first && w->savepoints;
+    db_closure_begins(w->db);
+    if (savepoint && !db_savepoint(w->db, err))
         return ALL_UNDONE;
     if (e->fn(w->db, e->ctx, err))
-        return first || db_savepoint_keep(w->db, err) ? KEPT : ALL_UNDONE;
+        return !savepoint || db_savepoint_keep(w->db, err) ? KEPT : ALL_UNDONE;
     struct err undo;
-    bool whole = first || w->db->lost || err->code == E_STORE_FULL || !db_savepoint_undo(w->db, &undo);
-    return whole ? ALL_UNDONE : UNDONE;
+    if (first || w->db->lost || err->code == E_STORE_FULL)
+        return ALL_UNDONE;
+    if (!savepoint)
+        return UNKNOWN;
+    return db_savepoint_undo(w->db, &undo) ? UNDONE : ALL_UNDONE;
 }
 
 static void
@@ -242,6 +254,7 @@ static bool
 add_to_group(struct writer *w, struct entry *e)
 {
     struct err err = {0};
+    w->savepoints = w->savepoints || e->lane == STORE_PAGE;
     switch (run_closure(w, e, w->group.count == 0, &err)) {
     case KEPT:
         queue_add(&w->group, e);
@@ -249,6 +262,12 @@ add_to_group(struct writer *w, struct entry *e)
     case UNDONE:
         finish(e, false, &err);
         return true;
+    case UNKNOWN:
+        w->careful = CAREFUL_GROUPS;
+        queue_add(&w->group, e);
+        drop_transaction(w);
+        put_back(w);
+        return false;
     case ALL_UNDONE:
         break;
     }
@@ -272,6 +291,8 @@ run_group(struct writer *w, struct entry *e)
     }
     unsigned closures_max = w->solo ? 1 : GROUP_CLOSURES_MAX, shorts = 0;
     w->solo -= w->solo > 0;
+    w->savepoints = w->careful > 0;
+    w->careful -= w->careful > 0;
     int64_t until_us = clock_monotonic_us(w->clock) + GROUP_US_MAX;
     for (unsigned n = 1; e; n++) {
         shorts += e->lane == STORE_SHORT;

@@ -184,6 +184,42 @@ test_writes_that_wait_are_grouped_and_a_failing_one_undoes_only_itself(void **st
     store_close(store);
 }
 
+/* Gives them all at once, the first one slow, so that the others gather behind it, and waits for their ends. */
+static void
+write_together(struct store *store, struct note *n, size_t count)
+{
+    n[0].sleep_us = 50000;
+    for (size_t i = 0; i < count; i++)
+        store_write_async(store, STORE_SHORT, write_note, &n[i], note_done);
+    for (size_t i = 0; i < count; i++)
+        note_wait(&n[i]);
+}
+
+/* Without savepoints until one fails: then the others run once more, and with savepoints from there on. */
+static void
+test_a_failing_write_makes_its_group_run_again_and_those_after_it_only_once(void **state)
+{
+    struct fixture *f = *state;
+    if (on_postgres())
+        return;
+    struct store *store = opened(f, NULL);
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    for (int round = 0; round < 3; round++) {
+        struct note n[ARRAY_LEN(names)];
+        for (size_t i = 0; i < ARRAY_LEN(n); i++)
+            note_init(&n[i], names[i]);
+        n[5].fails = round > 0;
+        write_together(store, n, ARRAY_LEN(n));
+        for (size_t i = 0; i < ARRAY_LEN(n); i++) {
+            bool again = round == 1 && i > 0 && i <= 5; /* the slow one may have a commit of its own */
+            assert_int_equal(n[i].ok, i != 5 || round == 0);
+            assert_true(atomic_load(&n[i].runs) == (again ? 2 : 1) || (round == 1 && i == 0));
+        }
+        assert_int_equal(notes(f), ARRAY_LEN(n)); /* f is there from the first round */
+    }
+    store_close(store);
+}
+
 static void
 test_short_writes_go_before_pages(void **state)
 {
