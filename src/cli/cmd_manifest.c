@@ -87,6 +87,13 @@ pause_reading(void *ctx, int64_t wait_ms, struct str reason)
     return true;
 }
 
+static int64_t
+now_of(void *ctx)
+{
+    (void)ctx;
+    return clock_wall_us(clock_system());
+}
+
 static bool
 form_of(struct cli *cli, enum manifest_read_form *form_out, struct err *err)
 {
@@ -115,7 +122,7 @@ read_stream(struct cli *cli, const struct manifest_input *in, struct err *err)
     struct fetching f = {.client = http_client_new(&options, err)};
     if (!f.client)
         return false;
-    struct manifest_fetcher fetcher = {fetch, pause_reading, &f};
+    struct manifest_fetcher fetcher = {fetch, pause_reading, &f, now_of};
     bool ok = manifest_read(in, stream, address, form, (size_t)most, &fetcher, stdout, err);
     http_call_free(f.call);
     http_client_free(f.client);

@@ -9,8 +9,21 @@
 #include "engine/engine_priv.h"
 
 #define QUOTA_WAIT_IN_PLACE_MS 500 /* a budget that is used up holds no worker for longer */
+#define BUDGET_BYTES_MAX (1024 * 1024)
 #define REFRESH_POLL_MS 200
 #define REFRESH_POLLS_MAX 450 /* longer than the refresh lock lasts */
+
+/* A budget that this configuration makes no sense of holds nobody: the vendor's own words still do. */
+static void
+budget_begin(struct fetch *f)
+{
+    struct err err = {0};
+    const struct account *account = f->account;
+    arena_init(&f->budget_arena, BUDGET_BYTES_MAX);
+    if (f->quota != NULL && !budget_make(account->template, &f->budget_arena, account->effective,
+                                         clock_wall_us(account->engine->options.clock), &f->budget, &err))
+        log_err(LOG_WARN, "a template's own budget is not kept", &err);
+}
 
 void
 fetch_init(struct fetch *f, struct account *account, const struct sender *sender, struct reader *reader)
@@ -19,6 +32,7 @@ fetch_init(struct fetch *f, struct account *account, const struct sender *sender
     guess_init(&f->guess, 1);
     if (account->stored && account->credential[0] != '\0')
         f->quota = quota_use_begin(account->engine->quotas, account->connection.tenant, account->credential);
+    budget_begin(f);
     pthread_mutex_init(&f->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -43,7 +57,7 @@ quota_settle(struct fetch *f)
 {
     size_t on_way = (f->call != NULL) + f->guess.count;
     for (; f->quota_counted > on_way; f->quota_counted--)
-        quota_answered(f->quota, NULL, f->quota_scope, NULL);
+        quota_answered(f->quota, NULL, f->quota_scope, NULL, f->charge, NULL);
 }
 
 static void
@@ -83,6 +97,7 @@ fetch_release(struct fetch *f)
         return;
     fetch_reader(f, NULL);
     quota_use_end(f->quota);
+    arena_release(&f->budget_arena);
     pthread_cond_destroy(&f->wake);
     pthread_mutex_destroy(&f->lock);
     *f = (struct fetch){0};
@@ -140,11 +155,21 @@ page_deadline(struct fetch *f)
         lease_page_begin(f->keeper, f->lease, FETCH_PAGE_MS);
 }
 
+/* Which of the template's policies counts the request that is due. */
+static void
+budget_charge(struct fetch *f, const struct http_request *request)
+{
+    struct arena_mark mark = arena_mark(&f->budget_arena);
+    f->charge = budget_charge_of(f->budget, &f->budget_arena, request);
+    arena_rewind(&f->budget_arena, mark);
+}
+
 /* 0: the request may go, and is counted. */
 static int64_t
 quota_wait(struct fetch *f)
 {
-    int64_t wait_ms = f->quota == NULL ? 0 : quota_ask(f->quota, f->quota_class, f->quota_scope, f->quota_words, sizeof(f->quota_words));
+    int64_t wait_ms = f->quota == NULL ? 0 : quota_ask(f->quota, f->quota_class, f->quota_scope, f->charge, f->quota_words,
+                                                       sizeof(f->quota_words));
     if (f->quota != NULL && wait_ms == 0)
         f->quota_counted++;
     return wait_ms;
@@ -211,7 +236,8 @@ quota_note(struct fetch *f, const struct reader_event *event, const struct http_
     if (f->quota == NULL || event->purpose == READER_FOR_TOKEN || f->quota_counted == 0)
         return;
     f->quota_counted--;
-    quota_answered(f->quota, json_get_c(template_info(f->account->template)->tidemark, "limits"), f->quota_scope, reply);
+    quota_answered(f->quota, json_get_c(template_info(f->account->template)->tidemark, "limits"), f->quota_scope, f->budget,
+                   f->charge, reply);
 }
 
 /* Waits for the call and feeds the reader. False: stopped. */
@@ -280,6 +306,7 @@ quota_turn(struct fetch *f, struct reader_event *event)
 {
     if (event->purpose == READER_FOR_TOKEN || (event->purpose == READER_FOR_PAGE && guess_has(&f->guess, &event->request)))
         return ANSWERED;
+    budget_charge(f, &event->request);
     for (int64_t wait_ms; (wait_ms = quota_wait(f)) > 0;) {
         if (wait_ms > QUOTA_WAIT_IN_PLACE_MS) {
             event->wait_ms = wait_ms;
@@ -415,6 +442,8 @@ fetch_ahead(struct fetch *f, struct arena *page)
     if (f->ahead_step != READER_REQUEST || f->ahead.purpose == READER_FOR_TOKEN || circuit_is_open(f, &f->ahead, &wait_ms))
         return;
     bool guessed = f->ahead.purpose == READER_FOR_PAGE && guess_has(&f->guess, &f->ahead.request);
+    if (!guessed)
+        budget_charge(f, &f->ahead.request);
     if (!guessed && !quota_allows(f))
         return; /* fetch_next waits for its turn */
     /* A request that cannot even be sent was answered with its reason: the reader goes on from there. */

@@ -59,6 +59,9 @@ struct fetch {
     bool has_ahead;
     struct fetch_guess guess;         /* requests sent before they are asked for */
     struct quota_use *quota;          /* owned; NULL: no budget is kept */
+    struct arena budget_arena;
+    struct budget *budget;            /* the template's own, in budget_arena; NULL: none */
+    struct budget_charge charge;      /* of the request that is due, and of those guessed from it */
     enum quota_class quota_class;
     struct str quota_scope;           /* the stream; the caller's */
     size_t quota_counted;             /* requests that were allowed and not answered yet */

@@ -13,11 +13,17 @@
 #define STALE_US (30 * US_PER_MINUTE)         /* a window whose end is not known is asked about again after so long */
 #define BURST_DEFAULT 20
 #define RATE_MICRO_MAX INT64_C(1000000000000)
-#define QUOTA_JSON_BYTES 8192
+#define QUOTA_JSON_BYTES 16384
 
 /* In percent of the limit; a small window is not cut up. */
 static const int64_t reserve_percent[QUOTA_CLASSES] = {
     [QUOTA_WEBHOOK] = 0, [QUOTA_MANUAL] = 5, [QUOTA_INCREMENTAL] = 10, [QUOTA_BACKFILL] = 20};
+
+int64_t
+quota_reserve_percent(enum quota_class class)
+{
+    return reserve_percent[class];
+}
 
 int64_t
 quota_reserve(const struct quota_window *w, enum quota_class class)
@@ -355,8 +361,37 @@ add_moment(struct json_writer *w, const char *key, int64_t us, int64_t offset_us
         json_add_i64(w, key, us + offset_us);
 }
 
+static void
+write_meter(struct json_writer *w, size_t index, const struct budget_meter *m)
+{
+    json_begin_object(w, NULL);
+    json_add_i64(w, "meter", (int64_t)index);
+    json_add_i64(w, "span", m->span_us);
+    json_add_i64(w, "newest", m->newest);
+    add_moment(w, "since", m->since_us, 0);
+    add_moment(w, "reset", m->reset_us, 0);
+    json_begin_array(w, "used");
+    for (size_t i = 0; i < BUDGET_SLOTS; i++)
+        json_add_i64(w, NULL, m->counts[i]);
+    json_end_array(w);
+    json_end_object(w);
+}
+
+static void
+write_meters(struct json_writer *w, const struct budget_meters *meters, int64_t offset_us)
+{
+    struct budget_meters moved;
+    if (meters == NULL)
+        return;
+    moved = *meters;
+    budget_shift(&moved, offset_us);
+    for (size_t i = 0; i < BUDGET_METERS_MAX; i++)
+        if (moved.meters[i].span_us != 0)
+            write_meter(w, i, &moved.meters[i]);
+}
+
 bool
-quota_write(const struct quota *q, int64_t offset_us, struct buf *b)
+quota_write(const struct quota *q, const struct budget_meters *meters, int64_t offset_us, struct buf *b)
 {
     struct json_writer w;
     json_writer_init(&w, b);
@@ -375,6 +410,7 @@ quota_write(const struct quota *q, int64_t offset_us, struct buf *b)
         json_add_i64(&w, "burst", one->burst);
         json_end_object(&w);
     }
+    write_meters(&w, meters, offset_us);
     json_end_array(&w);
     return buf_ok(b);
 }
@@ -386,18 +422,40 @@ number_at(yyjson_val *window, const char *key, int64_t offset_us)
     return json_to_i64(json_get_c(window, key), &value) && value != 0 ? value - offset_us : 0;
 }
 
+static void
+read_meter(yyjson_val *json, struct budget_meters *meters)
+{
+    int64_t at, count;
+    size_t index, max;
+    yyjson_val *item;
+    if (!json_to_i64(json_get_c(json, "meter"), &at) || at < 0 || at >= BUDGET_METERS_MAX)
+        return;
+    struct budget_meter m = {.span_us = number_at(json, "span", 0), .newest = number_at(json, "newest", 0),
+                             .since_us = number_at(json, "since", 0), .reset_us = number_at(json, "reset", 0)};
+    yyjson_arr_foreach(json_get_c(json, "used"), index, max, item) {
+        if (index < BUDGET_SLOTS && json_to_i64(item, &count) && count > 0 && count <= UINT32_MAX)
+            m.counts[index] = (uint32_t)count;
+    }
+    if (m.span_us > 0 && m.newest > 0)
+        meters->meters[at] = m;
+}
+
 void
-quota_read(struct str json, int64_t offset_us, struct quota *quota_out)
+quota_read(struct str json, int64_t offset_us, struct quota *quota_out, struct budget_meters *meters_out)
 {
     struct arena a;
     struct err ignored = {0};
     size_t index, max;
     yyjson_val *window;
     *quota_out = (struct quota){0};
+    if (meters_out != NULL)
+        *meters_out = (struct budget_meters){0};
     arena_init(&a, QUOTA_JSON_BYTES * 8);
     yyjson_val *windows = json_parse(&a, json, JSON_PLAIN, LIMIT_JSON_DEPTH_API, &ignored);
     yyjson_arr_foreach(windows, index, max, window) {
         struct str name = json_str(json_get_c(window, "name"));
+        if (meters_out != NULL && json_get_c(window, "meter") != NULL)
+            read_meter(window, meters_out);
         if (quota_out->count == QUOTA_WINDOWS_MAX || name.len == 0 || name.len >= QUOTA_NAME_BYTES)
             continue;
         struct quota_window *w = &quota_out->windows[quota_out->count++];
@@ -409,5 +467,7 @@ quota_read(struct str json, int64_t offset_us, struct quota *quota_out)
         memcpy(w->name, name.ptr, name.len);
         quota_out->seen_us = w->seen_us > quota_out->seen_us ? w->seen_us : quota_out->seen_us;
     }
+    if (meters_out != NULL)
+        budget_shift(meters_out, -offset_us);
     arena_release(&a);
 }

@@ -15,6 +15,7 @@
 #include "json/json.h"
 #include "json/writer.h"
 #include "net/http_client.h"
+#include "template/budget.h"
 
 enum quota_class {
     QUOTA_WEBHOOK,      /* also connection tests: may use everything */
@@ -44,6 +45,8 @@ struct quota {
     struct quota_window windows[QUOTA_WINDOWS_MAX];
 };
 
+/* In percent: what of a limit a class leaves to those above it. */
+int64_t quota_reserve_percent(enum quota_class class);
 /* What of a window a class leaves to those above it. */
 int64_t quota_reserve(const struct quota_window *w, enum quota_class class);
 /*
@@ -65,9 +68,12 @@ bool quota_merge(struct quota *q, const struct quota *other);
 /* The tightest one of now: fewest requests left in proportion. NULL: none is known. */
 const struct quota_window *quota_tightest(const struct quota *q, int64_t now_us);
 
-/* JSON for the store; offset_us is added to every time (the database's clock less ours), and taken off again. */
-bool quota_write(const struct quota *q, int64_t offset_us, struct buf *b);
-/* What cannot be read is nothing known. */
-void quota_read(struct str json, int64_t offset_us, struct quota *quota_out);
+/*
+ * JSON for the store; offset_us is added to every time (the database's clock less ours), and taken off again. meters: what the
+ * template's own budget has counted; NULL: nothing.
+ */
+bool quota_write(const struct quota *q, const struct budget_meters *meters, int64_t offset_us, struct buf *b);
+/* What cannot be read is nothing known. meters_out may be NULL. */
+void quota_read(struct str json, int64_t offset_us, struct quota *quota_out, struct budget_meters *meters_out);
 
 #endif

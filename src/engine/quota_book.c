@@ -20,8 +20,13 @@
 #define IDLE_US (10 * US_PER_MINUTE)   /* unused for so long: out of memory, its row stays */
 #define FORGET_US (3 * US_PER_DAY)     /* not told of for so long: its row goes */
 #define FORGET_EVERY_US US_PER_HOUR
-#define ROW_BYTES 8192
+#define ROW_BYTES 16384
 #define FLUSH_MAX 256                  /* credentials in one transaction */
+
+/* What a template's own budget counts: as the row has it, and what is not written yet. */
+struct quota_meters {
+    struct budget_meters kept, own;
+};
 
 struct quota_use {
     struct quota_book *book;
@@ -30,6 +35,7 @@ struct quota_use {
     char credential[QUOTA_CREDENTIAL_BYTES];
     /* under the book's lock */
     struct quota quota;
+    struct quota_meters *meters; /* owned; NULL while no template's own budget was charged */
     int64_t uses, in_flight, touched_us;
     bool changed;                /* since it was written */
     bool loaded;
@@ -59,6 +65,13 @@ quota_book_new(struct store *store, const struct clock *clock, struct err *err)
     return book;
 }
 
+static void
+use_free(struct quota_use *use)
+{
+    free(use->meters);
+    free(use);
+}
+
 void
 quota_book_free(struct quota_book *book)
 {
@@ -68,7 +81,7 @@ quota_book_free(struct quota_book *book)
         while (book->buckets[i] != NULL) {
             struct quota_use *use = book->buckets[i];
             book->buckets[i] = use->next;
-            free(use);
+            use_free(use);
         }
     pthread_mutex_destroy(&book->lock);
     pthread_mutex_destroy(&book->flushing);
@@ -110,6 +123,7 @@ struct row_read {
     int64_t tenant;
     const char *credential;
     struct quota quota;
+    struct budget_meters meters;
 };
 
 static bool
@@ -119,8 +133,27 @@ read_row(struct db *db, void *ctx, struct err *err)
     struct str windows;
     if (!store_quota_get(db, &r->arena, r->tenant, str_from_c(r->credential), false, &windows, err))
         return false;
-    quota_read(windows, store_now(db) - clock_wall_us(r->book->clock), &r->quota);
+    quota_read(windows, store_now(db) - clock_wall_us(r->book->clock), &r->quota, &r->meters);
     return true;
+}
+
+static bool
+any_meter(const struct budget_meters *m)
+{
+    for (size_t i = 0; i < BUDGET_METERS_MAX; i++)
+        if (m->meters[i].span_us != 0)
+            return true;
+    return false;
+}
+
+/* Under lock. What was counted in the row; NULL without memory: then it is not counted. */
+static void
+take_meters(struct quota_use *use, const struct budget_meters *row)
+{
+    if (use->meters == NULL && any_meter(row))
+        use->meters = alloc_zeroed(1, sizeof(*use->meters));
+    if (use->meters != NULL)
+        use->meters->kept = *row;
 }
 
 static void
@@ -134,6 +167,7 @@ load(struct quota_use *use)
     arena_release(&r.arena);
     pthread_mutex_lock(&use->book->lock);
     (void)quota_merge(&use->quota, &r.quota);
+    take_meters(use, &r.meters);
     use->loaded = true;
     pthread_mutex_unlock(&use->book->lock);
 }
@@ -180,32 +214,70 @@ say_why(const struct quota_window *w, enum quota_class class, char *words, size_
         snprintf(words, bytes, "The vendor allows no more requests for now (%s)", w->name);
 }
 
+static void
+say_budget(const struct budget_rate *rate, char *words, size_t bytes)
+{
+    snprintf(words, bytes, "The template allows itself %lld requests in %lld.%03lld s (api_budget)", (long long)rate->limit,
+             (long long)(rate->span_us / US_PER_S), (long long)(rate->span_us % US_PER_S / US_PER_MS));
+}
+
+/* Under lock. */
+static int64_t
+budget_wait(struct quota_use *use, enum quota_class class, struct budget_charge charge, int64_t now_us, const struct budget_rate **rate)
+{
+    if (charge.policy != NULL && use->meters == NULL)
+        use->meters = alloc_zeroed(1, sizeof(*use->meters));
+    if (use->meters == NULL)
+        return 0;
+    return budget_wait_us(&use->meters->kept, &use->meters->own, charge, quota_reserve_percent(class), now_us, rate);
+}
+
+/* Under lock. */
+static void
+spend(struct quota_use *use, struct str scope, struct budget_charge charge, int64_t now_us)
+{
+    quota_spend(&use->quota, scope, now_us);
+    use->in_flight++;
+    if (use->meters == NULL || charge.policy == NULL || charge.policy->rate_count == 0)
+        return;
+    budget_spend(&use->meters->kept, &use->meters->own, charge, now_us);
+    use->changed = true;
+}
+
 int64_t
-quota_ask(struct quota_use *use, enum quota_class class, struct str scope, char *words, size_t words_bytes)
+quota_ask(struct quota_use *use, enum quota_class class, struct str scope, struct budget_charge charge, char *words,
+          size_t words_bytes)
 {
     struct quota_book *book = use->book;
     const struct quota_window *w = NULL;
+    const struct budget_rate *rate = NULL;
     pthread_mutex_lock(&book->lock);
     int64_t now_us = clock_wall_us(book->clock);
-    int64_t wait_us = quota_wait_us(&use->quota, class, scope, now_us, &w);
+    int64_t vendor_us = quota_wait_us(&use->quota, class, scope, now_us, &w), own_us = budget_wait(use, class, charge, now_us, &rate);
+    int64_t wait_us = vendor_us > own_us ? vendor_us : own_us;
     use->touched_us = now_us;
-    if (wait_us == 0) {
-        quota_spend(&use->quota, scope, now_us);
-        use->in_flight++;
-    } else {
+    if (wait_us == 0)
+        spend(use, scope, charge, now_us);
+    else if (own_us > vendor_us)
+        say_budget(rate, words, words_bytes);
+    else
         say_why(w, class, words, words_bytes);
-    }
     pthread_mutex_unlock(&book->lock);
     return wait_us == 0 ? 0 : wait_us / US_PER_MS + 1;
 }
 
 void
-quota_answered(struct quota_use *use, yyjson_val *limits, struct str scope, const struct http_reply *reply)
+quota_answered(struct quota_use *use, yyjson_val *limits, struct str scope, const struct budget *budget, struct budget_charge charge,
+               const struct http_reply *reply)
 {
     struct quota_book *book = use->book;
     pthread_mutex_lock(&book->lock);
+    int64_t now_us = clock_wall_us(book->clock);
     use->in_flight -= use->in_flight > 0 ? 1 : 0;
-    if (reply != NULL && quota_learn(&use->quota, limits, scope, reply, use->in_flight, clock_wall_us(book->clock)))
+    if (reply != NULL && quota_learn(&use->quota, limits, scope, reply, use->in_flight, now_us))
+        use->changed = true;
+    if (reply != NULL && use->meters != NULL &&
+        budget_learn(budget, &use->meters->kept, &use->meters->own, charge, reply, now_us))
         use->changed = true;
     pthread_mutex_unlock(&book->lock);
 }
@@ -225,6 +297,7 @@ quota_look(struct quota_use *use, struct quota *quota_out)
 struct flush_item {
     struct quota_use *use;
     struct quota mine, merged;
+    struct quota_meters *meters; /* owned copy, or NULL: of `own`, and what the row then has */
     bool write;
 };
 
@@ -244,11 +317,14 @@ flush_one(struct db *db, struct flush *f, struct flush_item *item, int64_t now_u
     struct buf b;
     if (!store_quota_get(db, &f->arena, item->use->tenant, credential, item->write, &windows, err))
         return false;
-    quota_read(windows, offset_us, &item->merged);
-    if (!quota_merge(&item->merged, &item->mine) || !item->write)
+    quota_read(windows, offset_us, &item->merged, item->meters ? &item->meters->kept : NULL);
+    bool news = quota_merge(&item->merged, &item->mine);
+    if (item->meters != NULL && item->write)
+        budget_add(&item->meters->kept, &item->meters->own);
+    if ((!news && item->meters == NULL) || !item->write)
         return true;
     buf_init(&b, ROW_BYTES);
-    bool ok = quota_write(&item->merged, offset_us, &b) || err_no_memory(err);
+    bool ok = quota_write(&item->merged, item->meters ? &item->meters->kept : NULL, offset_us, &b) || err_no_memory(err);
     ok = ok && store_quota_put(db, item->use->tenant, credential, buf_str(&b), now_us, err);
     buf_release(&b);
     return ok;
@@ -269,6 +345,19 @@ flush_rows(struct db *db, void *ctx, struct err *err)
     return !f->forget || store_quota_forget(db, now_us - FORGET_US, err);
 }
 
+/* Under lock. Without memory for it the next second has its turn. */
+static void
+collect_one(struct flush *f, struct quota_use *use)
+{
+    struct flush_item *item = &f->items[f->count];
+    *item = (struct flush_item){.use = use, .mine = use->quota, .write = use->changed};
+    if (use->meters != NULL && (item->meters = alloc_zeroed(1, sizeof(*item->meters))) == NULL)
+        return;
+    if (use->meters != NULL)
+        item->meters->own = use->meters->own;
+    f->count++;
+}
+
 /* Under lock: those that were used; the ones that nobody has used for long go. */
 static void
 collect(struct flush *f, int64_t now_us)
@@ -279,11 +368,11 @@ collect(struct flush *f, int64_t now_us)
             bool idle = use->uses == 0 && now_us - use->touched_us > IDLE_US;
             if (idle && !use->changed) {
                 *at = use->next;
-                free(use);
+                use_free(use);
                 continue;
             }
             if ((use->changed || use->uses > 0) && use->loaded && f->count < FLUSH_MAX)
-                f->items[f->count++] = (struct flush_item){.use = use, .mine = use->quota, .write = use->changed};
+                collect_one(f, use);
             at = &use->next;
         }
     for (size_t i = 0; i < f->count; i++) {
@@ -312,6 +401,12 @@ give_back(struct flush *f, bool ok)
             (void)quota_merge(&item->use->quota, &item->merged);
         else
             item->use->changed = item->use->changed || item->write;
+        if (ok && item->meters != NULL) {
+            item->use->meters->kept = item->meters->kept;
+            if (item->write)
+                budget_subtract(&item->use->meters->own, &item->meters->own);
+        }
+        free(item->meters);
     }
 }
 

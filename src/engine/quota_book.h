@@ -28,10 +28,13 @@ void quota_use_end(struct quota_use *use); /* accepts NULL */
 
 /*
  * May a request go? 0: yes, and it is counted: show its answer, or say that there is none. Else milliseconds; `words` says why.
+ * charge: what it costs of the template's own budget, which is counted with what the vendor tells.
  */
-int64_t quota_ask(struct quota_use *use, enum quota_class class, struct str scope, char *words, size_t words_bytes);
-/* The answer of a request that was allowed; NULL: there is none. */
-void quota_answered(struct quota_use *use, yyjson_val *limits, struct str scope, const struct http_reply *reply);
+int64_t quota_ask(struct quota_use *use, enum quota_class class, struct str scope, struct budget_charge charge, char *words,
+                  size_t words_bytes);
+/* The answer of a request that was allowed; NULL: there is none. budget: of that charge, or NULL. */
+void quota_answered(struct quota_use *use, yyjson_val *limits, struct str scope, const struct budget *budget,
+                    struct budget_charge charge, const struct http_reply *reply);
 /* Reads the row once more, so that what another node has learnt is in it. Blocks on the store. */
 void quota_look(struct quota_use *use, struct quota *quota_out);
 

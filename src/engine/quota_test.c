@@ -149,8 +149,8 @@ test_json_and_back_with_another_clock(void **state)
     (void)state;
     learn(limits, ANSWER(200, "X-Max", "100", "X-Left", "20", "X-Reset", "30"), NOW);
     buf_init(&b, 4096);
-    assert_true(quota_write(&q, 5 * US_PER_S, &b));
-    quota_read(buf_str(&b), 5 * US_PER_S, &back);
+    assert_true(quota_write(&q, NULL, 5 * US_PER_S, &b));
+    quota_read(buf_str(&b), 5 * US_PER_S, &back, NULL);
     assert_int_equal(back.count, 1);
     assert_int_equal(back.windows[0].reset_us, NOW + 30 * US_PER_S);
     assert_int_equal(back.windows[0].remaining, 20);
@@ -159,7 +159,7 @@ test_json_and_back_with_another_clock(void **state)
     back.windows[0].seen_us++;
     assert_true(quota_merge(&q, &back));
     assert_int_equal(q.windows[0].remaining, 4);
-    quota_read(STR("{\"no\":"), 0, &back);
+    quota_read(STR("{\"no\":"), 0, &back, NULL);
     assert_int_equal(back.count, 0);
     buf_release(&b);
     arena_release(&arena);

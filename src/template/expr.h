@@ -73,6 +73,10 @@ MUST_USE bool expr_eval_text(const struct expr *e, struct expr_scope *scope, str
  * a condition. Wrong types fail; the reference takes the text of the template instead, which is true (as_reference).
  */
 MUST_USE bool expr_eval_bool(const struct expr *e, struct expr_scope *scope, bool *result_out, struct err *err);
+/* Regular expressions by themselves. The compiled form lives in a, is not changed by use; NULL: broken, or too long. */
+void *regex_prepare(struct arena *a, struct str pattern);
+/* Is it anywhere in the text? What would need too much work is not. */
+bool regex_finds(void *regex, struct arena *scratch, struct str text);
 /*
  * The coercion alone: what a result text becomes. Strings in the result may point into `text`, which must
  * live as long as they do. Text that is no literal, or too large a one, comes back as it is.

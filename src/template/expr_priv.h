@@ -312,7 +312,6 @@ bool call_fill_dict(struct call *c, struct value dict);      /* from positional 
 bool method_format(struct call *c, struct value *value_out); /* expr_printf.c */
 
 /* expr_regex.c: PCRE2 behind limits. */
-void *regex_prepare(struct arena *a, struct str pattern); /* NULL when broken: it fails when it is used */
 bool filter_regex_search(struct call *c, struct value *value_out);
 bool filter_regex_replace(struct call *c, struct value *value_out);
 /* expr_digest.c */

@@ -122,6 +122,20 @@ group_text(pcre2_match_data *data, struct str text, uint32_t group, struct str *
 }
 
 bool
+regex_finds(void *regex, struct arena *scratch, struct str text)
+{
+    pcre2_general_context *general = pcre2_general_context_create(arena_malloc, arena_free, scratch);
+    pcre2_match_data *data = general ? pcre2_match_data_create_from_pattern(regex, general) : NULL;
+    pcre2_match_context *context = general ? pcre2_match_context_create(general) : NULL;
+    if (!data || !context)
+        return false;
+    pcre2_set_match_limit(context, LIMIT_REGEX_STEPS);
+    pcre2_set_depth_limit(context, LIMIT_REGEX_DEPTH);
+    pcre2_set_heap_limit(context, LIMIT_REGEX_HEAP_KIB);
+    return pcre2_match(regex, (PCRE2_SPTR)(text.ptr ? text.ptr : ""), text.len, 0, 0, data, context) >= 0;
+}
+
+bool
 filter_regex_search(struct call *c, struct value *value_out)
 {
     struct str text, group;

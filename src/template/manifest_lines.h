@@ -37,6 +37,7 @@ struct manifest_fetcher {
     /* Waits; false to stop. */
     bool (*wait)(void *ctx, int64_t wait_ms, struct str reason);
     void *ctx;
+    int64_t (*now_us)(void *ctx); /* wall clock, for the template's budget; NULL: it is not kept */
 };
 
 enum manifest_read_form {

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "json/writer.h"
+#include "template/budget.h"
 #include "template/mapping.h"
 #include "template/plan_priv.h"
 #include "template/reader.h"
@@ -29,6 +30,8 @@ struct reading {
     size_t written, record_max;
     FILE *out;
     struct arena page;
+    struct budget *budget;        /* api_budget; NULL: none */
+    struct budget_meters meters;
 };
 
 static void
@@ -128,6 +131,37 @@ write_page(struct reading *rd, const struct reader_event *event, struct err *err
     return true;
 }
 
+/* Waits until the template's own budget allows the request. */
+static bool
+take_turn(struct reading *rd, const struct manifest_fetcher *fetcher, const struct reader_event *event, struct err *err)
+{
+    struct budget_charge charge = {NULL, 0};
+    if (rd->budget && event->purpose != READER_FOR_TOKEN)
+        charge = budget_charge_of(rd->budget, &rd->page, &event->request);
+    for (;;) {
+        int64_t wait_us = charge.policy ? budget_wait_us(NULL, &rd->meters, charge, 0, fetcher->now_us(fetcher->ctx), NULL) : 0;
+        if (wait_us == 0)
+            break;
+        if (!fetcher->wait(fetcher->ctx, wait_us / US_PER_MS + 1, STR("the template's own limit (api_budget)")))
+            return err_set(err, E_CANCELLED, NULL);
+    }
+    if (charge.policy)
+        budget_spend(NULL, &rd->meters, charge, fetcher->now_us(fetcher->ctx));
+    return true;
+}
+
+static const struct http_reply *
+fetch_in_turn(struct reading *rd, const struct manifest_fetcher *fetcher, const struct reader_event *event, struct err *err)
+{
+    if (!take_turn(rd, fetcher, event, err))
+        return NULL;
+    const struct http_reply *reply = fetcher->fetch(fetcher->ctx, &event->request, err);
+    if (reply && rd->budget)
+        budget_learn(rd->budget, NULL, &rd->meters, budget_charge_of(rd->budget, &rd->page, &event->request), reply,
+                     fetcher->now_us(fetcher->ctx));
+    return reply;
+}
+
 static bool
 read_all(struct reading *rd, struct reader *r, const struct manifest_fetcher *fetcher, struct err *err)
 {
@@ -136,7 +170,7 @@ read_all(struct reading *rd, struct reader *r, const struct manifest_fetcher *fe
         const struct http_reply *reply;
         switch (reader_next(r, &rd->page, &event, err)) {
         case READER_REQUEST:
-            if (!(reply = fetcher->fetch(fetcher->ctx, &event.request, err)))
+            if (!(reply = fetch_in_turn(rd, fetcher, &event, err)))
                 return false;
             reader_reply(r, reply);
             break;
@@ -209,7 +243,8 @@ read_stream(struct reading *rd, const struct manifest_input *in, struct str stre
     if (!given || !template_config_accept(rd->template, &rd->arena, given, STR(""), &config, err) ||
         !template_config_effective(rd->template, &rd->arena, config, address, &rd->config, &operator_address, err))
         return false;
-    if (!configure(rd, fetcher, err))
+    if (!configure(rd, fetcher, err) ||
+        (fetcher->now_us && !budget_make(rd->template, &rd->arena, rd->config, rd->now_us, &rd->budget, err)))
         return false;
     struct reader_options options = {.template = rd->template, .stream = stream, .config = rd->config, .position = STR_NONE,
                                      .updated_since = STR_NONE, .now_us = rd->now_us};

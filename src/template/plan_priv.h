@@ -454,6 +454,7 @@ struct template {
     struct template_stream **reads;  /* per stream: reads one record by its id, or NULL */
     size_t stream_count;
     struct template_stream *test;    /* metadata.tidemark.test, or NULL */
+    struct budget_plan *budget;      /* api_budget, or NULL */
     struct config_rules *config_rules; /* or NULL */
     struct text test_accept;         /* must hold for its answer */
     int64_t park[8];                 /* metadata.tidemark.limits.park: statuses that park the run */

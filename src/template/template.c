@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "template/budget_priv.h"
 #include "template/mapping.h"
 #include "template/operation_priv.h"
 #include "template/stream_priv.h"
@@ -407,8 +408,8 @@ load(struct compiler *c, struct template *t, struct str yaml, struct str name)
     t->root = root;
     struct str refused;
     return root && manifest_validate(root, c->err) && fill_info(c, t, name) && compile_spec(c, t) &&
-           compile_config_rules(c, t, &refused) && compile_streams(c, t) && refuse_all(t, refused) && compile_entities(c, t) &&
-           compile_reads(c, t) &&
+           budget_compile(c, node_get_c(root, "api_budget"), &t->budget) && compile_config_rules(c, t, &refused) &&
+           compile_streams(c, t) && refuse_all(t, refused) && compile_entities(c, t) && compile_reads(c, t) &&
            operations_compile(c, t) && check_writes(c, t) && template_webhooks_check(t, c->err);
 }
 

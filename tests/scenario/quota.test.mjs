@@ -74,6 +74,15 @@ metadata:
         changed: {stream: people, id: id}
 `;
 
+// The same platform, whose template says by itself how much it asks for.
+const modest = `
+api_budget:
+  type: HTTPAPIBudget
+  policies:
+    - {type: UnlimitedCallRatePolicy, matchers: [{url_path_pattern: "^/free"}]}
+    - {type: MovingWindowCallRatePolicy, rates: [{limit: 10, interval: PT1H}], matchers: [{method: GET, url_path_pattern: "^/people"}]}
+${template.replace('name: desk', 'name: modest').replace(/    limits:[^]*?(?=    entities:)/, '')}`;
+
 // Eighty pages of five, a hundred requests an hour; `left` of them are still allowed.
 async function startDesk(left) {
   const state = { left, asked: [] };
@@ -102,11 +111,12 @@ function folder(name) {
   open.push(() => removeFolder(data));
   mkdirSync(join(data, 'templates'), { recursive: true });
   writeFileSync(join(data, 'templates', 'desk.yaml'), template);
+  writeFileSync(join(data, 'templates', 'modest.yaml'), modest);
   return data;
 }
 
-const connect = async (server, desk, name) => {
-  const made = await server.api('POST', `${SYNC}/connections?test=false`, { name, platform: 'desk', credentials: { token: 'one-token', baseUrl: desk.url } });
+const connect = async (server, desk, name, platform = 'desk') => {
+  const made = await server.api('POST', `${SYNC}/connections?test=false`, { name, platform, credentials: { token: 'one-token', baseUrl: desk.url } });
   assert.equal(made.status, 201, JSON.stringify(made.body));
   return made.body.data.id;
 };
@@ -141,6 +151,12 @@ test('a backfill leaves a part for webhooks, and a restart knows it still', asyn
   assert.equal(desk.state.asked.at(-1), '/people/3');
   assert.equal(desk.state.left, 19);
 
+  const calm = await startDesk(1000), modestId = await connect(server, calm, 'Modest', 'modest');
+  const modestRun = await start(server, modestId), own = await parked(server, modestId);
+  assert.match(own.waitingMessage, /The template allows itself 10 requests in 3600.000 s \(api_budget\)/);
+  assert.equal(calm.state.asked.length, 8, 'a backfill leaves a fifth to others');
+  await new Promise((resolve) => setTimeout(resolve, 1200)); // written once a second
+
   await server.stop();
   const before = desk.state.asked.length;
   server = await startTidemark({ data, env: loopback });
@@ -150,7 +166,10 @@ test('a backfill leaves a part for webhooks, and a restart knows it still', asyn
   const other = await connect(server, desk, 'Two'), second = await start(server, other);
   await parked(server, other);
   assert.equal(desk.state.asked.length, before, 'nothing was asked for by the backfills');
-  for (const waiting of [run, second]) {
+  const modestOther = await connect(server, calm, 'Modest too', 'modest'), modestSecond = await start(server, modestOther);
+  await parked(server, modestOther);
+  assert.equal(calm.state.asked.length, 8, 'what was spent before the restart still counts');
+  for (const waiting of [run, second, modestRun, modestSecond]) {
     await server.api('POST', `${SYNC}/runs/${waiting}/cancel`);
     assert.equal((await finishedRun(server, waiting)).status, 'cancelled');
   }
@@ -178,4 +197,14 @@ test('two nodes share one budget', { skip: noDatabase }, async () => {
   await start(nodes[1], two);
   await parked(nodes[1], two);
   assert.equal(desk.state.asked.length, 10);
+  // What a template allows itself is counted together too.
+  const calm = await startDesk(1000), three = await connect(nodes[0], calm, 'Three', 'modest'), four = await connect(nodes[1], calm, 'Four', 'modest');
+  await Promise.all([start(nodes[0], three), start(nodes[1], four)]);
+  await Promise.all([parked(nodes[0], three), parked(nodes[1], four)]);
+  const asked = calm.state.asked.length;
+  assert.ok(asked >= 8 && asked <= 16, `${asked} requests`);
+  const five = await connect(nodes[0], calm, 'Five', 'modest');
+  await start(nodes[0], five);
+  await parked(nodes[0], five);
+  assert.equal(calm.state.asked.length, asked);
 });
