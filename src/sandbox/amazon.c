@@ -15,11 +15,13 @@ struct usage {
 static const struct usage usages[OPERATIONS] = {
     [OPERATION_FINANCES] = {"0.5", 500000, 30},    [OPERATION_INVENTORY] = {"2.0", 2000000, 2},
     [OPERATION_ORDERS] = {"0.0167", 16700, 20},    [OPERATION_ITEMS] = {"0.5", 500000, 30},
-    [OPERATION_SELLERS] = {"0.016", 16000, 15},
+    [OPERATION_SELLERS] = {"0.016", 16000, 15},        [OPERATION_TRANSACTIONS] = {"0.5", 500000, 10},
+    [OPERATION_SEARCH_ORDERS] = {"0.0056", 5600, 20},  [OPERATION_GET_ORDER] = {"0.5", 500000, 30},
 };
 #define DENIED "Access to requested resource is denied."
 #define TOKEN INT64_C(1000000)  /* one request */
-#define NUMBERS_OF_BUCKETS 6    /* then level and time of each bucket */
+#define NUMBERS_OF_BUCKETS (OPERATIONS + 1) /* then level and time of each bucket */
+_Static_assert(NUMBERS_OF_BUCKETS + 2 * OPERATIONS <= VENDOR_NUMBERS, "the buckets stand in the world's numbers");
 
 void
 amazon_error(struct sandbox_reply *reply, int status, const char *code, const char *message, const char *details)
@@ -77,6 +79,12 @@ operation_of(const struct sandbox_request *r)
 {
     if (path_is(r, "finances", "v0", 3))
         return OPERATION_FINANCES;
+    if (path_is(r, "finances", "2024-06-19", 3))
+        return OPERATION_TRANSACTIONS;
+    if (path_is(r, "orders", "2026-01-01", 3))
+        return OPERATION_SEARCH_ORDERS;
+    if (path_is(r, "orders", "2026-01-01", 4))
+        return OPERATION_GET_ORDER;
     if (path_is(r, "fba", "inventory", 4))
         return OPERATION_INVENTORY;
     if (path_is(r, "orders", "v0", 5))
@@ -95,7 +103,8 @@ is_login(const struct sandbox_request *r)
 static bool
 claims(struct str path)
 {
-    static const char *const own[] = {"/orders/v0/", "/finances/v0/", "/fba/inventory/", "/sellers/v1/", "/auth/o2/", "/apps/authorize/"};
+    static const char *const own[] = {"/orders/v0/",     "/orders/2026-01-01/", "/finances/v0/", "/finances/2024-06-19/",
+                                      "/fba/inventory/", "/sellers/v1/",        "/auth/o2/",     "/apps/authorize/"};
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         if (str_starts(path, str_from_c(own[i])))
             return true;
@@ -181,6 +190,9 @@ serve(struct sandbox_request *r, struct sandbox_reply *reply, int operation)
             amazon_orders_list(r, reply);
         break;
     case OPERATION_SELLERS: sellers_show(reply); break;
+    case OPERATION_TRANSACTIONS: amazon_transactions_list(r, reply); break;
+    case OPERATION_SEARCH_ORDERS: amazon_orders_search(r, reply); break;
+    case OPERATION_GET_ORDER: amazon_order_get(r, reply, r->segments[3]); break;
     default: break;
     }
 }

@@ -156,9 +156,43 @@ amazon_write_event(struct world *world, struct collection *c, uint32_t index, st
     write_one(world, c, index, a, true, w);
 }
 
-struct event_query {
-    int64_t after_us, before_us;
-};
+/* What the lists add up to, which is what the successor tells at once. */
+static int64_t
+cents_of(enum event_kind kind, int64_t price)
+{
+    int64_t sold = price + price / 10 - price * 15 / 100;
+    switch (kind) {
+    case EVENT_REFUND:
+    case EVENT_CHARGEBACK:
+    case EVENT_GUARANTEE: return -sold;
+    case EVENT_SHIPMENT: return sold;
+    case EVENT_ADJUSTMENT:
+    case EVENT_SAFET: return price;
+    case EVENT_LIQUIDATION: return price / 10 - price / 100;
+    case EVENT_FEE: return -price / 50;
+    case EVENT_KINDS: break;
+    }
+    return 0;
+}
+
+struct amazon_event
+amazon_event(struct world *world, uint32_t index, struct arena *a)
+{
+    static const char *const kinds[EVENT_KINDS] = {"Refund", "Chargeback", "GuaranteeClaim", "Adjustment", "SAFETReimbursement",
+                                                   "FBALiquidation", "Shipment", "ServiceFee"};
+    uint64_t random = amazon_random(world, amazon_of(world).events, index);
+    uint64_t products = amazon_of(world).inventory->count ? amazon_of(world).inventory->count : 60;
+    enum event_kind kind = kind_of(random);
+    struct amazon_product product = amazon_product(world, (random >> 7) % products, a);
+    bool has_order = kind == EVENT_REFUND || kind == EVENT_CHARGEBACK || kind == EVENT_GUARANTEE || kind == EVENT_SHIPMENT;
+    return (struct amazon_event){
+        .kind = kinds[kind],
+        .reason = kind == EVENT_ADJUSTMENT ? adjustments[(random >> 12) % ARRAY_LEN(adjustments)] : NULL,
+        .order = has_order ? 1 + (int64_t)(random >> 12) % 9999 : 0,
+        .cents = cents_of(kind, product.price_cents),
+        .product = product,
+    };
+}
 
 static bool
 event_key(struct world *world, struct collection *c, uint32_t index, struct arena *scratch, const void *ctx, struct view_key *key_out)
@@ -169,10 +203,11 @@ event_key(struct world *world, struct collection *c, uint32_t index, struct aren
     return key_out->number >= q->after_us && key_out->number < q->before_us;
 }
 
-static bool
-read_query(struct sandbox_request *r, struct sandbox_reply *reply, struct event_query *q)
+bool
+amazon_event_query(struct sandbox_request *r, struct sandbox_reply *reply, const char *after_name, const char *before_name,
+                   struct event_query *q)
 {
-    struct str after = request_param(r, "PostedAfter"), before = request_param(r, "PostedBefore");
+    struct str after = request_param(r, after_name), before = request_param(r, before_name);
     int64_t latest_us = clock_wall_us(r->world->clock) - 2 * US_PER_MINUTE;
     *q = (struct event_query){0, latest_us};
     if ((!str_is_none(after) && !time_parse(after, &q->after_us)) || (!str_is_none(before) && !time_parse(before, &q->before_us))) {
@@ -186,6 +221,12 @@ read_query(struct sandbox_request *r, struct sandbox_reply *reply, struct event_
     if (q->before_us - q->after_us > 180 * US_PER_DAY)
         q->after_us = q->before_us; /* the answer is empty then */
     return true;
+}
+
+const struct view *
+amazon_event_view(struct world *world, const struct event_query *query)
+{
+    return world_view(world, amazon_of(world).events, STR_NONE, event_key, query, false);
 }
 
 static void
@@ -213,9 +254,9 @@ amazon_events_list(struct sandbox_request *r, struct sandbox_reply *reply)
     struct json_writer w;
     struct event_query q;
     int64_t place = 0, limit = request_number(r, "MaxResultsPerPage", 1, PER_PAGE, PER_PAGE);
-    if (!read_query(r, reply, &q) || !amazon_page(r, reply, "NextToken", &place))
+    if (!amazon_event_query(r, reply, "PostedAfter", "PostedBefore", &q) || !amazon_page(r, reply, "NextToken", &place))
         return;
-    const struct view *view = world_view(r->world, amazon_of(r->world).events, STR_NONE, event_key, &q, false);
+    const struct view *view = amazon_event_view(r->world, &q);
     if (!view) {
         amazon_error(reply, 500, "InternalFailure", "Out of memory", "");
         return;

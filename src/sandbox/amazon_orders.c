@@ -7,27 +7,36 @@
 
 #define PER_PAGE 100
 
-static const char *const statuses[] = {"Pending", "Unshipped", "Shipped", "Canceled"};
+static const char *const statuses[] = {
+    [ORDER_PENDING] = "Pending", [ORDER_UNSHIPPED] = "Unshipped", [ORDER_SHIPPED] = "Shipped", [ORDER_CANCELLED] = "Canceled"};
 
-static const char *
-status_of(const struct object *order)
+/* ---- what both versions of the API tell, each in its words */
+
+enum amazon_order_status
+amazon_order_status(const struct object *order)
 {
-    unsigned at = order->state == 3 ? 3 : order->state + (order->revision > 2 ? 2 : order->revision);
-    return statuses[order->state != 3 && at > 2 ? 2 : at];
+    unsigned at = order->state == ORDER_CANCELLED ? ORDER_CANCELLED : order->state + (order->revision > 2 ? 2 : order->revision);
+    return order->state != ORDER_CANCELLED && at > ORDER_SHIPPED ? ORDER_SHIPPED : (enum amazon_order_status)at;
 }
 
-static int64_t
-quantity_of(uint64_t random)
+bool
+amazon_order_is_by_vendor(struct world *world, uint32_t order)
 {
-    return 1 + (int64_t)((random >> 40) % 3);
+    return amazon_random(world, amazon_of(world).orders, order) % 3 != 0;
 }
 
-static struct amazon_product
-product_of(struct world *world, uint32_t item, struct arena *a)
+struct amazon_line
+amazon_line(struct world *world, uint32_t item, struct arena *a)
 {
     struct amazon am = amazon_of(world);
-    uint64_t products = am.inventory->count ? am.inventory->count : 60;
-    return amazon_product(world, amazon_random(world, am.items, item) % products, a);
+    uint64_t products = am.inventory->count ? am.inventory->count : 60, random = amazon_random(world, am.items, item);
+    const struct object *o = world_object(am.items, item);
+    return (struct amazon_line){
+        .id = str_format(a, "%014lld", (long long)o->id * 104729),
+        .product = amazon_product(world, random % products, a),
+        .quantity = 1 + (int64_t)((random >> 40) % 3),
+        .shipped = amazon_order_status(world_object(am.orders, o->parent)) == ORDER_SHIPPED,
+    };
 }
 
 static void
@@ -39,37 +48,39 @@ write_money(struct json_writer *w, const char *key, struct arena *a, int64_t cen
     json_end_object(w);
 }
 
-static int64_t
-total_of(struct world *world, const struct object *order, struct arena *a, int64_t *pieces_out)
+int64_t
+amazon_order_cents(struct world *world, const struct object *order, struct arena *a, int64_t *pieces_out)
 {
     struct amazon am = amazon_of(world);
     int64_t cents = 0;
     *pieces_out = 0;
     for (uint32_t i = order->first_child; i != OBJECT_NONE; i = world_object(am.items, i)->next_sibling) {
-        int64_t quantity = quantity_of(amazon_random(world, am.items, i));
-        cents += product_of(world, i, a).price_cents * quantity;
-        *pieces_out += quantity;
+        struct amazon_line line = amazon_line(world, i, a);
+        cents += line.product.price_cents * line.quantity;
+        *pieces_out += line.quantity;
     }
     return cents;
 }
+
+/* ---- in the words of v0 */
 
 void
 amazon_write_order(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w)
 {
     const struct object *order = world_object(c, index);
-    bool by_vendor = amazon_random(world, c, index) % 3 != 0;
-    const char *status = status_of(order);
-    bool shipped = status == statuses[2];
-    int64_t pieces, cents = total_of(world, order, a, &pieces);
+    bool by_vendor = amazon_order_is_by_vendor(world, index);
+    enum amazon_order_status status = amazon_order_status(order);
+    bool shipped = status == ORDER_SHIPPED;
+    int64_t pieces, cents = amazon_order_cents(world, order, a, &pieces);
     json_begin_object(w, NULL);
     json_add_str(w, "AmazonOrderId", amazon_order_id(a, order->id));
     json_add_str(w, "PurchaseDate", amazon_time(a, order->created_us));
     json_add_str(w, "LastUpdateDate", amazon_time(a, order->updated_us));
-    json_add_c(w, "OrderStatus", status);
+    json_add_c(w, "OrderStatus", statuses[status]);
     json_add_c(w, "FulfillmentChannel", by_vendor ? "AFN" : "MFN");
     json_add_c(w, "SalesChannel", "Amazon.com");
     json_add_c(w, "ShipServiceLevel", by_vendor ? "Expedited" : "Std US D2D Dom");
-    if (status != statuses[0]) /* a pending order has no total yet */
+    if (status != ORDER_PENDING) /* a pending order has no total yet */
         write_money(w, "OrderTotal", a, cents);
     json_add_i64(w, "NumberOfItemsShipped", shipped ? pieces : 0);
     json_add_i64(w, "NumberOfItemsUnshipped", shipped ? 0 : pieces);
@@ -92,20 +103,17 @@ amazon_write_order(struct world *world, struct collection *c, uint32_t index, st
 void
 amazon_write_item(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w)
 {
-    uint64_t random = amazon_random(world, c, index);
-    struct amazon_product product = product_of(world, index, a);
-    int64_t quantity = quantity_of(random);
-    const struct object *item = world_object(c, index);
-    bool shipped = status_of(world_object(amazon_of(world).orders, item->parent)) == statuses[2];
+    struct amazon_line line = amazon_line(world, index, a);
+    (void)c;
     json_begin_object(w, NULL);
-    json_add_str(w, "ASIN", product.asin);
-    json_add_str(w, "SellerSKU", product.sku);
-    json_add_str(w, "OrderItemId", str_format(a, "%014lld", (long long)item->id * 104729));
-    json_add_str(w, "Title", product.title);
-    json_add_i64(w, "QuantityOrdered", quantity);
-    json_add_i64(w, "QuantityShipped", shipped ? quantity : 0);
-    write_money(w, "ItemPrice", a, product.price_cents * quantity);
-    write_money(w, "ItemTax", a, product.price_cents * quantity / 10);
+    json_add_str(w, "ASIN", line.product.asin);
+    json_add_str(w, "SellerSKU", line.product.sku);
+    json_add_str(w, "OrderItemId", line.id);
+    json_add_str(w, "Title", line.product.title);
+    json_add_i64(w, "QuantityOrdered", line.quantity);
+    json_add_i64(w, "QuantityShipped", line.shipped ? line.quantity : 0);
+    write_money(w, "ItemPrice", a, line.product.price_cents * line.quantity);
+    write_money(w, "ItemTax", a, line.product.price_cents * line.quantity / 10);
     json_add_c(w, "IsGift", "false");
     json_add_c(w, "ConditionId", "New");
     json_add_c(w, "ConditionSubtypeId", "New");
@@ -192,8 +200,8 @@ amazon_orders_list(struct sandbox_request *r, struct sandbox_reply *reply)
 
 /* ---- one order ---- */
 
-static uint32_t
-find_order(struct world *world, struct str id, struct arena *a)
+uint32_t
+amazon_order_find(struct world *world, struct str id, struct arena *a)
 {
     struct collection *orders = amazon_of(world).orders;
     int64_t number;
@@ -222,7 +230,7 @@ void
 amazon_order_show(struct sandbox_request *r, struct sandbox_reply *reply, struct str id, bool items)
 {
     struct json_writer w;
-    uint32_t index = find_order(r->world, id, r->arena);
+    uint32_t index = amazon_order_find(r->world, id, r->arena);
     if (index == OBJECT_NONE) {
         amazon_error(reply, 404, "InvalidInput", "The requested order does not exist.", "");
         return;

@@ -1,6 +1,6 @@
 /*
  * What the files of the Amazon Selling Partner simulation share. Facts from the vendor's models (ordersV0,
- * financesV0, fbaInventory, sellers) and its pages on Login with Amazon and usage plans.
+ * financesV0, fbaInventory, sellers, orders_2026-01-01, finances_2024-06-19) and its pages on Login with Amazon and usage plans.
  */
 #ifndef TIDEMARK_SANDBOX_AMAZON_PRIV_H
 #define TIDEMARK_SANDBOX_AMAZON_PRIV_H
@@ -13,7 +13,17 @@
 #define AMAZON_SELLER "A1TIDEMARKSIM"
 
 /* Operations with a rate of their own; places in the world's vendor_numbers. */
-enum amazon_operation { OPERATION_FINANCES, OPERATION_INVENTORY, OPERATION_ORDERS, OPERATION_ITEMS, OPERATION_SELLERS, OPERATIONS };
+enum amazon_operation {
+    OPERATION_FINANCES,
+    OPERATION_INVENTORY,
+    OPERATION_ORDERS,
+    OPERATION_ITEMS,
+    OPERATION_SELLERS,
+    OPERATION_TRANSACTIONS,  /* finances 2024-06-19 */
+    OPERATION_SEARCH_ORDERS, /* orders 2026-01-01 */
+    OPERATION_GET_ORDER,
+    OPERATIONS
+};
 
 /* ---- amazon_world.c: what a seller's account holds ---- */
 
@@ -43,10 +53,45 @@ void amazon_orders_list(struct sandbox_request *r, struct sandbox_reply *reply);
 void amazon_order_show(struct sandbox_request *r, struct sandbox_reply *reply, struct str id, bool items);
 void amazon_write_order(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w);
 void amazon_write_item(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w);
+enum amazon_order_status { ORDER_PENDING, ORDER_UNSHIPPED, ORDER_SHIPPED, ORDER_CANCELLED };
+enum amazon_order_status amazon_order_status(const struct object *order);
+bool amazon_order_is_by_vendor(struct world *world, uint32_t order);
+/* What its items cost, and how many pieces they are. */
+int64_t amazon_order_cents(struct world *world, const struct object *order, struct arena *a, int64_t *pieces_out);
+/* OBJECT_NONE: there is none of that id. */
+uint32_t amazon_order_find(struct world *world, struct str id, struct arena *a);
+struct amazon_line {
+    struct str id;
+    struct amazon_product product;
+    int64_t quantity;
+    bool shipped;
+};
+struct amazon_line amazon_line(struct world *world, uint32_t item, struct arena *a);
 void amazon_stock_list(struct sandbox_request *r, struct sandbox_reply *reply);
 void amazon_write_stock(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w);
 void amazon_events_list(struct sandbox_request *r, struct sandbox_reply *reply);
 void amazon_write_event(struct world *world, struct collection *c, uint32_t index, struct arena *a, struct json_writer *w);
+
+/* ---- amazon_search.c, amazon_transactions.c: the successors, 2026-01-01 and 2024-06-19 ---- */
+
+void amazon_orders_search(struct sandbox_request *r, struct sandbox_reply *reply);
+void amazon_order_get(struct sandbox_request *r, struct sandbox_reply *reply, struct str id);
+void amazon_transactions_list(struct sandbox_request *r, struct sandbox_reply *reply);
+struct event_query {
+    int64_t after_us, before_us;
+};
+/* Which events are asked for, by the names that this version has for the bounds. False: the answer is made. */
+bool amazon_event_query(struct sandbox_request *r, struct sandbox_reply *reply, const char *after, const char *before,
+                        struct event_query *query_out);
+const struct view *amazon_event_view(struct world *world, const struct event_query *query);
+/* One event as a transaction has it. */
+struct amazon_event {
+    const char *kind;              /* "Refund"; of v0's list, without "EventList" */
+    const char *reason;            /* of an adjustment; else NULL */
+    int64_t order, cents;          /* order 0: of none */
+    struct amazon_product product;
+};
+struct amazon_event amazon_event(struct world *world, uint32_t index, struct arena *a);
 
 /* ---- amazon_login.c: Login with Amazon ---- */
 
