@@ -40,6 +40,7 @@ struct push_stream {
     struct str section;             /* "writes.contacts" */
     bool by_email, by_phone;        /* what `match` looks for */
     bool partial;                   /* answers hold what changed only */
+    bool answers_id;                /* a creation's answer holds the id only: the record is read back */
     const struct template_operation *match, *create, *update, *delete, *create_many, *update_many, *read_many;
     yyjson_val *create_item, *update_item, *read_item; /* `item` of those, or NULL */
     size_t create_max, update_max, read_max;

@@ -48,6 +48,17 @@ put_off(struct push_batch *b, struct push_item *item, const struct err *why, boo
         item->wait_ms = PUSH_SETTLE_US / US_PER_MS;
 }
 
+/* Did a vendor fail often enough that it, and not the records, is the trouble? */
+static bool
+vendor_failed(struct push_batch *b, const struct err *why)
+{
+    if (++b->work->push->failures < PUSH_FAILURES_MAX)
+        return false;
+    b->err = *why;
+    b->stop = PUSH_UNKNOWN;
+    return true;
+}
+
 /*
  * What a call that was not answered as hoped means for its record and for the run. False: the run must stop here.
  */
@@ -68,13 +79,7 @@ push_batch_trouble(struct push_batch *b, struct push_item *item, enum push_answe
     put_off(b, item, why, item->op != PUSH_CREATE);
     b->stop = PUSH_ANSWERED;
     struct err kept = *why;
-    if (!push_batch_keep_one(b, item))
-        return false;
-    if (++b->work->push->failures < PUSH_FAILURES_MAX)
-        return true;
-    b->err = kept;
-    b->stop = PUSH_UNKNOWN;
-    return false;
+    return push_batch_keep_one(b, item) && !vendor_failed(b, &kept);
 }
 
 void
@@ -116,6 +121,16 @@ hand_out(struct push_batch *b, struct push_item *const *items, size_t count, yyj
     }
 }
 
+/* Creations in a call whose answer was lost may still be on their way: they are looked for once that has settled, not at once. */
+static bool
+put_off_all(struct push_batch *b, struct push_item *const *items, size_t count, const struct err *why)
+{
+    b->stop = PUSH_ANSWERED;
+    for (size_t i = 0; i < count; i++)
+        put_off(b, items[i], why, false);
+    return push_batch_keep(b, items, count) && !vendor_failed(b, why);
+}
+
 /* What the answer does not name is left for single calls. False: the run must stop here. */
 bool
 push_batch_call_many(struct push_batch *b, struct push_item *const *items, size_t count,
@@ -129,6 +144,8 @@ push_batch_call_many(struct push_batch *b, struct push_item *const *items, size_
                                         &observed_us, &wait_ms, &err);
     b->err = err;
     b->wait_ms = wait_ms;
+    if (answer == PUSH_UNKNOWN && end == PUSH_END_CREATED)
+        return put_off_all(b, items, count, &err);
     if (answer == PUSH_REFUSED || answer == PUSH_UNKNOWN)
         return true;
     b->stop = answer;

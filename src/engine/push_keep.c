@@ -290,7 +290,7 @@ static bool
 keep_without_answer(struct keeping *k, struct push_item *item, struct err *err)
 {
     if (item->row.map == 0)
-        return rejected(k, item, STR("The vendor took the record, but did not say as what: look there before it is sent again"), err);
+        return rejected(k, item, STR("The vendor took the record, but does not show it: look there before it is sent again"), err);
     return agree_update(k, item, item->sent, err) && keep_taken(k, item, err);
 }
 

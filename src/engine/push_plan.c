@@ -56,6 +56,7 @@ push_stream_read(struct arena *a, const struct template *t, struct str stream, s
     s.by_email = s.match != NULL && (keys == NULL || names_key(keys, "email"));
     s.by_phone = s.match != NULL && names_key(keys, "phone");
     s.partial = str_eq_c(json_str(json_get_c(writes, "answer")), "partial");
+    s.answers_id = str_eq_c(json_str(json_get_c(writes, "answer")), "id");
     s.create_max = max_of(create_many), s.update_max = max_of(update_many), s.read_max = max_of(read_many);
     s.create_item = json_get_c(create_many, "item"), s.update_item = json_get_c(update_many, "item"),
         s.read_item = json_get_c(read_many, "item");

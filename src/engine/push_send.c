@@ -21,6 +21,7 @@ answer_of(enum err_code code)
     case E_VENDOR_RATE_LIMITED: return PUSH_WAIT;
     case E_SHUTTING_DOWN: return PUSH_STOPPED;
     case E_VENDOR_UNAVAILABLE:
+    case E_VENDOR_UNCERTAIN:
     case E_NETWORK:
     case E_TIMEOUT:
     case E_BAD_PAGE:

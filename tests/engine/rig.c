@@ -578,17 +578,23 @@ static bool
 list_rejected(struct db *db, void *ctx, struct err *err)
 {
     struct listing *l = ctx;
-    return store_rejected_list(db, &l->rig->arena, l->rig->tenant, l->rig->connection.id, 0, 0, 0, 100, &l->rejected,
+    return store_rejected_list(db, &l->rig->arena, l->rig->tenant, l->connection->id, 0, 0, 0, 100, &l->rejected,
                                &l->count, &l->total, err);
+}
+
+int64_t
+rig_rejected_of(struct rig *rig, const struct connection *connection)
+{
+    struct err err = {0};
+    struct listing l = {.rig = rig, .connection = connection};
+    assert_ok(store_read(rig->store, list_rejected, &l, &err), err);
+    return l.total;
 }
 
 int64_t
 rig_rejected(struct rig *rig)
 {
-    struct err err = {0};
-    struct listing l = {.rig = rig};
-    assert_ok(store_read(rig->store, list_rejected, &l, &err), err);
-    return l.total;
+    return rig_rejected_of(rig, &rig->connection);
 }
 
 static bool

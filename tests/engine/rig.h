@@ -110,7 +110,8 @@ void rig_make_due(struct rig *rig, const struct run *run);
 /* All records of a kind with their sources, as text in a fixed order: for comparing two stores. */
 struct str rig_content(struct rig *rig, const char *kind);
 size_t rig_count(struct rig *rig, const char *kind, bool deleted_too);
-int64_t rig_rejected(struct rig *rig);
+int64_t rig_rejected(struct rig *rig); /* of the first connection */
+int64_t rig_rejected_of(struct rig *rig, const struct connection *connection);
 /* data JSON of the record that the first connection maps to that id. STR_NONE: none. */
 struct str rig_data(struct rig *rig, const struct connection *connection, const char *stream, int64_t id);
 
