@@ -46,7 +46,8 @@ static const char writes[] =
     "        keys: [email]\n"
     "        match: {path: contacts, request_parameters: {mail: \"{{ input['value'] }}\"}, result: data}\n"
     "        create: {path: contacts, http_method: POST, request_body_json: \"{{ input['fields'] }}\", result: data}\n"
-    "        update: {path: \"contacts/{{ input['id'] }}\", http_method: PUT, request_body_json: \"{{ input['fields'] }}\", result: data}\n";
+    "        update: {path: \"contacts/{{ input['id'] }}\", http_method: PUT, "
+    "request_body_json: \"{{ input['fields'] }}\", result: data}\n";
 
 static const char deletes[] = "        delete: {path: \"contacts/{{ input['id'] }}\", http_method: DELETE}\n";
 
@@ -376,7 +377,8 @@ desk_connect(struct rig *rig, int desk, const char *direction, const struct conn
 static struct edit_by
 somebody(const struct rig *rig)
 {
-    return (struct edit_by){.tenant = rig->tenant, .region = STR_NONE, .actor = STR("user:ana"), .request_id = STR("r"), .address = STR("")};
+    return (struct edit_by){.tenant = rig->tenant, .region = STR_NONE, .actor = STR("user:ana"),
+                            .request_id = STR("r"), .address = STR("")};
 }
 
 static yyjson_val *
