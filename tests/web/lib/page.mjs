@@ -18,11 +18,18 @@ const SIZES = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height
 const WAIT_MS = 20_000;
 const WATCHED = new Set(['chatwoot', 'hubspot', 'zendesk']);
 
-export async function startStage({ args = ['--sandbox'], env = {}, synced = true } = {}) {
+// `seed(data)`: fills the store while no server stands on it, after `begin(server)`.
+export async function startStage({ args = ['--sandbox'], env = {}, synced = true, begin, seed } = {}) {
   const { chromium } = await load('playwright-core');
   assert.ok(CHROMIUM, 'no chromium: script/bootstrap --tests installs it');
   const axe = readFileSync(join(modules, 'axe-core', 'axe.min.js'), 'utf8');
   const data = tempFolder('web');
+  if (seed) {
+    const first = await startTidemark({ data, args, env });
+    await begin(first);
+    await first.stop();
+    seed(data);
+  }
   const server = await startTidemark({ data, args, env });
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--force-prefers-reduced-motion'] });
   const made = async (body) => (await server.api('POST', '/api/v1/keys', body)).body.data.key;

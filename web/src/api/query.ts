@@ -1,10 +1,11 @@
 // Asking, and keeping what was answered: thin shapes over TanStack Query.
-import { QueryClient, keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { QueryClient, keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 
 import { ApiError, take, tenantChosen } from './client';
-import type { Meta } from './client';
 
-interface Answer<T> { data?: T; error?: unknown; response: Response }
+export { useList } from './list';
+
+export interface Answer<T> { data?: T; error?: unknown; response: Response }
 
 const mayHelp = (error: unknown) => !(error instanceof ApiError) || error.status === 0 || error.status >= 502;
 
@@ -25,18 +26,6 @@ export function useData<T>(key: readonly unknown[], ask: () => Promise<Answer<T>
     placeholderData: keep ? keepPreviousData : undefined,
     refetchInterval: typeof every === 'function' ? (query) => every(query.state.data as T | undefined) : every,
   });
-}
-
-// A long list, page by page with the server's cursor; `rows` grows as `fetchNextPage` is called.
-export function useList<R>(key: readonly unknown[], ask: (cursor: string | undefined) => Promise<Answer<{ data: R[]; meta: Meta }>>,
-  { every = false, enabled = true }: { every?: number | false; enabled?: boolean } = {}) {
-  const query = useInfiniteQuery({
-    queryKey: [tenantChosen(), ...key], enabled, initialPageParam: undefined as string | undefined, refetchInterval: every,
-    queryFn: ({ pageParam }) => take(ask(pageParam)), getNextPageParam: (last) => last.meta.nextCursor,
-    placeholderData: keepPreviousData,
-  });
-  const pages = query.data?.pages;
-  return { ...query, rows: pages?.flatMap((page) => page.data) ?? [], meta: pages?.[0]?.meta };
 }
 
 // Something that changes: afterwards what stands under `touches` is asked anew.

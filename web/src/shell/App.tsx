@@ -1,7 +1,7 @@
 // Who is it, then the frame and the page of the address.
 import { Button } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
-import { Component, Suspense, useEffect } from 'react';
+import { Component, Suspense, useEffect, useLayoutEffect } from 'react';
 import type { ReactNode } from 'react';
 import { Link, Route, Switch, useLocation } from 'wouter';
 
@@ -50,6 +50,7 @@ class Guard extends Component<{ children: ReactNode; place: string }, { error: E
 
 function Pages() {
   const [place] = useLocation();
+  useLayoutEffect(() => { performance.clearMarks('tidemark:go'); performance.mark('tidemark:go'); }, [place]);
   useEffect(() => { window.scrollTo(0, 0); }, [place]);
   return (
     <Guard place={place}>

@@ -36,7 +36,7 @@ export default function Audit() {
         {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading />
           : list.rows.length === 0 ? <Empty title={t('auditNone')}>{t('auditNoneText')}</Empty>
           : <Table label={t('audit')} rows={list.rows} columns={columns} rowKey={(e) => String(e.id)} rowHeight={52} total={list.meta?.total}
-              more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />}
+              more={list.more} />}
       </div>
     </Page>
   );

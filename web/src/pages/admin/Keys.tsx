@@ -72,7 +72,7 @@ export default function Keys() {
         {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading />
           : list.rows.length === 0 ? <Empty title={t('keysNone')} />
           : <Table label={t('keys')} rows={list.rows} columns={columns} rowKey={(k) => k.id} rowHeight={52} total={list.meta?.total}
-              more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />}
+              more={list.more} />}
       </div>
       <Modal opened={making} onClose={() => setMaking(false)} title={t('newKey')} closeButtonProps={{ 'aria-label': shell('close') }} closeOnClickOutside={false}>{making && <NewKey onClose={() => setMaking(false)} />}</Modal>
       {confirm.dialog}

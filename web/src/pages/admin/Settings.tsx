@@ -81,7 +81,7 @@ function Tenants() {
             { id: 'name', header: t('name'), cell: (x) => <strong>{x.name}</strong> },
             { id: 'key', header: t('tenantKey'), cell: (x) => <span className="mono small">{x.key}</span> },
           ]}
-          more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />
+          more={list.more} />
       )}
     </Panel>
   );

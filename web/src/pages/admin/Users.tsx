@@ -88,7 +88,7 @@ export default function Users() {
         {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading />
           : list.rows.length === 0 ? <Empty title={t('usersNone')}>{t('usersNoneText')}</Empty>
           : <Table label={t('users')} rows={list.rows} columns={columns} rowKey={(u) => u.id} rowHeight={52} total={list.meta?.total}
-              more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />}
+              more={list.more} />}
       </div>
       <Modal opened={editing !== null} onClose={() => setEditing(null)} title={editing === 'new' ? t('add') : editing ? nameOf(editing) : ''} closeButtonProps={{ 'aria-label': shell('close') }}>
         {editing !== null && <Form user={editing === 'new' ? null : editing} onClose={() => setEditing(null)} />}

@@ -152,7 +152,7 @@ export default function Jobs() {
           : jobs.isPending ? <Loading />
           : jobs.rows.length === 0 ? <Empty title={t(status ? 'noneFound' : 'none')}>{t('noneText')}</Empty>
           : <Table label={t('title')} rows={jobs.rows} columns={columns} rowKey={(job) => job.id} rowHeight={52} total={jobs.meta?.total} totalAtLeast={jobs.meta?.totalAtLeast}
-              more={{ has: jobs.hasNextPage, loading: jobs.isFetchingNextPage, load: () => void jobs.fetchNextPage() }} />}
+              more={jobs.more} />}
       </div>
       <Modal opened={making} onClose={() => setMaking(false)} title={t('new')} size="lg" closeButtonProps={{ 'aria-label': states('close') }}><NewJob onClose={() => setMaking(false)} /></Modal>
       {confirm.dialog}

@@ -4,8 +4,10 @@ import { useDebouncedCallback } from '@mantine/hooks';
 import { useEffect, useState } from 'react';
 import { Link, useParams } from 'wouter';
 
+import { download } from '../../api/download';
 import { useList } from '../../api/query';
 import { useWords } from '../../i18n';
+import { sayError } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { queryText, useFilters } from '../../parts/filters';
 import { Page } from '../../parts/Page';
@@ -13,30 +15,23 @@ import { Ago, Empty, Loading } from '../../parts/Small';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
 import { COLUMNS, KINDS, isKind, listOf, plain, titleOf } from './kinds';
-import type { Entity } from './kinds';
+import type { Entity, Kind } from './kinds';
 import { recordWords } from './words';
 
 const TYPING_MS = 250;
 
-// What to export is asked for by the Accept header, which a plain link cannot send.
-async function download(path: string, type: 'text/csv' | 'application/x-ndjson', name: string) {
-  const response = await fetch(path, { headers: { Accept: type }, credentials: 'same-origin' });
-  if (!response.ok) throw new Error(response.statusText);
-  const url = URL.createObjectURL(await response.blob());
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+// Another kind is another list: nothing of the one before is shown while it comes.
+export default function Records() {
+  const { kind = '' } = useParams<{ kind?: string }>();
+  const shown = isKind(kind) ? kind : 'contacts';
+  return <OfKind key={shown} kind={shown} />;
 }
 
-export default function Records() {
+function OfKind({ kind }: { kind: Kind }) {
   const t = useWords(recordWords);
-  const params = useParams<{ kind?: string }>();
-  const kind = isKind(params.kind ?? '') ? (params.kind as (typeof KINDS)[number]) : 'contacts';
   const [filters, setFilters] = useFilters(['q', 'status', 'updatedSince', 'includeDeleted']);
   const [typed, setTyped] = useState(filters.q);
-  useEffect(() => setTyped(filters.q), [filters.q, kind]);
+  useEffect(() => setTyped(filters.q), [filters.q]);
   const search = useDebouncedCallback((q: string) => setFilters({ q }), TYPING_MS);
   const query = { q: filters.q || undefined, status: filters.status || undefined, updatedSince: filters.updatedSince || undefined,
     includeDeleted: filters.includeDeleted === 'true' || undefined };
@@ -56,8 +51,8 @@ export default function Records() {
         <Menu position="bottom-end">
           <Menu.Target><Button variant="default">{t('export')}</Button></Menu.Target>
           <Menu.Dropdown>
-            <Menu.Item onClick={() => void download(path, 'text/csv', `${kind}.csv`)}>{t('exportCsv')}</Menu.Item>
-            <Menu.Item onClick={() => void download(path, 'application/x-ndjson', `${kind}.jsonl`)}>{t('exportJson')}</Menu.Item>
+            <Menu.Item onClick={() => download(path, 'text/csv', `${kind}.csv`).catch(sayError)}>{t('exportCsv')}</Menu.Item>
+            <Menu.Item onClick={() => download(path, 'application/x-ndjson', `${kind}.jsonl`).catch(sayError)}>{t('exportJson')}</Menu.Item>
           </Menu.Dropdown>
         </Menu>
       )}>
@@ -82,7 +77,7 @@ export default function Records() {
           ) : (
             <Table label={t(kind)} rows={list.rows} columns={columns} rowKey={(r) => r.id} href={(r) => `/records/${r.id}`}
               total={list.meta?.total} totalAtLeast={list.meta?.totalAtLeast}
-              more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />
+              more={list.more} />
           )}
       </div>
     </Page>

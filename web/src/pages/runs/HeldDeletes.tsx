@@ -31,7 +31,7 @@ export function HeldDeletes({ run, mayDelete }: { run: RunDetail; mayDelete: boo
           { id: 'kind', header: t('stream'), width: '140px', narrow: '90px', cell: (row) => row.entityType },
           { id: 'id', header: 'ID', width: '180px', narrow: false, cell: (row) => row.externalId },
         ]}
-        more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />
+        more={list.more} />
       {confirm.dialog}
     </Panel>
   );

@@ -3,7 +3,9 @@ import { Button } from '@mantine/core';
 import { useEffect, useRef, useState } from 'react';
 
 import { tenantChosen } from '../../api/client';
+import { download } from '../../api/download';
 import { useFormats, useWords } from '../../i18n';
+import { sayError } from '../../parts/Confirm';
 import { Panel } from '../../parts/Page';
 import { runWords } from './words';
 
@@ -80,7 +82,7 @@ export function Log({ url, going }: { url: string; going: boolean }) {
   return (
     <Panel title={t('log')} tools={<>
       {going && <span className="badge info busy">{t('logLive')}</span>}
-      <Button component="a" href={url} download variant="default" size="compact-xs">{t('logDownload')}</Button>
+      <Button variant="default" size="compact-xs" onClick={() => download(url, 'application/x-ndjson', 'run.jsonl').catch(sayError)}>{t('logDownload')}</Button>
     </>} flush>
       <div className="log" ref={box} onScroll={scrolled} tabIndex={0} role="log" aria-label={t('log')} aria-live="off">
         {lines.length === 0 && <span className="dim">{t('logNone')}</span>}

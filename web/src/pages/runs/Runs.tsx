@@ -72,7 +72,7 @@ export default function Runs() {
           ) : (
             <Table label={t('title')} rows={runs.rows} columns={columns} rowKey={(run) => run.id} href={(run) => `/runs/${run.id}`} rowHeight={48}
               total={runs.meta?.total} totalAtLeast={runs.meta?.totalAtLeast}
-              more={{ has: runs.hasNextPage, loading: runs.isFetchingNextPage, load: () => void runs.fetchNextPage() }} />
+              more={runs.more} />
           )}
       </div>
     </Page>

@@ -59,7 +59,7 @@ export default function Webhooks() {
           : list.rows.length === 0 ? <Empty title={t(filtered ? 'noneFound' : 'none')}>{!filtered && t('noneText')}</Empty>
           : <Table label={t('title')} rows={list.rows} columns={columns} rowKey={(e) => e.id} href={(e) => `/webhooks/${e.id}`} rowHeight={52}
               total={list.meta?.total} totalAtLeast={list.meta?.totalAtLeast}
-              more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />}
+              more={list.more} />}
       </div>
     </Page>
   );

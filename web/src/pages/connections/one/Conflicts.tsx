@@ -28,7 +28,7 @@ export function Conflicts({ connection }: { connection: ConnectionDetail }) {
     <div className="panel">
       {list.isPending ? <Loading /> : list.rows.length === 0 ? <Empty title={t('noConflicts')}>{t('noConflictsText')}</Empty>
         : <Table label={t('conflicts')} rows={list.rows} columns={columns} rowKey={(c) => c.id} total={list.meta?.total}
-            more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />}
+            more={list.more} />}
     </div>
   );
 }

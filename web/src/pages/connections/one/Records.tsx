@@ -42,7 +42,7 @@ function Stored({ connection, stream }: { connection: ConnectionDetail; stream: 
   if (list.isPending) return <Loading />;
   if (!list.rows.length) return <Empty title={t('noRecords')} />;
   return <Table label={t('recordsOf', { stream })} rows={list.rows} columns={columns} rowKey={(r) => r.id} href={(r) => `/records/${r.id}`} total={list.meta?.total}
-    totalAtLeast={list.meta?.totalAtLeast} more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />;
+    totalAtLeast={list.meta?.totalAtLeast} more={list.more} />;
 }
 
 function Refused({ connection, stream }: { connection: ConnectionDetail; stream: string }) {
@@ -70,7 +70,7 @@ function Refused({ connection, stream }: { connection: ConnectionDetail; stream:
     <>
       {mayChange && <div className="filters"><Button variant="default" loading={replay.isPending} onClick={run}>{t('replay')}</Button></div>}
       <Table label={t('rejected')} rows={list.rows} columns={columns} rowKey={(r) => r.id} total={list.meta?.total}
-        more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />
+        more={list.more} />
     </>
   );
 }

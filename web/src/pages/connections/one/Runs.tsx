@@ -3,6 +3,7 @@ import { Link } from 'wouter';
 
 import { api } from '../../../api/client';
 import type { ConnectionDetail, Run } from '../../../api/client';
+import type { More } from '../../../api/list';
 import { useList } from '../../../api/query';
 import { useWords } from '../../../i18n';
 import { ErrorBox } from '../../../parts/ErrorBox';
@@ -11,8 +12,6 @@ import { RunStatus } from '../../../parts/Status';
 import { Table } from '../../../parts/Table';
 import type { Column } from '../../../parts/Table';
 import { oneWords } from '../words';
-
-type More = { has: boolean; loading: boolean; load: () => void };
 
 export function RunTable({ rows, more, total, short = false }: { rows: readonly Run[]; more?: More; total?: number; short?: boolean }) {
   const t = useWords(oneWords);
@@ -37,7 +36,7 @@ export function Runs({ connection }: { connection: ConnectionDetail }) {
   if (runs.error) return <ErrorBox error={runs.error} retry={() => void runs.refetch()} />;
   return (
     <div className="panel">
-      {runs.isPending ? <Loading /> : <RunTable rows={runs.rows} total={runs.meta?.total} more={{ has: runs.hasNextPage, loading: runs.isFetchingNextPage, load: () => void runs.fetchNextPage() }} />}
+      {runs.isPending ? <Loading /> : <RunTable rows={runs.rows} total={runs.meta?.total} more={runs.more} />}
     </div>
   );
 }

@@ -72,7 +72,7 @@ function Events({ id }: { id: string }) {
     <Panel title={t('events')} tools={<Link href={`/webhooks?connectionId=${id}`} className="link small">{t('allEvents')}</Link>} flush>
       {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading lines={4} /> : list.rows.length === 0 ? <Empty title={t('noEvents')} />
         : <Table label={t('events')} rows={list.rows} columns={columns} rowKey={(e) => e.id} total={list.meta?.total}
-            more={{ has: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />}
+            more={list.more} />}
     </Panel>
   );
 }
