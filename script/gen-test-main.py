@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Makes the main() of one test file: finds its functions `test_...(void **state)` and lists them for cmocka.
 
-usage: gen-test-main.py TEST.c OUT.c
+usage: gen-test-main.py TEST.c OUT.c [SHARED.h]
 
 A file may define `static int setup(void **state)` and `static int teardown(void **state)`, run around
-each test, and `group_setup` / `group_teardown`, run once.
+each test, and `group_setup` / `group_teardown`, run once. What it does not define is taken from the header that
+its tests share, where the name has that header's prefix: `rig_setup`, `fixture_group_setup`.
 """
 import os
 import re
@@ -12,6 +13,7 @@ import sys
 
 source, out = sys.argv[1:3]
 text = open(source, encoding='utf-8').read()
+shared = ''.join(open(name, encoding='utf-8').read() for name in sys.argv[3:])
 names = re.findall(r'^(test_\w+)\(void \*\*\w+\)\s*$', text, re.M)
 if not names:
     sys.exit(f'{source}: no function test_...(void **state) found')
@@ -20,7 +22,10 @@ if len(set(names)) != len(names):
 
 
 def hook(name):
-    return name if re.search(rf'^{name}\(void \*\*\w+\)\s*$', text, re.M) else 'NULL'
+    if re.search(rf'^{name}\(void \*\*\w+\)\s*$', text, re.M):
+        return name
+    common = re.search(rf'^(?:int )?([a-z]+_{name})\(void \*\*\w+\);?\s*$', shared, re.M)
+    return common[1] if common else 'NULL'
 
 
 rows = '\n'.join(f'        cmocka_unit_test_setup_teardown({n}, {hook("setup")}, {hook("teardown")}),' for n in names)

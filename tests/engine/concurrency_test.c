@@ -33,13 +33,6 @@ setup(void **state)
     return 0;
 }
 
-static int
-teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
 struct order {
     struct rig *rig;
     const char *options;

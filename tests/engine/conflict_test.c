@@ -36,13 +36,6 @@ setup(void **state)
     return 0;
 }
 
-static int
-teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
 struct find {
     struct rig *rig;
     struct str external;
@@ -95,15 +88,6 @@ opened(struct rig *rig)
     return f.opened;
 }
 
-static yyjson_val *
-json(struct rig *rig, const char *text)
-{
-    struct err err = {0};
-    yyjson_val *value = json_parse(&rig->arena, str_from_c(text), JSON_NUMBERS_RAW, 16, &err);
-    assert_non_null(value);
-    return value;
-}
-
 static void
 edit(struct rig *rig, int id, const char *fields)
 {
@@ -111,7 +95,7 @@ edit(struct rig *rig, int id, const char *fields)
     struct record record;
     struct find f = look(rig, id);
     struct store_call call;
-    assert_ok(edit_change(&rig->arena, somebody(rig), STR("contacts"), f.record.uuid, 0, json(rig, fields), &record, &call, &err), err);
+    assert_ok(edit_change(&rig->arena, somebody(rig), STR("contacts"), f.record.uuid, 0, rig_json(rig, fields), &record, &call, &err), err);
     assert_ok(store_write(rig->store, call.fn, call.ctx, &err), err);
 }
 
@@ -148,13 +132,13 @@ decide(struct rig *rig, struct str uuid, const char *choose, struct err *err)
 {
     struct conflict after;
     *err = (struct err){0};
-    return engine_conflict_resolve(rig->engine, &rig->arena, somebody(rig), uuid, json(rig, choose), &after, err);
+    return engine_conflict_resolve(rig->engine, &rig->arena, somebody(rig), uuid, rig_json(rig, choose), &after, err);
 }
 
 static struct str
 name_of(struct rig *rig, int id)
 {
-    return json_str(json_get_c(json(rig, str_cstr(&rig->arena, look(rig, id).record.data)), "name"));
+    return json_str(json_get_c(rig_json(rig, str_cstr(&rig->arena, look(rig, id).record.data)), "name"));
 }
 
 static void
@@ -288,7 +272,7 @@ test_another_tenant_sees_and_decides_nothing(void **state)
     other.tenant++;
     assert_false(engine_conflict_get(rig->engine, &rig->arena, rig->tenant + 1, c.uuid, &after, &err));
     assert_int_equal(err.code, E_NOT_FOUND);
-    assert_false(engine_conflict_resolve(rig->engine, &rig->arena, &other, c.uuid, json(rig, "\"source\""), &after, &err));
+    assert_false(engine_conflict_resolve(rig->engine, &rig->arena, &other, c.uuid, rig_json(rig, "\"source\""), &after, &err));
     assert_int_equal(err.code, E_NOT_FOUND);
     assert_str(name_of(rig, 2), "Here");
 }

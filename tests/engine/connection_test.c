@@ -5,27 +5,6 @@
 
 #include "store/store_event.h"
 
-static int
-setup(void **state)
-{
-    *state = rig_new();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
-static yyjson_val *
-json(struct rig *rig, const char *text)
-{
-    struct err err = {0};
-    return json_parse(&rig->arena, str_from_c(text), JSON_PLAIN, 16, &err);
-}
-
 static struct connection_change
 no_change(void)
 {
@@ -71,12 +50,12 @@ test_a_merge_patch_keeps_what_was_echoed(void **state)
     struct rig *rig = *state;
     struct err err = {0};
     struct connection_change what = no_change();
-    what.config = json(rig, "{\"token\":\"\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2oken\",\"note\":\"x\"}");
+    what.config = rig_json(rig, "{\"token\":\"\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2oken\",\"note\":\"x\"}");
     assert_ok(change(rig, &what, &err), err);
     yyjson_val *shown = engine_connection_config(rig->engine, &rig->arena, &rig->connection, &err);
     assert_str(json_str(json_get_c(shown, "note")), "x");
     assert_str(json_str(json_get_c(shown, "token")), "\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2oken");
-    what.config = json(rig, "{\"note\":null}");
+    what.config = rig_json(rig, "{\"note\":null}");
     assert_ok(change(rig, &what, &err), err);
     shown = engine_connection_config(rig->engine, &rig->arena, &rig->connection, &err);
     assert_null(json_get_c(shown, "note"));
@@ -92,12 +71,12 @@ test_another_address_needs_the_credential_again(void **state)
     struct err_item items[ERR_ITEMS_MAX];
     struct err err = {.items = items};
     struct connection_change what = no_change();
-    what.config = json(rig, "{\"baseUrl\":\"https://evil.example.net\"}");
+    what.config = rig_json(rig, "{\"baseUrl\":\"https://evil.example.net\"}");
     assert_fails_with(change(rig, &what, &err), err, E_VALIDATION_FAILED);
     assert_string_equal(items[0].pointer, "/credentials/baseUrl");
-    what.config = json(rig, "{\"baseUrl\":\"https://evil.example.net\",\"token\":\"\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2oken\"}");
+    what.config = rig_json(rig, "{\"baseUrl\":\"https://evil.example.net\",\"token\":\"\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2oken\"}");
     assert_fails_with(change(rig, &what, &err), err, E_VALIDATION_FAILED);
-    what.config = json(rig, "{\"baseUrl\":\"https://new.example.net\",\"token\":\"another-secret\"}");
+    what.config = rig_json(rig, "{\"baseUrl\":\"https://new.example.net\",\"token\":\"another-secret\"}");
     assert_ok(change(rig, &what, &err), err);
 }
 
@@ -112,10 +91,10 @@ test_words_that_mean_nothing_are_refused_by_name(void **state)
     assert_fails_with(change(rig, &what, &err), err, E_VALIDATION_FAILED);
     assert_string_equal(items[0].pointer, "/direction");
     what = no_change();
-    what.streams = json(rig, "[\"contacts\",\"nothing\"]");
+    what.streams = rig_json(rig, "[\"contacts\",\"nothing\"]");
     assert_fails_with(change(rig, &what, &err), err, E_VALIDATION_FAILED);
     what = no_change();
-    what.schedule = json(rig, "{\"every\":\"soon\"}");
+    what.schedule = rig_json(rig, "{\"every\":\"soon\"}");
     assert_fails_with(change(rig, &what, &err), err, E_VALIDATION_FAILED);
     what = no_change();
     what.conflict_policy = STR("coin");

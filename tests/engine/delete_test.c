@@ -5,20 +5,6 @@
 
 #include "store/store_delete.h"
 
-static int
-setup(void **state)
-{
-    *state = rig_new();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
 static void
 test_a_full_pass_marks_what_is_gone(void **state)
 {

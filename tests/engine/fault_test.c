@@ -12,13 +12,6 @@ setup(void **state)
     return 0;
 }
 
-static int
-teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
 static void
 fault(struct rig *rig, enum rig_fault kind, int64_t from, int64_t count)
 {

@@ -6,20 +6,6 @@
 #include "engine/job.h"
 #include "store/store_job.h"
 
-static int
-setup(void **state)
-{
-    *state = rig_new();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
 static struct job_view
 queue(struct rig *rig, const char *name, const char *body)
 {

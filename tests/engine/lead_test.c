@@ -12,34 +12,11 @@
 #include "store/store_strategy.h"
 #include "store/store_sub_account.h"
 
-static int
-setup(void **state)
-{
-    *state = rig_new();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
-static yyjson_val *
-json(struct rig *rig, const char *text)
-{
-    struct err err = {0};
-    yyjson_val *value = json_parse(&rig->arena, str_from_c(text), JSON_NUMBERS_RAW, 32, &err);
-    assert_non_null(value);
-    return value;
-}
-
 static void
 take(struct rig *rig, const char *id, const char *contact)
 {
     struct err err = {0};
-    assert_ok(lead_intake(rig->engine, &rig->arena, &rig->connection, str_from_c(id), 0, json(rig, contact), &err), err);
+    assert_ok(lead_intake(rig->engine, &rig->arena, &rig->connection, str_from_c(id), 0, rig_json(rig, contact), &err), err);
 }
 
 struct lead_look {
@@ -212,7 +189,7 @@ test_what_a_person_changed_stays_until_the_contact_itself_changes_there(void **s
     record = lead(rig, "c1");
     struct store_call call;
     assert_ok(edit_change(&rig->arena, &by, STR("leads"), record.uuid, 0,
-                          json(rig, "{\"company\":\"Acme Ltd\",\"status\":\"qualified\"}"), &out, &call, &err), err);
+                          rig_json(rig, "{\"company\":\"Acme Ltd\",\"status\":\"qualified\"}"), &out, &call, &err), err);
     assert_ok(store_write(rig->store, call.fn, call.ctx, &err), err);
     take(rig, "c1", "{\"name\":\"Ana Maria\",\"company\":\"Acme\",\"phone\":\"+15125550100\"}");
     record = lead(rig, "c1");
@@ -250,20 +227,20 @@ test_a_booking_without_a_calendar_is_kept_and_foreign_ids_are_not_there(void **s
     struct err err = {0};
     struct record record, other;
     struct edit_by by = {.tenant = rig->tenant, .actor = STR("user:x")}, foreign = {.tenant = rig->tenant + 1, .actor = STR("user:y")};
-    yyjson_val *fields = json(rig, "{\"title\":\"Demo\",\"startTime\":\"2026-12-01T10:00:00Z\",\"endTime\":\"2026-12-01T11:00:00Z\","
+    yyjson_val *fields = rig_json(rig, "{\"title\":\"Demo\",\"startTime\":\"2026-12-01T10:00:00Z\",\"endTime\":\"2026-12-01T11:00:00Z\","
                                    "\"externalId\":\"forged\",\"subAccountId\":99,\"syncStatus\":\"synced\"}");
     assert_ok(booking_create(rig->engine, &rig->arena, &by, fields, &record, &err), err);
     assert_field(rig, record, "syncStatus", "none");
     assert_field(rig, record, "externalId", "null");
-    assert_false(booking_change(rig->engine, &rig->arena, &foreign, record.uuid, json(rig, "{\"title\":\"Mine\"}"), &other, &err));
+    assert_false(booking_change(rig->engine, &rig->arena, &foreign, record.uuid, rig_json(rig, "{\"title\":\"Mine\"}"), &other, &err));
     assert_int_equal(err.code, E_NOT_FOUND);
     err = (struct err){0};
     assert_false(booking_create(rig->engine, &rig->arena, &by,
-        json(rig, "{\"title\":\"x\",\"startTime\":\"2026-12-01T10:00:00Z\",\"endTime\":\"2026-12-01T11:00:00Z\",\"integrationId\":1}"),
+        rig_json(rig, "{\"title\":\"x\",\"startTime\":\"2026-12-01T10:00:00Z\",\"endTime\":\"2026-12-01T11:00:00Z\",\"integrationId\":1}"),
         &other, &err));
     assert_int_equal(err.code, E_VALIDATION_FAILED); /* its template has no calendar */
     err = (struct err){0};
-    assert_ok(booking_change(rig->engine, &rig->arena, &by, record.uuid, json(rig, "{\"title\":\"Demo\"}"), &other, &err), err);
+    assert_ok(booking_change(rig->engine, &rig->arena, &by, record.uuid, rig_json(rig, "{\"title\":\"Demo\"}"), &other, &err), err);
     assert_int_equal(other.version, record.version);
 }
 
@@ -276,7 +253,7 @@ test_a_stored_template_is_there_after_a_restart_and_gone_after_its_removal(void 
     struct err err = {0};
     struct template_row row;
     struct template_change change = {.name = STR("my_crm"), .display_name = STR("My CRM"), .category = STR("CRM"), .active = -1,
-                                     .config_schema = json(rig, "{\"type\":\"object\",\"required\":[\"apiKey\"]}")};
+                                     .config_schema = rig_json(rig, "{\"type\":\"object\",\"required\":[\"apiKey\"]}")};
     assert_ok(engine_template_create(rig->engine, &rig->arena, &change, &row, &err), err);
     assert_false(engine_template_create(rig->engine, &rig->arena, &change, &row, &err));
     assert_int_equal(err.code, E_CONFLICT);

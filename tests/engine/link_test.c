@@ -3,20 +3,6 @@
  */
 #include "rig.h"
 
-static int
-setup(void **state)
-{
-    *state = rig_new();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
 static void
 test_the_same_email_of_another_connection_is_linked_and_counted_as_updated(void **state)
 {

@@ -55,13 +55,6 @@ setup(void **state)
     return 0;
 }
 
-static int
-teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
 static bool
 act(struct rig *rig, const struct connection *c, int64_t tenant, const char *name, const char *input, yyjson_val **result_out,
     struct err *err)

@@ -85,11 +85,18 @@ struct rig *rig_new(void);
 /* With a store whose driver is wrapped (db_trace). */
 struct rig *rig_new_wrapped(struct db *(*wrap)(struct db *real, void *ctx), void *ctx);
 void rig_free(struct rig *rig);
+/* Around each test of a file that has no setup or teardown of its own (script/gen-test-main.py). */
+int rig_setup(void **state);
+int rig_teardown(void **state);
+/* Answers requests from the vendor's table; made by rig_open. */
+struct sender rig_vendor_sender(struct rig_vendor *vendor);
 /* Closes store and engine and opens them again, as a restarted process. */
 void rig_restart(struct rig *rig);
 void rig_close(struct rig *rig); /* first half of it */
 void rig_open(struct rig *rig);
 
+/* In the rig's arena; fails the test when it is no JSON. */
+yyjson_val *rig_json(struct rig *rig, const char *text);
 /* n contacts with ids from 1. */
 void rig_fill(struct rig *rig, size_t count);
 struct rig_contact *rig_contact(struct rig *rig, int64_t id);

@@ -14,20 +14,6 @@ struct next {
     struct keyring *keys;
 };
 
-static int
-setup(void **state)
-{
-    *state = rig_new();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
 /* A process that was started with the new secret, and the old one beside it or not. */
 static bool
 open_next(struct rig *rig, bool with_old, struct next *next, struct err *err)

@@ -3,20 +3,6 @@
  */
 #include "rig.h"
 
-static int
-setup(void **state)
-{
-    *state = rig_new();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
 static void
 test_a_first_run_creates_every_record(void **state)
 {

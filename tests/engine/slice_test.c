@@ -43,13 +43,6 @@ setup(void **state)
     return 0;
 }
 
-static int
-teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
 struct other {
     struct rig *rig;
     struct tenant tenant;

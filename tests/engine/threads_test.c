@@ -5,20 +5,6 @@
 
 #define PATIENCE_MS 60000
 
-static int
-setup(void **state)
-{
-    *state = rig_new();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
 static struct run
 wait_for(struct rig *rig, int64_t tenant, struct str uuid)
 {

@@ -144,13 +144,6 @@ setup(void **state)
     return 0;
 }
 
-static int
-teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
 static struct connection
 connect_oauth(struct rig *rig)
 {

@@ -79,8 +79,9 @@ pg_script(const char *conninfo, const char *text)
 
 /* A database of this program's own. */
 static int
-fixture_group_setup(void)
+fixture_group_setup(void **state)
 {
+    (void)state;
     if (!on_postgres())
         return 0;
     const char *conninfo = getenv("TIDEMARK_TEST_PG");
@@ -100,8 +101,9 @@ fixture_group_setup(void)
 }
 
 static int
-fixture_group_teardown(void)
+fixture_group_teardown(void **state)
 {
+    (void)state;
     if (!on_postgres())
         return 0;
     char text[128];
@@ -196,6 +198,21 @@ fixture_free(struct fixture *f)
     rmdir(f->folder);
     arena_release(&f->arena);
     free(f);
+}
+
+/* Around each test of a file that has no such functions of its own (script/gen-test-main.py). */
+static int
+fixture_setup(void **state)
+{
+    *state = fixture_with_stream();
+    return 0;
+}
+
+static int
+fixture_teardown(void **state)
+{
+    fixture_free(*state);
+    return 0;
 }
 
 static int64_t

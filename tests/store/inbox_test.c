@@ -5,34 +5,6 @@
 
 #include "store/store_inbox.h"
 
-static int
-group_setup(void **state)
-{
-    (void)state;
-    return fixture_group_setup();
-}
-
-static int
-group_teardown(void **state)
-{
-    (void)state;
-    return fixture_group_teardown();
-}
-
-static int
-setup(void **state)
-{
-    *state = fixture_with_stream();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    fixture_free(*state);
-    return 0;
-}
-
 #define NODE STR("node-1")
 
 /* Adds an event of the fixture's connection; its uuid is made of n. True: it was new. */

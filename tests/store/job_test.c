@@ -3,34 +3,6 @@
  */
 #include "tests/store/fixture.h"
 
-static int
-group_setup(void **state)
-{
-    (void)state;
-    return fixture_group_setup();
-}
-
-static int
-group_teardown(void **state)
-{
-    (void)state;
-    return fixture_group_teardown();
-}
-
-static int
-setup(void **state)
-{
-    *state = fixture_with_stream();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    fixture_free(*state);
-    return 0;
-}
-
 static struct job
 queue_at(struct fixture *f, const char *name, enum priority priority, int64_t now_us)
 {

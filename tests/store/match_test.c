@@ -13,34 +13,6 @@
 #define STEPS 400            /* transactions of one run */
 #define AMBIGUOUS (-1)
 
-static int
-group_setup(void **state)
-{
-    (void)state;
-    return fixture_group_setup();
-}
-
-static int
-group_teardown(void **state)
-{
-    (void)state;
-    return fixture_group_teardown();
-}
-
-static int
-setup(void **state)
-{
-    *state = fixture_with_stream();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    fixture_free(*state);
-    return 0;
-}
-
 /* What holds: a record, 0 or AMBIGUOUS for each key, in two collections. */
 struct model {
     int64_t owners[2][KEYS];

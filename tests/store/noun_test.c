@@ -8,34 +8,6 @@
 #include "store/store_data_key.h"
 #include "store/store_priv.h"
 
-static int
-group_setup(void **state)
-{
-    (void)state;
-    return fixture_group_setup();
-}
-
-static int
-group_teardown(void **state)
-{
-    (void)state;
-    return fixture_group_teardown();
-}
-
-static int
-setup(void **state)
-{
-    *state = fixture_with_stream();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    fixture_free(*state);
-    return 0;
-}
-
 static int64_t
 add_record(struct fixture *f, const char *external, const char *name)
 {

@@ -5,34 +5,6 @@
 
 #define LEASE_US (30 * US_PER_S)
 
-static int
-group_setup(void **state)
-{
-    (void)state;
-    return fixture_group_setup();
-}
-
-static int
-group_teardown(void **state)
-{
-    (void)state;
-    return fixture_group_teardown();
-}
-
-static int
-setup(void **state)
-{
-    *state = fixture_with_stream();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    fixture_free(*state);
-    return 0;
-}
-
 static int64_t
 new_tenant(struct fixture *f, const char *key)
 {

@@ -7,34 +7,6 @@
 #include "store/store_history.h"
 #include "store/store_search.h"
 
-static int
-group_setup(void **state)
-{
-    (void)state;
-    return fixture_group_setup();
-}
-
-static int
-group_teardown(void **state)
-{
-    (void)state;
-    return fixture_group_teardown();
-}
-
-static int
-setup(void **state)
-{
-    *state = fixture_with_stream();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    fixture_free(*state);
-    return 0;
-}
-
 static int64_t
 add(struct fixture *f, const char *external, const char *text)
 {

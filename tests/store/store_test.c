@@ -9,30 +9,9 @@
 #include <sys/wait.h>
 
 static int
-group_setup(void **state)
-{
-    (void)state;
-    return fixture_group_setup();
-}
-
-static int
-group_teardown(void **state)
-{
-    (void)state;
-    return fixture_group_teardown();
-}
-
-static int
 setup(void **state)
 {
     *state = fixture_new();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    fixture_free(*state);
     return 0;
 }
 
