@@ -92,7 +92,7 @@ schema_judges(const struct template *t, struct str prefix, yyjson_val *config, s
     err_set(err, inner.code, "%s", inner.message);
     for (unsigned i = 0; i < inner.item_count; i++) {
         char pointer[2 * ERR_POINTER_BYTES];
-        snprintf(pointer, sizeof(pointer), "%.*s%s", STR_ARG(prefix), items[i].pointer);
+        snprintf(pointer, sizeof(pointer), "%.*s%.*s", STR_ARG(prefix), ERR_POINTER_BYTES - 1, items[i].pointer);
         err_add_item(err, str_from_c(pointer), "%s", items[i].message);
     }
     return false;
