@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "store/match_tail.h"
+#include "store/seen_tail.h"
 
 struct db_value
 db_text_value(struct str text)
@@ -35,6 +36,22 @@ forget_match_tail(struct db *db, bool when)
     db->match_tail = NULL;
 }
 
+/* The same of the known deliveries; what was only added is taken away again. */
+static void
+forget_seen_tail(struct db *db)
+{
+    seen_tail_free(db->seen_tail);
+    db->seen_tail = NULL;
+}
+
+static void
+undo_seen_tail(struct db *db, bool savepoint)
+{
+    struct seen_tail *tail = db->seen_tail;
+    if (tail && !seen_tail_undo(tail, savepoint ? &tail->savepoint : &tail->transaction))
+        forget_seen_tail(db);
+}
+
 void
 db_note_effect(struct db *db, const char *kind, struct str uuid)
 {
@@ -48,6 +65,7 @@ db_close(struct db *db)
     if (!db)
         return;
     forget_match_tail(db, true);
+    forget_seen_tail(db);
     db->driver->close(db);
 }
 
@@ -68,6 +86,10 @@ db_begin(struct db *db, bool write, struct err *err)
     forget_match_tail(db, !write); /* a reader's snapshot is another one each time */
     if (db->match_tail)
         db->match_tail->changed = db->match_tail->changed_in_savepoint = false;
+    if (db->seen_tail) {
+        seen_tail_mark(db->seen_tail, &db->seen_tail->transaction);
+        seen_tail_mark(db->seen_tail, &db->seen_tail->savepoint);
+    }
     db->in_transaction = true;
     return true;
 }
@@ -92,6 +114,8 @@ db_commit(struct db *db, struct err *err)
     if (!ok && err->code != E_STORE_UNCERTAIN)
         db->driver->rollback(db);
     forget_match_tail(db, !ok);
+    if (!ok)
+        forget_seen_tail(db);
     db->in_transaction = false;
     if (db->identity_changed && db->identity_generation)
         atomic_fetch_add(db->identity_generation, 1);
@@ -111,6 +135,8 @@ db_rollback(struct db *db)
     if (db->in_transaction)
         db->driver->rollback(db);
     forget_match_tail(db, db->in_transaction && db->match_tail && db->match_tail->changed);
+    if (db->in_transaction)
+        undo_seen_tail(db, false);
     db->in_transaction = false;
 }
 
@@ -127,6 +153,8 @@ db_savepoint(struct db *db, struct err *err)
     db_closure_begins(db);
     if (db->match_tail)
         db->match_tail->changed_in_savepoint = false;
+    if (db->seen_tail)
+        seen_tail_mark(db->seen_tail, &db->seen_tail->savepoint);
     return db->driver->savepoint(db, err);
 }
 
@@ -140,6 +168,7 @@ bool
 db_savepoint_undo(struct db *db, struct err *err)
 {
     forget_match_tail(db, db->match_tail && db->match_tail->changed_in_savepoint);
+    undo_seen_tail(db, true);
     return db->driver->savepoint_undo(db, err);
 }
 

@@ -86,6 +86,7 @@ struct db_statement {
 struct db;
 struct db_rows;
 struct match_tail;
+struct seen_tail;
 
 /*
  * What a driver does. Functions follow the public ones below of the same name. `begin` of a reader opens
@@ -145,6 +146,8 @@ struct db {
     uint64_t match_secret;       /* of this database: keys the hash of match keys */
     struct match_tail *match_tail; /* owned; SQLite's match keys that are not in their tree yet; NULL: not loaded */
     size_t match_tail_keys;      /* how many it may hold; 0: LIMIT_MATCH_TAIL_KEYS (tests: fewer) */
+    struct seen_tail *seen_tail; /* owned; SQLite's known deliveries that are not in their tree yet; NULL: not loaded */
+    size_t seen_tail_keys;       /* how many it may hold; 0: LIMIT_SEEN_TAIL_KEYS (tests: fewer) */
     int64_t first_new_record;    /* smallest records.id inserted by this closure; INT64_MAX: none */
     _Atomic uint64_t *identity_generation; /* of the store; NULL: nobody asks */
     bool identity_changed;       /* since the last commit */

@@ -173,7 +173,8 @@ db_trace_wrap(struct db *real, void *trace)
     t->driver.capabilities = real->driver->capabilities;
     t->driver.defer = real->driver->defer ? traced_defer : NULL;
     t->base = *real;
-    real->match_tail = NULL; /* it is the wrapper's now */
+    real->match_tail = NULL; /* they are the wrapper's now */
+    real->seen_tail = NULL;
     t->base.driver = &t->driver;
     t->real = real;
     t->trace = trace;

@@ -3,7 +3,7 @@
  *
  * A write is a closure that is given a database handle inside a transaction. On SQLite one writer thread
  * takes closures from a queue and groups those that wait into one commit; one that fails undoes itself
- * own; on PostgreSQL the caller's thread runs it on a connection from the pool, and the whole closure is
+ * alone; on PostgreSQL the caller's thread runs it on a connection from the pool, and the whole closure is
  * repeated after a deadlock, a serialization failure or a lost connection whose outcome page_seq decides.
  * Hence the rules for a closure: it touches the database and its own memory only, sets its results anew
  * each time (it may run twice), and blocks on nothing else. Its first statement is its fence, if it has

@@ -6,6 +6,7 @@
  * the rest. A crash between batches leaves the mark, and the next start goes on.
  */
 #include "store/store_connection.h"
+#include "store/store_inbox_seen.h"
 #include "store/store_job.h"
 #include "store/store_priv.h"
 #include "store/store_search.h"
@@ -104,6 +105,7 @@ delete_rest(struct deletion *del, struct err *err)
            run_pair(del, SQL_CONNECTION_DELETE_STATE, del->connection, err) &&
            run_pair(del, SQL_CONNECTION_DELETE_INBOX, del->connection, err) &&
            run_pair(del, SQL_CONNECTION_DELETE_DELIVERIES, del->connection, err) &&
+           (!db_can(del->db, DB_ONE_WRITER) || seen_forget_connection(del->db, del->tenant, del->connection, err)) &&
            run_pair(del, SQL_CONNECTION_DELETE_QUEUE, del->connection, err) &&
            run_pair(del, SQL_CONFLICT_DELETE_CONNECTION, del->connection, err) &&
            run_pair(del, SQL_CONNECTION_DELETE_STREAMS, del->connection, err) &&

@@ -1,14 +1,18 @@
 #include "store/store_inbox.h"
 
+#include "store/store_inbox_seen.h"
 #include "store/store_priv.h"
 
 static bool
 deliver(struct db *db, const struct inbox_event *e, struct str delivery, bool *duplicate_out, struct err *err)
 {
-    int64_t changed = 1;
+    int64_t changed = 1, since_us = e->received_us - INBOX_WINDOW_US;
+    *duplicate_out = false;
+    if (delivery.len > 0 && db_can(db, DB_ONE_WRITER))
+        return seen_take(db, e->tenant, e->connection, delivery, e->received_us, since_us, duplicate_out, err);
     if (delivery.len > 0 &&
         !db_exec(db, SQL_INBOX_DELIVER, DB_ARGS(DB_I(e->tenant), DB_I(e->connection), DB_B(delivery), DB_I(e->received_us),
-                 DB_I(e->received_us - INBOX_WINDOW_US)), &changed, err))
+                 DB_I(since_us)), &changed, err))
         return false;
     *duplicate_out = changed == 0;
     return true;

@@ -66,6 +66,8 @@ sweep_inbox(struct db *db, const struct retention *keep, int64_t now_us, int64_t
     if (!sweep_by_age(db, SQL_RETENTION_INBOX, keep->inbox_us, now_us, removed, err) ||
         !sweep_by_age(db, SQL_RETENTION_DELIVERIES, INBOX_WINDOW_US, now_us, removed, err))
         return false;
+    if (db_can(db, DB_ONE_WRITER) && !sweep_by_age(db, SQL_RETENTION_SEEN, INBOX_WINDOW_US, now_us, removed, err))
+        return false;
     return keep->inbox_rows_max == 0 || *removed > 0 ||
            db_exec(db, SQL_RETENTION_INBOX_MANY, DB_ARGS(DB_I(keep->inbox_rows_max), DB_I(RETENTION_BATCH_ROWS)), removed, err);
 }

@@ -54,6 +54,113 @@ test_a_delivery_is_taken_once_within_the_window(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox_events"), 5);
 }
 
+/* ---- many deliveries, and what goes wrong between them ---- */
+
+#define MODEL_DELIVERIES 400
+#define MODEL_STEPS 3000
+#define MODEL_TAIL_KEYS 16
+
+struct model {
+    struct fixture *f;
+    struct rng rng;
+    int64_t known[MODEL_DELIVERIES], before[MODEL_DELIVERIES], at_savepoint[MODEL_DELIVERIES]; /* when it came; 0: never */
+    int64_t now_us;
+};
+
+static void
+model_add(struct model *m)
+{
+    struct fixture *f = m->f;
+    size_t n = rng_next(&m->rng) % MODEL_DELIVERIES;
+    char delivery[INBOX_DELIVERY_BYTES + 1], uuid[UUID_TEXT_BYTES];
+    bool duplicate;
+    snprintf(delivery, sizeof(delivery), "%08x%08u", (unsigned)n * 2654435761u, (unsigned)n); /* in no order */
+    m->now_us += 5 * US_PER_MINUTE; /* two weeks in all */
+    struct inbox_event e = {.tenant = f->tenant.id, .connection = f->connection.id, .type = STR("t"), .trust = STR("signed"),
+                            .uuid = str_from_c(uuid_v7(&m->rng, NOW, uuid)), .status = STR("pending"), .received_us = m->now_us,
+                            .due_us = m->now_us, .content = STR("x")};
+    assert_ok(store_inbox_add(f->db, &e, str_from_c(delivery), &duplicate, &f->err), f->err);
+    bool expected = m->known[n] != 0 && m->known[n] >= m->now_us - INBOX_WINDOW_US;
+    if (duplicate != expected)
+        fail_msg("delivery %zu: %d", n, duplicate);
+    if (!duplicate)
+        m->known[n] = m->now_us;
+}
+
+static void
+model_savepoint(struct model *m)
+{
+    struct fixture *f = m->f;
+    memcpy(m->at_savepoint, m->known, sizeof(m->known));
+    assert_ok(db_savepoint(f->db, &f->err), f->err);
+    for (uint64_t i = rng_next(&m->rng) % 20; i > 0; i--)
+        model_add(m);
+    if (rng_next(&m->rng) % 2 == 0) {
+        assert_ok(db_savepoint_keep(f->db, &f->err), f->err);
+        return;
+    }
+    assert_ok(db_savepoint_undo(f->db, &f->err), f->err);
+    memcpy(m->known, m->at_savepoint, sizeof(m->known));
+}
+
+static void
+model_transaction(struct model *m)
+{
+    struct fixture *f = m->f;
+    memcpy(m->before, m->known, sizeof(m->known));
+    begin(f);
+    for (uint64_t i = rng_next(&m->rng) % 30; i > 0; i--) {
+        if (rng_next(&m->rng) % 8 == 0)
+            model_savepoint(m);
+        model_add(m);
+    }
+    if (rng_next(&m->rng) % 4 != 0) {
+        commit(f);
+        return;
+    }
+    db_rollback(f->db);
+    memcpy(m->known, m->before, sizeof(m->known));
+}
+
+/* I-21, with the tail turning and merging all the time, undone, and read anew as after a start. */
+static void
+test_a_delivery_is_known_whatever_was_undone_and_after_every_start(void **state)
+{
+    struct fixture *f = *state;
+    static struct model m;
+    m = (struct model){.f = f, .now_us = NOW};
+    rng_init(&m.rng, 20260101);
+    f->db->seen_tail_keys = MODEL_TAIL_KEYS;
+    for (int step = 0; step < MODEL_STEPS / 15; step++) {
+        model_transaction(&m);
+        if (on_postgres() || step % 16 != 15)
+            continue;
+        assert_true(sql_number(f, "SELECT count(*) FROM inbox_seen") <= 12 * MODEL_TAIL_KEYS);
+        db_close(f->db);
+        f->db = fixture_connect(f);
+        f->db->seen_tail_keys = MODEL_TAIL_KEYS;
+    }
+    if (!on_postgres())
+        assert_true(sql_number(f, "SELECT count(*) FROM inbox_deliveries") > MODEL_DELIVERIES / 2);
+}
+
+/* Any statement of it may fail: nothing is half known. */
+static void
+test_a_delivery_whose_event_was_not_kept_is_not_known(void **state)
+{
+    struct fixture *f = *state;
+    bool duplicate;
+    struct inbox_event e = {.tenant = f->tenant.id, .connection = f->connection.id, .uuid = STR("00000000-0000-7000-8000-000000000001"),
+                            .type = STR("t"), .trust = STR("signed"), .status = STR("pending"), .received_us = NOW, .content = STR("x")};
+    add(f, 1, "aaaaaaaaaaaaaaaa", NOW, NOW);
+    begin(f);
+    bool kept = store_inbox_add(f->db, &e, STR("bbbbbbbbbbbbbbbb"), &duplicate, &f->err) && db_commit(f->db, &f->err); /* its uuid is taken */
+    assert_false(kept);
+    db_rollback(f->db);
+    assert_true(add(f, 2, "bbbbbbbbbbbbbbbb", NOW, NOW));
+    assert_false(add(f, 3, "bbbbbbbbbbbbbbbb", NOW, NOW));
+}
+
 static void
 test_a_queue_has_one_holder_and_counts_those_that_died(void **state)
 {
@@ -184,4 +291,23 @@ test_retention_takes_what_is_done_and_keeps_what_waits(void **state)
     assert_int_equal(removed, 0);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox_events"), 1);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox_deliveries"), 0);
+    if (!on_postgres())
+        assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox_seen"), 0);
+}
+
+static void
+test_a_deleted_connection_leaves_no_delivery_behind(void **state)
+{
+    struct fixture *f = *state;
+    bool done = false;
+    add(f, 1, "0123456789abcdef", NOW, 0);
+    for (int i = 0; i < 20 && !done; i++) {
+        begin(f);
+        assert_ok(store_connection_delete(f->db, f->tenant.id, f->connection.id, false, NOW, NULL, &done, &f->err), f->err);
+        commit(f);
+    }
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox_deliveries"), 0);
+    if (!on_postgres())
+        assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox_seen"), 0);
+    assert_true(add(f, 2, "0123456789abcdef", NOW, 0)); /* nor in memory */
 }

@@ -1,7 +1,8 @@
 -- Events from vendors, kept before they are answered.
 --
 -- `content` is what came: headers and body, packed. An event is due while it has a time; then it is done. Deliveries stand
--- apart from events, because they must be found by what is random and events only grow. A queue is a connection's: whoever
+-- apart from events, because they must be found by what is random and events only grow. On SQLite the newest of them stand in
+-- inbox_seen, in their order, and go into the tree of inbox_deliveries many at a time (store_inbox_seen.c). A queue is a connection's: whoever
 -- holds its lease applies its events, in order.
 -- @sqlite
 CREATE TABLE inbox_events (
@@ -33,6 +34,14 @@ CREATE TABLE inbox_deliveries (
     received_at INTEGER NOT NULL,
     PRIMARY KEY (connection, delivery)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE inbox_seen (
+    id INTEGER PRIMARY KEY,
+    tenant INTEGER NOT NULL,
+    connection INTEGER NOT NULL,
+    delivery BLOB NOT NULL,
+    received_at INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE inbox_queues (
     tenant INTEGER NOT NULL,

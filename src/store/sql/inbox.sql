@@ -1,11 +1,40 @@
 -- A delivery is taken once in a while; later it is a new one.
 -- @name inbox_deliver
--- @sqlite
-INSERT INTO inbox_deliveries (tenant, connection, delivery, received_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (connection, delivery) DO UPDATE SET received_at = excluded.received_at WHERE inbox_deliveries.received_at < $5
--- @postgres
+-- @only postgres
 INSERT INTO inbox_deliveries (tenant, connection, delivery, received_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (tenant, connection, delivery) DO UPDATE SET received_at = excluded.received_at WHERE inbox_deliveries.received_at < $5
+
+-- Known deliveries that are not in their tree yet.
+-- @name inbox_seen_load
+-- @only sqlite
+SELECT id, tenant, connection, delivery, received_at FROM inbox_seen ORDER BY id
+
+-- One more.
+-- @name inbox_seen_add
+-- @only sqlite
+INSERT INTO inbox_seen (tenant, id, connection, delivery, received_at) VALUES ($1, $2, $3, $4, $5)
+
+-- When did it come, says the tree.
+-- @name inbox_seen_find
+-- @only sqlite
+SELECT received_at FROM inbox_deliveries WHERE connection = $2 AND delivery = $3 AND tenant = $1
+
+-- One goes into the tree.
+-- @name inbox_seen_merge
+-- @only sqlite
+INSERT INTO inbox_deliveries (tenant, connection, delivery, received_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (connection, delivery) DO UPDATE SET received_at = excluded.received_at
+WHERE inbox_deliveries.received_at < excluded.received_at
+
+-- Some that are in the tree go from here.
+-- @name inbox_seen_trim
+-- @only sqlite
+DELETE FROM inbox_seen WHERE id IN (SELECT s.id FROM inbox_seen s WHERE s.id <= $1 ORDER BY s.id LIMIT $2)
+
+-- And those of a deleted connection.
+-- @name inbox_seen_of_connection
+-- @only sqlite
+DELETE FROM inbox_seen WHERE tenant = $1 AND connection = $2
 
 -- An event.
 -- @name inbox_add
@@ -167,3 +196,9 @@ AND e.id <= (SELECT max(m.id) FROM inbox_events m) - $1 ORDER BY e.id LIMIT $2)
 -- @name retention_deliveries
 DELETE FROM inbox_deliveries WHERE (tenant, connection, delivery) IN
 (SELECT d.tenant, d.connection, d.delivery FROM inbox_deliveries d WHERE d.received_at < $1 LIMIT $2)
+
+-- And those that are not in their tree yet: the oldest come first. What is known of them in memory is past its week too.
+-- @name retention_seen
+-- @only sqlite
+DELETE FROM inbox_seen WHERE id IN
+(SELECT o.id FROM (SELECT s.id, s.received_at FROM inbox_seen s ORDER BY s.id LIMIT $2) o WHERE o.received_at < $1)
