@@ -400,6 +400,7 @@ start_server(struct instance *i, struct err *err)
         .handler = door_handle,
         .refuse = door_refuse,
         .body_max = door_body_max,
+        .at_once = door_at_once,
         .ctx = i->door,
     };
     i->server = http_server_new(&options, err);

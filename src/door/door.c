@@ -15,6 +15,7 @@
 
 #define DOOR_ARENA_BYTES (64 * 1024)
 #define RETRY_AFTER_OTHERWISE_MS 1000
+#define AT_ONCE_BODY_BYTES (64 * 1024)   /* a larger one takes so long to read that other connections would wait */
 #define SESSION_OTHERWISE_US (12 * US_PER_HOUR)
 #define CSP_NOTHING "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -181,18 +182,34 @@ send_reply(struct request *r)
 
 /* ---- the way in ---- */
 
+/* Found when the head had come, for the size of the body. */
+struct head_match {
+    enum route_result result;
+    struct route_match match;
+};
+
 static enum route_result
-match_route(struct request *r, struct str path)
+match_path(struct request *r, struct str path)
 {
     return router_match(route_tables, route_table_count, r->arena, r->x->method, path, &r->match);
+}
+
+static enum route_result
+match_route(struct request *r)
+{
+    const struct head_match *head = r->x->user;
+    if (!head)
+        return match_path(r, r->x->path);
+    r->match = head->match;
+    return head->result;
 }
 
 static bool
 find_route(struct request *r, struct err *err)
 {
-    enum route_result result = match_route(r, r->x->path);
+    enum route_result result = match_route(r);
     if (result == ROUTE_NO_PATH && root_is_page_address(r))
-        result = match_route(r, STR("/"));
+        result = match_path(r, STR("/"));
     switch (result) {
     case ROUTE_FOUND:
         r->dialect = r->match.route->dialect;
@@ -425,11 +442,22 @@ end(struct request *r, bool ok, struct err *err)
         answer(r);
 }
 
+bool
+request_to_pool(struct request *r)
+{
+    CHECK(r->x->at_once);
+    r->moves = true;
+    return true;
+}
+
 /* A part of the way is done: something is to be written, or the answer is known, or has been kept. */
 static void
 go_on(struct request *r, bool ok, struct err *err)
 {
-    if (r->ending) {
+    if (r->moves) {
+        buf_release(&r->reply.body);
+        http_exchange_to_pool(r->x, door_handle, r->door);
+    } else if (r->ending) {
         if (!ok)
             log_err(LOG_WARN, "an answer could not be kept for its Idempotency-Key", err);
         answer(r);
@@ -492,11 +520,22 @@ door_refuse(struct http_exchange *x, const struct err *err, void *ctx)
 }
 
 size_t
-door_body_max(const struct http_exchange *x, void *ctx)
+door_body_max(struct http_exchange *x, void *ctx)
 {
     (void)ctx;
-    struct route_match match;
-    enum route_result found = router_match(route_tables, route_table_count, x->arena, x->method, x->path, &match);
-    bool large = found == ROUTE_FOUND && (match.route->flags & ROUTE_BODY_LARGE);
+    struct head_match *head = ARENA_NEW(x->arena, struct head_match);
+    if (!head)
+        return LIMIT_BODY_BYTES;
+    head->result = router_match(route_tables, route_table_count, x->arena, x->method, x->path, &head->match);
+    x->user = head;
+    bool large = head->result == ROUTE_FOUND && (head->match.route->flags & ROUTE_BODY_LARGE);
     return large ? LIMIT_BODY_LARGE_BYTES : LIMIT_BODY_BYTES;
+}
+
+bool
+door_at_once(struct http_exchange *x, void *ctx)
+{
+    (void)ctx;
+    const struct head_match *head = x->user;
+    return head && head->result == ROUTE_FOUND && (head->match.route->flags & ROUTE_AT_ONCE) && x->body.len <= AT_ONCE_BODY_BYTES;
 }

@@ -6,7 +6,8 @@
  * error dialect, headers) is done once, around the handler.
  *
  *     struct door *door = door_new(&options, &err);
- *     struct http_server_options server = {.handler = door_handle, .refuse = door_refuse, .body_max = door_body_max, .ctx = door};
+ *     struct http_server_options server = {.handler = door_handle, .refuse = door_refuse, .body_max = door_body_max,
+ *                                          .at_once = door_at_once, .ctx = door};
  *
  * A door is used by many threads at once; it must outlive the server.
  */
@@ -60,7 +61,9 @@ void door_stopping(struct door *door);
 /* For http_server_options; ctx is the door. */
 void door_handle(struct http_exchange *x, void *ctx);
 void door_refuse(struct http_exchange *x, const struct err *err, void *ctx);
-size_t door_body_max(const struct http_exchange *x, void *ctx);
+size_t door_body_max(struct http_exchange *x, void *ctx);
+/* After it. */
+bool door_at_once(struct http_exchange *x, void *ctx);
 
 /* The route table, for documentation and tests: one line "METHOD /path/:id access dialect flag..." per route. */
 bool door_routes_text(struct buf *b);

@@ -86,6 +86,7 @@ struct request {
     struct idempotency idempotency;
     struct request_wait wait;
     void *left;               /* the handler's, for its `then` */
+    bool moves;               /* begins anew on a thread of the pool */
     bool ending;              /* what is waited for is the keeping of the answer */
 };
 
@@ -111,6 +112,11 @@ bool request_changes(const struct request *r);
  * arena, not on the handler's stack.
  */
 bool request_write(struct request *r, struct store_call call, request_then_fn *then);
+/*
+ * The last call of a handler that runs at once (ROUTE_AT_ONCE) and finds that it would have to wait: nothing of it counts, it is
+ * called again, on a thread of the pool.
+ */
+bool request_to_pool(struct request *r);
 
 /* ---- reading ---- */
 

@@ -45,6 +45,7 @@ enum route_flags {
     ROUTE_CHANGES = 32,      /* a GET that changes state: no HEAD, a bearer token only, never ahead of time (D16) */
     ROUTE_SECRET = 64,       /* the answer holds a secret: kept sealed for Idempotency-Key */
     ROUTE_RAW = 256,         /* takes bytes as they come, which must be there; the handler reads them */
+    ROUTE_AT_ONCE = 512,     /* runs on the server's own thread: short, and waits by request_write or goes to the pool (request_to_pool) */
     ROUTE_ORGID = 128,       /* the tenant must be named by the header orgid */
 };
 

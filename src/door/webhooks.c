@@ -12,7 +12,7 @@ fill_request(struct request *r, enum inbox_address address, struct inbox_request
 {
     *out = (struct inbox_request){.address = address, .token = request_query(r, "token"), .method = r->x->method,
                                   .path = r->x->path, .body = r->x->body, .headers = &r->x->headers, .peer = r->x->peer,
-                                  .arena = r->arena};
+                                  .arena = r->arena, .at_once = r->x->at_once};
     out->name = address == INBOX_ENVELOPE ? STR_NONE : request_path_param(r, 0);
     if (r->x->query.len > 0)
         out->path = str_format(r->arena, "%.*s?%.*s", STR_ARG(r->x->path), STR_ARG(r->x->query));
@@ -70,8 +70,10 @@ receive(struct request *r, enum inbox_address address, struct err *err)
     struct inbox_receipt *receipt;
     if (!in)
         return err_no_memory(err);
-    if (!fill_request(r, address, in, err) || !inbox_receive(request_parts(r)->inbox, in, &receipt, err))
+    if (!fill_request(r, address, in, err))
         return false;
+    if (!inbox_receive(request_parts(r)->inbox, in, &receipt, err))
+        return err->code == E_OK ? request_to_pool(r) : false;
     r->left = receipt;
     return receipt->call.fn ? request_write(r, receipt->call, kept) : kept(r, true, err);
 }

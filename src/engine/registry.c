@@ -161,6 +161,16 @@ registry_get(struct registry *r, struct str name, struct err *err)
     return found;
 }
 
+struct template *
+registry_loaded(struct registry *r, struct str name)
+{
+    pthread_mutex_lock(&r->lock);
+    struct registry_entry *entry = entry_find(r, name);
+    struct template *found = entry != NULL && entry->template != NULL ? template_ref(entry->template) : NULL;
+    pthread_mutex_unlock(&r->lock);
+    return found;
+}
+
 bool
 registry_put(struct registry *r, struct str name, struct str yaml, struct err *err)
 {

@@ -13,6 +13,8 @@ struct registry *registry_new(struct err *err);
 void registry_free(struct registry *r);
 /* A reference the caller must unref. NULL with E_PLATFORM_NOT_SUPPORTED (the message lists the names there are) or why it does not load. */
 struct template *registry_get(struct registry *r, struct str name, struct err *err);
+/* The same where it is loaded already; else NULL. Waits for nothing but a lock. */
+struct template *registry_loaded(struct registry *r, struct str name);
 /* Adds or replaces a template from its text (a user's own). */
 MUST_USE bool registry_put(struct registry *r, struct str name, struct str yaml, struct err *err);
 /* The same with one that is compiled already, under its own name; takes a reference. */

@@ -59,6 +59,7 @@ struct inbox_request {
     const struct http_headers *headers;
     struct str peer;
     struct arena *arena;          /* of the request */
+    bool at_once;                 /* may not wait for the store */
 };
 
 struct inbox_answer {
@@ -77,6 +78,7 @@ struct inbox_receipt {
  * Who is it from, is it true? E_UNAUTHORIZED: wrong signature or token; E_NOT_FOUND: no such template, or it takes no webhooks;
  * E_CONNECTION_NOT_FOUND; E_VALIDATION_FAILED: nothing that could be an event; E_RATE_LIMITED and E_UNAVAILABLE with a time; the
  * store's codes. After an error nothing was kept. An account that nobody has connected is answered as a hint is, and only counted.
+ * False without an error: the request is at_once and the store would have to be asked; ask again where that may wait.
  * Otherwise the call is to be written, and inbox_received to be called once, whatever came of it.
  */
 MUST_USE bool inbox_receive(struct inbox *in, const struct inbox_request *request, struct inbox_receipt **receipt_out,

@@ -248,7 +248,10 @@ static bool
 read_account(struct accept *a, struct str template_name, struct err *err)
 {
     struct err why = {0};
-    struct template *t = registry_get(a->in->options.templates, template_name, &why);
+    struct registry *templates = a->in->options.templates;
+    struct template *t = a->r->at_once ? registry_loaded(templates, template_name) : registry_get(templates, template_name, &why);
+    if (t == NULL && a->r->at_once)
+        return false;
     yyjson_val *block = t == NULL ? NULL : template_webhooks(t);
     if (block == NULL) {
         template_unref(t);
@@ -266,8 +269,11 @@ find_targets(struct accept *a, struct str name, bool fresh, struct err *err)
 {
     bool addressed = a->r->address == INBOX_CONNECTION;
     targets_unref(a->targets);
-    struct str account = a->account.len > 0 ? a->account : STR("");
-    a->targets = targets_get(a->in, addressed, name, addressed ? STR_NONE : account, fresh, err);
+    struct str account = addressed ? STR_NONE : a->account.len > 0 ? a->account : STR("");
+    if (!a->r->at_once)
+        a->targets = targets_get(a->in, addressed, name, account, fresh, err);
+    else
+        a->targets = fresh ? NULL : targets_cached(a->in, addressed, name, account);
     if (a->targets == NULL)
         return false;
     a->body.block = a->targets->block;
@@ -366,7 +372,9 @@ keep_event(struct accept *a, struct err *err)
     if (k == NULL || k->rows == NULL)
         return err_no_memory(err);
     k->accept = a;
-    struct str keys[2] = {delivery_key(a, false, k->keys[0], err), delivery_key(a, true, k->keys[1], err)};
+    bool proven = a->proven > 0, unproven = a->taken > a->proven;
+    struct str keys[2] = {unproven ? delivery_key(a, false, k->keys[0], err) : STR_NONE,
+                          proven ? delivery_key(a, true, k->keys[1], err) : STR_NONE};
     a->content = content_pack(a->in, a->r->arena, a->targets, a->r);
     if (err->code != E_OK || str_is_none(a->content))
         return err->code != E_OK ? false : err_no_memory(err);

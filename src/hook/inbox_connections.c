@@ -14,6 +14,7 @@
 
 #define SLOTS 1024
 #define KEEP_US (1 * US_PER_S)
+#define KEY_BYTES 512
 #define TARGETS_ARENA_BYTES (8L * 1024 * 1024)
 
 struct target_cache {
@@ -252,12 +253,34 @@ keep(struct inbox *in, struct targets *t)
     targets_unref(old);
 }
 
+/* Too long a name is not kept. */
+static struct str
+key_of(char text[static KEY_BYTES], bool by_uuid, struct str name, struct str account)
+{
+    if (name.len + account.len + 3 > KEY_BYTES)
+        return STR("");
+    char *at = text;
+    *at++ = by_uuid ? 'c' : 't';
+    at = mempcpy(at, name.ptr ? name.ptr : "", name.len);
+    *at++ = '/';
+    *at++ = str_is_none(account) ? '0' : '1';
+    at = mempcpy(at, account.ptr ? account.ptr : "", account.len);
+    return (struct str){text, (size_t)(at - text)};
+}
+
+struct targets *
+targets_cached(struct inbox *in, bool by_uuid, struct str name, struct str account)
+{
+    char text[KEY_BYTES];
+    struct str key = key_of(text, by_uuid, name, account);
+    return key.len > 0 ? find(in, key) : NULL;
+}
+
 struct targets *
 targets_get(struct inbox *in, bool by_uuid, struct str name, struct str account, bool fresh, struct err *err)
 {
-    char text[512];
-    int len = snprintf(text, sizeof(text), "%c%.*s/%d%.*s", by_uuid ? 'c' : 't', STR_ARG(name), !str_is_none(account), STR_ARG(account));
-    struct str key = {text, len < (int)sizeof(text) ? (size_t)len : 0};
+    char text[KEY_BYTES];
+    struct str key = key_of(text, by_uuid, name, account);
     struct targets *t = fresh || key.len == 0 ? NULL : find(in, key);
     if (t != NULL)
         return t;

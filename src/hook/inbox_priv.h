@@ -67,6 +67,8 @@ void target_cache_free(struct target_cache *c); /* accepts NULL */
  * A reference; NULL with err: the store's codes, E_CRYPT, E_NO_MEMORY. Blocks on the store when it is not cached.
  */
 struct targets *targets_get(struct inbox *in, bool by_uuid, struct str name, struct str account, bool fresh, struct err *err);
+/* The same from what is cached alone: NULL when it is not. */
+struct targets *targets_cached(struct inbox *in, bool by_uuid, struct str name, struct str account);
 void targets_unref(struct targets *t);      /* accepts NULL */
 
 /* ---- inbox_content.c ---- */

@@ -8,6 +8,11 @@
  * The one difficulty is the end of the server while a handler still holds an exchange. The state decides
  * who comes first: HANDED -> ANSWERED by the answer, HANDED -> ABANDONED by the server; the memory goes
  * with the last of two references, so a late answer finds an exchange that is only its own.
+ *
+ * A handler that runs at once, on the net thread, leaves the connection as it is until it returns: AT_ONCE. Then the thread
+ * sees what came of it: ANSWERED, GOES_ON (what it waited for was faster), or still AT_ONCE, and only then is the connection
+ * suspended and the exchange HANDED. What happens between those two steps has seen AT_ONCE and resumes nothing, so the
+ * thread does.
  */
 #include <stddef.h>
 #include <string.h>
@@ -271,6 +276,32 @@ job_discard(struct http_job *job)
         http_reply(&e->x, err_http(E_SHUTTING_DOWN), "text/plain; charset=utf-8", STR("The server is stopping\n"));
 }
 
+/* Runs what is to be run at once, until it is answered or waits. */
+static enum MHD_Result
+run_at_once(struct exchange *e)
+{
+    do {
+        atomic_store(&e->state, EXCHANGE_AT_ONCE);
+        job_run(&e->job);
+    } while (atomic_load(&e->state) == EXCHANGE_GOES_ON);
+    if (atomic_load(&e->state) == EXCHANGE_ANSWERED)
+        return queue_answer(e);
+    int running = EXCHANGE_AT_ONCE;
+    MHD_suspend_connection(e->connection);
+    if (!atomic_compare_exchange_strong(&e->state, &running, EXCHANGE_HANDED))
+        server_resume(e->server, e->connection);
+    else if (atomic_load(&e->server->ending))
+        exchange_abandon(e);
+    return MHD_YES;
+}
+
+static bool
+is_for_at_once(struct exchange *e)
+{
+    const struct http_server_options *options = &e->server->options;
+    return options->at_once && options->at_once(&e->x, options->ctx);
+}
+
 static enum MHD_Result
 hand_over(struct exchange *e)
 {
@@ -285,10 +316,13 @@ hand_over(struct exchange *e)
     atomic_fetch_add(&server->requests, 1);
     entry_phase(e->entry, PHASE_HANDLING);
     atomic_store(&e->refs, 2);
-    atomic_store(&e->state, EXCHANGE_HANDED);
     e->go_on = server->options.handler;
     e->go_on_ctx = server->options.ctx;
     e->job = (struct http_job){.run = job_run, .discard = job_discard};
+    e->x.at_once = is_for_at_once(e);
+    if (e->x.at_once)
+        return run_at_once(e);
+    atomic_store(&e->state, EXCHANGE_HANDED);
     MHD_suspend_connection(e->connection);
     if (!http_pool_submit(&server->pool, &e->job))
         job_discard(&e->job);
@@ -328,6 +362,8 @@ exchange_on_access(void *ctx, struct MHD_Connection *connection, const char *url
     int state = atomic_load(&e->state);
     if (state == EXCHANGE_RECEIVING)
         return hand_over(e);
+    if (state == EXCHANGE_GOES_ON)
+        return run_at_once(e);
     return state == EXCHANGE_ANSWERED ? queue_answer(e) : MHD_NO;
 }
 
@@ -364,6 +400,9 @@ exchange_on_completed(void *ctx, struct MHD_Connection *connection, void **conte
         return;
     *context = NULL;
     struct err err = {0};
+    int goes_on = EXCHANGE_GOES_ON;
+    if (atomic_compare_exchange_strong(&e->state, &goes_on, EXCHANGE_ABANDONED))
+        job_run(&e->job); /* its client left; whoever waits must still hear of it */
     if (late_refusal(e, code, &err)) {
         e->entry->lingers = true;
         refuse_raw(server, e->entry, e, &err);
@@ -390,6 +429,21 @@ exchange_abandon(struct exchange *e)
 
 /* ---- what handlers call ---- */
 
+/* To the net thread, from one that waited for it. False: it is abandoned. */
+static bool
+go_on_at_once(struct exchange *e)
+{
+    struct http_server *server = e->server;
+    struct MHD_Connection *connection = e->connection;
+    int state = EXCHANGE_AT_ONCE;
+    if (atomic_compare_exchange_strong(&e->state, &state, EXCHANGE_GOES_ON))
+        return true;
+    if (state != EXCHANGE_HANDED || !atomic_compare_exchange_strong(&e->state, &state, EXCHANGE_GOES_ON))
+        return false;
+    server_resume(server, connection);
+    return true;
+}
+
 /* What was waited for has happened, so it must be heard of even when the pool takes no more. */
 void
 http_exchange_continue(struct http_exchange *x, http_handler_fn *go_on, void *ctx)
@@ -398,8 +452,20 @@ http_exchange_continue(struct http_exchange *x, http_handler_fn *go_on, void *ct
     e->go_on = go_on;
     e->go_on_ctx = ctx;
     e->job = (struct http_job){.run = job_run, .discard = job_run};
+    if (e->x.at_once && go_on_at_once(e))
+        return;
     if (atomic_load(&e->state) == EXCHANGE_ABANDONED || !http_pool_submit(&e->server->pool, &e->job))
         job_run(&e->job);
+}
+
+void
+http_exchange_to_pool(struct http_exchange *x, http_handler_fn *go_on, void *ctx)
+{
+    struct exchange *e = exchange_of(x);
+    CHECK(handling == e);
+    CHECK(e->x.at_once);
+    e->x.at_once = false;
+    http_exchange_continue(x, go_on, ctx);
 }
 
 /* A header that would break out of its line is our own mistake or an attack: it is left out. */
@@ -444,9 +510,13 @@ http_reply_header(struct http_exchange *x, const char *name, struct str value)
 static bool
 hand_back(struct exchange *e, bool later)
 {
-    int handed = EXCHANGE_HANDED;
+    int handed = EXCHANGE_HANDED, at_once = EXCHANGE_AT_ONCE;
     struct http_server *server = e->server;
     struct MHD_Connection *connection = e->connection;
+    if (atomic_compare_exchange_strong(&e->state, &at_once, EXCHANGE_ANSWERED)) {
+        exchange_unref(e); /* the net thread sees it when the handler has returned, or has seen it by now */
+        return true;
+    }
     if (!atomic_compare_exchange_strong(&e->state, &handed, EXCHANGE_ANSWERED)) {
         CHECK(handed == EXCHANGE_REFUSING || handed == EXCHANGE_ABANDONED); /* else it was answered twice */
         if (handed == EXCHANGE_ABANDONED)

@@ -336,6 +336,7 @@ http_server_drain(struct http_server *server, int64_t deadline_ms)
 static void
 abandon_all(struct http_server *server)
 {
+    atomic_store(&server->ending, true);
     pthread_mutex_lock(&server->entries_lock);
     for (struct http_entry *entry = server->entries; entry; entry = entry->next) {
         pthread_mutex_lock(&entry->lock);

@@ -32,7 +32,8 @@ struct http_exchange {
     bool has_body;                /* a length above 0 or chunked was announced */
     struct str peer;              /* numeric address of the client */
     struct arena *arena;          /* request arena: capped, single-threaded, hand over with the exchange */
-    void *user;                   /* the handler's own, e.g. who is asking */
+    void *user;                   /* the handler's own, e.g. who is asking; body_max and at_once may set it before */
+    bool at_once;                 /* the handler runs on a server thread and must not wait for anything */
     struct http_server *server;
 };
 
@@ -43,7 +44,13 @@ typedef void http_handler_fn(struct http_exchange *x, void *ctx);
  */
 typedef void http_refuse_fn(struct http_exchange *x, const struct err *err, void *ctx);
 /* The largest body accepted for this request (its method, path and headers are set). Must not block. */
-typedef size_t http_body_max_fn(const struct http_exchange *x, void *ctx);
+typedef size_t http_body_max_fn(struct http_exchange *x, void *ctx);
+/*
+ * The request is whole: may its handler, and what goes on after each of its waits, run on the server's own thread? That
+ * saves two changes of threads and holds up every connection of that thread meanwhile: only for what is short and
+ * waits for nothing. Must not block.
+ */
+typedef bool http_at_once_fn(struct http_exchange *x, void *ctx);
 
 /* Shorter deadlines for tests; 0: the limit of base/limits.h. The program leaves all at 0. */
 struct http_server_test {
@@ -59,6 +66,7 @@ struct http_server_options {
     http_handler_fn *handler;
     http_refuse_fn *refuse;       /* NULL: plain text */
     http_body_max_fn *body_max;   /* NULL: LIMIT_BODY_BYTES */
+    http_at_once_fn *at_once;     /* NULL: none */
     void *ctx;
     struct http_server_test test;
 };
@@ -81,12 +89,14 @@ void http_server_free(struct http_server *server);
 
 /*
  * For a handler that returned without an answer, because it waits for something without holding a thread: runs go_on for
- * the same exchange, on a thread of the pool, where it may block or wait again. From any thread, also before that handler
- * has returned (which must not touch the exchange any more). It runs whatever happened meanwhile: to the client, whose
+ * the same exchange, on a thread of the pool, where it may block or wait again; on its server thread where x->at_once.
+ * From any thread, also before that handler has returned (which must not touch the exchange any more). It runs whatever happened meanwhile: to the client, whose
  * leaving is only seen by the answer, or to the server; when that ends, on the calling thread. Not while http_server_free
  * runs.
  */
 void http_exchange_continue(struct http_exchange *x, http_handler_fn *go_on, void *ctx);
+/* The same from a handler that finds it would have to wait: the exchange is at_once no more. Its last act. */
+void http_exchange_to_pool(struct http_exchange *x, http_handler_fn *go_on, void *ctx);
 /* Adds a header to the answer; before the reply. Texts are copied. One that is empty or would break its line is left out. */
 void http_reply_header(struct http_exchange *x, const char *name, struct str value);
 /* Answers. The body is copied unless it lies in x->arena. content_type NULL: none. */

@@ -99,6 +99,8 @@ struct http_entry {
 enum exchange_state {
     EXCHANGE_RECEIVING,
     EXCHANGE_HANDED,    /* with a handler; the connection is suspended */
+    EXCHANGE_AT_ONCE,   /* with a handler on the net thread, which looks at the state when that returns */
+    EXCHANGE_GOES_ON,   /* what it waited for has happened; the net thread goes on with it */
     EXCHANGE_ANSWERED,
     EXCHANGE_REFUSING,  /* the server answers by itself, on a net thread */
     EXCHANGE_ABANDONED, /* the server is gone: a late answer only frees */
@@ -244,7 +246,7 @@ struct http_server {
     struct http_linger lingering[LINGER_MAX];
     size_t linger_count;
 
-    atomic_bool draining;
+    atomic_bool draining, ending;       /* ending: what waits is abandoned */
     atomic_llong resuming;              /* calls of MHD_resume_connection in progress */
     pthread_mutex_t open_lock;
     pthread_cond_t open_none;

@@ -67,7 +67,7 @@ test_refuse(struct http_exchange *x, const struct err *err, void *ctx)
 }
 
 static inline size_t
-test_body_max(const struct http_exchange *x, void *ctx)
+test_body_max(struct http_exchange *x, void *ctx)
 {
     (void)ctx;
     return str_starts(x->path, STR("/small")) ? 100 : 64 * 1024;
