@@ -170,12 +170,16 @@ many_item(yyjson_mut_doc *doc, const struct push_item *item, yyjson_val *names)
 {
     struct str id = json_str_or(json_get_c(names, "id"), STR("id")), fields = json_str_or(json_get_c(names, "fields"), STR("fields"));
     yyjson_mut_val *object = str_eq_c(fields, "$") ? yyjson_val_mut_copy(doc, item->fields) : yyjson_mut_obj(doc);
+    yyjson_val *name, *value;
+    size_t index, max;
     if (object == NULL)
         return NULL;
     if (item->row.map != 0)
         put(doc, object, id, copy_text(doc, item->row.external_id));
     if (!str_eq_c(fields, "$") && !(json_get_c(names, "fields") != NULL && json_str(json_get_c(names, "fields")).len == 0))
         put(doc, object, fields, yyjson_val_mut_copy(doc, item->fields));
+    yyjson_obj_foreach(json_get_c(names, "also"), index, max, name, value)
+        put(doc, object, json_str(name), yyjson_val_mut_copy(doc, value));
     return object;
 }
 
