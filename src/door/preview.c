@@ -10,24 +10,6 @@
 #include "store/store_stream.h"
 #include "template/mapping.h"
 
-static void
-write_streams(struct json_writer *w, const struct template *t)
-{
-    json_begin_array(w, "streams");
-    for (size_t i = 0; t && i < template_stream_count(t); i++) {
-        const struct stream_info *s = template_stream_info(template_stream_at(t, i));
-        json_begin_object(w, NULL);
-        json_add_str(w, "name", s->name);
-        json_add_str(w, "entityType", s->kind);
-        json_add_bool(w, "synced", s->synced);
-        json_add_bool(w, "incremental", s->incremental);
-        json_add_bool(w, "deletes", s->supports_deletes);
-        json_add_str(w, "refused", s->refused.len ? s->refused : STR_NONE);
-        json_end_object(w);
-    }
-    json_end_array(w);
-}
-
 static bool
 is_about_the_template(enum err_code code)
 {
@@ -69,7 +51,7 @@ templates_check(struct request *r, struct err *err)
     json_add_str(w, "name", t ? template_info(t)->name : STR_NONE);
     json_add_str(w, "instructions", t ? template_info(t)->instructions : STR_NONE);
     json_add_val(w, "configSchema", t ? template_info(t)->config_schema : NULL);
-    write_streams(w, t);
+    view_template_streams(w, t);
     template_unref(t);
     return reply_object_end(r, err);
 }

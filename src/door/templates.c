@@ -2,12 +2,13 @@
  * The templates there are: public, and without any tenant's data (D32).
  */
 #include "door/routes_priv.h"
+#include "door/views_priv.h"
 
-static void
-write_streams(struct json_writer *w, const struct template *t)
+void
+view_template_streams(struct json_writer *w, const struct template *t)
 {
     json_begin_array(w, "streams");
-    for (size_t i = 0; i < template_stream_count(t); i++) {
+    for (size_t i = 0; t && i < template_stream_count(t); i++) {
         const struct stream_info *s = template_stream_info(template_stream_at(t, i));
         json_begin_object(w, NULL);
         json_add_str(w, "name", s->name);
@@ -50,7 +51,7 @@ write_template(struct json_writer *w, const struct template *t, struct arena *wh
     json_add_str(w, "documentationUrl", info->documentation_url);
     json_add_str(w, "version", info->version);
     json_add_str(w, "apiVersion", info->api_version);
-    write_streams(w, t);
+    view_template_streams(w, t);
     if (whole) {
         json_add_str(w, "instructions", info->instructions);
         json_add_val(w, "configSchema", info->config_schema);

@@ -17,10 +17,13 @@ unsigned view_run_states(struct str word);
 void view_connection(struct json_writer *w, const struct connection *c);
 /* Those that only its own page has; config: masked. */
 void view_connection_detail(struct json_writer *w, const struct connection *c, yyjson_val *config);
-/* Whole, as one object with key NULL. */
 /* `notices`: what will stop working at the vendor, and when. */
 MUST_USE bool view_notices(struct request *r, struct json_writer *w, const struct connection *c, struct err *err);
+/* Whole, as one object with key NULL. */
 MUST_USE bool view_connection_whole(struct request *r, struct json_writer *w, const struct connection *c, struct err *err);
+
+/* `streams` of a template; NULL: none. */
+void view_template_streams(struct json_writer *w, const struct template *t);
 
 void view_run(struct json_writer *w, const struct run *run, int64_t now_us);
 

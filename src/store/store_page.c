@@ -13,6 +13,23 @@
 #define IDENT_BYTES 64
 #define PACK_ARENA_BYTES (64L * 1024 * 1024)
 
+bool
+page_map_read(struct db_rows *rows, int first, struct arena *a, struct map_row *row)
+{
+    row->map = db_column_i64(rows, first);
+    row->record = db_column_i64(rows, first + 1);
+    struct str fingerprint = db_column_blob(rows, first + 2);
+    if (fingerprint.len == FINGERPRINT_BYTES)
+        memcpy(row->fingerprint, fingerprint.ptr, FINGERPRINT_BYTES);
+    row->version = db_column_text_copy(rows, first + 3, a);
+    row->observed_us = db_column_i64(rows, first + 4);
+    row->deleted = db_column_bool(rows, first + 5);
+    row->linked = db_column_bool(rows, first + 6);
+    row->has_base = db_column_bool(rows, first + 7);
+    row->erased = db_column_bool(rows, first + 8);
+    return !str_is_none(row->version) || db_column_is_null(rows, first + 3);
+}
+
 static const struct page_batches *
 batches(const struct db *db)
 {

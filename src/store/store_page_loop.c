@@ -11,23 +11,6 @@
 #include "store/store_priv.h"
 
 static bool
-read_map_row(struct db_rows *rows, struct arena *a, struct map_row *row)
-{
-    row->map = db_column_i64(rows, 0);
-    row->record = db_column_i64(rows, 1);
-    struct str fingerprint = db_column_blob(rows, 2);
-    if (fingerprint.len == FINGERPRINT_BYTES)
-        memcpy(row->fingerprint, fingerprint.ptr, FINGERPRINT_BYTES);
-    row->version = db_column_text_copy(rows, 3, a);
-    row->observed_us = db_column_i64(rows, 4);
-    row->deleted = db_column_bool(rows, 5);
-    row->linked = db_column_bool(rows, 6);
-    row->has_base = db_column_bool(rows, 7);
-    row->erased = db_column_bool(rows, 8);
-    return !str_is_none(row->version) || db_column_is_null(rows, 3);
-}
-
-static bool
 loop_map_lookup(struct db *db, struct arena *a, int64_t tenant, int64_t stream, const struct str *ids, size_t count,
                 struct map_row *rows_out, struct err *err)
 {
@@ -39,7 +22,7 @@ loop_map_lookup(struct db *db, struct arena *a, int64_t tenant, int64_t stream, 
             return false;
         if (row == ROW_NONE)
             continue;
-        bool fits = read_map_row(&rows, a, &rows_out[i]);
+        bool fits = page_map_read(&rows, 0, a, &rows_out[i]);
         db_finish(&rows);
         if (!fits)
             return STORE_ARENA_FULL(err);

@@ -33,6 +33,9 @@ struct page_batches {
 };
 extern const struct page_batches page_batches_loop, page_batches_set;
 
+/* A row of what a look-up found; its columns begin at `first`. False: the arena is full. */
+bool page_map_read(struct db_rows *rows, int first, struct arena *a, struct map_row *row);
+
 /* store_match.c */
 bool tail_match_lookup(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, size_t count,
                        int64_t *records_out, struct err *err);

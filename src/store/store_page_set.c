@@ -42,23 +42,6 @@ texts(struct columns *c)
 /* ---- look-ups ---- */
 
 static bool
-read_map(struct db_rows *rows, struct arena *a, struct map_row *row)
-{
-    row->map = db_column_i64(rows, 1);
-    row->record = db_column_i64(rows, 2);
-    struct str fingerprint = db_column_blob(rows, 3);
-    if (fingerprint.len == FINGERPRINT_BYTES)
-        memcpy(row->fingerprint, fingerprint.ptr, FINGERPRINT_BYTES);
-    row->version = db_column_text_copy(rows, 4, a);
-    row->observed_us = db_column_i64(rows, 5);
-    row->deleted = db_column_bool(rows, 6);
-    row->linked = db_column_bool(rows, 7);
-    row->has_base = db_column_bool(rows, 8);
-    row->erased = db_column_bool(rows, 9);
-    return !str_is_none(row->version) || db_column_is_null(rows, 4);
-}
-
-static bool
 set_map_lookup(struct db *db, struct arena *a, int64_t tenant, int64_t stream, const struct str *ids, size_t count,
                struct map_row *rows_out, struct err *err)
 {
@@ -70,7 +53,7 @@ set_map_lookup(struct db *db, struct arena *a, int64_t tenant, int64_t stream, c
     while ((row = db_next(&rows, err)) == ROW_FOUND) {
         int64_t n = db_column_i64(&rows, 0);
         CHECK(n >= 1 && (size_t)n <= count);
-        if (read_map(&rows, a, &rows_out[n - 1]))
+        if (page_map_read(&rows, 1, a, &rows_out[n - 1]))
             continue;
         db_finish(&rows);
         return STORE_ARENA_FULL(err);

@@ -50,6 +50,11 @@ MUST_USE bool store_row_must(enum row row, enum err_code code, struct err *err);
 
 /* A new UUIDv7 in a. STR_NONE: the arena is full. */
 struct str store_new_uuid(struct arena *a);
+/*
+ * An id as a caller wrote it, either a row's number or its UUID: the other one stays 0 or STR_NONE. ROW_NONE: it is neither, so there is
+ * nothing to look for.
+ */
+enum row store_id_read(struct arena *a, struct str id, int64_t *number_out, struct str *uuid_out, struct err *err);
 #define STORE_ARENA_FULL(err) err_set((err), E_TOO_LARGE, "More was asked for than one answer may hold")
 
 /* Ids as deltas in variable length: a byte or two each where they grow in order. */

@@ -115,6 +115,20 @@ store_new_uuid(struct arena *a)
     return str_copy(a, str_from_c(uuid_v7_now(text)));
 }
 
+enum row
+store_id_read(struct arena *a, struct str id, int64_t *number_out, struct str *uuid_out, struct err *err)
+{
+    if (str_to_i64(id, 1, INT32_MAX, number_out))
+        return ROW_FOUND;
+    if (!uuid_is_valid(id))
+        return ROW_NONE;
+    struct str uuid = str_lower(a, id);
+    if (str_is_none(uuid))
+        return STORE_ARENA_FULL(err), ROW_FAILED;
+    *uuid_out = uuid;
+    return ROW_FOUND;
+}
+
 bool
 name_find(const char *const *names, size_t count, struct str name, unsigned *index_out)
 {

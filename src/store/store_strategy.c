@@ -37,13 +37,9 @@ store_strategy_get(struct db *db, struct arena *a, int64_t tenant, struct str id
 {
     int64_t number = 0;
     struct str uuid = STR_NONE;
-    if (!str_to_i64(id, 1, INT32_MAX, &number)) {
-        if (!uuid_is_valid(id))
-            return ROW_NONE;
-        uuid = str_lower(a, id);
-        if (str_is_none(uuid))
-            return STORE_ARENA_FULL(err), ROW_FAILED;
-    }
+    enum row given = store_id_read(a, id, &number, &uuid, err);
+    if (given != ROW_FOUND)
+        return given;
     return store_row(db, SQL_STRATEGY_GET, DB_ARGS(DB_I(tenant), DB_I(number), DB_T(uuid)), a, strategy_out,
                      sizeof(*strategy_out), strategy_read, err);
 }
