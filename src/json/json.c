@@ -205,6 +205,20 @@ json_freeze(struct arena *a, const yyjson_mut_val *value)
     return doc ? doc->root : NULL;
 }
 
+void
+json_merge(yyjson_mut_doc *doc, yyjson_mut_val *into, yyjson_val *from)
+{
+    size_t index, max;
+    yyjson_val *key, *item;
+    yyjson_obj_foreach(from, index, max, key, item) {
+        yyjson_mut_val *there = yyjson_mut_obj_getn(into, yyjson_get_str(key), yyjson_get_len(key));
+        if (yyjson_is_obj(item) && yyjson_mut_is_obj(there))
+            json_merge(doc, there, item);
+        else
+            yyjson_mut_obj_put(into, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, item));
+    }
+}
+
 yyjson_val *
 json_get(yyjson_val *object, struct str wanted)
 {

@@ -50,6 +50,9 @@ yyjson_mut_doc *json_mut_doc(struct arena *a);
 /* An immutable copy of a mutable value in the arena, numbers kept raw where they were; NULL when it is full. */
 yyjson_val *json_freeze(struct arena *a, const yyjson_mut_val *value);
 
+/* Lays a value's members over those of an object, objects in objects; nulls too. */
+void json_merge(yyjson_mut_doc *doc, yyjson_mut_val *into, yyjson_val *from);
+
 /* Readers. All accept NULL for the value and then find nothing. */
 yyjson_val *json_get(yyjson_val *object, struct str key);   /* NULL when missing or no object; last of duplicates */
 yyjson_val *json_get_c(yyjson_val *object, const char *key);

@@ -14,7 +14,8 @@
 static const char *const own_keys[] = {"title", "description", "stream", "safe", "input_schema", "result", "success",
                     "message", "max", "item", NULL};
 static const char *const reading_keys[] = {"path", "http_method", "request_parameters", "request_body_json", "request_body_data",
-                                           "request_body", "error_handler", "request_headers", NULL};
+                                           "request_body", "error_handler", "request_headers", "query_properties",
+                                           "fetch_properties_from_endpoint", NULL};
 
 static bool
 is_named(struct str key, const char *const *names)

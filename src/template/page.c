@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/rng.h"
+#include "template/properties_priv.h"
 
 /* ---- hashes of tokens */
 
@@ -320,6 +321,17 @@ add_record(struct picking *p, yyjson_val *value, struct str rejected)
     p->event->record_count++;
 }
 
+/* A record for this page: at once, or once all portions of the page are there. */
+static bool
+give(struct picking *p, yyjson_val *value, struct str rejected, struct err *err)
+{
+    if (p->r->stream->properties)
+        return properties_keep(p->r, value, rejected, err);
+    p->last = str_is_none(rejected) ? value : p->last, p->emitted++;
+    add_record(p, value, rejected);
+    return true;
+}
+
 static bool
 pick_one(struct picking *p, struct expr_scope *scope, yyjson_val *raw, bool plain, struct err *err)
 {
@@ -331,14 +343,36 @@ pick_one(struct picking *p, struct expr_scope *scope, yyjson_val *raw, bool plai
             return false;
         struct str why = str_copy(p->page, str_from_c(err->message));
         *err = (struct err){.items = err->items};
-        p->emitted++;
-        add_record(p, raw, why.ptr ? why : STR("the template's expression failed"));
-        return true;
+        return give(p, raw, why.ptr ? why : STR("the template's expression failed"), err);
     }
-    if (!value)
-        return true;
-    p->last = value, p->emitted++;
-    add_record(p, value, STR_NONE);
+    return !value || give(p, value, STR_NONE, err);
+}
+
+static bool
+records_begin(struct picking *p, size_t most, struct err *err)
+{
+    p->event->records = ARENA_ARRAY(p->page, struct reader_record, most + 1);
+    return p->event->records || err_set(err, E_PAGE_TOO_LARGE, "The page does not fit in memory");
+}
+
+/* What the portions of this page told, laid together. */
+static bool
+pick_portions(struct picking *p, struct err *err)
+{
+    yyjson_val *loose, *merged, *item;
+    size_t index, max;
+    if (!properties_take(p->r, p->page, &loose, &merged, err) ||
+        !records_begin(p, yyjson_arr_size(loose) + yyjson_arr_size(merged), err))
+        return false;
+    yyjson_arr_foreach(loose, index, max, item) {
+        struct str rejected = json_str(yyjson_arr_get(item, 1));
+        p->last = rejected.ptr ? p->last : yyjson_arr_get(item, 0), p->emitted++;
+        add_record(p, yyjson_arr_get(item, 0), rejected);
+    }
+    yyjson_arr_foreach(merged, index, max, item) {
+        p->last = item, p->emitted++;
+        add_record(p, item, STR_NONE);
+    }
     return true;
 }
 
@@ -348,14 +382,13 @@ pick_all(struct picking *p, struct expr_scope *scope, const struct value_span *s
     const struct selector *s = &p->r->stream->selector;
     bool client_side = p->r->has_cursor && p->r->cursor.plan->client_side;
     bool plain = s->transform_count == 0 && !s->normalize && !text_given(&s->filter) && !client_side;
-    p->event->records = ARENA_ARRAY(p->page, struct reader_record, span->count + 1);
-    if (!p->event->records)
-        return err_set(err, E_PAGE_TOO_LARGE, "The page does not fit in memory");
+    if (!p->r->stream->properties && !records_begin(p, span->count, err))
+        return false;
     for (size_t i = 0; i < span->count; i++)
         if (!pick_one(p, scope, span->items[i], plain, err))
             return false;
     p->event->records_read = span->count;
-    return true;
+    return !p->r->stream->properties || properties_more(p->r) || pick_portions(p, err);
 }
 
 /* ---- the next page */
@@ -528,9 +561,16 @@ make_page(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson
     set_cap(r);
     event->declared_total = declared_total(r, scope, ended ? NULL : body);
     event->notice = notice_of(r, scope, page, ended ? NULL : body);
-    drift_watch(r, &span, event->declared_total);
+    bool more = properties_more(r);
+    if (!more)
+        drift_watch(r, &span, event->declared_total);
     if (!test_accepts(r, scope, body, err) || !pick_all(&p, scope, &span, err))
         return PAGE_FAILED;
+    if (more) {
+        r->portions.index++;
+        r->attempt = r->parse_attempt = 0, r->refreshed = false;
+        return PAGE_AGAIN;
+    }
     if (r->drift.sweeping) /* seen before, all but these: they must not count twice against the vendor's total */
         event->records_read = event->record_count;
     scope->steps_left = LIMIT_EXPRESSION_STEPS;

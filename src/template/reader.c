@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "template/operation_priv.h"
+#include "template/properties_priv.h"
 
 void
 reader_scene(const struct reader *r, struct arena *a, struct value token, struct scene *scene_out)
@@ -24,6 +25,7 @@ reader_scene(const struct reader *r, struct arena *a, struct value token, struct
                                 .extra_fields = r->extra, .token = token, .input = r->input,
                                 .as_reference = r->options.as_reference};
     async_scene(r, scene_out);
+    (void)properties_scene(r, scene_out); /* without memory the request cannot be made either */
 }
 
 enum reader_step
@@ -81,6 +83,7 @@ build_request(struct reader *r, struct arena *page, struct expr_scope *scope, st
     return pager_apply(&s->pager, &d, scope, token, err) &&
            (!with_slice || !s->router || s->slice_unsent || router_apply(s->router, &d, scope, r->slice, err)) &&
            (!with_slice || !r->has_cursor || cursor_apply(&r->cursor, &d, scope, r->slice, err)) &&
+           properties_apply(r, &d, err) &&
            requester_build(&s->requester, &d, scope, path_of_token(r, page, token), auth_token, request_out, err);
 }
 
@@ -265,6 +268,14 @@ ask_schema(struct reader *r, struct arena *page, struct reader_event *event, str
     return GO_ON;
 }
 
+/* What a request of this stream needs to be known beforehand. */
+static enum reader_step
+ask_properties(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
+{
+    enum reader_step s = properties_next(r, page, event, err);
+    return s == READER_FAILED ? reader_fail(r) : s == READER_DONE ? GO_ON : s;
+}
+
 static enum reader_step
 step(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
 {
@@ -274,6 +285,8 @@ step(struct reader *r, struct arena *page, struct reader_event *event, struct er
     case PHASE_SEND:
         if (r->stream->schema_source && r->options.as_reference && !r->schema_asked)
             return ask_schema(r, page, event, err);
+        if (r->stream->properties && !r->portions.lists)
+            return ask_properties(r, page, event, err);
         return send_next(r, page, event, err);
     case PHASE_ASKED:
     case PHASE_LOGIN: return take_answer(r, page, event, err);

@@ -55,21 +55,6 @@ reader_log_in(struct reader *r, struct expr_scope *scope, struct reader_event *e
 
 /* ---- answers */
 
-/* Lays the patch over an object, deeply. */
-static void
-merge_patch(yyjson_mut_doc *doc, yyjson_mut_val *into, yyjson_val *patch)
-{
-    size_t index, max;
-    yyjson_val *key, *item;
-    JSON_EACH_MEMBER(patch, index, max, key, item) {
-        yyjson_mut_val *there = yyjson_mut_obj_getn(into, yyjson_get_str(key), yyjson_get_len(key));
-        if (yyjson_is_obj(item) && yyjson_mut_is_obj(there))
-            merge_patch(doc, there, item);
-        else
-            yyjson_mut_obj_put(into, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, item));
-    }
-}
-
 /* The configuration as it will be once the patch is stored: the next login needs the new refresh token. */
 static bool
 patch_config(struct reader *root, yyjson_val *patch, struct err *err)
@@ -78,7 +63,7 @@ patch_config(struct reader *root, yyjson_val *patch, struct err *err)
     yyjson_mut_val *config = doc ? yyjson_val_mut_copy(doc, root->config) : NULL;
     if (!config)
         return err_no_memory(err);
-    merge_patch(doc, config, patch);
+    json_merge(doc, config, patch);
     yyjson_val *frozen = json_freeze(&root->keep, config);
     if (frozen)
         root->config = frozen;

@@ -53,6 +53,7 @@ reader_new_for(const struct reader_options *options, const struct template_strea
     arena_init(&r->keep, LIMIT_RUN_ARENA_BYTES);
     arena_init(&r->partition_arena, LIMIT_RUN_ARENA_BYTES);
     arena_init(&r->slice_arena, LIMIT_RUN_ARENA_BYTES);
+    arena_init(&r->portions.arena, LIMIT_PAGE_ARENA_BYTES);
     buf_init(&r->token, LIMIT_RECORD_BYTES);
     map_init(&r->states, &r->keep);
     map_init(&r->parent_states, &r->keep);
@@ -76,6 +77,8 @@ reader_free(struct reader *r)
         reader_free(r->check[i]);
     free(r->check);
     reader_free(r->schema);
+    reader_free(r->portions.source);
+    arena_release(&r->portions.arena);
     walk_release(&r->walk);
     for (size_t i = 0; i < r->slot_count; i++)
         auth_session_release(&r->slots[i].session);

@@ -80,6 +80,19 @@ struct async_job {
     char words[64];               /* the vendor's last word about it */
 };
 
+/* The portions of query properties, and what was told of the page that is asked for (properties.c). */
+struct portions {
+    yyjson_val *lists;            /* in keep; NULL: not known yet */
+    size_t index;                 /* the one that is due */
+    struct reader *source;        /* owned; asks for the names; NULL before and after */
+    yyjson_mut_doc *doc;          /* of names; in keep */
+    yyjson_mut_val *names;
+    struct arena arena;           /* of one page: what follows */
+    yyjson_mut_doc *page;
+    yyjson_mut_val *records, *merged;
+    struct map by_key;            /* -> yyjson_mut_val of merged */
+};
+
 struct reader {
     struct reader_options options;
     const struct template_stream *stream;
@@ -105,6 +118,7 @@ struct reader {
 
     struct reader *schema;        /* reads the stream's schema_source to its first page; owned, or NULL */
     bool schema_asked;
+    struct portions portions;
 
     struct cursor cursor;
     bool has_cursor;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "template/properties_priv.h"
 
 uint64_t
 reader_hash(struct str s)
@@ -90,6 +91,7 @@ begin_pages(struct reader *r)
     r->slice_recent_us = INT64_MIN;
     async_begin(r);
     drift_begin(r);
+    properties_page_begin(r);
     r->seen.count = 0;
     if (r->seen.slots)
         memset(r->seen.slots, 0, r->seen.size * sizeof(*r->seen.slots));

@@ -26,7 +26,7 @@ refuse_properties(struct compiler *c, const struct node *n)
         if (parameters->items[i]->type == NODE_MAP)
             return refuse_component(c, parameters->items[i]);
     if (node_is_true_at(n, "query_properties") || node_is_true_at(n, "fetch_properties_from_endpoint"))
-        return refuse(c, "needs QueryProperties, which is not supported");
+        return refuse(c, "has QueryProperties where only a SimpleRetriever's requester may have them");
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "template/stream_priv.h"
 
 #include "template/async_priv.h"
+#include "template/properties_priv.h"
 
 /* What the vendor tells of its fields is not used here; other readers ask for it, so it can be compared. */
 static bool
@@ -90,7 +91,9 @@ compile_retriever(struct compiler *c, const struct node *stream, const struct no
     if (node_is_true_at(n, "pagination_reset"))
         return refuse(c, "needs PaginationReset, which is not supported");
     s->ignore_slice_on_pages = node_is_true_at(n, "ignore_stream_slicer_parameters_on_paginated_requests");
-    return requester_compile(c, node_get_c(n, "requester"), &s->requester) && decoder_compile(c, node_get_c(n, "decoder"), &s->decoder) &&
+    const struct node *requester;
+    return properties_compile(c, node_get_c(n, "requester"), s->info.name, &s->properties, &requester) &&
+           requester_compile(c, requester, &s->requester) && decoder_compile(c, node_get_c(n, "decoder"), &s->decoder) &&
            selector_compile(c, node_get_c(n, "record_selector"), node_get_c(stream, "transformations"), s->info.schema, &s->selector) &&
            pager_compile(c, node_get_c(n, "paginator"), &s->pager) &&
            router_compile(c, node_get_c(n, "partition_router"), &s->router);
@@ -183,9 +186,8 @@ stream_compile(struct compiler *c, const struct node *n, struct template_stream 
            stream_set_total(c, s, node_text_at(n, "x-tidemark-total")) && notices_compile(c, n, s) && (note_parent(s), true);
 }
 
-/* The map with the entries of `over` laid over it, those named in `drop` left out. */
-static struct node *
-overlay(struct compiler *c, const struct node *base, const struct node *over, const char *const *drop)
+struct node *
+node_overlay(struct compiler *c, const struct node *base, const struct node *over, const char *const *drop)
 {
     struct node *made = node_map_new(c->arena, base->count + (over ? over->count : 0) + 1, base);
     for (size_t i = 0; made && i < base->count; i++) {
@@ -208,8 +210,8 @@ derived_extractor(struct compiler *c, const struct node *selector, const struct 
     static const char *const drop_path[] = {"field_path", NULL}, *const drop_filter[] = {"record_filter", NULL};
     struct node *path = node_get_c(spec, "field_path"), *filter = node_get_c(spec, "record_filter");
     struct node *empty = node_map_new(c->arena, 0, spec);
-    struct node *extractor = overlay(c, node_get_c(selector, "extractor"), NULL, drop_path);
-    struct node *made = extractor ? overlay(c, selector, NULL, drop_filter) : NULL;
+    struct node *extractor = node_overlay(c, node_get_c(selector, "extractor"), NULL, drop_path);
+    struct node *made = extractor ? node_overlay(c, selector, NULL, drop_filter) : NULL;
     if (!made || !empty)
         return NULL;
     empty->type = NODE_LIST;
@@ -231,12 +233,12 @@ stream_derive(struct compiler *c, const struct node *stream, const struct node *
     const struct node *retriever = node_get_c(stream, "retriever"), *requester = node_get_c(retriever, "requester");
     if (!requester || !node_get_c(node_get_c(retriever, "record_selector"), "extractor"))
         return refuse(c, "has no requester to derive from");
-    struct node *own = overlay(c, spec, NULL, drop_path);
-    struct node *bare = own ? overlay(c, requester, own, drop_inputs) : NULL;
-    struct node *with = bare ? overlay(c, bare, own, drop_none) : NULL;
+    struct node *own = node_overlay(c, spec, NULL, drop_path);
+    struct node *bare = own ? node_overlay(c, requester, own, drop_inputs) : NULL;
+    struct node *with = bare ? node_overlay(c, bare, own, drop_none) : NULL;
     struct node *selector = with ? derived_extractor(c, node_get_c(retriever, "record_selector"), spec) : NULL;
-    struct node *made_retriever = selector ? overlay(c, retriever, NULL, drop_retriever) : NULL;
-    struct node *made = made_retriever ? overlay(c, stream, NULL, drop_stream) : NULL;
+    struct node *made_retriever = selector ? node_overlay(c, retriever, NULL, drop_retriever) : NULL;
+    struct node *made = made_retriever ? node_overlay(c, stream, NULL, drop_stream) : NULL;
     if (!made)
         return false;
     node_map_put(made_retriever, STR("requester"), with);
