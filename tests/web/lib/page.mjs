@@ -14,7 +14,7 @@ import { finishedRun, removeFolder, startTidemark, tempFolder } from '../../scen
 
 export const pictures = process.env.TIDEMARK_SCREENSHOTS ?? 'build/screenshots';
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path));
-const SIZES = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
+export const SIZES = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
 const WAIT_MS = 20_000;
 const WATCHED = new Set(['chatwoot', 'hubspot', 'zendesk']);
 
@@ -33,7 +33,7 @@ export async function startStage({ args = ['--sandbox'], env = {}, synced = true
   const server = await startTidemark({ data, args, env });
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--force-prefers-reduced-motion'] });
   const made = async (body) => (await server.api('POST', '/api/v1/keys', body)).body.data.key;
-  const keys = { admin: await made({ name: 'Page', role: 'admin' }), user: await made({ name: 'User', role: 'user' }),
+  const keys = { admin: await made({ name: 'Page', role: 'admin' }), user: await made({ name: 'Operator', role: 'user' }),
     reader: await made({ name: 'Reader', role: 'user', permissions: ['content:read'] }) };
   const contexts = [], faults = [];
   mkdirSync(pictures, { recursive: true });

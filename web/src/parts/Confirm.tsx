@@ -8,6 +8,11 @@ import { useWords } from '../i18n';
 import { shellWords } from '../i18n/shell';
 import { ErrorBox } from './ErrorBox';
 
+// A menu gives the focus back to its button a moment after it closed. What opens in front must wait for that: else the focus is
+// taken from it again, and it does not know to whom to give it back.
+const MENU_CLOSES_MS = 40;
+export const afterMenu = (open: () => void) => { setTimeout(open, MENU_CLOSES_MS); };
+
 interface Question { title: string; body: ReactNode; action: string; danger?: boolean; run: () => Promise<unknown> }
 
 // const confirm = useConfirm();  …  confirm.ask({ title, body, action, danger: true, run: () => remove.mutateAsync(id) });  {confirm.dialog}
@@ -17,7 +22,7 @@ export function useConfirm() {
   const [open, setOpen] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
-  const ask = (q: Question) => { setQuestion(q); setError(null); setOpen(true); };
+  const ask = (q: Question) => { setQuestion(q); setError(null); afterMenu(() => setOpen(true)); };
   const run = async () => {
     setBusy(true);
     try {

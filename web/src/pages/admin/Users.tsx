@@ -8,7 +8,7 @@ import type { Schemas } from '../../api/client';
 import { useChange, useList } from '../../api/query';
 import { useWords } from '../../i18n';
 import { shellWords } from '../../i18n/shell';
-import { say, sayError, useConfirm } from '../../parts/Confirm';
+import { afterMenu, say, sayError, useConfirm } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { Icon } from '../../parts/Icon';
 import { Page } from '../../parts/Page';
@@ -80,7 +80,7 @@ export default function Users() {
     { id: 'role', header: t('role'), width: '120px', narrow: false, cell: (u) => t(u.role === 'admin' ? 'r_admin' : 'r_user') },
     { id: 'may', header: t('permissions'), width: 'minmax(0, 1fr)', narrow: false, cell: (u) => <PermissionWords role={u.role} permissions={u.permissions} /> },
     { id: 'seen', header: t('seen'), width: '120px', narrow: '108px', cell: (u) => (u.enabled ? <Ago at={u.seenAt} /> : <span className="badge bad plain">{t('disabled')}</span>) },
-    { id: 'actions', header: '', width: '32px', cell: (u) => <Actions user={u} onEdit={() => setEditing(u)} /> },
+    { id: 'actions', header: '', width: '32px', cell: (u) => <Actions user={u} onEdit={() => afterMenu(() => setEditing(u))} /> },
   ];
   return (
     <Page title={t('users')} lead={t('usersLead')} commands={{ path: '/api/v1/users', cli: 'tidemark users' }} actions={<Button onClick={() => setEditing('new')}>{t('add')}</Button>}>

@@ -33,10 +33,12 @@ export function Day({ day, now }: { day: Schemas['Overview']['last24h']; now: nu
           return (
             <li key={bar.at}>
               <Tooltip label={label} openDelay={0}>
-                <Link href="/runs" aria-label={label} tabIndex={bar.ok + bar.err ? 0 : -1}>
-                  {bar.err > 0 && <span className="err" style={{ height: height(bar.err) }} />}
-                  <span className={bar.ok ? 'ok' : 'nothing'} style={{ height: bar.ok ? height(bar.ok) : 2 }} />
-                </Link>
+                {bar.ok + bar.err > 0 ? (
+                  <Link href="/runs" aria-label={label}>
+                    {bar.err > 0 && <span className="err" style={{ height: height(bar.err) }} />}
+                    <span className={bar.ok ? 'ok' : 'nothing'} style={{ height: bar.ok ? height(bar.ok) : 2 }} />
+                  </Link>
+                ) : <div className="hour"><span className="nothing" style={{ height: 2 }} /></div>}
               </Tooltip>
             </li>
           );
