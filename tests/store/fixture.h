@@ -253,4 +253,33 @@ sql_number(struct fixture *f, const char *text)
     return sqlite_number(path, text);
 }
 
+static int64_t
+fixture_add_record(struct fixture *f, const char *external, const char *name)
+{
+    struct record_write record = {.title = str_from_c(name),
+                                  .data = str_format(&f->arena, "{\"name\":\"%s\"}", name)};
+    uuid_v7_now(record.uuid);
+    assert_ok(store_records_insert(f->db, f->tenant.id, f->stream.collection, &record, 1, NOW, &f->err), f->err);
+    struct map_write map = {.record = record.record, .external_id = str_from_c(external), .raw = STR("raw")};
+    assert_ok(store_maps_write(f->db, f->tenant.id, f->stream.id, &map, 1, NOW, NOW, &f->err), f->err);
+    return record.record;
+}
+
+static struct run
+fixture_data_and_run(struct fixture *f)
+{
+    struct run run;
+    struct run_new ask = {.tenant = f->tenant.id, .connection = f->connection.id};
+    struct run_claim claim = {STR("a"), NOW, NOW + US_PER_HOUR};
+    begin(f);
+    fixture_add_record(f, "ext-1", "Ana");
+    fixture_add_record(f, "ext-2", "Bo");
+    assert_ok(store_run_create(f->db, &f->arena, &ask, NOW, &run, &f->err), f->err);
+    assert_int_equal(store_run_claim(f->db, &f->arena, &claim, &run, &f->err), ROW_FOUND);
+    assert_ok(store_log_append(f->db, &f->arena, f->tenant.id, run.id, STR("{}\n"), 1, NOW, &f->err), f->err);
+    assert_ok(store_state_save(f->db, f->tenant.id, f->stream.id, STR(""), STR("{}"), NOW, &f->err), f->err);
+    commit(f);
+    return run;
+}
+
 #endif
