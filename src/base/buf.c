@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 
 #define BUF_FIRST_BYTES 256
+#define I64_TEXT_BYTES 20 /* -9223372036854775808 */
 
 void
 buf_init(struct buf *b, size_t cap_bytes)
@@ -112,7 +113,14 @@ buf_add_char(struct buf *b, char c)
 bool
 buf_add_i64(struct buf *b, int64_t value)
 {
-    return buf_addf(b, "%lld", (long long)value);
+    char text[I64_TEXT_BYTES], *begin = text + sizeof(text);
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do
+        *--begin = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0)
+        *--begin = '-';
+    return buf_add(b, (struct str){begin, (size_t)(text + sizeof(text) - begin)});
 }
 
 bool

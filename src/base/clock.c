@@ -139,6 +139,15 @@ put_digits(char *to, unsigned value, int digits, char behind)
     return to + digits + 1;
 }
 
+static char *
+put_two(char *to, unsigned value, char behind)
+{
+    to[0] = (char)('0' + value / 10);
+    to[1] = (char)('0' + value % 10);
+    to[2] = behind;
+    return to + 3;
+}
+
 /* By hand: a list writes hundreds of times, and snprintf took a sixth of it. */
 static const char *
 format_time(int64_t us, int digits, char text[static TIME_TEXT_BYTES])
@@ -148,11 +157,11 @@ format_time(int64_t us, int digits, char text[static TIME_TEXT_BYTES])
     char *to = text;
     /* A year outside four digits cannot be written in RFC 3339; such times are refused on the way in. */
     to = put_digits(to, (unsigned)c.year % 10000u, 4, '-');
-    to = put_digits(to, (unsigned)c.month, 2, '-');
-    to = put_digits(to, (unsigned)c.day, 2, 'T');
-    to = put_digits(to, (unsigned)c.hour, 2, ':');
-    to = put_digits(to, (unsigned)c.minute, 2, ':');
-    to = put_digits(to, (unsigned)c.second, 2, '.');
+    to = put_two(to, (unsigned)c.month, '-');
+    to = put_two(to, (unsigned)c.day, 'T');
+    to = put_two(to, (unsigned)c.hour, ':');
+    to = put_two(to, (unsigned)c.minute, ':');
+    to = put_two(to, (unsigned)c.second, '.');
     to = put_digits(to, fraction, digits, 'Z');
     *to = '\0';
     return text;

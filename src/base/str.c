@@ -254,14 +254,29 @@ utf8_sequence(const unsigned char *p, size_t left)
     return overlong || surrogate || too_high ? 0 : len;
 }
 
+/* Most text is plain: eight bytes of it at a time. */
+static size_t
+ascii_bytes(struct str s)
+{
+    size_t i = 0;
+    for (uint64_t word; i + sizeof(word) <= s.len; i += sizeof(word)) {
+        memcpy(&word, s.ptr + i, sizeof(word));
+        if (word & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return i;
+}
+
 bool
 str_is_utf8(struct str s)
 {
-    for (size_t i = 0; i < s.len;) {
+    for (size_t i = ascii_bytes(s); i < s.len;) {
         size_t step = utf8_sequence((const unsigned char *)s.ptr + i, s.len - i);
         if (step == 0)
             return false;
         i += step;
+        if (step > 1)
+            i += ascii_bytes(str_skip(s, i));
     }
     return true;
 }

@@ -483,7 +483,7 @@ request_new(struct door *door, struct http_exchange *x)
     r->id = request_id_choose(x->arena, http_header_get(&x->headers, "X-Request-Id"));
     r->dialect = router_dialect_of(x->path);
     r->as_problem = request_wants_problem(http_header_get(&x->headers, "Accept"));
-    buf_init(&r->reply.body, REPLY_BYTES_MAX);
+    r->reply.body = http_reply_memory(x, REPLY_BYTES_MAX);
     return r;
 }
 

@@ -1,6 +1,6 @@
 /*
  * The synced entities out: lists and one (contract, sections 8 and 9). Mapped fields stand at the top, beside
- * id, kind, version and times; a mapped field that has one of our names gives way to ours.
+ * id, kind, version and times.
  *
  * Which kinds there are is engine/kind.h's table; a stream that has no kind of its own is shown under
  * /records/:connectionId/:stream by the same code.
@@ -22,118 +22,12 @@
 #define PLACE_PREFIX "r1:"
 #define TEXT_BYTES_MAX 200
 
-#define OWN(text) {(text), sizeof(text) - 1}
-static const struct str own_members[] = {OWN("id"), OWN("kind"), OWN("createdAt"), OWN("updatedAt"), OWN("deletedAt"),
-                                         OWN("version"), OWN("parentId"), OWN("externalIds"), OWN("history")};
-
 struct str
 entity_kind(const struct request *r)
 {
     struct str kind = str_skip(str_from_c(r->match.route->pattern), strlen(API_PREFIX)), rest;
     str_cut(kind, '/', &kind, &rest);
     return str_eq(kind, STR("records")) ? STR_NONE : kind;
-}
-
-static bool
-is_own(struct str name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(own_members); i++)
-        if (str_eq(name, own_members[i]))
-            return true;
-    return false;
-}
-
-/* The index behind a string that begins at `from`; 0: it has no end. */
-static size_t
-string_end(struct str text, size_t from)
-{
-    for (size_t i = from + 1; i < text.len; i++) {
-        const char *quote = memchr(text.ptr + i, '"', text.len - i);
-        if (!quote)
-            return 0;
-        i = (size_t)(quote - text.ptr);
-        size_t slashes = 0;
-        while (text.ptr[i - 1 - slashes] == '\\')
-            slashes++;
-        if (slashes % 2 == 0)
-            return i + 1;
-    }
-    return 0;
-}
-
-/* The index of what follows a value: a comma or the closing brace of the object; 0: there is none. */
-static size_t
-value_end(struct str text, size_t from)
-{
-    unsigned depth = 0;
-    for (size_t i = from; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (c == '"') {
-            i = string_end(text, i);
-            if (i-- == 0)
-                return 0;
-        } else if (c == '{' || c == '[') {
-            depth++;
-        } else if ((c == ',' || c == '}') && depth == 0) {
-            return i;
-        } else if (c == '}' || c == ']') {
-            depth--;
-        }
-    }
-    return 0;
-}
-
-static size_t
-skip_blanks(struct str text, size_t from)
-{
-    while (from < text.len && strchr(" \t\r\n", text.ptr[from]) && text.ptr[from])
-        from++;
-    return from;
-}
-
-/*
- * The members of a stored object, as they are written: a list of 100 spends most of its time here, and parsing them only to
- * write them again takes four times as long. False: it is not the JSON that we store.
- */
-static bool
-write_members(struct json_writer *w, struct str data)
-{
-    size_t at = 0;
-    if (data.len < 2 || data.ptr[0] != '{')
-        return false;
-    if (data.ptr[skip_blanks(data, 1)] == '}')
-        return true;
-    do {
-        size_t key = skip_blanks(data, at + 1), end = 0;
-        if (key >= data.len || data.ptr[key] != '"' || !(end = string_end(data, key)))
-            return false;
-        size_t behind = value_end(data, skip_blanks(data, end) + 1);
-        if (!behind)
-            return false;
-        if (!is_own(str_slice(data, key + 1, end - 1))) {
-            if (w->comma)
-                buf_add_char(w->buf, ',');
-            buf_add(w->buf, str_slice(data, key, behind));
-            w->comma = true;
-        }
-        at = behind;
-    } while (data.ptr[at] == ',');
-    return true;
-}
-
-bool
-entity_write(struct json_writer *w, const struct record *record)
-{
-    json_add_str(w, "id", record->uuid);
-    json_add_str(w, "kind", record->kind);
-    if (!write_members(w, record->data))
-        return false;
-    json_add_str(w, "parentId", record->parent_uuid.len ? record->parent_uuid : STR_NONE);
-    json_add_time(w, "createdAt", record->created_us);
-    json_add_time(w, "updatedAt", record->updated_us);
-    json_add_time(w, "deletedAt", record->deleted_us);
-    json_add_i64(w, "version", record->version);
-    return true;
 }
 
 /* ---- lists ---- */
@@ -146,8 +40,7 @@ struct list {
     struct stream stream;    /* of the connection */
     int64_t collection;      /* 0: nothing of that kind was ever synced */
     bool nothing;            /* the parent asked for does not exist here */
-    struct record *rows;
-    size_t count;
+    size_t count;            /* of the rows in the answer */
     struct record_place next;
     int64_t total;
     bool counted;            /* exactly */
@@ -244,17 +137,39 @@ is_whole(const struct list *l)
 }
 
 static bool
+write_row(void *ctx, const struct record *record, struct err *err)
+{
+    struct json_writer *w = ctx;
+    json_begin_object(w, NULL);
+    if (!entity_write(w, record))
+        return err_set(err, E_TOO_LARGE, "The page is too large: ask for a smaller one");
+    json_end_object(w);
+    return true;
+}
+
+/* The rows go into the answer as they are read; where the reading is repeated, so is the answer. */
+static bool
+write_rows(struct db *db, struct list *l, struct err *err)
+{
+    struct request *r = l->request;
+    struct json_writer *w = reply_begin(r, 200);
+    bool ok = true;
+    json_begin_array(w, NULL);
+    if (l->collection && !l->nothing)
+        ok = store_record_each(db, r->arena, r->tenant.id, l->collection, &l->filter, write_row, w, &l->count, &l->next, err);
+    json_end_array(w);
+    return ok;
+}
+
+static bool
 read_list(struct db *db, void *ctx, struct err *err)
 {
     struct list *l = ctx;
-    struct request *r = l->request;
-    if (!find_collection(db, ctx, err))
-        return false;
     l->counted = true;
+    if (!find_collection(db, ctx, err) || !write_rows(db, l, err))
+        return false;
     if (!l->collection || l->nothing)
         return true;
-    if (!store_record_list(db, r->arena, r->tenant.id, l->collection, &l->filter, &l->rows, &l->count, &l->next, err))
-        return false;
     if (!is_whole(l))
         return count_all(db, l, err);
     l->total = (int64_t)l->count;
@@ -351,21 +266,6 @@ wants(const struct request *r, const char *media_type)
 }
 
 static bool
-write_rows(struct request *r, const struct list *l, struct err *err)
-{
-    struct json_writer *w = reply_begin(r, 200);
-    json_begin_array(w, NULL);
-    for (size_t i = 0; i < l->count; i++) {
-        json_begin_object(w, NULL);
-        if (!entity_write(w, &l->rows[i]))
-            return err_set(err, E_TOO_LARGE, "The page is too large: ask for a smaller one");
-        json_end_object(w);
-    }
-    json_end_array(w);
-    return true;
-}
-
-static bool
 list(struct request *r, struct list *l, struct err *err)
 {
     struct paging paging;
@@ -377,7 +277,7 @@ list(struct request *r, struct list *l, struct err *err)
             return false;
         return entity_export(r, &l->filter, l->nothing ? 0 : l->collection, csv, err);
     }
-    if (!store_read(request_parts(r)->store, read_list, l, err) || !write_rows(r, l, err))
+    if (!store_read(request_parts(r)->store, read_list, l, err))
         return false;
     write_meta(r, l, &paging);
     return reply_end(r, err);

@@ -80,9 +80,12 @@ match_table(const struct route_table *table, struct arena *a, struct str method,
 {
     enum route_result result = ROUTE_NO_PATH;
     for (size_t i = 0; i < table->count; i++) {
-        struct route_match try = {.route = &table->rows[i]};
-        if (!pattern_matches(table->rows[i].pattern, path, try.params, &try.param_count))
+        struct str params[ROUTE_PARAMS_MAX];
+        size_t count;
+        if (!pattern_matches(table->rows[i].pattern, path, params, &count))
             continue;
+        struct route_match try = {.route = &table->rows[i], .param_count = count};
+        memcpy(try.params, params, count * sizeof(*params));
         result = ROUTE_NO_METHOD;
         allow_add_route(match->allow, &table->rows[i]);
         if (!method_fits(&table->rows[i], method, &try.head))

@@ -23,6 +23,7 @@
 #define BODY_FIRST_BYTES 4096 /* room for a chunked body at first; doubles */
 #define SPARE_MAX 32
 #define SPARE_ARENA_BYTES_MAX (112 * 1024) /* a request that took more gives it back */
+#define SPARE_REPLY_BYTES_MAX (128 * 1024) /* the same of an answer */
 
 /* The exchange whose handler runs on this thread, and what is to be resumed when it returns. */
 static _Thread_local struct exchange *handling;
@@ -63,6 +64,7 @@ exchange_spares_free(struct http_server *server)
 {
     for (struct exchange *e; (e = spare_take(server));) {
         arena_release(&e->arena);
+        buf_release(&e->kept);
         free(e);
     }
 }
@@ -72,9 +74,11 @@ exchange_new(struct http_server *server, struct http_entry *entry, struct MHD_Co
 {
     struct exchange *e = spare_take(server);
     struct arena arena;
+    struct buf kept = {0};
     arena_init(&arena, LIMIT_REQUEST_ARENA_BYTES);
     if (e) {
         arena = e->arena;
+        kept = e->kept;
         memset(e, 0, sizeof(*e));
     } else if (!(e = alloc_zeroed(1, sizeof(*e)))) {
         return NULL;
@@ -86,11 +90,24 @@ exchange_new(struct http_server *server, struct http_entry *entry, struct MHD_Co
     atomic_init(&e->state, EXCHANGE_RECEIVING);
     atomic_init(&e->refs, 1);
     e->arena = arena;
+    e->kept = kept;
     e->x = (struct http_exchange){.method = STR(""), .path = STR(""), .query = STR(""), .body = STR(""),
                                   .arena = &e->arena, .server = server};
     if (entry)
         e->x.peer = str_copy(&e->arena, str_from_c(entry->peer));
     return e;
+}
+
+/* The memory of an answer is kept for the next one. */
+static void
+reply_keep(struct exchange *e)
+{
+    struct buf *owned = &e->answer.owned;
+    if (!e->kept.ptr && owned->size <= SPARE_REPLY_BYTES_MAX) {
+        e->kept = *owned;
+        *owned = (struct buf){0};
+    }
+    buf_release(owned);
 }
 
 void
@@ -102,13 +119,14 @@ exchange_unref(struct exchange *e)
     if (e->answer.stream)
         stream_release_unsent(e->answer.stream);
     e->magic = 0;
-    buf_release(&e->answer.owned);
+    reply_keep(e);
     bool small = e->arena.used_bytes <= SPARE_ARENA_BYTES_MAX;
     if (small)
         arena_clear(&e->arena);
     if (small && atomic_load(&e->state) != EXCHANGE_ABANDONED && spare_give(e->server, e))
         return;
     arena_release(&e->arena);
+    buf_release(&e->kept);
     free(e);
 }
 
@@ -552,6 +570,18 @@ http_reply(struct http_exchange *x, int status, const char *content_type, struct
         e->answer.failed |= str_is_none(e->answer.body);
     }
     hand_back(e, false);
+}
+
+struct buf
+http_reply_memory(struct http_exchange *x, size_t cap_bytes)
+{
+    struct exchange *e = exchange_of(x);
+    struct buf b = e->kept;
+    CHECK(cap_bytes >= SPARE_REPLY_BYTES_MAX);
+    e->kept = (struct buf){0};
+    b.cap = cap_bytes;
+    buf_clear(&b);
+    return b;
 }
 
 void

@@ -73,6 +73,77 @@ test_jobs_that_block_get_a_thread_each_up_to_the_maximum(void **state)
     assert_int_equal(atomic_load(&discarded), 0);
 }
 
+static atomic_bool enough;
+
+static void
+run_computing(struct http_job *job)
+{
+    (void)job;
+    atomic_fetch_add(&inside, 1);
+    while (!atomic_load(&enough))
+        ;
+    atomic_fetch_add(&ran, 1);
+}
+
+static void
+test_jobs_that_compute_get_no_more_threads_than_there_are_cores(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct http_job jobs[40] = {0};
+    if (access("/proc/thread-self/stat", R_OK) != 0)
+        return; /* then nobody knows */
+    atomic_store(&enough, false);
+    assert_ok(http_pool_init(&pool, 16, 1000, &err), err);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++) {
+        jobs[i] = (struct http_job){.run = run_computing, .discard = discard};
+        assert_true(http_pool_submit(&pool, &jobs[i]));
+    }
+    until(&inside, (int)pool.busy_wanted);
+    usleep(100000); /* a hundred looks */
+    assert_int_equal(atomic_load(&inside), pool.busy_wanted);
+    atomic_store(&enough, true);
+    until(&ran, ARRAY_LEN(jobs));
+    http_pool_stop(&pool);
+}
+
+static void
+test_threads_that_wake_in_numbers_go_to_rest(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct http_job waiting[12] = {0}, computing[100] = {0};
+    if (access("/proc/thread-self/stat", R_OK) != 0)
+        return;
+    atomic_store(&enough, false);
+    assert_ok(http_pool_init(&pool, 16, 60000, &err), err);
+    for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+        waiting[i] = (struct http_job){.run = run_waiting, .discard = discard};
+        assert_true(http_pool_submit(&pool, &waiting[i]));
+    }
+    until(&inside, ARRAY_LEN(waiting));
+    atomic_store(&inside, 0);
+    for (size_t i = 0; i < ARRAY_LEN(computing); i++) {
+        computing[i] = (struct http_job){.run = run_computing, .discard = discard};
+        assert_true(http_pool_submit(&pool, &computing[i]));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
+        sem_post(&gate);
+    until(&ran, ARRAY_LEN(waiting)); /* now more of them compute than there are cores */
+    unsigned surplus = 0;
+    for (int i = 0; i < 5000 && surplus == 0; i++) {
+        usleep(1000);
+        pthread_mutex_lock(&pool.lock);
+        surplus = pool.surplus;
+        pthread_mutex_unlock(&pool.lock);
+    }
+    assert_true(surplus > 0);
+    atomic_store(&enough, true);
+    until(&ran, ARRAY_LEN(waiting) + ARRAY_LEN(computing));
+    http_pool_stop(&pool);
+    assert_int_equal(atomic_load(&discarded), 0);
+}
+
 static void
 test_idle_threads_end_but_one(void **state)
 {

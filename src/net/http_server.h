@@ -104,6 +104,8 @@ void http_reply(struct http_exchange *x, int status, const char *content_type, s
 
 /* The same with the memory of a buffer, which is taken over and left empty. */
 void http_reply_buf(struct http_exchange *x, int status, const char *content_type, struct buf *body);
+/* An empty buffer for that, as buf_init makes one, with the memory of an earlier answer; cap_bytes at least 128 KiB. */
+struct buf http_reply_memory(struct http_exchange *x, size_t cap_bytes);
 
 /*
  * Answers with a body made while it is sent. `pull` appends the next piece to `piece` on a pool thread,

@@ -33,9 +33,10 @@ struct http_pool {
     pthread_mutex_t lock;
     pthread_cond_t watch, ended;
     struct http_job *head, *tail; /* under lock, as all below */
-    struct http_worker *idle;
+    struct http_worker *idle, *workers;
     uint64_t submitted, taken;
     unsigned threads, running;    /* running: those that are not idle */
+    unsigned surplus;             /* so many go to rest before their next job */
     unsigned threads_max, busy_wanted;
     int64_t idle_us;
     bool stopping, watching;
@@ -139,6 +140,7 @@ struct exchange {
     struct exchange *spare_next;
     struct err refusal; /* why the body was refused midway; code E_OK: it was not */
     struct http_answer answer;
+    struct buf kept;    /* memory of an earlier answer */
 };
 
 struct exchange *exchange_new(struct http_server *server, struct http_entry *entry, struct MHD_Connection *connection);

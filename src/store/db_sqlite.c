@@ -354,11 +354,10 @@ sqlite_bytes(const struct db_rows *rows, unsigned column)
 static struct str
 sqlite_text(const struct db_rows *rows, unsigned column)
 {
-    if (sqlite_is_null(rows, column))
-        return STR_NONE;
     const char *text = (const char *)sqlite3_column_text(rows->handle, (int)column);
-    size_t len = (size_t)sqlite3_column_bytes(rows->handle, (int)column);
-    return text ? (struct str){text, len} : STR("");
+    if (!text) /* NULL, or no memory for another form of it */
+        return sqlite_is_null(rows, column) ? STR_NONE : STR("");
+    return (struct str){text, (size_t)sqlite3_column_bytes(rows->handle, (int)column)};
 }
 
 static int64_t

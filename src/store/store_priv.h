@@ -11,7 +11,7 @@
 /* Reads the columns of one row from left to right. */
 struct row_reader {
     const struct db_rows *rows;
-    struct arena *a;         /* texts are copied here */
+    struct arena *a;         /* texts are copied here; NULL: they end with the row */
     unsigned column;         /* the next one */
     bool full;               /* the arena had no room for a text */
 };

@@ -32,6 +32,22 @@ record_read(struct row_reader *r, void *item)
     record->deleted_us = read_i64(r);
 }
 
+/* What lists show: each column of a hundred rows costs more than the rest of the request. */
+static void
+listed_read(struct row_reader *r, void *item)
+{
+    struct record *record = item;
+    record->id = read_i64(r);
+    record->uuid = read_text(r);
+    record->kind = read_text(r);
+    record->parent_uuid = read_text(r);
+    record->data = read_text(r);
+    record->version = read_i64(r);
+    record->created_us = read_i64(r);
+    record->updated_us = read_i64(r);
+    record->deleted_us = read_i64(r);
+}
+
 enum row
 store_record_get(struct db *db, struct arena *a, int64_t tenant, struct str kind, struct str uuid, struct record *record_out,
                  struct err *err)
@@ -89,39 +105,52 @@ place_of(const struct record *record)
     return place;
 }
 
-/* By words: an index finds the rows, newest first or by last change. One more than asked for, as below. */
-static bool
-query_found(struct db *db, int64_t tenant, int64_t collection, const struct record_filter *filter,
-            const struct search_terms *terms, int64_t horizon_us, struct list *list, struct err *err)
+/* What a list is read with. */
+struct question {
+    unsigned statement;
+    struct db_value values[16];
+    size_t count;
+};
+
+/* By words: an index finds the rows, newest first or by last change. */
+static struct question
+question_of_words(int64_t tenant, int64_t collection, const struct record_filter *filter, const struct search_terms *terms,
+                  int64_t horizon_us)
 {
     struct db_value values[] = {
         FILTER_VALUES(tenant, collection, filter), DB_T(terms->match), DB_T(terms->words[0]), DB_T(terms->words[1]),
         DB_T(terms->words[2]), DB_I(filter->after.id), DB_I(filter->limit + 1), DB_I(filter->offset),
         DB_I(updated_place(filter)), DB_I(horizon_us)};
     bool updated = filter->order == RECORD_UPDATED;
-    return store_rows(db, updated ? SQL_SEARCH_UPDATED : SQL_SEARCH_NEWEST, values,
-                      updated ? ARRAY_LEN(values) : ARRAY_LEN(values) - 2, list, record_read, err);
+    struct question q = {updated ? SQL_SEARCH_UPDATED : SQL_SEARCH_NEWEST, .count = ARRAY_LEN(values) - (updated ? 0 : 2)};
+    _Static_assert(sizeof(values) <= sizeof(q.values), "all of them fit");
+    memcpy(q.values, values, sizeof(values));
+    return q;
 }
 
 /* One more than asked for tells whether there is a next page. */
 static bool
-query_list(struct db *db, int64_t tenant, int64_t collection, const struct record_filter *filter, struct list *list,
-           struct err *err)
+question_make(struct db *db, struct arena *a, int64_t tenant, int64_t collection, const struct record_filter *filter,
+              struct question *question_out, struct err *err)
 {
     struct search_terms terms;
     int64_t horizon_us = db_can(db, DB_ONE_WRITER) ? INT64_MAX : store_now(db) - FOLLOW_HORIZON_US;
-    if (!store_search_terms(db, list->a, filter->text, &terms, err))
+    if (!store_search_terms(db, a, filter->text, &terms, err))
         return false;
-    if (terms.match.len)
-        return query_found(db, tenant, collection, filter, &terms, horizon_us, list, err);
+    if (terms.match.len) {
+        *question_out = question_of_words(tenant, collection, filter, &terms, horizon_us);
+        return true;
+    }
     struct db_value values[] = {
         FILTER_VALUES(tenant, collection, filter), DB_T(terms.like), DB_T(uuid_place(filter)),
         DB_I(filter->limit + 1), DB_I(filter->offset), DB_I(updated_place(filter)), DB_I(horizon_us)};
     bool updated = filter->order == RECORD_UPDATED;
     if (updated)
         values[8] = DB_I(filter->after.id);
-    return store_rows(db, list_statement(filter->order), values, updated ? ARRAY_LEN(values) : ARRAY_LEN(values) - 2, list,
-                      record_read, err);
+    *question_out = (struct question){list_statement(filter->order), .count = ARRAY_LEN(values) - (updated ? 0 : 2)};
+    _Static_assert(sizeof(values) <= sizeof(question_out->values), "all of them fit");
+    memcpy(question_out->values, values, sizeof(values));
+    return true;
 }
 
 bool
@@ -129,7 +158,9 @@ store_record_list(struct db *db, struct arena *a, int64_t tenant, int64_t collec
                   struct record **rows_out, size_t *count_out, struct record_place *next_out, struct err *err)
 {
     struct list list = LIST_OF(a, struct record);
-    if (!query_list(db, tenant, collection, filter, &list, err))
+    struct question q;
+    if (!question_make(db, a, tenant, collection, filter, &q, err) ||
+        !store_rows(db, q.statement, q.values, q.count, &list, listed_read, err))
         return false;
     struct record *rows = list.items;
     bool more = list.count > filter->limit;
@@ -138,6 +169,38 @@ store_record_list(struct db *db, struct arena *a, int64_t tenant, int64_t collec
     *rows_out = rows;
     *count_out = count;
     return true;
+}
+
+bool
+store_record_each(struct db *db, struct arena *a, int64_t tenant, int64_t collection, const struct record_filter *filter,
+                  record_fn *each, void *ctx, size_t *count_out, struct record_place *next_out, struct err *err)
+{
+    struct question q;
+    struct db_rows rows;
+    struct record_place last = {0}, next = {0};
+    size_t count = 0;
+    enum row row;
+    if (!question_make(db, a, tenant, collection, filter, &q, err) ||
+        !db_query(db, q.statement, q.values, q.count, &rows, err))
+        return false;
+    while ((row = db_next(&rows, err)) == ROW_FOUND) {
+        struct record record = {0};
+        struct row_reader reader = {.rows = &rows}; /* no arena: the texts stay where they are */
+        if (count == filter->limit) {
+            next = last;
+            continue;
+        }
+        listed_read(&reader, &record);
+        if (++count == filter->limit)
+            last = place_of(&record);
+        if (each(ctx, &record, err))
+            continue;
+        db_finish(&rows);
+        return false;
+    }
+    *next_out = next;
+    *count_out = count;
+    return row == ROW_NONE;
 }
 
 static bool

@@ -49,11 +49,17 @@ struct record_filter {
     size_t offset, limit;
 };
 /*
+ * Of each record: id, uuid, kind, parent_uuid, data, version, created, updated and deleted.
  * next_out: zeroed when there is no more. With RECORD_UPDATED rows that a transaction still in flight could
  * overtake are left for the next call, so that nobody who follows loses a row.
  */
 MUST_USE bool store_record_list(struct db *db, struct arena *a, int64_t tenant, int64_t collection,
                                 const struct record_filter *filter, struct record **rows_out, size_t *count_out,
+                                struct record_place *next_out, struct err *err);
+/* The same without a list: calls each for every record, whose texts end with that call. False of it ends all. */
+typedef bool record_fn(void *ctx, const struct record *record, struct err *err);
+MUST_USE bool store_record_each(struct db *db, struct arena *a, int64_t tenant, int64_t collection,
+                                const struct record_filter *filter, record_fn *each, void *ctx, size_t *count_out,
                                 struct record_place *next_out, struct err *err);
 /* Counts no further than `most`; exact and cheap (a counter) for a filter that asks for nothing. */
 MUST_USE bool store_record_count(struct db *db, int64_t tenant, int64_t collection, const struct record_filter *filter,

@@ -26,8 +26,8 @@ read_bool(struct row_reader *r)
 static struct str
 keep(struct row_reader *r, struct str bytes)
 {
-    if (str_is_none(bytes))
-        return STR_NONE;
+    if (str_is_none(bytes) || !r->a)
+        return bytes;
     struct str copy = str_copy(r->a, bytes);
     r->full |= str_is_none(copy);
     return copy;

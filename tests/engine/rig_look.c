@@ -39,11 +39,14 @@ list_records(struct db *db, void *ctx, struct err *err)
             return false;
         for (size_t i = 0; i < count; i++) {
             struct record_source *sources;
+            struct record whole;
             size_t source_count;
+            if (store_record_get_by_id(db, a, l->rig->tenant, rows[i].id, &whole, err) != ROW_FOUND)
+                return false;
             if (!store_record_sources(db, a, l->rig->tenant, rows[i].id, &sources, &source_count, err))
                 return false;
             buf_addf(&l->text, "%.*s deleted=%d title=%.*s parent=%d", STR_ARG(rows[i].data), rows[i].deleted_us != 0,
-                     STR_ARG(rows[i].title), rows[i].parent != 0);
+                     STR_ARG(whole.title), whole.parent != 0);
             for (size_t k = 0; k < source_count; k++)
                 buf_addf(&l->text, " %.*s/%.*s", STR_ARG(sources[k].stream_name), STR_ARG(sources[k].external_id));
             buf_add_char(&l->text, '\n');

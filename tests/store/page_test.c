@@ -459,6 +459,62 @@ test_a_full_pass_finds_what_it_did_not_see(void **state)
     id_set_free(seen);
 }
 
+struct walk {
+    const struct record *listed; /* what store_record_list gave */
+    size_t index, stop_at;
+};
+
+static bool
+compare_record(void *ctx, const struct record *record, struct err *err)
+{
+    struct walk *w = ctx;
+    const struct record *listed = &w->listed[w->index++];
+    assert_int_equal(record->id, listed->id);
+    assert_true(str_eq(record->uuid, listed->uuid));
+    assert_true(str_eq(record->kind, listed->kind));
+    assert_true(str_eq(record->data, listed->data));
+    assert_int_equal(record->version, listed->version);
+    assert_int_equal(record->created_us, listed->created_us);
+    return w->index != w->stop_at || err_set(err, E_TOO_LARGE, "enough");
+}
+
+static void
+test_records_one_by_one_are_those_of_the_list(void **state)
+{
+    struct fixture *f = *state;
+    struct run run = claimed_run(f, false);
+    struct record_filter filter = {.order = RECORD_NEWEST, .limit = 4};
+    struct record *rows;
+    struct record_place next, each_next;
+    size_t count, each_count;
+    write_page(f, run_fence(&run), 1, 0);
+    assert_ok(db_begin_read(f->db, &f->err), f->err);
+    assert_ok(store_record_list(f->db, &f->arena, f->tenant.id, f->stream.collection, &filter, &rows, &count, &next, &f->err), f->err);
+    struct walk w = {.listed = rows};
+    assert_ok(store_record_each(f->db, &f->arena, f->tenant.id, f->stream.collection, &filter, compare_record, &w, &each_count,
+                                &each_next, &f->err), f->err);
+    assert_int_equal(each_count, 4);
+    assert_int_equal(w.index, 4);
+    assert_int_equal(each_next.id, next.id);
+    assert_string_equal(each_next.uuid, next.uuid);
+    w = (struct walk){.listed = rows, .stop_at = 2};
+    assert_false(store_record_each(f->db, &f->arena, f->tenant.id, f->stream.collection, &filter, compare_record, &w,
+                                   &each_count, &each_next, &f->err));
+    assert_int_equal(w.index, 2);
+    assert_int_equal(f->err.code, E_TOO_LARGE);
+    f->err = (struct err){0};
+    filter.after = next; /* the rest is the last page */
+    filter.limit = PAGE_RECORDS;
+    w = (struct walk){.listed = NULL};
+    assert_ok(store_record_list(f->db, &f->arena, f->tenant.id, f->stream.collection, &filter, &rows, &count, &next, &f->err), f->err);
+    w.listed = rows;
+    assert_ok(store_record_each(f->db, &f->arena, f->tenant.id, f->stream.collection, &filter, compare_record, &w, &each_count,
+                                &each_next, &f->err), f->err);
+    db_rollback(f->db);
+    assert_int_equal(each_count, PAGE_RECORDS - 4);
+    assert_int_equal(each_next.id, 0);
+}
+
 static void
 test_records_are_listed_by_cursor_without_loss_or_repetition(void **state)
 {

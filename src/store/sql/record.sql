@@ -28,10 +28,10 @@ WHERE m.tenant = $1 AND m.stream = $2 AND m.external_id = $3
 -- beyond all others at first: an OR would keep it from being used.)
 -- @name record_newest
 -- @sqlite
-SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
-    r.created_at, r.updated_at, r.deleted_at
+SELECT r.id, r.uuid, c.kind,
+    CASE WHEN r.parent IS NULL THEN NULL ELSE (SELECT p.uuid FROM records p WHERE p.tenant = $1 AND p.id = r.parent) END,
+    r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
-LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
     AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
@@ -39,8 +39,7 @@ WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updat
     AND r.uuid < $9
 ORDER BY r.uuid DESC LIMIT $10 OFFSET $11
 -- @postgres
-SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
-    r.created_at, r.updated_at, r.deleted_at
+SELECT r.id, r.uuid, c.kind, p.uuid, r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
@@ -54,10 +53,10 @@ ORDER BY r.uuid DESC LIMIT $10 OFFSET $11
 -- The same, oldest first.
 -- @name record_oldest
 -- @sqlite
-SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
-    r.created_at, r.updated_at, r.deleted_at
+SELECT r.id, r.uuid, c.kind,
+    CASE WHEN r.parent IS NULL THEN NULL ELSE (SELECT p.uuid FROM records p WHERE p.tenant = $1 AND p.id = r.parent) END,
+    r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
-LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
     AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
@@ -65,8 +64,7 @@ WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updat
     AND r.uuid > $9
 ORDER BY r.uuid LIMIT $10 OFFSET $11
 -- @postgres
-SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
-    r.created_at, r.updated_at, r.deleted_at
+SELECT r.id, r.uuid, c.kind, p.uuid, r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
@@ -80,10 +78,10 @@ ORDER BY r.uuid LIMIT $10 OFFSET $11
 -- The same by last change, for those who follow along: nothing younger than $13, which a page in flight could overtake.
 -- @name record_updated
 -- @sqlite
-SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
-    r.created_at, r.updated_at, r.deleted_at
+SELECT r.id, r.uuid, c.kind,
+    CASE WHEN r.parent IS NULL THEN NULL ELSE (SELECT p.uuid FROM records p WHERE p.tenant = $1 AND p.id = r.parent) END,
+    r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
-LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
     AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
@@ -91,8 +89,7 @@ WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updat
     AND r.updated_at >= $12 AND (r.updated_at > $12 OR r.id > $9) AND r.updated_at < $13
 ORDER BY r.updated_at, r.id LIMIT $10 OFFSET $11
 -- @postgres
-SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
-    r.created_at, r.updated_at, r.deleted_at
+SELECT r.id, r.uuid, c.kind, p.uuid, r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)

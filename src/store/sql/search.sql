@@ -2,11 +2,11 @@
 -- A place is a record's id, which grows: nothing is sorted.
 -- @name search_newest
 -- @sqlite
-SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
-    r.created_at, r.updated_at, r.deleted_at
+SELECT r.id, r.uuid, c.kind,
+    CASE WHEN r.parent IS NULL THEN NULL ELSE (SELECT p.uuid FROM records p WHERE p.tenant = $1 AND p.id = r.parent) END,
+    r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM search_text s CROSS JOIN records r ON r.id = s.rowid
 JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
-LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE s.search_text MATCH $8 AND instr(s.text, $9) > 0 AND instr(s.text, $10) > 0 AND instr(s.text, $11) > 0
     AND r.tenant = $1 AND r.collection = $2
     AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
@@ -15,8 +15,7 @@ WHERE s.search_text MATCH $8 AND instr(s.text, $9) > 0 AND instr(s.text, $10) > 
     AND (CAST($12 AS BIGINT) = 0 OR s.rowid < $12)
 ORDER BY s.rowid DESC LIMIT $13 OFFSET $14
 -- @postgres
-SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
-    r.created_at, r.updated_at, r.deleted_at
+SELECT r.id, r.uuid, c.kind, p.uuid, r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM search_text s JOIN records r ON r.tenant = s.tenant AND r.id = s.record
 JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
@@ -31,11 +30,11 @@ ORDER BY r.id DESC LIMIT $13 OFFSET $14
 -- The same for those who follow along.
 -- @name search_updated
 -- @sqlite
-SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
-    r.created_at, r.updated_at, r.deleted_at
+SELECT r.id, r.uuid, c.kind,
+    CASE WHEN r.parent IS NULL THEN NULL ELSE (SELECT p.uuid FROM records p WHERE p.tenant = $1 AND p.id = r.parent) END,
+    r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM search_text s CROSS JOIN records r ON r.id = s.rowid
 JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
-LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE s.search_text MATCH $8 AND instr(s.text, $9) > 0 AND instr(s.text, $10) > 0 AND instr(s.text, $11) > 0
     AND r.tenant = $1 AND r.collection = $2
     AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
@@ -44,8 +43,7 @@ WHERE s.search_text MATCH $8 AND instr(s.text, $9) > 0 AND instr(s.text, $10) > 
     AND r.updated_at >= $15 AND (r.updated_at > $15 OR r.id > $12) AND r.updated_at < $16
 ORDER BY r.updated_at, r.id LIMIT $13 OFFSET $14
 -- @postgres
-SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
-    r.created_at, r.updated_at, r.deleted_at
+SELECT r.id, r.uuid, c.kind, p.uuid, r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM search_text s JOIN records r ON r.tenant = s.tenant AND r.id = s.record
 JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
