@@ -48,8 +48,11 @@ setup(void **state)
 static void
 until(atomic_int *counter, int value)
 {
-    for (int i = 0; i < 5000 && atomic_load(counter) != value; i++)
+    for (int i = 0; i < 30000 && atomic_load(counter) != value; i++)
         usleep(1000);
+    if (atomic_load(counter) != value)
+        print_error("threads %u, running %u, surplus %u, submitted %llu, taken %llu\n", pool.threads, pool.running, pool.surplus,
+                    (unsigned long long)pool.submitted, (unsigned long long)pool.taken);
     assert_int_equal(atomic_load(counter), value);
 }
 
