@@ -4,6 +4,7 @@
  */
 #include "tests/store/fixture.h"
 
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -27,10 +28,11 @@ opened(struct fixture *f, struct db_trace *trace)
     return store;
 }
 
-/* A closure that sets a row of its own in `meta`; may fail after it, and may take its time before it. */
+/* A closure that sets a row of its own in `meta`; may fail after it, and may take its time or wait at the gate before it. */
 struct note {
     const char *name;
     bool fails;
+    bool held;               /* its first run stands until open_gate: write_held */
     int64_t sleep_us;
     atomic_int runs;
     /* what came of it */
@@ -42,12 +44,16 @@ struct note {
 };
 
 static atomic_int endings;
+static sem_t begun, gate;
 
 static bool
 write_note(struct db *db, void *ctx, struct err *err)
 {
     struct note *n = ctx;
-    atomic_fetch_add(&n->runs, 1);
+    if (atomic_fetch_add(&n->runs, 1) == 0 && n->held) {
+        sem_post(&begun);
+        sem_wait(&gate);
+    }
     if (n->sleep_us)
         usleep((useconds_t)n->sleep_us);
     if (!db_exec(db, SQL_META_SET, DB_ARGS(DB_T(str_from_c(n->name)), DB_T(STR("x"))), NULL, err))
@@ -75,6 +81,23 @@ note_init(struct note *n, const char *name)
     n->name = name;
     pthread_mutex_init(&n->lock, NULL);
     pthread_cond_init(&n->wake, NULL);
+}
+
+/* Gives a write that stands at the gate until open_gate; returns when it stands there, so that what comes after gathers behind it. */
+static void
+write_held(struct store *store, struct note *n)
+{
+    n->held = true;
+    assert_int_equal(sem_init(&begun, 0, 0), 0);
+    assert_int_equal(sem_init(&gate, 0, 0), 0);
+    store_write_async(store, STORE_SHORT, write_note, n, note_done);
+    assert_int_equal(sem_wait(&begun), 0);
+}
+
+static void
+open_gate(void)
+{
+    assert_int_equal(sem_post(&gate), 0);
 }
 
 static void
@@ -146,9 +169,12 @@ test_writes_that_wait_are_grouped_and_a_failing_one_undoes_only_itself(void **st
     for (size_t i = 0; i < ARRAY_LEN(n); i++) {
         note_init(&n[i], names[i]);
         n[i].fails = i % 4 == 3;
-        n[i].sleep_us = i == 0 ? 50000 : 0; /* the others gather behind it */
-        store_write_async(store, STORE_SHORT, write_note, &n[i], note_done);
+        if (i == 0)
+            write_held(store, &n[i]);
+        else
+            store_write_async(store, STORE_SHORT, write_note, &n[i], note_done);
     }
+    open_gate();
     unsigned failed = 0;
     for (size_t i = 0; i < ARRAY_LEN(n); i++) {
         note_wait(&n[i]);
@@ -163,13 +189,14 @@ test_writes_that_wait_are_grouped_and_a_failing_one_undoes_only_itself(void **st
     store_close(store);
 }
 
-/* Gives them all at once, the first one slow, so that the others gather behind it, and waits for their ends. */
+/* Gives them all at once, the first one held, so that the others gather behind it, and waits for their ends. */
 static void
 write_together(struct store *store, struct note *n, size_t count)
 {
-    n[0].sleep_us = 50000;
-    for (size_t i = 0; i < count; i++)
+    write_held(store, &n[0]);
+    for (size_t i = 1; i < count; i++)
         store_write_async(store, STORE_SHORT, write_note, &n[i], note_done);
+    open_gate();
     for (size_t i = 0; i < count; i++)
         note_wait(&n[i]);
 }
@@ -210,11 +237,10 @@ test_short_writes_go_before_pages(void **state)
     note_init(&first, "first");
     note_init(&page, "page");
     note_init(&small, "small");
-    first.sleep_us = 100000;
-    store_write_async(store, STORE_SHORT, write_note, &first, note_done);
-    usleep(20000);
+    write_held(store, &first);
     store_write_async(store, STORE_PAGE, write_note, &page, note_done);
     store_write_async(store, STORE_SHORT, write_note, &small, note_done);
+    open_gate();
     note_wait(&first);
     note_wait(&page);
     note_wait(&small);
@@ -237,9 +263,13 @@ test_a_failed_group_commit_is_repeated_closure_by_closure(void **state)
     atomic_store(&trace.fail_at, 2);
     for (size_t i = 0; i < ARRAY_LEN(n); i++) {
         note_init(&n[i], names[i]);
-        n[i].sleep_us = i == 0 ? 50000 : 0;
-        store_write_async(store, STORE_SHORT, write_note, &n[i], note_done);
+        n[i].sleep_us = i == 0 ? 50000 : 0; /* longer than a group lasts: it commits alone, the others together */
+        if (i == 0)
+            write_held(store, &n[i]);
+        else
+            store_write_async(store, STORE_SHORT, write_note, &n[i], note_done);
     }
+    open_gate();
     for (size_t i = 0; i < ARRAY_LEN(n); i++) {
         note_wait(&n[i]);
         assert_true(n[i].ok);
@@ -292,15 +322,19 @@ test_a_connection_lost_before_commit_is_replaced_and_the_closure_repeated(void *
     store_close(store);
 }
 
+static pthread_barrier_t both_locked;
+
+/* Each takes its own row first, and the other's when both have: PostgreSQL must break the knot. SQLite has one writer. */
 static bool
 swap_two(struct db *db, void *ctx, struct err *err)
 {
     struct note *n = ctx;
     const char *other = strcmp(n->name, "left") == 0 ? "right" : "left";
-    atomic_fetch_add(&n->runs, 1);
+    bool first = atomic_fetch_add(&n->runs, 1) == 0;
     if (!db_exec(db, SQL_META_SET, DB_ARGS(DB_T(str_from_c(n->name)), DB_T(STR("x"))), NULL, err))
         return false;
-    usleep(200000);
+    if (first && on_postgres())
+        pthread_barrier_wait(&both_locked);
     return db_exec(db, SQL_META_SET, DB_ARGS(DB_T(str_from_c(other)), DB_T(STR("x"))), NULL, err);
 }
 
@@ -313,6 +347,7 @@ test_a_deadlock_is_repeated_as_a_whole(void **state)
     struct note left, right;
     note_init(&left, "left");
     note_init(&right, "right");
+    pthread_barrier_init(&both_locked, NULL, 2);
     store_write_async(store, STORE_SHORT, swap_two, &left, note_done);
     store_write_async(store, STORE_SHORT, swap_two, &right, note_done);
     note_wait(&left);
@@ -320,6 +355,7 @@ test_a_deadlock_is_repeated_as_a_whole(void **state)
     assert_true(left.ok && right.ok);
     if (on_postgres())
         assert_true(atomic_load(&left.runs) + atomic_load(&right.runs) > 2);
+    pthread_barrier_destroy(&both_locked);
     store_close(store);
 }
 
@@ -608,11 +644,11 @@ test_a_rider_goes_with_a_write_that_nobody_waits_for(void **state)
     note_init(&n, "with a rider");
     note_init(&bad, "with a rider that fails");
     note_init(&rider, "rider");
-    first.sleep_us = 50000;
-    store_write_async(store, STORE_SHORT, write_note, &first, note_done);
+    write_held(store, &first);
     store_rider_set(ride_along, &rider);
     store_write_async(store, STORE_SHORT, write_with_effect, &n, note_done);
     store_rider_set(NULL, NULL);
+    open_gate();
     note_wait(&first);
     note_wait(&n);
     assert_true(n.ok);
