@@ -25,8 +25,6 @@ compile_verdict(struct compiler *c, const struct node *n, struct response_filter
     for (size_t i = 0; i < ARRAY_LEN(verdict_words); i++)
         if (str_eq_c(word, verdict_words[i].word)) {
             f->verdict = verdict_words[i].verdict, f->has_verdict = true;
-            if (f->verdict == VERDICT_RESET)
-                return refuse(c, "needs PaginationReset, which is not supported");
             return true;
         }
     return err_set(c->err, E_TEMPLATE_INVALID, "line %u: unknown action %.*s", n->line, STR_ARG(word));

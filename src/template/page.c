@@ -212,8 +212,11 @@ page_judge(struct reader *r, struct expr_scope *scope, struct arena *page, yyjso
     case VERDICT_RETRY:
     case VERDICT_REFRESH: return retry_plan(r, scope, h, reply, false, reason, page, event, err) ? PAGE_WAIT : PAGE_FAILED;
     case VERDICT_RATE_LIMITED: return retry_plan(r, scope, h, reply, true, reason, page, event, err) ? PAGE_WAIT : PAGE_FAILED;
-    case VERDICT_FAIL:
-    case VERDICT_RESET: break;
+    case VERDICT_RESET:
+        if (r->single || async_is_aside(r))
+            break;
+        return reset_pages(r, page, err) ? PAGE_AGAIN : PAGE_FAILED;
+    case VERDICT_FAIL: break;
     }
     if (r->single && reply->status == 404) { /* the one record does not exist */
         *empty_out = true;
@@ -305,11 +308,23 @@ observe(struct reader *r, int64_t us)
         r->global_new_us = us;
 }
 
+/* What the resets of the slice's pages go by: every record, whatever becomes of it. */
+static void
+watch_reset(struct picking *p, yyjson_val *value)
+{
+    int64_t us = INT64_MIN;
+    if (p->r->has_cursor && !cursor_record_us(&p->r->cursor, p->page, value, &us))
+        us = INT64_MIN;
+    reset_observe(p->r, us);
+}
+
 static void
 add_record(struct picking *p, yyjson_val *value, struct str rejected)
 {
     struct reader_record *record = &p->event->records[p->event->record_count];
     *record = (struct reader_record){.value = value, .rejected = rejected, .cursor_us = INT64_MIN};
+    if (p->r->stream->reset.by_cursor || p->r->stream->reset.limit > 0)
+        watch_reset(p, value);
     if (p->r->has_cursor && str_is_none(rejected)) {
         int64_t us;
         if (cursor_record_us(&p->r->cursor, p->page, value, &us))
@@ -416,6 +431,14 @@ set_cap(struct reader *r)
         r->drift.cap_us = vendor_us;
 }
 
+/* Identity of the request that is due. */
+static uint64_t
+token_hash(const struct reader *r)
+{
+    return hash_text(hash_text(UINT64_C(0xcbf29ce484222325), r->partition_text), buf_str(&r->token)) + r->slices_done +
+           (drift_hash(r) + (uint64_t)r->reset.total * 0x10001) * UINT64_C(0x9e3779b97f4a7c15) + async_salt(r);
+}
+
 static bool
 store_token(struct reader *r, struct arena *page, struct value next, struct err *err)
 {
@@ -425,6 +448,19 @@ store_token(struct reader *r, struct arena *page, struct value next, struct err 
     buf_clear(&r->token);
     if (!frozen || !json_write(&r->token, frozen))
         return err_set(err, E_LIMIT, "The vendor's page token is too large");
+    return true;
+}
+
+/* The page is good; that its pages cannot begin anew is told when they are wanted. */
+static bool
+begin_anew(struct picking *p)
+{
+    struct reader *r = p->r;
+    r->pages++;
+    r->phase = PHASE_SEND;
+    if (!reset_pages(r, p->page, &r->stuck))
+        r->phase = PHASE_STUCK;
+    p->event->token_hash = token_hash(r);
     return true;
 }
 
@@ -440,6 +476,8 @@ find_next(struct picking *p, struct expr_scope *scope, yyjson_val *body, size_t 
     }
     struct page_facts facts = {.response = yyjson_is_arr(body) ? yyjson_arr_get_first(body) : body,
                                .headers = &r->reply->headers, .page_size = raw_count, .emitted = p->emitted, .last_record = p->last};
+    if (!ended && reset_is_due(r))
+        return begin_anew(p);
     bool past = feed_is_past(p);
     if (!ended && !past && !pager_next(&r->stream->pager, scope, &facts, token, &next, err))
         return false;
@@ -455,8 +493,7 @@ find_next(struct picking *p, struct expr_scope *scope, yyjson_val *body, size_t 
     r->empty_pages = raw_count ? 0 : r->empty_pages + 1;
     if (r->empty_pages > LIMIT_PAGES_WITHOUT_PROGRESS || r->pages > LIMIT_RUN_PAGES)
         return err_set(err, E_RUN_LIMIT, "Stream %.*s: %u empty pages in a row", STR_ARG(r->stream->info.name), r->empty_pages);
-    p->event->token_hash = hash_text(hash_text(UINT64_C(0xcbf29ce484222325), r->partition_text), buf_str(&r->token)) + r->slices_done +
-                           drift_hash(r) * UINT64_C(0x9e3779b97f4a7c15) + async_salt(r);
+    p->event->token_hash = token_hash(r);
     r->phase = PHASE_SEND;
     if (!r->options.as_reference && !seen_add(&r->seen, p->event->token_hash))
         r->phase = PHASE_LOOP;

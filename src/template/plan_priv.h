@@ -418,6 +418,10 @@ struct template_stream {
     struct cursor_plan *cursor;      /* or NULL */
     struct async_plan *async;        /* of an AsyncRetriever; what stands above is its download's. Or NULL */
     struct template_stream *schema_source; /* DynamicSchemaLoader: asked for by other readers; or NULL */
+    struct reset_plan {              /* PaginationReset */
+        bool by_cursor;
+        int64_t limit;               /* records; 0: none */
+    } reset;
     struct properties_plan *properties; /* QueryProperties, or NULL */
     struct template_stream *with_state; /* StateDelegatingStream: what is read once there is a state; else NULL */
     bool ignore_slice_on_pages;

@@ -36,6 +36,18 @@ write_drift(struct json_writer *w, const struct drift *d)
 }
 
 static void
+write_reset(struct json_writer *w, const struct page_reset *reset)
+{
+    json_begin_object(w, "reset");
+    add_us(w, "start", reset->start_us);
+    add_us(w, "recent", reset->recent_us);
+    json_add_i64(w, "records", reset->records);
+    json_add_i64(w, "same", reset->same);
+    json_add_i64(w, "total", reset->total);
+    json_end_object(w);
+}
+
+static void
 write_partition(struct json_writer *w, const struct reader *r)
 {
     json_add_val(w, "partition", r->partition);
@@ -43,8 +55,10 @@ write_partition(struct json_writer *w, const struct reader *r)
     add_us(w, "state", r->state_us);
     add_us(w, "recent", r->recent_us);
     add_us(w, "next", r->lower_us);
-    if (r->phase != PHASE_SEND && r->phase != PHASE_LOOP)
+    if (r->phase != PHASE_SEND && r->phase != PHASE_LOOP && r->phase != PHASE_STUCK)
         return;
+    if (r->reset.records > 0 || r->reset.total > 0)
+        write_reset(w, &r->reset);
     add_us(w, "from", r->span.start_us);
     add_us(w, "sliceRecent", r->slice_recent_us);
     json_add_i64(w, "pages", (int64_t)r->pages);
@@ -61,7 +75,7 @@ position_write(const struct reader *r, struct buf *b)
     json_writer_init(&w, b);
     json_begin_object(&w, NULL);
     json_add_i64(&w, "v", POSITION_VERSION);
-    bool slice = r->phase == PHASE_SEND || r->phase == PHASE_LOOP;
+    bool slice = r->phase == PHASE_SEND || r->phase == PHASE_LOOP || r->phase == PHASE_STUCK;
     json_add_c(&w, "phase", r->phase == PHASE_DONE ? "done" : slice ? "slice" : r->partition_open ? "next" : "walk");
     json_add_i64(&w, "slices", (int64_t)r->slices_done);
     add_us(&w, "global", r->global_new_us);
@@ -124,6 +138,27 @@ restore_drift(struct drift *d, yyjson_val *json)
     d->full_pages = json_to_i64(json_get_c(json, "full"), &full) && full >= 0 && full < UINT32_MAX ? (unsigned)full : 0;
 }
 
+static unsigned
+count_at(yyjson_val *json, const char *member)
+{
+    int64_t count;
+    return json_to_i64(json_get_c(json, member), &count) && count >= 0 && count < INT32_MAX ? (unsigned)count : 0;
+}
+
+/* The slice may begin elsewhere by now. */
+static bool
+restore_reset(struct reader *r, yyjson_val *json, struct err *err)
+{
+    if (!json)
+        return true;
+    struct page_reset reset = {.start_us = us_at(json, "start"), .recent_us = us_at(json, "recent"),
+                               .records = count_at(json, "records"), .same = count_at(json, "same"), .total = count_at(json, "total")};
+    if (reset.start_us != INT64_MIN && !reader_open_slice_at(r, r->span, reset.start_us, err))
+        return false;
+    r->reset = reset;
+    return true;
+}
+
 static bool
 restore_partition(struct reader *r, yyjson_val *json, bool slice, struct err *err)
 {
@@ -138,7 +173,7 @@ restore_partition(struct reader *r, yyjson_val *json, bool slice, struct err *er
         return true;
     if ((r->has_cursor && from_us == INT64_MIN) || !json_to_i64(json_get_c(json, "pages"), &pages) || pages < 0)
         return bad(err);
-    if (!reader_open_slice(r, from_us, err))
+    if (!reader_open_slice(r, from_us, err) || !restore_reset(r, json_get_c(json, "reset"), err))
         return bad(err);
     r->lower_us = next_us;
     r->slice_recent_us = us_at(json, "sliceRecent");

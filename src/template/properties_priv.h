@@ -32,7 +32,7 @@ bool properties_more(const struct reader *r);
 void properties_page_begin(struct reader *r);
 /* A record of one answer, filtered and transformed. E_PAGE_TOO_LARGE. */
 bool properties_keep(struct reader *r, yyjson_val *record, struct str rejected, struct err *err);
-/* All records of the page: [[record, why rejected], ...] of those without a key, and those that were laid together. Begins the next page. */
+/* All records of the page: [[record, why rejected], ...] of those without a key, and those laid together. Begins the next page. */
 bool properties_take(struct reader *r, struct arena *page, yyjson_val **loose_out, yyjson_val **merged_out, struct err *err);
 
 #endif

@@ -290,6 +290,7 @@ step(struct reader *r, struct arena *page, struct reader_event *event, struct er
         return send_next(r, page, event, err);
     case PHASE_ASKED:
     case PHASE_LOGIN: return take_answer(r, page, event, err);
+    case PHASE_STUCK: *err = r->stuck; return reader_fail(r);
     case PHASE_LOOP: return loop_found(r, err);
     case PHASE_DONE: return READER_DONE;
     case PHASE_FAILED: break;

@@ -15,6 +15,7 @@ enum phase {
     PHASE_SEND,    /* a slice is open: its next request is wanted */
     PHASE_ASKED,   /* a request is out */
     PHASE_LOGIN,   /* a token request is out */
+    PHASE_STUCK,   /* a reset of the pages got nowhere: fails now */
     PHASE_LOOP,    /* the page before gave a token that was seen: fails now */
     PHASE_DONE,
     PHASE_FAILED,
@@ -93,6 +94,14 @@ struct portions {
     struct map by_key;            /* -> yyjson_mut_val of merged */
 };
 
+/* How often this slice's pages began anew (reset.c). */
+struct page_reset {
+    int64_t start_us;             /* where the slice begins now; INT64_MIN: where it began */
+    int64_t recent_us;            /* greatest cursor value of the slice */
+    int64_t records;              /* since */
+    unsigned same, total;         /* resets that did not move the start; all */
+};
+
 struct reader {
     struct reader_options options;
     const struct template_stream *stream;
@@ -119,6 +128,8 @@ struct reader {
     struct reader *schema;        /* reads the stream's schema_source to its first page; owned, or NULL */
     bool schema_asked;
     struct portions portions;
+    struct page_reset reset;
+    struct err stuck;             /* PHASE_STUCK: fails with it */
 
     struct cursor cursor;
     bool has_cursor;
@@ -166,6 +177,8 @@ enum reader_step reader_ask(struct reader *r, struct reader_event *event, enum r
 uint64_t reader_hash(struct str s);
 bool reader_open_partition(struct reader *r, yyjson_val *partition, yyjson_val *extra, struct err *err);
 bool reader_open_slice(struct reader *r, int64_t lower_us, struct err *err);
+/* The slice of that span, begun at start_us; INT64_MIN: where the span begins. */
+bool reader_open_slice_at(struct reader *r, struct cursor_slice span, int64_t start_us, struct err *err);
 /* Is there another span in the open partition? Opens it. */
 bool reader_next_span(struct reader *r, bool *opened_out, struct err *err);
 bool reader_first_token(struct reader *r, struct err *err);
@@ -244,6 +257,14 @@ bool async_restore(struct reader *r, yyjson_val *json, struct err *err);
 /* A parent has made a job: its child tells that by a page without records, so that it survives. */
 bool async_must_tell(const struct reader *parent, const struct reader_event *event);
 enum reader_step async_tell(struct reader *r, struct arena *page, struct reader_event *event, struct err *err);
+
+/* ---- reset.c */
+bool reset_compile(struct compiler *c, const struct node *n, struct template_stream *s);
+void reset_begin(struct reader *r);                /* a new slice */
+void reset_observe(struct reader *r, int64_t us);  /* a record, with its cursor value or INT64_MIN */
+bool reset_is_due(const struct reader *r);
+/* The slice's pages begin anew; E_CURSOR_LOOP: they have before, and nothing would be different. */
+bool reset_pages(struct reader *r, struct arena *scratch, struct err *err);
 
 /* ---- position.c */
 bool position_write(const struct reader *r, struct buf *b);

@@ -67,7 +67,7 @@ slice_member(yyjson_mut_doc *doc, yyjson_mut_val *slice, struct str name, struct
 
 /* The slice as expressions see it: the partition's members, the span's bounds, extra_fields. */
 static bool
-make_slice(struct reader *r, struct err *err)
+make_slice(struct reader *r, int64_t start_us, struct err *err)
 {
     arena_clear(&r->slice_arena);
     struct arena *a = &r->slice_arena;
@@ -75,7 +75,7 @@ make_slice(struct reader *r, struct err *err)
     yyjson_mut_val *slice = doc ? yyjson_val_mut_copy(doc, r->partition) : NULL;
     bool ok = slice != NULL;
     if (ok && r->has_cursor)
-        ok = slice_member(doc, slice, r->cursor.partition_start, cursor_format(&r->cursor, a, r->span.start_us)) &&
+        ok = slice_member(doc, slice, r->cursor.partition_start, cursor_format(&r->cursor, a, start_us != INT64_MIN ? start_us : r->span.start_us)) &&
              slice_member(doc, slice, r->cursor.partition_end, cursor_format(&r->cursor, a, r->span.end_us));
     if (ok && yyjson_obj_size(r->extra) > 0 && !yyjson_mut_obj_get(slice, "extra_fields"))
         ok = yyjson_mut_obj_add_val(doc, slice, "extra_fields", yyjson_val_mut_copy(doc, r->extra));
@@ -106,13 +106,21 @@ reader_first_token(struct reader *r, struct err *err)
 }
 
 bool
+reader_open_slice_at(struct reader *r, struct cursor_slice span, int64_t start_us, struct err *err)
+{
+    r->span = span;
+    begin_pages(r);
+    return make_slice(r, start_us, err) && reader_first_token(r, err);
+}
+
+bool
 reader_open_slice(struct reader *r, int64_t lower_us, struct err *err)
 {
-    r->span = (struct cursor_slice){.last = true, .next_us = INT64_MIN};
-    if (r->has_cursor && !cursor_slice_at(&r->cursor, lower_us, &r->span))
+    struct cursor_slice span = {.last = true, .next_us = INT64_MIN};
+    if (r->has_cursor && !cursor_slice_at(&r->cursor, lower_us, &span))
         return err_set(err, E_VALIDATION_FAILED, "The stored position does not fit the configuration: start the run anew");
-    begin_pages(r);
-    return make_slice(r, err) && reader_first_token(r, err);
+    reset_begin(r);
+    return reader_open_slice_at(r, span, INT64_MIN, err);
 }
 
 bool

@@ -8,6 +8,7 @@
 
 #include "template/async_priv.h"
 #include "template/properties_priv.h"
+#include "template/reader_priv.h"
 
 /* What the vendor tells of its fields is not used here; other readers ask for it, so it can be compared. */
 static bool
@@ -88,15 +89,14 @@ compile_retriever(struct compiler *c, const struct node *stream, const struct no
         return async_compile(c, stream, n, s);
     if (!node_type_is(n, "SimpleRetriever"))
         return refuse_component(c, n);
-    if (node_is_true_at(n, "pagination_reset"))
-        return refuse(c, "needs PaginationReset, which is not supported");
     s->ignore_slice_on_pages = node_is_true_at(n, "ignore_stream_slicer_parameters_on_paginated_requests");
     const struct node *requester;
     return properties_compile(c, node_get_c(n, "requester"), s->info.name, &s->properties, &requester) &&
            requester_compile(c, requester, &s->requester) && decoder_compile(c, node_get_c(n, "decoder"), &s->decoder) &&
            selector_compile(c, node_get_c(n, "record_selector"), node_get_c(stream, "transformations"), s->info.schema, &s->selector) &&
            pager_compile(c, node_get_c(n, "paginator"), &s->pager) &&
-           router_compile(c, node_get_c(n, "partition_router"), &s->router);
+           router_compile(c, node_get_c(n, "partition_router"), &s->router) &&
+           reset_compile(c, node_get_c(n, "pagination_reset"), s);
 }
 
 /* The one member that a record is known by, or STR_NONE. */
