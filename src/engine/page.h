@@ -83,7 +83,7 @@ struct page_item {
     bool parent_missing;
     bool merged;
     struct str theirs;             /* merged: what the source says, in our spelling (alias.h) */
-    struct str conflict;           /* merge_records' conflict_values; STR_NONE: none */
+    struct str conflict;           /* merge_records' conflict_values, for a person to decide; STR_NONE: none */
 
     /* set by a push for what the vendor answered, between page_decide and page_apply */
     struct str agreed;             /* PAGE_LINK: what both sides agree on from now; STR_NONE: nothing yet */
@@ -153,6 +153,15 @@ MUST_USE bool page_decide(struct page_batch *batch, struct db *db, struct err *e
 MUST_USE bool page_link(struct page_batch *batch, struct db *db, struct err *err);
 /* Loads old values of what changes; sets data, history and bases. */
 MUST_USE bool page_apply(struct page_batch *batch, struct db *db, struct err *err);
+/*
+ * Of the fields in conflict those that a person here wrote later than the vendor says it was changed there. Where the vendor tells
+ * no time, or a page wrote ours: none.
+ */
+MUST_USE bool page_conflict_newer_here(struct page_batch *batch, struct db *db, const struct page_item *item, const struct merged *merged,
+                                       struct str **pointers_out, size_t *count_out, struct err *err);
+/* What the vendor said and what our push will write over stays in the record's history. */
+MUST_USE bool page_conflict_keep_lost(struct page_batch *batch, struct db *db, const struct page_item *item, const struct merged *merged,
+                                      struct err *err);
 /* Releases and claims match keys; records have their ids by then. */
 MUST_USE bool page_write_keys(struct page_batch *batch, struct db *db, struct err *err);
 /*

@@ -123,15 +123,39 @@ keep_columns(struct page_item *item)
 
 /* Is what seems to be their change only what we sent, and the answer has not come? */
 static bool
-merge_again(struct apply *w, struct page_item *item, struct str base, struct merged *merged, struct err *err)
+merge_again(struct apply *w, struct page_item *item, struct str *base, struct merged *merged, struct err *err)
 {
     struct page_batch *b = w->batch;
     struct str sent = STR_NONE;
     enum row row = store_push_sent(w->db, b->arena, b->context->tenant, b->context->connection, item->record, &sent, err);
     if (row != ROW_FOUND)
         return row == ROW_NONE;
-    return alias_confirm(b->arena, base, sent, item->theirs, &base, err) &&
-           merge_records(b->arena, base, item->old->data, item->theirs, b->context->policy, merged, err);
+    return alias_confirm(b->arena, *base, sent, item->theirs, base, err) &&
+           merge_records(b->arena, *base, item->old->data, item->theirs, b->context->policy, merged, err);
+}
+
+/* The last write wins: what a person here wrote after them stays. */
+static bool
+merge_by_time(struct apply *w, struct page_item *item, struct str base, struct merged *merged, struct err *err)
+{
+    size_t count = 0;
+    struct str *pointers = NULL;
+    struct page_batch *b = w->batch;
+    if (!page_conflict_newer_here(b, w->db, item, merged, &pointers, &count, err))
+        return false;
+    return count == 0 || merge_records_keeping(b->arena, base, item->old->data, item->theirs, b->context->policy, pointers, count,
+                                               merged, err);
+}
+
+static bool
+settle_conflicts(struct apply *w, struct page_item *item, struct str base, struct merged *merged, struct err *err)
+{
+    if (!str_is_none(base) && !merge_again(w, item, &base, merged, err))
+        return false;
+    bool by_time = merged->conflicts > 0 && !str_is_none(base) && w->batch->context->policy == CONFLICT_LAST_WRITE_WINS;
+    if (by_time && !merge_by_time(w, item, base, merged, err))
+        return false;
+    return merged->conflicts == 0 || page_conflict_keep_lost(w->batch, w->db, item, merged, err);
 }
 
 static bool
@@ -140,6 +164,7 @@ merge_item(struct apply *w, struct page_item *item, struct err *err)
     struct base_row *rows = NULL;
     size_t count = 0;
     struct str base = STR_NONE;
+    enum conflict_policy policy = w->batch->context->policy;
     if (!find_bases(w, item, &rows, &count, &base, err))
         return false;
     bool linking = item->action == PAGE_LINK;
@@ -148,15 +173,18 @@ merge_item(struct apply *w, struct page_item *item, struct err *err)
     else if (str_is_none(base))
         base = item->old->data; /* it agreed until now */
     struct merged merged;
-    if (!merge_records(w->batch->arena, base, item->old->data, item->theirs, w->batch->context->policy, &merged, err))
+    if (!merge_records(w->batch->arena, base, item->old->data, item->theirs, policy, &merged, err))
         return false;
-    if (merged.conflicts > 0 && !str_is_none(base) && !merge_again(w, item, base, &merged, err))
+    if (merged.conflicts > 0 && !settle_conflicts(w, item, base, &merged, err))
         return false;
     log_conflict(w, item, &merged);
     if (merged.changed && !save_other_bases(w, item, rows, count, err))
         return false;
+    bool to_person = policy == CONFLICT_MANUAL && merged.conflict_values != NULL;
     item->merged = true;
-    item->conflict = merged.conflict_values;
+    item->conflict = to_person ? json_to_text(w->batch->arena, merged.conflict_values) : STR_NONE;
+    if (to_person && str_is_none(item->conflict))
+        return apply_memory(err);
     item->data = merged.data;
     item->base = merged.agrees ? STR_NONE : item->theirs;
     item->base_set = linking ? !merged.agrees : true;

@@ -13,6 +13,8 @@ struct merge {
     yyjson_mut_doc *doc;
     enum conflict_policy policy;
     bool without_base;
+    const struct str *kept;     /* pointers of fields that stay ours */
+    size_t kept_count;
     struct merged *out;
     struct str pointer, dotted; /* of the object that is being merged */
     yyjson_mut_val *values;     /* of conflicts */
@@ -73,10 +75,10 @@ add_copy(struct merge *m, yyjson_mut_val *object, const char *name, yyjson_val *
 
 /* What a person needs to decide; what the record says is read from it then. */
 static void
-note_conflict(struct merge *m, struct str field, yyjson_val *base, yyjson_val *theirs)
+note_conflict(struct merge *m, struct str field, struct str pointer, yyjson_val *base, yyjson_val *theirs)
 {
     yyjson_mut_val *item = yyjson_mut_obj(m->doc);
-    struct str dotted = join_path(m, field, false), pointer = join_path(m, field, true);
+    struct str dotted = join_path(m, field, false);
     if (m->values == NULL)
         m->values = yyjson_mut_arr(m->doc);
     if (m->values == NULL || item == NULL || str_is_none(dotted) || str_is_none(pointer))
@@ -88,16 +90,25 @@ note_conflict(struct merge *m, struct str field, yyjson_val *base, yyjson_val *t
     yyjson_mut_arr_append(m->values, item);
 }
 
+static bool
+is_kept(const struct merge *m, struct str pointer)
+{
+    for (size_t i = 0; i < m->kept_count; i++)
+        if (str_eq(m->kept[i], pointer))
+            return true;
+    return false;
+}
+
 static yyjson_val *
 settle(struct merge *m, struct str field, yyjson_val *base, yyjson_val *ours, yyjson_val *theirs)
 {
-    if (m->policy == CONFLICT_MANUAL)
-        note_conflict(m, field, base, theirs);
+    struct str pointer = join_path(m, field, true);
+    note_conflict(m, field, pointer, base, theirs);
     m->out->conflicts++;
     m->out->conflict_fields = m->out->conflicts == 1
                                   ? field
                                   : str_format(m->arena, "%.*s,%.*s", STR_ARG(m->out->conflict_fields), STR_ARG(field));
-    bool keep = m->policy == CONFLICT_LOCAL_WINS || m->policy == CONFLICT_MANUAL;
+    bool keep = m->policy == CONFLICT_LOCAL_WINS || m->policy == CONFLICT_MANUAL || is_kept(m, pointer);
     return keep ? ours : theirs;
 }
 
@@ -192,22 +203,28 @@ bool
 merge_records(struct arena *a, struct str base_text, struct str ours_text, struct str theirs_text,
               enum conflict_policy policy, struct merged *merged_out, struct err *err)
 {
+    return merge_records_keeping(a, base_text, ours_text, theirs_text, policy, NULL, 0, merged_out, err);
+}
+
+bool
+merge_records_keeping(struct arena *a, struct str base_text, struct str ours_text, struct str theirs_text,
+                      enum conflict_policy policy, const struct str *pointers, size_t count, struct merged *merged_out, struct err *err)
+{
     yyjson_val *base = NULL, *ours = NULL, *theirs = NULL;
     if (!str_is_none(base_text) && !parse_object(a, base_text, &base, err))
         return false;
     if (!parse_object(a, ours_text, &ours, err) || !parse_object(a, theirs_text, &theirs, err))
         return false;
     struct merged out = {0};
-    struct merge m = {.arena = a, .doc = json_mut_doc(a), .policy = policy, .without_base = base == NULL, .out = &out,
-                      .pointer = STR(""), .dotted = STR("")};
+    struct merge m = {.arena = a, .doc = json_mut_doc(a), .policy = policy, .without_base = base == NULL, .kept = pointers,
+                      .kept_count = count, .out = &out, .pointer = STR(""), .dotted = STR("")};
     yyjson_mut_val *object = m.doc == NULL ? NULL : merge_object(&m, base, ours, theirs);
     yyjson_val *frozen = object == NULL ? NULL : json_freeze(a, object);
     if (frozen == NULL)
         return err_set(err, E_TOO_LARGE, "The page is too large to be merged");
     if (!canonical_text(a, frozen, &out.data, err))
         return false;
-    yyjson_val *values = m.values == NULL ? NULL : json_freeze(a, m.values);
-    out.conflict_values = values == NULL ? STR_NONE : json_to_text(a, values);
+    out.conflict_values = m.values == NULL ? NULL : json_freeze(a, m.values);
     out.changed = !json_equal(frozen, ours);
     out.agrees = json_equal(frozen, theirs);
     *merged_out = out;

@@ -15,7 +15,7 @@
 #include "json/json.h"
 
 enum conflict_policy {
-    CONFLICT_LAST_WRITE_WINS, /* theirs: it is the newer observation, or it would not be merged at all */
+    CONFLICT_LAST_WRITE_WINS, /* theirs, unless a person here wrote later than they did (page_conflict.c) */
     CONFLICT_SOURCE_WINS,
     CONFLICT_LOCAL_WINS,
     CONFLICT_MANUAL,          /* ours stays, the conflict is listed */
@@ -30,12 +30,16 @@ struct merged {
     bool agrees;           /* it equals theirs: the base may be empty */
     unsigned conflicts;    /* fields that both sides changed */
     struct str conflict_fields; /* their names, comma-separated */
-    struct str conflict_values; /* JSON array of {field, pointer, base, source}; STR_NONE: none */
+    yyjson_val *conflict_values; /* array of {field, pointer, base, source}; NULL: none */
 };
 
 /* base_text may be STR_NONE. E_TOO_LARGE when the arena is full, E_INTERNAL when a stored text is no object. */
 MUST_USE bool merge_records(struct arena *a, struct str base_text, struct str ours_text, struct str theirs_text,
                             enum conflict_policy policy, struct merged *merged_out, struct err *err);
+/* The same, but of the fields in conflict those that these pointers name keep what ours says. */
+MUST_USE bool merge_records_keeping(struct arena *a, struct str base_text, struct str ours_text, struct str theirs_text,
+                                    enum conflict_policy policy, const struct str *pointers, size_t count, struct merged *merged_out,
+                                    struct err *err);
 /*
  * What the history keeps of an update: an object of the top members that differ, with their old values
  * (null where there was none). *same_out: nothing differs; then the text is empty.

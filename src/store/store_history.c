@@ -11,6 +11,14 @@ store_history_add(struct db *db, int64_t tenant, int64_t record, int64_t version
                    DB_T(fields), DB_T(actor)), NULL, err);
 }
 
+bool
+store_history_overruled(struct db *db, int64_t tenant, int64_t record, int64_t connection, int64_t run, struct str fields,
+                        int64_t now_us, struct err *err)
+{
+    return db_exec(db, SQL_HISTORY_INSERT_OVERRULED, DB_ARGS(DB_I(tenant), DB_I(record), DB_I(connection), DB_I(run), DB_I(now_us),
+                   DB_T(fields), DB_T(STR(HISTORY_OVERRULED))), NULL, err);
+}
+
 /* ---- erasure ---- */
 
 struct stream_number {

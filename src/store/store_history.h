@@ -12,6 +12,10 @@
 /* version: the one that was replaced. fields: JSON of the old values. */
 MUST_USE bool store_history_add(struct db *db, int64_t tenant, int64_t record, int64_t version, struct str fields,
                                 struct str actor, int64_t now_us, struct err *err);
+/* What a source said and what was not taken, as {field: value}; the record stays as it is. actor is HISTORY_OVERRULED. */
+#define HISTORY_OVERRULED "overruled"
+MUST_USE bool store_history_overruled(struct db *db, int64_t tenant, int64_t record, int64_t connection, int64_t run, struct str fields,
+                                      int64_t now_us, struct err *err);
 /*
  * The record, its history, raw and rejected copies, search text and kept answers go; what it was called at its
  * sources stays as tombstones that keep a sync from bringing it back (map_row.erased). Counters move. Match keys and

@@ -49,7 +49,12 @@ static const char writes[] =
     "        update: {path: \"contacts/{{ input['id'] }}\", http_method: PUT, "
     "request_body_json: \"{{ input['fields'] }}\", result: data}\n";
 
-static const char deletes[] = "        delete: {path: \"contacts/{{ input['id'] }}\", http_method: DELETE}\n";
+static const char deletes[] =
+    "        delete:\n"
+    "          path: \"contacts/{{ input['id'] }}\"\n"
+    "          http_method: DELETE\n"
+    "          error_handler: {type: DefaultErrorHandler, response_filters: [{type: HttpResponseFilter, http_codes: [404], "
+    "action: IGNORE}]}\n";
 
 static const char many[] =
     "        create_many: {max: 10, item: {fields: $}, path: contacts/batch, http_method: POST, "
@@ -481,7 +486,7 @@ make_due(struct db *db, void *ctx, struct err *err)
     struct push_row *rows;
     struct rig *rig = f->rig;
     if (store_collection_find(db, rig->tenant, STR("contacts"), &collection, err) != ROW_FOUND ||
-        !store_push_preview(db, &rig->arena, rig->tenant, f->connection->id, collection, 0, false, 100, &rows, &count, err))
+        !store_push_preview(db, &rig->arena, rig->tenant, f->connection->id, collection, 0, false, DESK_PEOPLE_MAX, &rows, &count, err))
         return false;
     for (size_t i = 0; i < count; i++)
         if (!store_push_later(db, rig->tenant, f->connection->id, rows[i].record, 0, STR_NONE, false, err))

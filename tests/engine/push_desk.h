@@ -12,7 +12,7 @@
 #include "engine/push.h"
 
 #define DESKS 2
-#define DESK_PEOPLE_MAX 64
+#define DESK_PEOPLE_MAX 200
 #define DESK_ROUNDS_MAX 16
 
 enum desk_lost { DESK_LOST_NEVER, DESK_LOST_BEFORE, DESK_LOST_AFTER, DESK_LOST_500 };

@@ -3,6 +3,11 @@
 INSERT INTO record_history (tenant, record, version, connection, run, created_at, fields, actor)
 VALUES ($1, $2, $3, NULL, NULL, $4, $5, $6)
 
+-- What a source said, and what was not taken because ours won.
+-- @name history_insert_overruled
+INSERT INTO record_history (tenant, record, version, connection, run, created_at, fields, actor)
+SELECT tenant, id, version, $3, $4, $5, $6, $7 FROM records WHERE tenant = $1 AND id = $2
+
 -- Erasure (LGPD, GDPR). The vendor's record as it was kept,
 -- @name erase_raw
 DELETE FROM raw WHERE tenant = $1 AND map IN (SELECT id FROM entity_map WHERE tenant = $1 AND record = $2)
