@@ -146,4 +146,23 @@ describe('several nodes on one PostgreSQL', { skip, timeout: 240_000 }, () => {
     await takenOver(stays, runs);
     await assertWhole(stays, all, runs);
   });
+
+  test('what one node revokes or switches off, the others refuse too (I-34)', async () => {
+    const { nodes: [here, there] } = await cluster({ nodes: 2, connections: 0, workers: 1, delayMs: 0 });
+    const made = async (tenant) => {
+      const reply = await here.api('POST', '/api/v1/keys', { name: 'app' }, { 'X-Tenant-Id': tenant });
+      assert.equal(reply.status, 201, reply.text);
+      return reply.body.data;
+    };
+    const ask = async (key) => (await fetch(`${there.url}/api/v1/contacts?limit=1`, { headers: { Authorization: `Bearer ${key}` } })).status;
+    assert.equal((await here.api('POST', '/api/v1/tenants', { key: 'acme' })).status, 201);
+    const revoked = await made('default'), stays = await made('default'), acme = await made('acme');
+    for (const { key } of [revoked, stays, acme]) assert.equal(await ask(key), 200); // known there now
+    const gone = await here.api('DELETE', `/api/v1/keys/${revoked.id}`, undefined, { 'X-Tenant-Id': 'default' });
+    assert.equal(gone.status, 204, gone.text);
+    assert.ok((await here.api('POST', '/api/v1/tenants/acme/disable')).status < 300);
+    await until('the key is refused there', async () => await ask(revoked.key) === 401);
+    await until('the tenant is refused there', async () => await ask(acme.key) === 403);
+    assert.equal(await ask(stays.key), 200);
+  });
 });
