@@ -503,7 +503,8 @@ judge_request(struct accept *a, struct err *err)
     yyjson_val *body = parse_body(a->r, err);
     if (body == NULL)
         return false;
-    a->body = (struct webhook_body){.body = body, .headers = a->r->headers, .arena = a->r->arena};
+    a->body = (struct webhook_body){.body = body, .headers = a->r->headers, .arena = a->r->arena,
+                                     .names_only = true};
     if (a->r->address == INBOX_ENVELOPE) {
         name = envelope_source(a, body);
         if (!check_envelope(body, name, err))

@@ -366,12 +366,13 @@ add_record(struct collecting *c, const struct place *at, struct str type, yyjson
                                  .deleted = json_bool_or(json_get_c(entry, "deleted"), false),
                                  .lead = str_eq(json_str(json_get_c(entry, "intake")), STR("lead"))};
     row.external_id = ids != NULL ? first_text(at, ids) : text_at(&inside, STR("id"));
-    row.slice = slice_of(at, entry);
-    date_record(at, entry, &row);
-    row.record = yyjson_is_obj(record) ? dressed(at, entry, record) : NULL;
     if (row.external_id.len == 0)
         row.external_id = STR_NONE;
     struct str digest = json_str(json_get_c(entry, "digest_id"));
+    bool made = !at->b->names_only || (str_is_none(row.external_id) && digest.len > 0);
+    row.slice = at->b->names_only ? NULL : slice_of(at, entry);
+    date_record(at, entry, &row);
+    row.record = made && yyjson_is_obj(record) ? dressed(at, entry, record) : NULL;
     if (str_is_none(row.external_id) && row.record != NULL && digest.len > 0) {
         char member[64];
         if (!digest_id(at->b, row.record, json_get_c(entry, "digest_without"), &row.external_id))

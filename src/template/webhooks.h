@@ -51,6 +51,7 @@ struct webhook_body {
     yyjson_val *body;                   /* parsed with JSON_NUMBERS_RAW */
     const struct http_headers *headers;
     struct arena *arena;
+    bool names_only;                    /* records are named and dated, not made: `record` and `slice` may stay NULL */
 };
 
 /* STR_NONE where it is not there. Numbers as they were written. */
