@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define HEAPS_MAX 2                      /* glibc would keep one for every thread, each with its own leftovers */
+#define TRIM_BYTES (512 * 1024)          /* free at a heap's end before it is given back: less, and a burst gives and takes all the time */
 #define MAPPED_BYTES_MIN (128 * 1024)    /* larger blocks go back to the system when freed; unset, glibc raises this */
 
 static atomic_llong fail_at; /* 0: never */
@@ -59,4 +60,5 @@ alloc_tune(void)
 {
     mallopt(M_ARENA_MAX, HEAPS_MAX);
     mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
+    mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
 }

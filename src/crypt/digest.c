@@ -1,10 +1,9 @@
 #include "crypt/digest.h"
 
-#include <limits.h>
 #include <pthread.h>
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "base/check.h"
 #include "crypt/secret.h"
@@ -22,13 +21,30 @@ static const struct {
 
 /* Fetched once and kept: an implicit fetch costs more than the digest of a short text. */
 static EVP_MD *methods[ARRAY_LEN(kinds)];
+static EVP_MAC_CTX *keyless[ARRAY_LEN(kinds)]; /* HMACs that wait for a key: copied, never used themselves */
 static pthread_once_t methods_once = PTHREAD_ONCE_INIT;
+
+static EVP_MAC_CTX *
+make_keyless(EVP_MAC *hmac, const char *digest_name)
+{
+    EVP_MAC_CTX *ctx = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t)digest_name, 0),
+                           OSSL_PARAM_construct_end()};
+    if (ctx && EVP_MAC_CTX_set_params(ctx, params))
+        return ctx;
+    EVP_MAC_CTX_free(ctx);
+    return NULL;
+}
 
 static void
 fetch_methods(void)
 {
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         methods[i] = EVP_MD_fetch(NULL, kinds[i].fetch_name, NULL);
+        keyless[i] = make_keyless(hmac, kinds[i].fetch_name);
+    }
+    EVP_MAC_free(hmac); /* each context holds it */
 }
 
 static const EVP_MD *
@@ -67,14 +83,14 @@ digest_of(enum digest_kind kind, struct str data, struct digest *digest_out, str
 bool
 digest_hmac(enum digest_kind kind, struct str key, struct str data, struct digest *digest_out, struct err *err)
 {
-    const EVP_MD *method = method_of(kind);
     struct digest d = {0};
-    unsigned len = 0;
-    if (!method || key.len > INT_MAX ||
-        !HMAC(method, key.ptr ? key.ptr : "", (int)key.len, (const unsigned char *)(data.ptr ? data.ptr : ""),
-              data.len, d.bytes, &len))
+    EVP_MAC_CTX *ctx = method_of(kind) && keyless[kind] ? EVP_MAC_CTX_dup(keyless[kind]) : NULL;
+    bool ok = ctx && EVP_MAC_init(ctx, (const unsigned char *)(key.ptr ? key.ptr : ""), key.len, NULL) &&
+              EVP_MAC_update(ctx, (const unsigned char *)(data.ptr ? data.ptr : ""), data.len) &&
+              EVP_MAC_final(ctx, d.bytes, &d.len, sizeof(d.bytes));
+    EVP_MAC_CTX_free(ctx);
+    if (!ok)
         return err_no_memory(err);
-    d.len = len;
     *digest_out = d;
     return true;
 }

@@ -20,7 +20,7 @@
 #define TRIES_MAX 8
 #define GIVE_WAY_QUEUE 8                    /* writes that wait, others' and ours */
 #define GIVE_WAY_MS 5
-#define GIVE_WAY_TIMES 10
+#define GIVE_WAY_TIMES 40                   /* a burst is over soon, and until then every moment is its senders' */
 #define BACKOFF_BASE_US (5 * US_PER_S)
 #define BACKOFF_MAX_US (10 * US_PER_MINUTE)
 #define APPLIER_KEEP_US (5 * US_PER_S)      /* then the connection is opened anew: it may have been changed */

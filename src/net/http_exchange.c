@@ -21,7 +21,7 @@
 #include "net/http_server_priv.h"
 
 #define BODY_FIRST_BYTES 4096 /* room for a chunked body at first; doubles */
-#define SPARE_MAX 32
+#define SPARE_MAX 64
 #define SPARE_ARENA_BYTES_MAX (112 * 1024) /* a request that took more gives it back */
 #define SPARE_REPLY_BYTES_MAX (128 * 1024) /* the same of an answer */
 
