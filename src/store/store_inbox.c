@@ -3,16 +3,16 @@
 #include "store/store_inbox_seen.h"
 #include "store/store_priv.h"
 
+/* The event's row, in the order of both statements that write one. */
+#define EVENT_VALUES(e) DB_I((e)->tenant), DB_T((e)->uuid), DB_I((e)->connection), DB_T((e)->type), DB_T((e)->external_id), \
+                        DB_T((e)->delivery), DB_T((e)->trust), DB_T((e)->status), DB_I0((e)->due_us), DB_I((e)->received_us), \
+                        DB_I0((e)->finished_us), DB_I((e)->bytes), DB_B((e)->content)
+
 static bool
-deliver(struct db *db, const struct inbox_event *e, struct str delivery, bool *duplicate_out, struct err *err)
+take_at_once(struct db *db, const struct inbox_event *e, struct str delivery, int64_t since_us, bool *duplicate_out, struct err *err)
 {
-    int64_t changed = 1, since_us = e->received_us - INBOX_WINDOW_US;
-    *duplicate_out = false;
-    if (delivery.len > 0 && db_can(db, DB_ONE_WRITER))
-        return seen_take(db, e->tenant, e->connection, delivery, e->received_us, since_us, duplicate_out, err);
-    if (delivery.len > 0 &&
-        !db_exec(db, SQL_INBOX_DELIVER, DB_ARGS(DB_I(e->tenant), DB_I(e->connection), DB_B(delivery), DB_I(e->received_us),
-                 DB_I(since_us)), &changed, err))
+    int64_t changed = 0;
+    if (!db_exec(db, SQL_INBOX_TAKE, DB_ARGS(EVENT_VALUES(e), DB_B(delivery), DB_I(since_us)), &changed, err))
         return false;
     *duplicate_out = changed == 0;
     return true;
@@ -21,12 +21,14 @@ deliver(struct db *db, const struct inbox_event *e, struct str delivery, bool *d
 bool
 store_inbox_add(struct db *db, const struct inbox_event *e, struct str delivery, bool *duplicate_out, struct err *err)
 {
-    if (!deliver(db, e, delivery, duplicate_out, err))
+    int64_t since_us = e->received_us - INBOX_WINDOW_US;
+    bool known = false;
+    if (delivery.len > 0 && !db_can(db, DB_ONE_WRITER))
+        return take_at_once(db, e, delivery, since_us, duplicate_out, err);
+    if (delivery.len > 0 && !seen_take(db, e->tenant, e->connection, delivery, e->received_us, since_us, &known, err))
         return false;
-    return *duplicate_out ||
-           db_defer(db, SQL_INBOX_ADD, DB_ARGS(DB_I(e->tenant), DB_T(e->uuid), DB_I(e->connection), DB_T(e->type),
-                    DB_T(e->external_id), DB_T(e->delivery), DB_T(e->trust), DB_T(e->status), DB_I0(e->due_us),
-                    DB_I(e->received_us), DB_I0(e->finished_us), DB_I(e->bytes), DB_B(e->content)), err);
+    *duplicate_out = known;
+    return known || db_defer(db, SQL_INBOX_ADD, DB_ARGS(EVENT_VALUES(e)), err);
 }
 
 static void

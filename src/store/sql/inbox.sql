@@ -1,8 +1,13 @@
--- A delivery is taken once in a while; later it is a new one.
--- @name inbox_deliver
+-- An event whose delivery is taken once in a while; later it is a new one. One statement, because each is a way there and back.
+-- @name inbox_take
 -- @only postgres
-INSERT INTO inbox_deliveries (tenant, connection, delivery, received_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (tenant, connection, delivery) DO UPDATE SET received_at = excluded.received_at WHERE inbox_deliveries.received_at < $5
+WITH d AS (INSERT INTO inbox_deliveries (tenant, connection, delivery, received_at) VALUES ($1, $3, $14, $10)
+    ON CONFLICT (tenant, connection, delivery) DO UPDATE SET received_at = excluded.received_at
+    WHERE inbox_deliveries.received_at < $15 RETURNING tenant)
+INSERT INTO inbox_events (tenant, uuid, connection, type, external_id, delivery, trust, status, due_at, received_at,
+    finished_at, bytes, content)
+SELECT d.tenant, CAST($2 AS text), CAST($3 AS bigint), CAST($4 AS text), CAST($5 AS text), CAST($6 AS text), CAST($7 AS text),
+    CAST($8 AS text), CAST($9 AS bigint), CAST($10 AS bigint), CAST($11 AS bigint), CAST($12 AS bigint), CAST($13 AS bytea) FROM d
 
 -- Known deliveries that are not in their tree yet.
 -- @name inbox_seen_load
