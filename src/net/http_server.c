@@ -33,7 +33,7 @@
  * that a head somewhat too large still reaches us and is refused in the door's words; not much larger, because
  * it is cleared after each request.
  */
-#define CONNECTION_POOL_BYTES (48 * 1024)
+#define CONNECTION_POOL_BYTES (40 * 1024)
 #define CONNECTION_POOL_STEP_BYTES (16 * 1024)
 #define HANDLER_IDLE_MS 10000
 #define LINGER_MS 2000
