@@ -16,7 +16,7 @@ export const theme = createTheme({
   headings: { fontWeight: '600' },
   components: {
     Button: { defaultProps: { size: 'xs' } }, ActionIcon: { defaultProps: { variant: 'subtle', color: 'gray' } },
-    TextInput: { defaultProps: { size: 'sm' } }, Select: { defaultProps: { size: 'sm' } }, Tooltip: { defaultProps: { withArrow: true, openDelay: 300 } },
+    Checkbox: { defaultProps: { radius: 3 } }, TextInput: { defaultProps: { size: 'sm' } }, Select: { defaultProps: { size: 'sm' } }, Tooltip: { defaultProps: { withArrow: true, openDelay: 300 } },
     Menu: { defaultProps: { shadow: 'md' } }, Modal: { defaultProps: { centered: true, radius: 'md' } },
   },
 });

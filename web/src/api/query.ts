@@ -11,8 +11,9 @@ const mayHelp = (error: unknown) => !(error instanceof ApiError) || error.status
 
 export const queryClient = new QueryClient({
   defaultOptions: {
-    queries: { staleTime: 5_000, retry: (count, error) => count < 2 && mayHelp(error), refetchOnWindowFocus: true },
-    mutations: { retry: false },
+    // Asked also when the browser believes that there is no network: it knows nothing of a server beside it, and waits for ever.
+    queries: { networkMode: 'always', staleTime: 5_000, retry: (count, error) => count < 2 && mayHelp(error), refetchOnWindowFocus: true },
+    mutations: { networkMode: 'always', retry: false },
   },
 });
 

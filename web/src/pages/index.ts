@@ -7,13 +7,13 @@ import type { shellWords } from '../i18n/shell';
 import type { IconName } from '../parts/Icon';
 
 type AnyPage = LazyExoticComponent<ComponentType>;
-export interface PageRoute { path: string; page: AnyPage }
+export interface PageRoute { path: string; page: AnyPage; needs?: Permission }
 
 export const routes: readonly PageRoute[] = [
   { path: '/', page: lazy(() => import('./home/Home')) },
   { path: '/connections', page: lazy(() => import('./connections/Connections')) },
-  { path: '/connections/new', page: lazy(() => import('./connections/add/Gallery')) },
-  { path: '/connections/new/:template', page: lazy(() => import('./connections/add/Add')) },
+  { path: '/connections/new', needs: 'content:update', page: lazy(() => import('./connections/add/Gallery')) },
+  { path: '/connections/new/:template', needs: 'content:update', page: lazy(() => import('./connections/add/Add')) },
   { path: '/connections/:id/:tab?', page: lazy(() => import('./connections/one/Connection')) },
   { path: '/runs', page: lazy(() => import('./runs/Runs')) },
   { path: '/runs/:id', page: lazy(() => import('./runs/Run')) },
@@ -25,12 +25,12 @@ export const routes: readonly PageRoute[] = [
   { path: '/webhooks', page: lazy(() => import('./webhooks/Webhooks')) },
   { path: '/webhooks/:id', page: lazy(() => import('./webhooks/Event')) },
   { path: '/templates', page: lazy(() => import('./templates/Templates')) },
-  { path: '/templates/add', page: lazy(() => import('./templates/AddTemplate')) },
+  { path: '/templates/add', needs: 'admin', page: lazy(() => import('./templates/AddTemplate')) },
   { path: '/templates/:name', page: lazy(() => import('./templates/Template')) },
-  { path: '/users', page: lazy(() => import('./admin/Users')) },
-  { path: '/keys', page: lazy(() => import('./admin/Keys')) },
-  { path: '/audit', page: lazy(() => import('./admin/Audit')) },
-  { path: '/settings', page: lazy(() => import('./admin/Settings')) },
+  { path: '/users', needs: 'admin', page: lazy(() => import('./admin/Users')) },
+  { path: '/keys', needs: 'admin', page: lazy(() => import('./admin/Keys')) },
+  { path: '/audit', needs: 'admin', page: lazy(() => import('./admin/Audit')) },
+  { path: '/settings', needs: 'admin', page: lazy(() => import('./admin/Settings')) },
 ];
 
 // What the main menu offers, to whom. An entry without a route is not shown.

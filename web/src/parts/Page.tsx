@@ -12,6 +12,7 @@ import { Icon } from './Icon';
 
 export interface Commands { method?: string; path: string; body?: unknown; cli?: string | readonly string[] }
 
+export const shellText = (text: string) => (/^[\w@.:/-]+$/.test(text) ? text : quoted(text));
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 export function curlOf({ method = 'GET', path, body }: Commands): string {
@@ -56,7 +57,7 @@ export function CommandsButton({ commands }: { commands: Commands }) {
           <ActionIcon variant="default" size={30} aria-label={t('commands')} aria-haspopup="dialog"><Icon name="terminal" /></ActionIcon>
         </Tooltip>
       </Popover.Target>
-      <Popover.Dropdown maw="calc(100vw - 24px)">
+      <Popover.Dropdown maw="calc(100vw - 24px)" aria-label={t('commands')}>
         <div className="stack-small">
           <p className="dim small">{t('commandsHint', { key: '$KEY' })}</p>
           <h3>{t('api')}</h3>

@@ -1,5 +1,5 @@
 // Small parts: an empty state, what loads, times, numbers that lead to their list, hours as bars, progress, logos.
-import { Tooltip } from '@mantine/core';
+import { Button, Tooltip } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
@@ -10,6 +10,15 @@ import { shellWords } from '../i18n/shell';
 export function Empty({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
   return <div className="empty"><h2>{title}</h2>{children && <p>{children}</p>}{action}</div>;
 }
+
+// A list in which nothing is as it was asked for.
+export function NoMatch({ title, clear }: { title: string; clear: () => void }) {
+  const t = useWords(shellWords);
+  return <Empty title={title} action={<Button variant="default" onClick={clear}>{t('showAll')}</Button>}>{t('looser')}</Empty>;
+}
+
+// Words in which `this` is something to type.
+export const Ticked = ({ text }: { text: string }) => <>{text.split('`').map((part, i) => (i % 2 ? <code key={i}>{part}</code> : part))}</>;
 
 // In the place of what is being asked for, and about as tall, so that nothing jumps. `lines` of text.
 export function Loading({ lines = 6 }: { lines?: number }) {

@@ -9,7 +9,7 @@ import { ApiError, api, chooseTenant } from '../api/client';
 import type { Session } from '../api/client';
 import { useFollowEvents } from '../api/events';
 import { useData } from '../api/query';
-import { SessionContext, may } from '../api/session';
+import { SessionContext, may, useSession } from '../api/session';
 import { useWords } from '../i18n';
 import { shellWords } from '../i18n/shell';
 import { routes } from '../pages';
@@ -25,6 +25,16 @@ export function NotFound() {
   return (
     <Page title={t('notFound')}>
       <div className="panel"><Empty title={t('notFound')} action={<Link href="/" className="link">{t('goHome')}</Link>}>{t('notFoundHint')}</Empty></div>
+    </Page>
+  );
+}
+
+// An address that a role may not use; the menu does not offer it.
+function NotForYou() {
+  const t = useWords(shellWords);
+  return (
+    <Page title={t('notAllowed')}>
+      <div className="panel"><Empty title={t('notAllowed')} action={<Link href="/" className="link">{t('goHome')}</Link>}>{t('doForbidden')}</Empty></div>
     </Page>
   );
 }
@@ -49,6 +59,7 @@ class Guard extends Component<{ children: ReactNode; place: string }, { error: E
 }
 
 function Pages() {
+  const session = useSession();
   const [place] = useLocation();
   useLayoutEffect(() => { performance.clearMarks('tidemark:go'); performance.mark('tidemark:go'); }, [place]);
   useEffect(() => { window.scrollTo(0, 0); }, [place]);
@@ -56,7 +67,7 @@ function Pages() {
     <Guard place={place}>
       <Suspense fallback={<div className="panel"><Loading lines={8} /></div>}>
         <Switch>
-          {routes.map(({ path, page: Shown }) => <Route key={path} path={path}><Shown /></Route>)}
+          {routes.map(({ path, needs, page: Shown }) => <Route key={path} path={path}>{needs && !may(session, needs) ? <NotForYou /> : <Shown />}</Route>)}
           <Route><NotFound /></Route>
         </Switch>
       </Suspense>

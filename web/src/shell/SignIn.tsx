@@ -11,6 +11,7 @@ import type { Language } from '../i18n';
 import { shellWords } from '../i18n/shell';
 import mark from '../mark.svg';
 import { ErrorBox } from '../parts/ErrorBox';
+import { Ticked } from '../parts/Small';
 
 export function SignIn({ onDone }: { onDone: () => void }) {
   const t = useWords(shellWords);
@@ -31,7 +32,7 @@ export function SignIn({ onDone }: { onDone: () => void }) {
         <div className="stack">
           <div className="row"><img src={mark} alt="" width={30} height={30} /><h1>{t('signInTitle')}</h1></div>
           <p className="dim">{t('signInHint')}</p>
-          <PasswordInput label={t('token')} description={t('tokenWhere').split('`').map((part, i) => (i % 2 ? <code key={i}>{part}</code> : part))} value={token} onChange={(event) => setToken(event.currentTarget.value)}
+          <PasswordInput label={t('token')} description={<Ticked text={t('tokenWhere')} />} value={token} onChange={(event) => setToken(event.currentTarget.value)}
             error={fault} autoComplete="current-password" spellCheck={false} data-autofocus autoFocus />
           {signIn.error && <ErrorBox error={signIn.error} />}
           <div className="row">

@@ -7,8 +7,8 @@ import { useList } from '../../api/query';
 import { useWords } from '../../i18n';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { queryText, useFilters } from '../../parts/filters';
-import { Page } from '../../parts/Page';
-import { Ago, Empty, Loading } from '../../parts/Small';
+import { Page, shellText } from '../../parts/Page';
+import { Ago, Empty, Loading, NoMatch } from '../../parts/Small';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
 import { adminWords } from './words';
@@ -28,12 +28,13 @@ export default function Audit() {
     { id: 'at', header: t('at'), width: '110px', narrow: '108px', cell: (e) => <Ago at={e.at} /> },
   ];
   return (
-    <Page title={t('audit')} lead={t('auditLead')} commands={{ path: `/api/v1/audit${queryText(filters)}`, cli: 'tidemark audit' }}>
+    <Page title={t('audit')} lead={t('auditLead')} commands={{ path: `/api/v1/audit${queryText(filters)}`, cli: `tidemark audit${filters.actor ? ` --actor ${shellText(filters.actor)}` : ''}` }}>
       <div className="panel">
         <div className="filters" role="search">
-          <TextInput aria-label={t('actor')} placeholder={t('anybody')} value={filters.actor} onChange={(event) => setFilters({ actor: event.currentTarget.value })} type="search" w={260} />
+          <TextInput size="xs" aria-label={t('actor')} placeholder={t('anybody')} value={filters.actor} onChange={(event) => setFilters({ actor: event.currentTarget.value })} type="search" w={260} />
         </div>
         {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading />
+          : list.rows.length === 0 && filters.actor ? <NoMatch title={t('auditNoneFound')} clear={() => setFilters({ actor: '' })} />
           : list.rows.length === 0 ? <Empty title={t('auditNone')}>{t('auditNoneText')}</Empty>
           : <Table label={t('audit')} rows={list.rows} columns={columns} rowKey={(e) => String(e.id)} rowHeight={52} total={list.meta?.total}
               more={list.more} />}

@@ -67,10 +67,10 @@ export default function Keys() {
       : <Button variant="subtle" color="red" size="compact-xs" onClick={() => ask(k)} aria-label={t('revokeAsk', { name: k.name })}>{t('revoke')}</Button>) },
   ];
   return (
-    <Page title={t('keys')} lead={t('keysLead')} commands={{ path: '/api/v1/keys', cli: ['tidemark keys', 'tidemark keys create --name NAME'] }} actions={<Button onClick={() => setMaking(true)}>{t('newKey')}</Button>}>
+    <Page title={t('keys')} lead={t('keysLead')} commands={{ path: '/api/v1/keys', cli: ['tidemark keys', 'tidemark keys create NAME --permissions content:read'] }} actions={<Button onClick={() => setMaking(true)}>{t('newKey')}</Button>}>
       <div className="panel">
         {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading />
-          : list.rows.length === 0 ? <Empty title={t('keysNone')} />
+          : list.rows.length === 0 ? <Empty title={t('keysNone')} action={<Button onClick={() => setMaking(true)}>{t('newKey')}</Button>}>{t('keysNoneText')}</Empty>
           : <Table label={t('keys')} rows={list.rows} columns={columns} rowKey={(k) => k.id} rowHeight={52} total={list.meta?.total}
               more={list.more} />}
       </div>

@@ -8,7 +8,7 @@ import { useWords } from '../../i18n';
 import { sayError, useConfirm } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { Page, Panel } from '../../parts/Page';
-import { Ago, Loading } from '../../parts/Small';
+import { Ago, Loading, Ticked } from '../../parts/Small';
 import { Table } from '../../parts/Table';
 import { adminWords } from './words';
 
@@ -53,14 +53,14 @@ function Secrets() {
   const verify = useData(['secrets'], () => api.GET('/api/v1/secrets/verify'));
   const rotate = useChange(() => api.POST('/api/v1/secrets/rotate'), ['secrets']);
   const found = verify.data?.data;
-  const ask = () => confirm.ask({ title: t('rotateAsk'), body: t('secretsText'), action: t('rotate'), run: () => rotate.mutateAsync(undefined) });
+  const ask = () => confirm.ask({ title: t('rotateAsk'), body: <Ticked text={t('secretsText')} />, action: t('rotate'), run: () => rotate.mutateAsync(undefined) });
   return (
     <Panel title={t('secrets')} tools={<>
       <Button variant="default" size="compact-xs" loading={verify.isFetching} onClick={() => void verify.refetch().then((answer) => { if (answer.error) sayError(answer.error); })}>{t('verify')}</Button>
       <Button variant="default" size="compact-xs" onClick={ask}>{t('rotate')}</Button>
     </>}>
       <div className="stack-small">
-        <p className="dim small">{t('secretsText')}</p>
+        <p className="dim small"><Ticked text={t('secretsText')} /></p>
         {verify.error && <ErrorBox error={verify.error} />}
         {found && (found.faults > 0 ? <p className="note bad">{t('sealedBad', { faults: found.faults })}</p> : <p className="note">{t('sealed', { values: found.values, dataKeys: found.dataKeys })}</p>)}
         {found && found.valuesLeft + found.dataKeysLeft > 0 && <p className="note warn">{t('sealedLeft', { n: found.valuesLeft + found.dataKeysLeft })}</p>}
@@ -90,7 +90,7 @@ function Tenants() {
 export default function Settings() {
   const t = useWords(adminWords);
   return (
-    <Page title={t('settings')} lead={t('settingsLead')} commands={{ path: '/readyz', cli: ['tidemark doctor', 'tidemark config reference'] }}>
+    <Page title={t('settings')} lead={<Ticked text={t('settingsLead')} />} commands={{ path: '/readyz', cli: ['tidemark doctor', 'tidemark config reference'] }}>
       <div className="grid two">
         <div className="stack"><Server /><Session /></div>
         <div className="stack"><Secrets /><Tenants /></div>

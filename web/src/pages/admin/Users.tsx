@@ -12,7 +12,7 @@ import { afterMenu, say, sayError, useConfirm } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { Icon } from '../../parts/Icon';
 import { Page } from '../../parts/Page';
-import { Ago, Empty, Loading } from '../../parts/Small';
+import { Ago, Empty, Loading, Ticked } from '../../parts/Small';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
 import { PermissionBoxes, PermissionWords } from './Permissions';
@@ -37,7 +37,7 @@ function Form({ user, onClose }: { user: User | null; onClose: () => void }) {
   const send = (event: FormEvent) => { event.preventDefault(); doing.mutate(undefined, told); };
   return (
     <form className="stack" onSubmit={send}>
-      {!user && <TextInput label={t('subject')} description={t('subjectHint')} required value={subject} onChange={(event) => setSubject(event.currentTarget.value)} data-autofocus />}
+      {!user && <TextInput label={t('subject')} description={<Ticked text={t('subjectHint')} />} required value={subject} onChange={(event) => setSubject(event.currentTarget.value)} data-autofocus />}
       <TextInput label={t('name')} value={name} onChange={(event) => setName(event.currentTarget.value)} />
       <TextInput label={t('email')} type="email" value={email} onChange={(event) => setEmail(event.currentTarget.value)} />
       <Select label={t('role')} allowDeselect={false} value={role} onChange={(value) => setRole(value === 'admin' ? 'admin' : 'user')} data={[{ value: 'user', label: t('r_user') }, { value: 'admin', label: t('r_admin') }]} />

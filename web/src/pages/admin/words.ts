@@ -30,6 +30,7 @@ export const adminWords = dictionary({
   keys: ['API keys', 'Chaves de API'],
   keysLead: ['For programs. A key is shown once; afterwards only its beginning is known.', 'Para programas. A chave é mostrada uma vez; depois só se conhece o começo.'],
   keysNone: ['No keys', 'Nenhuma chave'],
+  keysNoneText: ['Make one for each program, with no more than it needs.', 'Crie uma para cada programa, só com o que ele precisa.'],
   key: ['Key', 'Chave'],
   begins: ['Begins with', 'Começa com'],
   used: ['Last used', 'Último uso'],
@@ -48,6 +49,7 @@ export const adminWords = dictionary({
   // audit
   audit: ['Audit', 'Auditoria'],
   auditLead: ['What administrators did, newest first.', 'O que os administradores fizeram, do mais novo ao mais antigo.'],
+  auditNoneFound: ['Nobody of this name did anything', 'Ninguém com este nome fez algo'],
   auditNone: ['Nothing yet', 'Nada ainda'],
   auditNoneText: ['Actions of administrators appear here.', 'As ações de administradores aparecem aqui.'],
   actor: ['Who', 'Quem'],

@@ -14,7 +14,7 @@ import { say, sayError } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { chosenOnly, queryText, useFilters } from '../../parts/filters';
 import { Page } from '../../parts/Page';
-import { Ago, Empty, Loading } from '../../parts/Small';
+import { Ago, Empty, Loading, NoMatch } from '../../parts/Small';
 import { Status } from '../../parts/Status';
 import { conflictWords } from './words';
 import './conflicts.css';
@@ -110,6 +110,7 @@ export default function Conflicts() {
   const mayChange = useMay('content:update');
   const [filters, setFilters] = useFilters(['status', 'connectionId', 'recordId', 'id']);
   const shown = (filters.status || 'open') as Shown;
+  const isFiltered = !!(filters.status || filters.connectionId || filters.recordId);
   const query = { ...chosenOnly({ connectionId: filters.connectionId, recordId: filters.recordId }), status: shown };
   const connections = useConnections();
   const list = useList(['conflicts', query], (cursor) => api.GET('/api/v1/conflicts', { params: { query: { ...query, cursor, limit: 50 } } }));
@@ -138,13 +139,14 @@ export default function Conflicts() {
         <div className="row wrap">
           <SegmentedControl size="xs" aria-label={t('status')} value={shown} onChange={(value) => setFilters({ status: value === 'open' ? '' : value })}
             data={[{ value: 'open', label: t('open') }, { value: 'resolved', label: t('resolved') }, { value: 'all', label: t('all') }]} />
-          <Select aria-label={t('connection')} placeholder={t('anyConnection')} data={connections.choices} value={filters.connectionId || null} clearable searchable w={240}
+          <Select size="xs" aria-label={t('connection')} placeholder={t('anyConnection')} data={connections.choices} value={filters.connectionId || null} clearable searchable w={240}
             onChange={(value) => setFilters({ connectionId: value ?? '' })} />
           {mayChange && rows.length > 0 && <span className="dim small wide-only">{t('keys')}</span>}
         </div>
         {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} />
           : list.isPending ? <div className="panel"><Loading /></div>
-          : rows.length === 0 ? <div className="panel"><Empty title={t(filters.connectionId || filters.recordId ? 'noneFound' : 'none')}>{t('noneText')}</Empty></div>
+          : rows.length === 0 && isFiltered ? <div className="panel"><NoMatch title={t('noneFound')} clear={() => setFilters({ status: '', connectionId: '', recordId: '', id: '' })} /></div>
+          : rows.length === 0 ? <div className="panel"><Empty title={t('none')}>{t('noneText')}</Empty></div>
           : rows.map((row) => (
             <Card key={row.id} item={row} current={row === item} mayChange={mayChange} busy={resolve.isPending} editing={editing && row === item}
               onFocus={pick(row)} onEdit={(on) => { setCurrent(row.id); setEditing(on); }} onChoose={(choice) => choose(row, choice)} />

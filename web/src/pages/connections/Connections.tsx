@@ -13,7 +13,7 @@ import { say, useConfirm } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { Icon } from '../../parts/Icon';
 import { Page } from '../../parts/Page';
-import { Ago, Empty, Loading, Logo, NumberLink, Sparkline } from '../../parts/Small';
+import { Ago, Empty, Loading, Logo, NoMatch, NumberLink, Sparkline } from '../../parts/Small';
 import { RunStatus, Status } from '../../parts/Status';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
@@ -143,7 +143,7 @@ function List({ all, activity }: { all: readonly Connection[]; activity: Readonl
       <Filters platforms={[...new Set(all.map((c) => c.platform))].sort()} title={title} />
       {chosen.size > 0 && <Bulk rows={all} chosen={chosen} clear={() => setChosen(new Set())} />}
       {rows.length === 0
-        ? <Empty title={t('noMatch')} action={<Button variant="default" onClick={() => setParams(new URLSearchParams(), { replace: true })}>{t('clearFilters')}</Button>} />
+        ? <NoMatch title={t('noMatch')} clear={() => setParams(new URLSearchParams(), { replace: true })} />
         : <Table label={t('title')} rows={rows} columns={columns} rowKey={(c) => c.id} rowName={(c) => c.name} href={(c) => `/connections/${c.id}`} rowHeight={48}
             chosen={mayChange ? chosen : undefined} onChoose={mayChange ? setChosen : undefined} />}
     </div>

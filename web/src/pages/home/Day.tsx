@@ -24,7 +24,7 @@ export function Day({ day, now }: { day: Schemas['Overview']['last24h']; now: nu
   const key = (
     <span className="row small dim"><span className="swatch ok" />{t('recordsKey')}<span className="swatch err" />{t('errorsKey')}</span>
   );
-  if (!day.received) return <Panel title={t('day')} flush><Empty title={t('quietDay')} /></Panel>;
+  if (!day.received) return <Panel title={t('day')} flush><Empty title={t('quietDay')}>{t('quietDayText')}</Empty></Panel>;
   return (
     <Panel title={t('day')} tools={key}>
       <ol className="hours">

@@ -22,6 +22,7 @@ export const homeWords = dictionary({
   barLabel: ['{time}: {n} records, {err} errors', '{time}: {n} registros, {err} erros'],
   recordsKey: ['Records', 'Registros'],
   errorsKey: ['Errors', 'Erros'],
+  quietDayText: ['Runs follow each connection\'s schedule; “Sync now” on a connection starts one.', 'As execuções seguem o agendamento de cada conexão; “Sincronizar agora” em uma conexão inicia uma.'],
   quietDay: ['Nothing was read in the last day.', 'Nada foi lido no último dia.'],
   freshness: ['Freshness', 'Atualidade'],
   stream: ['Stream', 'Fluxo'],

@@ -16,7 +16,7 @@ import { ErrorBox } from '../../parts/ErrorBox';
 import { queryText, useFilters } from '../../parts/filters';
 import { Icon } from '../../parts/Icon';
 import { Page } from '../../parts/Page';
-import { Ago, Empty, Loading, Progress } from '../../parts/Small';
+import { Ago, Empty, Loading, NoMatch, Progress } from '../../parts/Small';
 import { Status } from '../../parts/Status';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
@@ -145,12 +145,13 @@ export default function Jobs() {
       </>}>
       <div className="panel">
         <div className="filters">
-          <Select aria-label={t('status')} placeholder={t('any')} clearable w={180} value={filters.status || null} onChange={(value) => setFilters({ status: value ?? '' })}
+          <Select size="xs" aria-label={t('status')} placeholder={t('any')} clearable w={180} value={filters.status || null} onChange={(value) => setFilters({ status: value ?? '' })}
             data={STATUSES.map((value) => ({ value, label: label(value) }))} />
         </div>
         {jobs.error ? <ErrorBox error={jobs.error} retry={() => void jobs.refetch()} />
           : jobs.isPending ? <Loading />
-          : jobs.rows.length === 0 ? <Empty title={t(status ? 'noneFound' : 'none')}>{t('noneText')}</Empty>
+          : jobs.rows.length === 0 && status ? <NoMatch title={t('noneFound')} clear={() => setFilters({ status: '' })} />
+          : jobs.rows.length === 0 ? <Empty title={t('none')} action={mayChange && <Button onClick={() => setMaking(true)}>{t('new')}</Button>}>{t('noneText')}</Empty>
           : <Table label={t('title')} rows={jobs.rows} columns={columns} rowKey={(job) => job.id} rowHeight={52} total={jobs.meta?.total} totalAtLeast={jobs.meta?.totalAtLeast}
               more={jobs.more} />}
       </div>

@@ -61,10 +61,10 @@ function OfKind({ kind }: { kind: Kind }) {
       </nav>
       <div className="panel">
         <div className="filters" role="search">
-          <TextInput aria-label={t('search')} placeholder={t('search')} value={typed} className="grow" style={{ minWidth: 200 }} type="search"
+          <TextInput size="xs" aria-label={t('search')} placeholder={t('search')} value={typed} className="grow" style={{ minWidth: 200 }} type="search"
             onChange={(event) => { setTyped(event.currentTarget.value); search(event.currentTarget.value); }} />
-          <TextInput aria-label={t('status')} placeholder={t('status')} w={130} value={filters.status} onChange={(event) => setFilters({ status: event.currentTarget.value })} />
-          <TextInput aria-label={t('since')} title={t('since')} type="date" w={150} value={filters.updatedSince} onChange={(event) => setFilters({ updatedSince: event.currentTarget.value })} />
+          <TextInput size="xs" aria-label={t('status')} placeholder={t('status')} w={130} value={filters.status} onChange={(event) => setFilters({ status: event.currentTarget.value })} />
+          <TextInput size="xs" aria-label={t('since')} title={t('since')} type="date" w={150} value={filters.updatedSince} onChange={(event) => setFilters({ updatedSince: event.currentTarget.value })} />
           <Checkbox size="xs" label={t('withDeleted')} checked={filters.includeDeleted === 'true'} onChange={(event) => setFilters({ includeDeleted: event.currentTarget.checked ? 'true' : '' })} />
         </div>
         {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} />

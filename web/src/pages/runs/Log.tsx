@@ -84,7 +84,7 @@ export function Log({ url, going }: { url: string; going: boolean }) {
       {going && <span className="badge info busy">{t('logLive')}</span>}
       <Button variant="default" size="compact-xs" onClick={() => download(url, 'application/x-ndjson', 'run.jsonl').catch(sayError)}>{t('logDownload')}</Button>
     </>} flush>
-      <div className="log" ref={box} onScroll={scrolled} tabIndex={0} role="log" aria-label={t('log')} aria-live="off">
+      <div className="log" data-said ref={box} onScroll={scrolled} tabIndex={0} role="log" aria-label={t('log')} aria-live="off">
         {lines.length === 0 && <span className="dim">{t('logNone')}</span>}
         {lines.map((line, i) => (
           <div key={i} className={`log-line ${line.level}`}>

@@ -58,9 +58,9 @@ export default function Runs() {
     <Page title={t('title')} lead={t('lead')} commands={{ path: `/api/v1/sync/runs${queryText(filters)}`, cli: 'tidemark runs' }}>
       <div className="panel">
         <div className="filters">
-          <Select aria-label={t('status')} placeholder={t('anyStatus')} data={useStatusChoices()} value={filters.status || null} clearable w={170}
+          <Select size="xs" aria-label={t('status')} placeholder={t('anyStatus')} data={useStatusChoices()} value={filters.status || null} clearable w={170}
             onChange={(value) => setFilters({ status: value ?? '' })} />
-          <Select aria-label={t('connection')} placeholder={t('anyConnection')} data={connections.choices} value={filters.connectionId || null} clearable searchable w={240}
+          <Select size="xs" aria-label={t('connection')} placeholder={t('anyConnection')} data={connections.choices} value={filters.connectionId || null} clearable searchable w={240}
             onChange={(value) => setFilters({ connectionId: value ?? '' })} />
         </div>
         {runs.error ? <ErrorBox error={runs.error} retry={() => void runs.refetch()} />

@@ -22,7 +22,7 @@ function Reading({ manifest, name }: { manifest: string; name: string }) {
   const t = useWords(templateWords);
   const asked = useData(['check', manifest, name], () => api.POST('/api/v1/templates/check', { body: { manifest, name: name || null } }), { keep: true, enabled: manifest.trim() !== '' });
   const found = asked.data?.data;
-  if (!manifest.trim()) return <div className="panel"><Empty title={t('empty')} /></div>;
+  if (!manifest.trim()) return <div className="panel"><Empty title={t('empty')}>{t('emptyText')}</Empty></div>;
   if (asked.error) return <ErrorBox error={asked.error} retry={() => void asked.refetch()} />;
   if (!found) return <p className="dim" role="status">{t('checking')}</p>;
   return (

@@ -13,7 +13,7 @@ export function FormPreview({ schema }: { schema: Record<string, unknown> | null
   const fields = Object.entries(properties).sort(([, a], [, b]) => (a.order ?? 1e6) - (b.order ?? 1e6));
   if (fields.length === 0) return <p className="dim small">{t('formNone')}</p>;
   return (
-    <dl className="facts">
+    <dl className="facts" data-said>
       {fields.map(([name, p]) => (
         <div key={name} style={{ display: 'contents' }}>
           <dt><span className="mono small">{name}</span></dt>

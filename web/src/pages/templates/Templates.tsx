@@ -7,10 +7,11 @@ import type { Schemas } from '../../api/client';
 import { useData } from '../../api/query';
 import { useMay } from '../../api/session';
 import { useWords } from '../../i18n';
+import { useCategory } from '../../parts/category';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { useFilters } from '../../parts/filters';
 import { Page } from '../../parts/Page';
-import { Empty, Loading, Logo } from '../../parts/Small';
+import { Loading, Logo, NoMatch, NumberLink } from '../../parts/Small';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
 import { templateWords } from './words';
@@ -26,6 +27,7 @@ export function useManaged() {
 export default function Templates() {
   const t = useWords(templateWords);
   const isAdmin = useMay('admin');
+  const categoryOf = useCategory();
   const [filters, setFilters] = useFilters(['q']);
   const asked = useManaged();
   const wanted = filters.q.toLowerCase();
@@ -33,9 +35,9 @@ export default function Templates() {
   const columns: Column<Listed>[] = [
     { id: 'name', header: t('template'), width: 'minmax(0, 2.4fr)', sort: (x) => x.displayName ?? x.name, cell: (x) => (
       <div className="row"><Logo name={x.displayName ?? x.name} /><div className="grow ellipsis"><Link href={`/templates/${x.name}`} className="first">{x.displayName ?? x.name}</Link><span className="under">{x.description}</span></div></div>) },
-    { id: 'category', header: t('category'), width: 'minmax(0, 1fr)', narrow: false, sort: (x) => x.category ?? '', cell: (x) => x.category },
+    { id: 'category', header: t('category'), width: 'minmax(0, 1fr)', narrow: false, sort: (x) => categoryOf(x.category), cell: (x) => categoryOf(x.category) },
     { id: 'version', header: t('version'), width: '110px', narrow: false, cell: (x) => x.apiVersion },
-    { id: 'connections', header: t('connections'), width: '100px', end: true, narrow: '60px', sort: (x) => x.integrationsCount ?? 0, cell: (x) => x.integrationsCount ?? 0 },
+    { id: 'connections', header: t('connections'), width: '100px', end: true, narrow: '60px', sort: (x) => x.integrationsCount ?? 0, cell: (x) => <NumberLink n={x.integrationsCount ?? 0} href={`/connections?platform=${x.name}`} label={t('connections')} /> },
     { id: 'own', header: '', width: '110px', narrow: '108px', cell: (x) => <span className="badge plain">{t(!x.isActive ? 'inactive' : x.builtIn ? 'builtIn' : 'own')}</span> },
   ];
   return (
@@ -43,11 +45,11 @@ export default function Templates() {
       actions={isAdmin && <Button component={Link} href="/templates/add">{t('add')}</Button>}>
       <div className="panel">
         <div className="filters" role="search">
-          <TextInput aria-label={t('search')} placeholder={t('search')} type="search" className="grow" value={filters.q} onChange={(event) => setFilters({ q: event.currentTarget.value })} />
+          <TextInput size="xs" aria-label={t('search')} placeholder={t('search')} type="search" className="grow" value={filters.q} onChange={(event) => setFilters({ q: event.currentTarget.value })} />
         </div>
         {asked.error ? <ErrorBox error={asked.error} retry={() => void asked.refetch()} />
           : asked.isPending ? <Loading />
-          : rows.length === 0 ? <Empty title={t('noneFound')} />
+          : rows.length === 0 ? <NoMatch title={t('noneFound')} clear={() => setFilters({ q: '' })} />
           : <Table label={t('title')} rows={rows} columns={columns} rowKey={(x) => x.name} href={(x) => `/templates/${x.name}`} rowHeight={52} />}
       </div>
     </Page>

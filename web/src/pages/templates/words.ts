@@ -50,6 +50,7 @@ export const templateWords = dictionary({
   valid: ['Readable', 'Legível'],
   invalid: ['Not readable yet', 'Ainda não legível'],
   empty: ['Paste a manifest, or open a file.', 'Cole um manifesto ou abra um arquivo.'],
+  emptyText: ['What can be read of it, and what it asks for, stands here as you write.', 'O que se lê dele e o que ele pede aparece aqui enquanto você escreve.'],
   secret: ['secret', 'secreto'],
   required: ['required', 'obrigatório'],
 });

@@ -13,7 +13,7 @@ import { shellWords } from '../../i18n/shell';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { chosenOnly, queryText, useFilters, useIsFiltered } from '../../parts/filters';
 import { Page } from '../../parts/Page';
-import { Ago, Empty, Loading } from '../../parts/Small';
+import { Ago, Empty, Loading, NoMatch } from '../../parts/Small';
 import { Status } from '../../parts/Status';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
@@ -46,17 +46,18 @@ export default function Webhooks() {
     <Page title={t('title')} lead={t('lead')} commands={{ path: `/api/v1/webhooks/events${queryText(filters)}` }}>
       <div className="panel">
         <div className="filters" role="search">
-          <TextInput aria-label={t('search')} placeholder={t('search')} value={typed} className="grow" style={{ minWidth: 180 }} type="search"
+          <TextInput size="xs" aria-label={t('search')} placeholder={t('search')} value={typed} className="grow" style={{ minWidth: 180 }} type="search"
             onChange={(event) => { setTyped(event.currentTarget.value); search(event.currentTarget.value); }} />
-          <Select aria-label={t('status')} placeholder={t('any')} clearable w={170} value={filters.status || null} onChange={(value) => setFilters({ status: value ?? '' })}
+          <Select size="xs" aria-label={t('status')} placeholder={t('any')} clearable w={170} value={filters.status || null} onChange={(value) => setFilters({ status: value ?? '' })}
             data={STATUSES.map((value) => ({ value, label: states(value === 'pending' ? 's_waiting' : `s_${value}`) }))} />
-          <Select aria-label={t('connection')} placeholder={t('anyConnection')} data={connections.choices} value={filters.connectionId || null} clearable searchable w={220}
+          <Select size="xs" aria-label={t('connection')} placeholder={t('anyConnection')} data={connections.choices} value={filters.connectionId || null} clearable searchable w={220}
             onChange={(value) => setFilters({ connectionId: value ?? '' })} />
-          <TextInput aria-label={t('from')} title={t('from')} type="date" w={150} value={filters.from} onChange={(event) => setFilters({ from: event.currentTarget.value })} />
+          <TextInput size="xs" aria-label={t('from')} title={t('from')} type="date" w={150} value={filters.from} onChange={(event) => setFilters({ from: event.currentTarget.value })} />
         </div>
         {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} />
           : list.isPending ? <Loading />
-          : list.rows.length === 0 ? <Empty title={t(filtered ? 'noneFound' : 'none')}>{!filtered && t('noneText')}</Empty>
+          : list.rows.length === 0 && filtered ? <NoMatch title={t('noneFound')} clear={() => { setTyped(''); setFilters({ q: '', status: '', connectionId: '', from: '' }); }} />
+          : list.rows.length === 0 ? <Empty title={t('none')}>{t('noneText')}</Empty>
           : <Table label={t('title')} rows={list.rows} columns={columns} rowKey={(e) => e.id} href={(e) => `/webhooks/${e.id}`} rowHeight={52}
               total={list.meta?.total} totalAtLeast={list.meta?.totalAtLeast}
               more={list.more} />}

@@ -10,7 +10,7 @@ import { refresh, useChange } from '../../../api/query';
 import { useWords } from '../../../i18n';
 import { ErrorBox } from '../../../parts/ErrorBox';
 import { Icon } from '../../../parts/Icon';
-import { Page, Panel } from '../../../parts/Page';
+import { Page, Panel, shellText } from '../../../parts/Page';
 import { Loading, Logo } from '../../../parts/Small';
 import { faultsOf } from '../form/faults';
 import type { Values } from '../form/faults';
@@ -137,10 +137,12 @@ export default function Add() {
   const { template: name } = useParams<{ template: string }>();
   const asked = useTemplate(name);
   const template = asked.data?.data;
+  const needed = (template?.configSchema as { required?: string[] } | undefined)?.required ?? [];
   const title = t('connectTo', { name: template?.displayName ?? name ?? '' });
   return (
     <Page title={title} up={{ href: '/connections/new', label: t('title') }} badge={template && <Logo name={template.displayName ?? template.name} />}
-      commands={{ method: 'POST', path: '/api/v1/sync/connections', body: { name: template?.displayName ?? name, platform: name, credentials: {} }, cli: `tidemark connect ${name} NAME=VALUE... --name Support` }}>
+      commands={{ method: 'POST', path: '/api/v1/sync/connections', body: { name: template?.displayName ?? name, platform: name, credentials: Object.fromEntries(needed.map((field) => [field, '...'])) },
+        cli: `tidemark connect ${name} ${needed.map((field) => `${field}=...`).join(' ')} --name ${shellText(template?.displayName ?? name ?? '')}` }}>
       {asked.error && <ErrorBox error={asked.error} retry={() => void asked.refetch()} />}
       {asked.isPending && <div className="panel"><Loading /></div>}
       {template && <Wizard key={template.name} template={template} />}

@@ -4,6 +4,7 @@ import { Link, useSearchParams } from 'wouter';
 
 import type { Schemas } from '../../../api/client';
 import { useWords } from '../../../i18n';
+import { useCategory } from '../../../parts/category';
 import { ErrorBox } from '../../../parts/ErrorBox';
 import { Icon } from '../../../parts/Icon';
 import { Page } from '../../../parts/Page';
@@ -15,13 +16,14 @@ type Template = Schemas['Template'];
 
 function Card({ template }: { template: Template }) {
   const t = useWords(addWords);
+  const categoryOf = useCategory();
   const name = template.displayName ?? template.name;
   return (
     <li>
       <Link href={`/connections/new/${template.name}`} className="card">
         <Logo name={name} size={34} />
         <span className="grow"><strong>{name}</strong><span className="dim small card-text">{template.description}</span>
-          <span className="dim small">{[template.category, t('streams', { n: template.streams.length })].filter(Boolean).join(' · ')}</span></span>
+          <span className="dim small">{[categoryOf(template.category), t('streams', { n: template.streams.length })].filter(Boolean).join(' · ')}</span></span>
       </Link>
     </li>
   );
@@ -29,6 +31,7 @@ function Card({ template }: { template: Template }) {
 
 function Cards({ templates }: { templates: readonly Template[] }) {
   const t = useWords(addWords);
+  const categoryOf = useCategory();
   const [params, setParams] = useSearchParams();
   const q = params.get('q') ?? '', category = params.get('category') ?? '';
   const put = (name: string, value: string) => setParams((old) => {
@@ -36,7 +39,7 @@ function Cards({ templates }: { templates: readonly Template[] }) {
     if (value) next.set(name, value); else next.delete(name);
     return next;
   }, { replace: true });
-  const categories = [...new Set(templates.map((x) => x.category).filter((c): c is string => !!c))].sort();
+  const categories = [...new Set(templates.map((x) => x.category).filter((c): c is string => !!c))].sort((a, b) => categoryOf(a).localeCompare(categoryOf(b)));
   const shown = templates.filter((x) => (!category || x.category === category) &&
     (!q || `${x.name} ${x.displayName} ${x.description}`.toLowerCase().includes(q.toLowerCase())));
   return (
@@ -44,7 +47,7 @@ function Cards({ templates }: { templates: readonly Template[] }) {
       <div className="row wrap">
         <TextInput aria-label={t('search')} placeholder={t('search')} leftSection={<Icon name="search" size={14} />} w={280} maw="100%" value={q} onChange={(e) => put('q', e.currentTarget.value)} data-autofocus />
         {['', ...categories].map((c) => (
-          <button key={c} type="button" className="chip" aria-pressed={category === c} onClick={() => put('category', c)}>{c || t('all')}</button>
+          <button key={c} type="button" className="chip" aria-pressed={category === c} onClick={() => put('category', c)}>{categoryOf(c) || t('all')}</button>
         ))}
       </div>
       {shown.length === 0

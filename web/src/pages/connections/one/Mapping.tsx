@@ -113,7 +113,7 @@ export function Mapping({ connection }: { connection: ConnectionDetail }) {
   const stream = params.get('stream') ?? names[0];
   if (template.error) return <ErrorBox error={template.error} retry={() => void template.refetch()} />;
   if (template.isPending) return <div className="panel"><Loading /></div>;
-  if (!stream) return <div className="panel"><Empty title={t('noRecords')} /></div>;
+  if (!stream) return <div className="panel"><Empty title={t('noRecords')}>{t('noRecordsText')}</Empty></div>;
   return (
     <div className="stack">
       <div className="row wrap">

@@ -40,7 +40,7 @@ function Stored({ connection, stream }: { connection: ConnectionDetail; stream: 
   ];
   if (list.error) return <ErrorBox error={list.error} retry={() => void list.refetch()} />;
   if (list.isPending) return <Loading />;
-  if (!list.rows.length) return <Empty title={t('noRecords')} />;
+  if (!list.rows.length) return <Empty title={t('noRecords')}>{t('noRecordsText')}</Empty>;
   return <Table label={t('recordsOf', { stream })} rows={list.rows} columns={columns} rowKey={(r) => r.id} href={(r) => `/records/${r.id}`} total={list.meta?.total}
     totalAtLeast={list.meta?.totalAtLeast} more={list.more} />;
 }
@@ -97,7 +97,7 @@ export function Records({ connection }: { connection: ConnectionDetail }) {
         <NativeSelect size="xs" aria-label={t('stream')} value={stream} onChange={(event) => put('stream', event.currentTarget.value)}
           data={[...(rejected ? [{ value: '', label: '*' }] : []), ...streams.map((s) => s.stream)]} />
       </div>
-      {rejected ? <Refused connection={connection} stream={stream} /> : stream ? <Stored connection={connection} stream={stream} /> : <Empty title={t('noRecords')} />}
+      {rejected ? <Refused connection={connection} stream={stream} /> : stream ? <Stored connection={connection} stream={stream} /> : <Empty title={t('noRecords')}>{t('noRecordsText')}</Empty>}
     </div>
   );
 }

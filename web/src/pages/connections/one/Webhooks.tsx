@@ -70,7 +70,7 @@ function Events({ id }: { id: string }) {
   ];
   return (
     <Panel title={t('events')} tools={<Link href={`/webhooks?connectionId=${id}`} className="link small">{t('allEvents')}</Link>} flush>
-      {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading lines={4} /> : list.rows.length === 0 ? <Empty title={t('noEvents')} />
+      {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} /> : list.isPending ? <Loading lines={4} /> : list.rows.length === 0 ? <Empty title={t('noEvents')}>{mayChange && t('noEventsText')}</Empty>
         : <Table label={t('events')} rows={list.rows} columns={columns} rowKey={(e) => e.id} total={list.meta?.total}
             more={list.more} />}
     </Panel>

@@ -1,0 +1,160 @@
+// What every page owes: nothing that axe finds serious in any theme and language, also where something is open, empty or failed;
+// no word of the other language; to each role what it may do and nothing else; the same from a terminal; numbers that lead to
+// what they count; and where there is nothing or something went wrong, what to do.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { after, before, test } from 'node:test';
+
+import { tidemark } from '../scenario/lib/tidemark.mjs';
+import { SIZES } from './lib/page.mjs';
+import { assertComplete, startWorld } from './lib/world.mjs';
+import { untranslated } from './lib/words.mjs';
+
+let world, stage;
+before(async () => { world = await startWorld(); stage = world.stage; });
+after(async () => { await world?.stop(); });
+
+const at = async (page, path) => { await page.goto(path); await stage.settled(page); };
+
+test('axe finds nothing serious in Portuguese, light and dark, and every word is Portuguese', async () => {
+  assertComplete(world.pages);
+  const page = await stage.open('/', { language: 'pt-BR' });
+  const english = [];
+  for (const [i, path] of [...world.pages, ...world.empty, ...world.missing].entries()) {
+    await page.setViewportSize(i % 2 ? SIZES.narrow : SIZES.wide);
+    await at(page, path);
+    for (const theme of i % 3 ? ['dark'] : ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme: theme });
+      await page.waitForFunction((wanted) => document.documentElement.dataset.mantineColorScheme === wanted, theme);
+      await stage.judge(page, `${path} pt-BR ${theme}`);
+    }
+    english.push(...await untranslated(page, path));
+  }
+  assert.deepEqual(english, []);
+  stage.noFaults();
+});
+
+async function opened(page, [path, opener, item]) {
+  await at(page, path);
+  await page.getByRole('button', { name: opener, exact: true }).click();
+  if (item) await page.getByRole('menuitem', { name: item, exact: true }).click();
+  await page.getByRole('dialog').waitFor();
+}
+
+test('axe finds nothing serious in what opens in front, empty lists and errors, in the dark and on a narrow screen', async () => {
+  const page = await stage.open('/', { theme: 'dark' });
+  for (const [i, dialog] of world.dialogs.entries()) {
+    await page.setViewportSize(i % 2 ? SIZES.narrow : SIZES.wide);
+    await opened(page, dialog);
+    await stage.judge(page, dialog.join(', '));
+  }
+  await page.setViewportSize(SIZES.wide);
+  stage.noFaults();
+});
+
+// The part of a page that says that there is nothing, or what went wrong: it also says what to do.
+const advice = (page) => page.evaluate(() => [...document.querySelectorAll('.empty, .trouble')].filter((e) => e.checkVisibility())
+  .map((e) => ({ words: e.innerText.replace(/\s+/g, ' '), helps: e.querySelector('a, button') !== null || e.innerText.split('\n').filter((line) => line.trim()).length > 1 })));
+
+test('an empty list, a place where nothing is and every kind of failure say what to do', async () => {
+  const page = await stage.open('/');
+  for (const path of [...world.empty, ...world.missing]) {
+    await at(page, path);
+    const said = await advice(page);
+    assert.ok(said.length > 0 && said.every((x) => x.helps), `${path}: ${JSON.stringify(said)}`);
+  }
+  const failures = [[403, 'FORBIDDEN'], [429, 'RATE_LIMITED'], [500, 'INTERNAL'], [503, 'UNAVAILABLE']];
+  for (const path of ['/', '/connections', '/runs', '/records', '/conflicts', '/jobs', '/webhooks', '/templates', '/users', '/keys', '/audit']) {
+    const [status, code] = failures[path.length % failures.length];
+    const routes = /\/(api\/v1|sync|api\/integration-templates)(?!\/(session|tenants|events))/;
+    await page.route(routes, (route) => (route.request().resourceType() === 'document' || route.request().url().includes('/assets/') ? route.continue()
+      : route.fulfill({ status, contentType: 'application/json', headers: { 'Retry-After': '7', 'X-Request-Id': 'r1' }, body: JSON.stringify({ success: false, error: 'It did not work', code }) })));
+    await page.goto(path);
+    await page.locator('.trouble').first().waitFor();
+    const said = await advice(page);
+    assert.ok(said.every((x) => x.helps && /again|administrator|Wait|log/.test(x.words)), `${path} ${status}: ${JSON.stringify(said)}`);
+    await stage.judge(page, `${path} ${status}`);
+    await page.unroute(routes);
+  }
+  await page.goto('/runs');
+  await page.context().setOffline(true);
+  await page.getByRole('link', { name: 'Jobs' }).click();
+  await page.locator('.trouble, .empty').first().waitFor();
+  assert.ok((await advice(page)).every((x) => x.helps));
+  await page.context().setOffline(false);
+  stage.faults.length = 0;   // what the browser says of failures that were wanted
+});
+
+// Who may do what a button or link says. A button that is new on a page must be put here: so somebody thinks of who may use it.
+const READ = 'read', CHANGE = 'change', DELETE = 'delete', ADMIN = 'admin';
+const OFFERED = [
+  [/^(Copy|Copied|API and command line|Load more|Try again|Load again|Export|As it came|Hide|Clear|Close|Show all|Show records|Download|Another record|All events|More options|Open menu)$/, READ],
+  [/^(Name|State|Last sync|Next run|Records|Platform|Template|Category|Connections|Stream|Connection|Rejected|Last page|Last full pass)$/, READ],   // what sorts
+  [/^(All|Advertising|Analytics|CRM|Commerce|Communication|E-commerce|Marketing|Support)$/, CHANGE],      // the gallery, which begins a change
+  [/^(Add a connection|Test the connection|Test|Sync now|Sync again|Save and test|Save|Save the secret|Set up webhooks|Replay|Add a field|Remove .*|Read everything again|Switch off|Switch on|Settings|Repair)$/, CHANGE],
+  [/^(Decide|Edit ?e?|Keep ours ?1?|Take theirs ?2?|New job|Actions for .*|Try all again|Retry these|Connect|Show the password|Toggle.*)$/, CHANGE],
+  [/^(Delete|Delete the connection|Remove finished|Confirm deletes)$/, DELETE],
+  [/^(Add a template|Open a file|Add a user|New key|Revoke .*|Verify|Rotate)$/, ADMIN],
+];
+const NEEDED = new Map([['/templates/add', ADMIN], ['/users', ADMIN], ['/keys', ADMIN], ['/audit', ADMIN], ['/settings', ADMIN]]);
+const needs = (name, path) => {
+  const place = [...NEEDED].find(([start]) => path.startsWith(start))?.[1];
+  if (place) return place;
+  if (path.startsWith('/templates/') && /^Switch/.test(name)) return ADMIN;
+  const found = OFFERED.find(([pattern]) => pattern.test(name));
+  assert.ok(found, `"${name}" on ${path}: say in this table who may do it`);
+  return path.startsWith(`/connections/${world.connection}/settings`) && found[1] === READ ? CHANGE : found[1];
+};
+const buttons = (page) => page.evaluate(() => [...document.querySelectorAll('#main button, #main a[role=button], #main a.mantine-Button-root, #main a.m_77c9d27d')]
+  .filter((e) => e.checkVisibility() && !e.closest('.page-head .crumb')).map((e) => (e.getAttribute('aria-label') ?? e.innerText).replace(/\s+/g, ' ').trim()));
+
+test('each role is offered what it may do and nothing else', async () => {
+  const made = async (permissions) => (await world.api('POST', '/api/v1/keys', { name: permissions.join(), role: 'user', permissions: permissions.map((name) => `content:${name}`) })).data.key;
+  const roles = { reader: [stage.keys.reader, [READ]], changer: [await made(['read', 'update']), [READ, CHANGE]], remover: [await made(['read', 'update', 'delete']), [READ, CHANGE, DELETE]],
+    admin: [stage.keys.admin, [READ, CHANGE, DELETE, ADMIN]] };
+  const all = new Map();
+  for (const role of ['admin', 'remover', 'changer', 'reader']) {
+    const [key, may] = roles[role];
+    const page = await stage.open('/', { key });
+    for (const path of world.pages) {
+      await at(page, path);
+      const offered = [...new Set(await buttons(page))];
+      if (role === 'admin') { all.set(path, offered); continue; }
+      const allowed = all.get(path).filter((name) => may.includes(needs(name, path)));
+      assert.deepEqual(offered.filter((name) => !allowed.includes(name)), [], `${role} is offered too much on ${path}`);
+      if (!NEEDED.has(path)) assert.deepEqual(allowed.filter((name) => !offered.includes(name) && name !== ''), [], `${role} misses on ${path}`);
+    }
+    for (const entry of ['Users', 'Keys', 'Audit', 'Settings', 'Templates'])
+      assert.equal(await page.getByRole('navigation', { name: 'Main menu' }).getByRole('link', { name: entry, exact: true }).count(), role === 'admin' ? 1 : 0, `${role}: ${entry}`);
+    await page.context().close();
+  }
+  stage.faults.length = 0;
+});
+
+// Runs what a page says can be typed, as it stands there.
+const HARMFUL = /-X (DELETE)|sync --all|setup-webhook/;
+test('every page shows the same from a terminal, and it works there', async () => {
+  const page = await stage.open('/');
+  const env = { ...process.env, KEY: stage.keys.admin };
+  let ran = 0;
+  for (const path of world.pages) {
+    await at(page, path);
+    await page.getByRole('button', { name: 'API and command line' }).click();
+    const lines = await page.getByRole('dialog').locator('.command code').allInnerTexts();
+    assert.match(lines[0], /^curl /, path);
+    assert.ok(lines.length > 1, `${path}: the command line is missing`);
+    for (const line of lines.filter((text) => !HARMFUL.test(text) && !/\.\.\.|FILE|NAME|…/.test(text))) {
+      if (line.startsWith('curl')) {
+        const done = spawnSync('bash', ['-c', `${line} -sS -o /dev/null -w '%{http_code}'`], { env, encoding: 'utf8' });
+        assert.match(done.stdout, /^2/, `${path}: ${line}: ${done.stdout} ${done.stderr}`);
+      } else {
+        const words = line.replace(/ > .*/, '').replace(' --follow', '').match(/'[^']*'|\S+/g).slice(1).map((word) => word.replace(/^'|'$/g, ''));
+        const done = tidemark([...words, '--data', stage.server.data]);
+        assert.equal(done.code, 0, `${path}: ${line}: ${done.stderr}`);
+      }
+      ran++;
+    }
+    await page.keyboard.press('Escape');
+  }
+  assert.ok(ran > 40, `${ran} ran`);
+});
