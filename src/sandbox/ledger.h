@@ -12,7 +12,7 @@
 #include "json/writer.h"
 
 #define LEDGER_BYTES_MAX (64L * 1024 * 1024)
-#define LEDGER_BODY_BYTES 4096 /* of a request's body, the rest is cut */
+#define LEDGER_BODY_BYTES 32768 /* of a request's body, the rest is cut: a call for a hundred records is kept whole */
 
 struct ledger_entry {
     int64_t seq, at_us;

@@ -128,7 +128,7 @@ export async function startSandbox({ seed = 7, sizes = {}, faults = [], args = [
     url, output: process_.output, json,
     raw: (method, path, body, headers) => call(url, null, method, path, body, headers),
     // Every request it took: {seq, vendor, method, target, status, ...}.
-    ledger: () => lines('/_sandbox/ledger'),
+    ledger: (since = 0) => lines(`/_sandbox/ledger?since=${since}`),
     // What the vendor holds now, record by record.
     truth: (vendor, entity) => lines(`/_sandbox/truth/${vendor}/${entity}`),
     mutate: (what) => json('POST', '/_sandbox/mutate', what),
