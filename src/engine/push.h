@@ -102,6 +102,13 @@ struct push {
 MUST_USE bool push_stream_read(struct arena *a, const struct template *t, struct str stream,
                     struct push_stream *stream_out, struct err *err);
 
+/*
+ * Is this stream (by its place in the template) written to? config: effective; chosen: the connection's `streams` or NULL; asked: a
+ * stream or kind, or STR_NONE. Of several streams of one kind the first one is: a record waits once for a connection. One that is
+ * named, by the connection or who asks, goes before those that are not.
+ */
+bool push_is_written(const struct template *t, size_t at, yyjson_val *config, yyjson_val *chosen, struct str asked);
+
 struct push_scene {                 /* what a plan is made from */
     struct arena *arena;
     const struct push_stream *stream;

@@ -15,12 +15,12 @@
 /* ---- the template */
 
 static bool
-names_key(yyjson_val *keys, const char *name)
+names_key(yyjson_val *keys, struct str name)
 {
     size_t i, count;
     yyjson_val *item;
     yyjson_arr_foreach(keys, i, count, item)
-        if (str_eq_c(json_str(item), name))
+        if (str_eq(json_str(item), name))
             return true;
     return false;
 }
@@ -53,14 +53,39 @@ push_stream_read(struct arena *a, const struct template *t, struct str stream, s
     s.read_many = template_operation_find(t, s.section, STR("read_many"));
     const struct template_stream *plan = template_stream_find(t, stream);
     s.reads = plan != NULL && template_stream_info(plan)->has_reads;
-    s.by_email = s.match != NULL && (keys == NULL || names_key(keys, "email"));
-    s.by_phone = s.match != NULL && names_key(keys, "phone");
+    s.by_email = s.match != NULL && (keys == NULL || names_key(keys, STR("email")));
+    s.by_phone = s.match != NULL && names_key(keys, STR("phone"));
     s.partial = str_eq_c(json_str(json_get_c(writes, "answer")), "partial");
     s.answers_id = str_eq_c(json_str(json_get_c(writes, "answer")), "id");
     s.create_max = max_of(create_many), s.update_max = max_of(update_many), s.read_max = max_of(read_many);
     s.create_item = json_get_c(create_many, "item"), s.update_item = json_get_c(update_many, "item"),
         s.read_item = json_get_c(read_many, "item");
     *stream_out = s;
+    return true;
+}
+
+static bool
+can_be_written(const struct template *t, const struct stream_info *info, yyjson_val *config, yyjson_val *chosen, struct str asked)
+{
+    yyjson_val *writes = json_get(json_get_c(template_info(t)->tidemark, "writes"), info->name);
+    if (info->refused.len > 0 || json_get_c(writes, "fields") == NULL || !template_stream_is_for(info, config))
+        return false;
+    if (asked.len > 0)
+        return str_eq(info->name, asked) || str_eq(info->kind, asked);
+    return yyjson_arr_size(chosen) > 0 ? names_key(chosen, info->name) : info->synced;
+}
+
+bool
+push_is_written(const struct template *t, size_t at, yyjson_val *config, yyjson_val *chosen, struct str asked)
+{
+    const struct stream_info *info = template_stream_info(template_stream_at(t, at));
+    if (!can_be_written(t, info, config, chosen, asked))
+        return false;
+    for (size_t i = 0; i < at; i++) {
+        const struct stream_info *before = template_stream_info(template_stream_at(t, i));
+        if (str_eq(before->kind, info->kind) && can_be_written(t, before, config, chosen, asked))
+            return false;
+    }
     return true;
 }
 

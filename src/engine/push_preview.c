@@ -196,16 +196,17 @@ preview_all(struct preview *p, struct err *err)
     struct push_preview_ask *ask = &p->ask;
     const struct template *t = p->account.template;
     struct str text = p->account.connection.rules;
+    struct str chosen = p->account.connection.streams;
     yyjson_val *rules = text.len == 0 ? NULL : json_parse(p->arena, text, JSON_PLAIN, LIMIT_JSON_DEPTH_API, &ignored);
+    yyjson_val *streams = chosen.len == 0 ? NULL : json_parse(p->arena, chosen, JSON_PLAIN, LIMIT_JSON_DEPTH_API, &ignored);
     ask->creates = json_bool_or(json_get_c(rules, "pushCreates"), true);
     ask->deletes = json_bool_or(json_get_c(rules, "pushDeletes"), false);
     p->out->items = ARENA_ARRAY(p->arena, struct push_preview_item, ask->limit + 1);
     if (p->out->items == NULL)
         return err_no_memory(err);
     for (size_t i = 0; i < template_stream_count(t) && p->out->count < ask->limit; i++) {
-        const struct stream_info *info = template_stream_info(template_stream_at(t, i));
-        bool wanted = ask->stream.len == 0 || str_eq(info->name, ask->stream) || str_eq(info->kind, ask->stream);
-        if (wanted && info->refused.len == 0 && !preview_stream(p, info, err))
+        if (push_is_written(t, i, p->account.effective, streams, ask->stream) &&
+            !preview_stream(p, template_stream_info(template_stream_at(t, i)), err))
             return false;
     }
     return p->out->writes || err_set(err, E_VALIDATION_FAILED,

@@ -57,10 +57,11 @@ is_chosen(struct work *w, const struct stream_info *info, yyjson_val *streams)
 
 /* Some streams are of another product than this connection's. A run that pushes has the streams that can be written to. */
 static bool
-is_for_this(struct work *w, const struct stream_info *info)
+is_of_run(struct work *w, size_t at, const struct stream_info *info, yyjson_val *streams)
 {
-    yyjson_val *writes = json_get(json_get_c(template_info(w->account.template)->tidemark, "writes"), info->name);
-    return template_stream_is_for(info, w->account.effective) && (w->push == NULL || json_get_c(writes, "fields") != NULL);
+    if (w->push != NULL)
+        return push_is_written(w->account.template, at, w->account.effective, streams, w->run->entity);
+    return is_chosen(w, info, streams) && template_stream_is_for(info, w->account.effective);
 }
 
 static bool
@@ -77,7 +78,7 @@ choose_streams(struct work *w, struct err *err)
     for (size_t i = 0; i < count; i++) {
         const struct template_stream *plan = template_stream_at(t, i);
         const struct stream_info *info = template_stream_info(plan);
-        if (is_chosen(w, info, streams) && is_for_this(w, info))
+        if (is_of_run(w, i, info, streams))
             w->streams[w->stream_count++] =
                 (struct work_stream){.plan = plan, .info = *info, .declared = DECLARED_INIT, .delete_total = -1};
     }

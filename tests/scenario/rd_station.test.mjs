@@ -269,4 +269,44 @@ test('contacts are written: by e-mail, only what changed, and not read back as n
   const run = await sync(true);
   assert.equal(run.recordsUpdated, 0, JSON.stringify(run.streams));
   assert.equal((await patches()).length, at + 2);
+  // Of two streams of people only the first is written to.
+  assert.deepEqual((await sandbox.ledger()).filter((e) => ['PUT', 'POST'].includes(e.method) && /\/crm\/v2\/contacts/.test(e.target)), []);
+});
+
+test('CRM contacts are written: made once, only what changed, and of several addresses the others stay', async () => {
+  assert.equal((await server.api('PATCH', `${SYNC}/connections/${connection}`, { enabled: false })).status, 200);
+  const made = await make({ apiKey: 'your-api-key', product: 'crm' }, { name: 'RD CRM', streams: ['crm_contacts'], direction: 'both', schedule: { every: '300d', fullEvery: '300d' } });
+  const id = connectedId(made);
+  await sync(true, id);
+  const settled = () => until('everything is pushed', async () => {
+    const shown = (await server.api('GET', `${SYNC}/connections/${id}`)).body.data;
+    const busy = (await server.api('GET', `${SYNC}/runs?connectionId=${id}&limit=20`)).body.data.some((r) => ['pending', 'in_progress'].includes(r.status));
+    return shown.push?.waiting === 0 && !busy;
+  });
+  const truth = async (test_) => (await sandbox.truth('rdstation', 'crm_contacts')).find(test_);
+  const writes = async () => (await sandbox.ledger()).filter((e) => ['PUT', 'POST'].includes(e.method) && /\/crm\/v2\/contacts/.test(e.target));
+  await settled();
+  const at = (await writes()).length;
+  const nova = await server.api('POST', '/api/v1/contacts', { name: 'Iracema Alencar', email: 'iracema@example.com', phone: '(85) 99876-5432' });
+  assert.equal(nova.status, 201, JSON.stringify(nova.body));
+  await settled();
+  const there = await truth((c) => c.emails[0]?.email === 'iracema@example.com');
+  assert.deepEqual([there.name, there.emails.length, there.phones.map((p) => p.phone)], ['Iracema Alencar', 1, ['+5585998765432']]);
+  assert.equal((await server.api('PATCH', `/api/v1/contacts/${nova.body.data.id}`, { name: 'Iracema de Alencar' })).status, 200);
+  await settled();
+  const sent = (await writes()).slice(at);
+  assert.deepEqual(sent.map((e) => [e.method, JSON.parse(e.body)]).slice(1), [['PUT', { data: { name: 'Iracema de Alencar' } }]], JSON.stringify(sent));
+  assert.equal(sent[0].method, 'POST');
+  // Somebody with two addresses: the first is changed here, the second is the CRM's own.
+  await ask('PUT', `/crm/v2/contacts/${there.id}`, { data: { emails: [{ email: 'iracema@example.com' }, { email: 'outra@example.com' }] } });
+  await sync(true, id);
+  await settled();
+  assert.equal((await server.api('PATCH', `/api/v1/contacts/${nova.body.data.id}`, { email: 'iracema.a@example.com' })).status, 200);
+  await settled();
+  assert.deepEqual((await truth((c) => c.id === there.id)).emails.map((e) => e.email), ['iracema.a@example.com', 'outra@example.com']);
+  const run = await sync(true, id);
+  assert.equal(run.recordsUpdated, 0, JSON.stringify(run.streams));
+  await settled();
+  assert.equal((await writes()).length, at + 4, 'the two edits here, the one out there, and the creation');
+  assert.equal((await server.api('DELETE', `${SYNC}/connections/${id}?purge=true`)).status, 204);
 });
