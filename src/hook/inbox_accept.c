@@ -90,7 +90,8 @@ read_event(struct accept *a, struct err *err)
     if (!webhook_records(&a->body, &records, &count, err))
         return false;
     a->dated = webhook_records_are_dated(records, count);
-    a->external_id = count > 0 ? column(records[0].external_id, ID_BYTES_MAX) : STR_NONE;
+    bool several = str_find(a->account, WEBHOOK_ACCOUNT_SEPARATOR) >= 0; /* then it is not everybody's record */
+    a->external_id = count > 0 && !several ? column(records[0].external_id, ID_BYTES_MAX) : STR_NONE;
     return true;
 }
 
@@ -184,7 +185,7 @@ proof_of(const struct accept *a, const struct target *t)
 {
     bool shared, addressed = a->r->address == INBOX_CONNECTION;
     struct str account = t->row.account;
-    if (!t->row.enabled || (a->account.len > 0 && account.len > 0 && !str_eq(a->account, account)))
+    if (!t->row.enabled || (a->account.len > 0 && account.len > 0 && !webhook_account_is_among(a->account, account)))
         return PROOF_ELSEWHERE;
     bool token = addressed && a->r->token.len > 0;
     bool token_right = token && t->keys.token.len > 0 && (secret_equal(a->r->token, t->keys.token) || is_previous_token(a, t));
@@ -224,7 +225,7 @@ envelope_source(struct accept *a, yyjson_val *body)
         if (t == NULL)
             continue;
         struct webhook_body b = {.block = template_webhooks(t), .body = body, .headers = a->r->headers, .arena = a->r->arena};
-        bool is_its = b.block != NULL && json_bool_or(json_get_c(b.block, "flat_source"), false) && webhook_account(&b).len > 0 &&
+        bool is_its = b.block != NULL && json_bool_or(json_get_c(b.block, "flat_source"), false) && webhook_accounts(&b).len > 0 &&
                       webhook_is_handled(&b);
         template_unref(t);
         if (is_its)
@@ -258,7 +259,7 @@ read_account(struct accept *a, struct str template_name, struct err *err)
         return err_set(err, E_NOT_FOUND, "There is no platform of that name that sends webhooks");
     }
     a->body.block = block;
-    a->account = webhook_account(&a->body);
+    a->account = webhook_accounts(&a->body);
     a->body.block = NULL;
     template_unref(t);
     return true;
@@ -282,7 +283,7 @@ find_targets(struct accept *a, struct str name, bool fresh, struct err *err)
     if (a->targets->block == NULL)
         return err_set(err, E_NOT_FOUND, "This platform sends no webhooks");
     if (addressed)
-        a->account = webhook_account(&a->body);
+        a->account = webhook_accounts(&a->body);
     return true;
 }
 

@@ -150,11 +150,24 @@ make_item(struct drain *d, struct work_event *e, const struct webhook_record *r,
     }
 }
 
+/* Whose events of a delivery are meant. A connection that does not know its own account takes those of the first. */
+static struct str
+account_of(const struct drain *d, const struct webhook_body *body)
+{
+    struct str own = applier_connection(d->applier)->account, first, rest;
+    if (own.len > 0)
+        return own;
+    str_cut(webhook_accounts(body), WEBHOOK_ACCOUNT_SEPARATOR, &first, &rest);
+    return first;
+}
+
 static bool
 open_event(struct drain *d, struct work_event *e, struct err *err)
 {
-    if (!content_open(&d->arena, applier_template(d->applier), e->row->content, &e->headers, &e->body, err) ||
-        !webhook_records(&e->body, &e->records, &e->count, err))
+    if (!content_open(&d->arena, applier_template(d->applier), e->row->content, &e->headers, &e->body, err))
+        return false;
+    e->body.account = account_of(d, &e->body);
+    if (!webhook_records(&e->body, &e->records, &e->count, err))
         return false;
     e->hint = str_eq(e->row->trust, STR("hint"));
     e->items = ARENA_ARRAY(&d->arena, struct apply_item, e->count + 1);

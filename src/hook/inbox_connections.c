@@ -77,11 +77,34 @@ struct load {
     size_t count;
 };
 
+/* Of all accounts that the delivery names. */
+static bool
+read_rows_of_accounts(struct db *db, struct load *l, struct err *err)
+{
+    struct arena *a = &l->targets->arena;
+    struct str one, rest = l->account;
+    l->rows = ARENA_ARRAY(a, struct inbox_connection, INBOX_CONNECTIONS_MAX);
+    if (l->rows == NULL)
+        return err_no_memory(err);
+    while (rest.len > 0 && l->count < INBOX_CONNECTIONS_MAX) {
+        struct inbox_connection *rows = NULL;
+        size_t count = 0;
+        str_cut(rest, WEBHOOK_ACCOUNT_SEPARATOR, &one, &rest);
+        if (!store_inbox_connections(db, a, l->name, one, INBOX_CONNECTIONS_MAX - l->count, &rows, &count, err))
+            return false;
+        for (size_t i = 0; i < count; i++)
+            l->rows[l->count++] = rows[i];
+    }
+    return true;
+}
+
 static bool
 read_rows(struct db *db, void *ctx, struct err *err)
 {
     struct load *l = ctx;
     struct arena *a = &l->targets->arena;
+    if (!l->by_uuid && str_find(l->account, WEBHOOK_ACCOUNT_SEPARATOR) >= 0)
+        return read_rows_of_accounts(db, l, err);
     if (!l->by_uuid)
         return store_inbox_connections(db, a, l->name, l->account, INBOX_CONNECTIONS_MAX, &l->rows, &l->count, err);
     l->rows = ARENA_NEW(a, struct inbox_connection);

@@ -146,7 +146,7 @@ sample(struct maps *m, const char *name)
 {
     char path[512];
     struct stat st;
-    snprintf(path, sizeof(path), SAMPLES_DIR "/%s", name);
+    snprintf(path, sizeof(path), SAMPLES_DIR "/chatwoot/%s", name);
     FILE *f = fopen(path, "rb");
     if (!f)
         return NULL;

@@ -171,10 +171,42 @@ bare_account(const struct webhook_body *b, struct str account)
     return suffix.len > 0 && str_ends(account, suffix) ? str_slice(account, 0, account.len - suffix.len) : account;
 }
 
-struct str
-webhook_account(const struct webhook_body *b)
+bool
+webhook_account_is_among(struct str accounts, struct str account)
 {
-    return bare_account(b, first_of(b, "account"));
+    struct str one;
+    while (accounts.len > 0) {
+        str_cut(accounts, WEBHOOK_ACCOUNT_SEPARATOR, &one, &accounts);
+        if (str_eq(one, account))
+            return true;
+    }
+    return false;
+}
+
+struct naming {
+    struct arena *arena;
+    struct str found;
+    size_t count;
+};
+
+static bool
+name_account(void *ctx, const struct place *at)
+{
+    struct naming *n = ctx;
+    struct str account = bare_account(at->b, first_text(at, json_get_c(at->b->block, "account")));
+    if (account.len == 0 || str_find(account, WEBHOOK_ACCOUNT_SEPARATOR) >= 0 || webhook_account_is_among(n->found, account))
+        return true;
+    n->found = n->count == 0 ? account
+                             : str_format(n->arena, "%.*s%c%.*s", STR_ARG(n->found), WEBHOOK_ACCOUNT_SEPARATOR, STR_ARG(account));
+    return ++n->count < WEBHOOK_ACCOUNTS_MAX;
+}
+
+struct str
+webhook_accounts(const struct webhook_body *b)
+{
+    struct naming n = {b->arena, STR_NONE, 0};
+    all_parts(b, name_account, &n);
+    return n.found.len > 0 ? n.found : STR_NONE;
 }
 
 struct str
@@ -236,7 +268,7 @@ webhook_time(struct str text, int64_t *us_out)
 
 struct collecting {
     struct arena *arena;
-    struct str account;     /* of the delivery; STR_NONE: it names none */
+    struct str account;     /* whose events are wanted; STR_NONE: everybody's */
     struct webhook_record *rows;
     size_t count, size;
     struct err *err;
@@ -395,7 +427,7 @@ add_part(void *ctx, const struct place *at)
     yyjson_val *entries = entries_of(at, &type), *entry;
     size_t index, max;
     if (c->account.len > 0 && own.len > 0 && !str_eq(c->account, own))
-        return true; /* another account's event in the same delivery: not for whom it was taken to */
+        return true; /* another account's event in the same delivery */
     if (yyjson_is_obj(entries))
         return add_record(c, at, type, entries);
     JSON_EACH_ITEM(entries, index, max, entry) {
@@ -408,7 +440,7 @@ add_part(void *ctx, const struct place *at)
 bool
 webhook_records(const struct webhook_body *b, struct webhook_record **rows_out, size_t *count_out, struct err *err)
 {
-    struct collecting c = {.arena = b->arena, .account = webhook_account(b), .err = err};
+    struct collecting c = {.arena = b->arena, .account = b->account, .err = err};
     if (!all_parts(b, add_part, &c))
         return false;
     *rows_out = c.rows;

@@ -52,10 +52,18 @@ struct webhook_body {
     const struct http_headers *headers;
     struct arena *arena;
     bool names_only;                    /* records are named and dated, not made: `record` and `slice` may stay NULL */
+    struct str account;                 /* whose events webhook_records is to give; STR_NONE: everybody's */
 };
 
-/* STR_NONE where it is not there. Numbers as they were written. */
-struct str webhook_account(const struct webhook_body *b);
+#define WEBHOOK_ACCOUNTS_MAX 16         /* of one delivery; events of more are left to polling */
+#define WEBHOOK_ACCOUNT_SEPARATOR '\n'
+
+/*
+ * The accounts that it names, each once, with a separator between several: an app has one address, and a vendor may put what it
+ * has for many accounts into one body. STR_NONE where none is there. Numbers as they were written.
+ */
+struct str webhook_accounts(const struct webhook_body *b);
+bool webhook_account_is_among(struct str accounts, struct str account);
 struct str webhook_type(const struct webhook_body *b);     /* of the first event */
 struct str webhook_delivery(const struct webhook_body *b);
 /* Does the table know any of its events? */

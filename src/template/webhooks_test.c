@@ -99,7 +99,7 @@ test_a_record_is_found_dressed_and_dated(void **state)
                  "\"person\":{\"id\":12345678901234567890,\"kind\":\"x\",\"name\":\"Ana\"},"
                  "\"changes\":[{\"name\":{\"now\":1}},{\"at\":{\"now\":\"2026-01-03T10:05:00Z\"}}]}");
     assert_int_equal(t->count, 1);
-    assert_text(webhook_account(&t->body), "9007199254740993");
+    assert_text(webhook_accounts(&t->body), "9007199254740993");
     assert_text(webhook_delivery(&t->body), "d-1");
     assert_text(t->rows[0].external_id, "12345678901234567890"); /* I-10 */
     assert_text(t->rows[0].version, "2026-01-03T10:05:00Z");
@@ -157,12 +157,12 @@ test_lists_hold_events_of_their_own(void **state)
                  "      events: {contact.creation: {stream: people, id: objectId, time: occurredAt}}\n");
     read_body(t, "[{\"portalId\":62515,\"subscriptionType\":\"contact.creation\",\"objectId\":123,\"occurredAt\":1564113600000}]");
     assert_int_equal(t->count, 1);
-    assert_text(webhook_account(&t->body), "62515");
+    assert_text(webhook_accounts(&t->body), "62515");
     assert_int_equal(t->rows[0].time_us, INT64_C(1564113600000000));
 }
 
 static void
-test_another_accounts_event_in_the_same_delivery_is_left_out(void **state)
+test_of_a_delivery_for_several_accounts_each_gets_its_own(void **state)
 {
     struct table *t = *state;
     read_body(t, "{\"object\":\"page\"}");
@@ -175,7 +175,12 @@ test_another_accounts_event_in_the_same_delivery_is_left_out(void **state)
                  "{\"id\":\"1\",\"changes\":[{\"field\":\"leadgen\",\"value\":{\"leadgen_id\":\"11\",\"page_id\":\"1\"}}]},"
                  "{\"id\":\"2\",\"changes\":[{\"field\":\"leadgen\",\"value\":{\"leadgen_id\":\"22\",\"page_id\":\"2\"}}]},"
                  "{\"id\":\"1\",\"changes\":[{\"field\":\"leadgen\",\"value\":{\"leadgen_id\":\"12\",\"page_id\":\"1\"}}]}]}");
-    assert_text(webhook_account(&t->body), "1");
+    assert_text(webhook_accounts(&t->body), "1\n2");
+    assert_true(webhook_account_is_among(webhook_accounts(&t->body), STR("2")));
+    assert_false(webhook_account_is_among(webhook_accounts(&t->body), STR("1\n2")));
+    assert_int_equal(t->count, 3);
+    t->body.account = STR("1");
+    assert_true(webhook_records(&t->body, &t->rows, &t->count, &t->err));
     assert_int_equal(t->count, 2);
     assert_text(t->rows[0].external_id, "11");
     assert_text(t->rows[1].external_id, "12");

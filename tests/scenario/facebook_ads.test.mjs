@@ -230,6 +230,22 @@ test('a signed lead event is a pointer: the lead is fetched by its id', async ()
   assert.equal((await listAll(server, '/api/v1/leads')).filter((l) => l.customFields.facebook_id === created[0]).length, 1);
 });
 
+test('one delivery with leads of two pages brings each to its own connection', async () => {
+  const OTHER = '998877665544', { created: [mine, theirs] } = await sandbox.mutate({ vendor: 'facebook_ads', entity: 'leads', create: 2 });
+  const { body: made } = await server.api('POST', `${SYNC}/connections`, { name: 'Other page', platform: 'facebook_ads', match: 'none',
+    credentials: { accessToken: 'test', adAccountId: '77', pageId: OTHER, appSecret: SECRET, baseUrl: `${sandbox.url}/facebook_ads` } });
+  const entry = (page, lead) => ({ id: page, time: 1, changes: [{ field: 'leadgen', value: { leadgen_id: lead, page_id: page, form_id: '1', created_time: 1767434398 } }] });
+  const body = JSON.stringify({ object: 'page', entry: [entry(PAGE, mine), entry(OTHER, theirs)] });
+  const signature = `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`;
+  const reply = await server.anonymous('POST', shared, body, { 'X-Hub-Signature-256': signature });
+  assert.deepEqual([reply.status, reply.body.trust], [200, 'signed'], reply.text);
+  await drained(server);
+  const has = async (id) => (await listAll(server, `/api/v1/records/${id}/leads`)).map((l) => l.customFields.facebook_id).filter((lead) => [mine, theirs].includes(lead));
+  assert.deepEqual([await has(connection), await has(made.data.id)], [[mine], [theirs]]);
+  assert.equal((await server.anonymous('POST', shared, body.replace(theirs, mine), { 'X-Hub-Signature-256': signature })).status, 401);
+  assert.equal((await server.api('DELETE', `${SYNC}/connections/${made.data.id}?purge=true`)).status, 204);
+});
+
 test('another key or an altered body is 401; unsigned is a hint; another page finds nobody', async () => {
   const { created } = await sandbox.mutate({ vendor: 'facebook_ads', entity: 'leads', create: 2 });
   assert.equal((await deliver(created[0], { secret: 'another' })).status, 401);
