@@ -437,6 +437,16 @@ reader_for(const struct applier *ap, struct str stream, struct str external_id, 
     return reader_new_single_in(&o, external_id, slice, err);
 }
 
+enum row
+applier_record(const struct applier *ap, struct db *db, struct arena *a, struct str stream, struct str external_id,
+               struct record *record_out, struct err *err)
+{
+    for (size_t i = 0; i < ap->row_count; i++)
+        if (str_eq(ap->rows[i].name, stream))
+            return store_record_by_external(db, a, ap->account.connection.tenant, ap->rows[i].id, external_id, record_out, err);
+    return ROW_NONE;
+}
+
 bool
 applier_can_fetch(const struct applier *ap, struct str stream, yyjson_val *slice)
 {

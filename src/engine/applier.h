@@ -17,6 +17,7 @@
 #define TIDEMARK_ENGINE_APPLIER_H
 
 #include "engine/engine.h"
+#include "store/store_record.h"
 
 struct applier;
 
@@ -58,6 +59,10 @@ struct apply_item {
  */
 MUST_USE bool applier_commit(struct applier *ap, struct db *db, struct arena *scratch, struct apply_item *items, size_t count,
                              int64_t received_us, struct err *err);
+
+/* The record of that external id, whatever became of it. Inside a read or write closure. */
+enum row applier_record(const struct applier *ap, struct db *db, struct arena *a, struct str stream, struct str external_id,
+                        struct record *record_out, struct err *err);
 
 /* Can this record be fetched, with that slice (or NULL)? */
 bool applier_can_fetch(const struct applier *ap, struct str stream, yyjson_val *slice);

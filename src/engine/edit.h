@@ -19,6 +19,7 @@ struct edit_by {
     struct str region;           /* the tenant's, for phones */
     struct str actor;            /* "user:<sub>", "key:<uuid>", "local" */
     struct str request_id, address;
+    int64_t event;               /* edit_erase: the inbox's event that asks for it, which goes with its asker's last step; or 0 */
 };
 
 /*

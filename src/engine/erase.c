@@ -154,7 +154,8 @@ clean_piece(struct db *db, struct erasure *w, const struct erase_piece *piece, s
     struct str text;
     bool ok = w->where == ERASE_INBOX ? raw_unpack(&w->arena, piece->packed, &text, &unreadable)
                                       : log_unpack(&w->arena, piece->packed, &text, &unreadable);
-    if (!ok || !speaks_of(w, text))
+    bool asks = w->where == ERASE_INBOX && piece->id == w->by->event;
+    if (!ok || asks || !speaks_of(w, text))
         return true;
     if (w->where == ERASE_INBOX)
         return store_erase_event(db, w->by->tenant, piece->id, err);

@@ -18,7 +18,7 @@ struct tell_status {
 MUST_USE bool tell_status_before(struct db *db, int64_t tenant, int64_t connection, struct tell_status *t, struct err *err);
 /* connection.status_changed with status and previousStatus, when they differ. run: or 0. */
 MUST_USE bool tell_status_after(struct db *db, const struct tell_status *t, int64_t run, int64_t now_us, struct err *err);
-/* alert.raised. alert: "connection_failing", "delete_guard", "poison_page". connection and run: or 0. */
+/* alert.raised. alert: "connection_failing", "delete_guard", "poison_page", "data_request", "account_erased". connection and run: or 0. */
 MUST_USE bool tell_alert(struct db *db, int64_t tenant, int64_t connection, int64_t run, const char *alert, struct str message,
                          int64_t now_us, struct err *err);
 

@@ -40,6 +40,7 @@ struct work_event {
     struct webhook_record *records;
     struct apply_item *items;
     size_t count;
+    size_t request_count;   /* of records; then nothing is applied: count is 0 */
     bool hint, lead;
     enum fate fate;
     struct err err;         /* why it is failed or later */
@@ -170,6 +171,11 @@ open_event(struct drain *d, struct work_event *e, struct err *err)
     if (!webhook_records(&e->body, &e->records, &e->count, err))
         return false;
     e->hint = str_eq(e->row->trust, STR("hint"));
+    if (e->count > 0 && e->records[0].request != WEBHOOK_NEWS) {
+        e->request_count = e->count;
+        e->count = 0;
+        return true;
+    }
     e->items = ARENA_ARRAY(&d->arena, struct apply_item, e->count + 1);
     if (e->items == NULL)
         return err_no_memory(err);
@@ -256,7 +262,7 @@ apply_events(struct db *db, void *ctx, struct err *err)
         struct work_event *e = &d->events[i];
         if (e->fate == FATE_WRITTEN)
             e->fate = FATE_OPEN; /* by an earlier try of this closure */
-        if (e->fate != FATE_OPEN || e->hint)
+        if (e->fate != FATE_OPEN || e->hint || e->request_count > 0)
             continue;
         if (!applier_commit(d->applier, db, &d->arena, e->items, e->count, e->row->received_us, err))
             return false;
@@ -473,6 +479,31 @@ intake_leads(struct drain *d, struct err *err)
     return true;
 }
 
+/* ---- requests ---- */
+
+static bool
+obey_requests(struct drain *d, struct err *err)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        struct work_event *e = &d->events[i];
+        struct err why = {0};
+        if (e->request_count > 0 && !str_eq(e->row->trust, STR("signed")))
+            fail(e, (err_set(&why, E_UNAUTHORIZED, "Only a signed request is obeyed"), &why));
+        for (size_t k = 0; e->fate == FATE_OPEN && k < e->request_count; k++) {
+            if (inbox_obey(d->in, d->applier, &d->arena, e->row->id, &e->records[k], &e->words, &why)) {
+                e->fate = str_is_none(e->words) ? FATE_WRITTEN : FATE_OPEN;
+                continue;
+            }
+            if (is_ours(&why)) {
+                *err = why;
+                return false;
+            }
+            fail(e, &why);
+        }
+    }
+    return true;
+}
+
 /* ---- the end of a batch ---- */
 
 static bool
@@ -553,7 +584,8 @@ do_batch(struct drain *d, struct err *err)
         }
         return fail_batch(d, &why, err);
     }
-    return open_events(d, err) && apply_batch(d, err) && fetch_all(d, err) && intake_leads(d, err) && settle_batch(d, err);
+    return open_events(d, err) && apply_batch(d, err) && fetch_all(d, err) && intake_leads(d, err) &&
+           obey_requests(d, err) && settle_batch(d, err);
 }
 
 /* Those that wait to be kept go first: their vendors wait too. Not for long, or nothing would ever be applied. */

@@ -386,6 +386,20 @@ date_record(const struct place *at, yyjson_val *entry, struct webhook_record *ro
         row->time_us = us;
 }
 
+static const char *const requests[WEBHOOK_REQUESTS] = {
+    [WEBHOOK_NEWS] = "", [WEBHOOK_ERASE] = "erase", [WEBHOOK_ERASE_ALL] = "erase_all", [WEBHOOK_DISCLOSE] = "disclose"};
+
+/* WEBHOOK_REQUESTS: a word that is none of them. */
+static enum webhook_request
+request_of(yyjson_val *entry)
+{
+    struct str word = json_str_or(json_get_c(entry, "request"), STR(""));
+    enum webhook_request request = WEBHOOK_NEWS;
+    while (request < WEBHOOK_REQUESTS && !str_eq_c(word, requests[request]))
+        request++;
+    return request;
+}
+
 static bool
 add_record(struct collecting *c, const struct place *at, struct str type, yyjson_val *entry)
 {
@@ -396,7 +410,7 @@ add_record(struct collecting *c, const struct place *at, struct str type, yyjson
     struct place inside = {at->b, record};
     struct webhook_record row = {.type = type, .stream = json_str(json_get_c(entry, "stream")),
                                  .deleted = json_bool_or(json_get_c(entry, "deleted"), false),
-                                 .lead = str_eq(json_str(json_get_c(entry, "intake")), STR("lead"))};
+                                 .lead = str_eq(json_str(json_get_c(entry, "intake")), STR("lead")), .request = request_of(entry)};
     row.external_id = ids != NULL ? first_text(at, ids) : text_at(&inside, STR("id"));
     if (row.external_id.len == 0)
         row.external_id = STR_NONE;
@@ -538,6 +552,8 @@ check_entry(const struct template *t, struct str type, yyjson_val *entry, struct
         return err_set(err, E_TEMPLATE_INVALID, "metadata.tidemark.webhooks%s: set and slice are maps of paths", where);
     if (json_get_c(entry, "record") == NULL && json_get_c(entry, "id") == NULL)
         return err_set(err, E_TEMPLATE_INVALID, "metadata.tidemark.webhooks%s needs a record or an id", where);
+    if (request_of(entry) == WEBHOOK_REQUESTS)
+        return err_set(err, E_TEMPLATE_INVALID, "metadata.tidemark.webhooks%s.request is erase, erase_all or disclose", where);
     return intake.len == 0 || str_eq(intake, STR("lead")) ||
            err_set(err, E_TEMPLATE_INVALID, "metadata.tidemark.webhooks%s.intake can only be lead", where);
 }

@@ -71,6 +71,12 @@ bool webhook_is_handled(const struct webhook_body *b);
 /* Does every record of it carry a version or a time? Then its bytes name the delivery (I-21). */
 bool webhook_is_dated(const struct webhook_body *b);
 
+/*
+ * An event may be no news but a request: somebody asked the vendor to have his data erased, or shown to him (`request`: erase,
+ * erase_all, disclose). Then nothing is applied; the engine's own way of doing it is gone.
+ */
+enum webhook_request { WEBHOOK_NEWS, WEBHOOK_ERASE, WEBHOOK_ERASE_ALL, WEBHOOK_DISCLOSE, WEBHOOK_REQUESTS };
+
 /* One record that an event is about; everything lives in the body's arena. */
 struct webhook_record {
     struct str type, stream;
@@ -80,6 +86,7 @@ struct webhook_record {
     struct str version;                 /* or STR_NONE */
     int64_t time_us;                    /* 0: not said */
     bool deleted, lead;
+    enum webhook_request request;
 };
 /* All of them. False: E_TOO_LARGE, E_LIMIT. A type that the table does not have is left out. */
 MUST_USE bool webhook_records(const struct webhook_body *b, struct webhook_record **rows_out, size_t *count_out, struct err *err);

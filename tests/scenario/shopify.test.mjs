@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
 import { connectedId, row, stopAll, streamOf, syncRun } from './lib/platform.mjs';
+import { drained, events } from './lib/webhooks.mjs';
 import { finishedRun, listAll, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
@@ -142,11 +143,6 @@ test('a forged deletion is refused, at the own address and at the shared one; a 
   assert.ok(first.status < 300, first.text);
   const twin = await server.anonymous('POST', '/api/v1/sync/shopify/webhook', body, headers(sign(body)));
   assert.equal(twin.body.duplicate, true, twin.text);
-  const redact = JSON.stringify({ shop_id: 690933842, shop_domain: 'your-shop.myshopify.com', customer: { id: 1, email: 'x@example.com' }, orders_to_redact: [] });
-  const privacy = { ...headers(sign(redact), 'redact-1'), 'X-Shopify-Topic': 'customers/redact' };
-  const taken = await server.anonymous('POST', '/api/v1/sync/shopify/webhook', redact, privacy);
-  assert.deepEqual([taken.status, taken.body.status], [200, 'unhandled'], taken.text);
-  assert.equal((await server.anonymous('POST', '/api/v1/sync/shopify/webhook', redact, { ...privacy, 'X-Shopify-Hmac-Sha256': sign(redact, 'wrong') })).status, 401);
   const elsewhere = { ...headers(sign(body), 'another'), 'X-Shopify-Shop-Domain': 'someone-else.myshopify.com' };
   assert.equal((await server.anonymous('POST', '/api/v1/sync/shopify/webhook', body, elsewhere)).status, 202, 'another shop: counted, nothing stored');
 });
@@ -277,4 +273,42 @@ test('customers are written: only what changed, what is wrong is told, and it is
   assert.equal((await sandbox.truth('shopify', 'customers')).filter((c) => c.email?.toLowerCase() === taken.email).length, 1, 'no twin');
   const run = await sync(true);
   assert.equal(run.recordsCreated, 0, JSON.stringify(run.streams));
+});
+
+// ---- privacy: what the vendor demands of every app
+
+test('who asks for his data is told of, who asks to be forgotten is erased with his orders, and a shop that left goes whole', async () => {
+  const send = (topic, body, { secret, shop = 'your-shop' } = {}) => {
+    const text = JSON.stringify({ shop_id: 690933842, shop_domain: `${shop}.myshopify.com`, ...body });
+    return server.anonymous('POST', '/api/v1/sync/shopify/webhook', text, { 'X-Shopify-Topic': topic, 'X-Shopify-Shop-Domain': `${shop}.myshopify.com`,
+      'X-Shopify-Webhook-Id': `${topic}-${shop}`, 'X-Shopify-Triggered-At': new Date().toISOString(), 'X-Shopify-Hmac-Sha256': sign(text, secret) });
+  };
+  const order = (await rowsOf('orders')).find((o) => o.customerId && o.email), customer = await customerOf(order.customerId);
+  const asked = { customer: { id: Number(order.customerId), email: customer.email }, orders_to_redact: [] };
+  assert.equal((await send('customers/redact', asked, { secret: 'wrong' })).status, 401);
+  assert.equal((await send('customers/data_request', asked)).status, 200);
+  await drained(server);
+  const [told] = await events(server, `?type=customers/data_request&connectionId=${connection}`);
+  assert.equal(told.status, 'applied', JSON.stringify(told));
+  assert.equal((await server.api('GET', `/api/v1/customers/${customer.id}`)).status, 200, 'only told of');
+
+  assert.equal((await send('customers/redact', asked)).status, 200);
+  await until('the request is done, and gone with the rest', async () => (await events(server, '?type=customers/redact')).length === 0);
+  assert.deepEqual([await customerOf(order.customerId), (await rowsOf('orders')).find((o) => o.id === order.id)], [undefined, undefined]);
+  assert.ok(!(await server.api('GET', `/api/v1/customers?q=${encodeURIComponent(customer.email)}`)).text.includes(customer.email));
+  await sync(true);
+  assert.equal(await customerOf(order.customerId), undefined, 'no sync brings him back');
+
+  const left = (await make({ shop: 'closing', accessToken: 'test', clientSecret: SECRET, baseUrl: `${sandbox.url}/shopify` }, { streams: ['collections'], match: 'none' })).body.data.id;
+  await sync(true, left);
+  assert.equal((await send('shop/redact', {}, { shop: 'closing' })).status, 200);
+  await until('the connection is gone', async () => (await server.api('GET', `${SYNC}/connections/${left}`)).status === 404);
+  assert.equal((await server.api('GET', `${SYNC}/connections/${connection}`)).status, 200, 'the other shop stays');
+  const alerts = await fetch(`${server.url}/api/v1/events?types=alert.raised`, { headers: { Authorization: `Bearer ${server.key}`, 'Last-Event-ID': '0-0' } });
+  let text = '';
+  for await (const chunk of alerts.body) {
+    text += Buffer.from(chunk).toString();
+    if (/data_request[^]*account_erased/.test(text)) break;
+  }
+  assert.ok(text.includes(customer.id), text);
 });
