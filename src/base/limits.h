@@ -55,6 +55,11 @@
 #define LIMIT_PAGES_WITHOUT_PROGRESS 1000            /* empty or all-seen pages in a row */
 #define LIMIT_SAME_PAGES 10                          /* with exactly the records of the page before, in a row */
 #define LIMIT_RUN_LOG_LINES 100000
+#define LIMIT_RUN_REQUESTS_FIRST 500                 /* vendor requests of a run that are kept: the first ... */
+#define LIMIT_RUN_REQUESTS_LAST 500                  /* ... and the last; between them they are counted only */
+#define LIMIT_REQUEST_KEPT_URL_BYTES 2048            /* of a kept request's address, after masking */
+#define LIMIT_REQUEST_KEPT_HEADER_BYTES 512          /* of one of its headers' values, likewise */
+#define LIMIT_REQUEST_KEPT_HEADERS 64                /* of each side */
 #define LIMIT_RECORD_BYTES (4 * 1024 * 1024)         /* one mapped record */
 #define LIMIT_ERROR_MESSAGES 100                     /* in a reply; all are under rejected */
 #define LIMIT_MATCH_TAIL_KEYS 131072                 /* changed match keys in memory, 24 bytes each (SQLite) */

@@ -41,6 +41,9 @@ struct secret_form {
 static pthread_rwlock_t secrets_lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct secret_form *forms;
 static size_t form_count, form_size;
+/* Where some form may begin: one bit for each hash of four bytes. Most texts hold no secret, and this says so at once. */
+#define START_BITS 65536
+static uint64_t starts[START_BITS / 64];
 
 void
 log_set_level(enum log_level level)
@@ -78,6 +81,30 @@ hash_bytes(struct str s)
     return hash;
 }
 
+static unsigned
+start_of(const char *text)
+{
+    uint32_t bytes;
+    memcpy(&bytes, text, sizeof(bytes));
+    return (bytes * UINT32_C(2654435761)) >> 16;
+}
+
+static void
+start_note(const char *text)
+{
+    unsigned bit = start_of(text);
+    starts[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+static bool
+may_start(struct str s)
+{
+    if (s.len < LOG_SECRET_BYTES_MIN)
+        return false;
+    unsigned bit = start_of(s.ptr);
+    return (starts[bit / 64] >> bit % 64 & 1) != 0;
+}
+
 static void
 form_add(struct str text, uint64_t owner)
 {
@@ -98,6 +125,7 @@ form_add(struct str text, uint64_t owner)
     if (!copy)
         return;
     memcpy(copy, text.ptr, text.len);
+    start_note(copy);
     forms[form_count++] = (struct secret_form){copy, text.len, owner, 1};
 }
 
@@ -157,9 +185,11 @@ log_secret_drop(struct str secret)
     uint64_t owner = hash_bytes(secret);
     pthread_rwlock_wrlock(&secrets_lock);
     size_t kept = 0;
+    memset(starts, 0, sizeof(starts));
     for (size_t i = 0; i < form_count; i++) {
         if (forms[i].owner != owner || forms[i].users > 1) {
             forms[i].users -= forms[i].owner == owner;
+            start_note(forms[i].text);
             forms[kept++] = forms[i];
             continue;
         }
@@ -174,7 +204,7 @@ log_secret_drop(struct str secret)
 static size_t
 secret_at(struct str s)
 {
-    for (size_t i = 0; i < form_count; i++)
+    for (size_t i = 0; may_start(s) && i < form_count; i++)
         if (forms[i].len <= s.len && forms[i].text[0] == s.ptr[0] && memcmp(forms[i].text, s.ptr, forms[i].len) == 0)
             return forms[i].len;
     if (!str_starts(s, STR("tm_")) && !str_starts(s, STR("whsec_")))
@@ -190,14 +220,17 @@ static void
 add_redacted(struct buf *b, struct str text)
 {
     pthread_rwlock_rdlock(&secrets_lock);
+    size_t shown = 0;
     for (size_t i = 0; i < text.len;) {
         size_t hidden = secret_at(str_skip(text, i));
-        if (hidden)
+        if (hidden) {
+            buf_add(b, str_slice(text, shown, i));
             buf_add_c(b, mask);
-        else
-            buf_add_char(b, text.ptr[i]);
+            shown = i + hidden;
+        }
         i += hidden ? hidden : 1;
     }
+    buf_add(b, str_skip(text, shown));
     pthread_rwlock_unlock(&secrets_lock);
 }
 

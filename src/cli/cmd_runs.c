@@ -52,6 +52,14 @@ static const struct out_column stream_columns[] = {
     {0},
 };
 
+static const struct out_column request_columns[] = {
+    {"#", "number", OUT_NUMBER, 0},      {"TIME (UTC)", "time", OUT_TIME, 0}, {"METHOD", "method", OUT_TEXT, 0},
+    {"STATUS", "status", OUT_NUMBER, 0}, {"MS", "durationMs", OUT_NUMBER, 0}, {"BYTES", "bytes", OUT_NUMBER, 0},
+    {"TRY", "attempt", OUT_NUMBER, 0},   {"STREAM", "stream", OUT_TEXT, 0},   {"URL", "url", OUT_TEXT, 80},
+    {"", "error.message", OUT_TEXT, 40}, {"", "retryReason", OUT_TEXT, 40},
+    {0},
+};
+
 static struct str
 run_path(struct cli *cli, struct str id, const char *action)
 {
@@ -61,10 +69,14 @@ run_path(struct cli *cli, struct str id, const char *action)
 static bool
 list(struct cli *cli, struct client *c, struct err *err)
 {
+    static const char *const times[] = {"from", "to"};
     struct str query, status = cli_value(cli, "status"), name = cli_value(cli, "connection");
     yyjson_val *connection;
     if (!list_query(cli, &query, err))
         return false;
+    for (size_t i = 0; i < ARRAY_LEN(times); i++)
+        if (cli_value(cli, times[i]).len)
+            query = str_format(cli->arena, "%.*s&%s=%.*s", STR_ARG(query), times[i], STR_ARG(encoded(cli, cli_value(cli, times[i]))));
     if (status.len)
         query = str_format(cli->arena, "%.*s&status=%.*s", STR_ARG(query), STR_ARG(encoded(cli, status)));
     if (name.len) {
@@ -95,6 +107,18 @@ show(struct cli *cli, struct client *c, struct str id, struct err *err)
 }
 
 static bool
+requests(struct cli *cli, struct client *c, struct str id, struct err *err)
+{
+    struct str query;
+    if (!list_query(cli, &query, err))
+        return false;
+    if (cli_has(cli, "failed"))
+        query = str_join2(cli->arena, query, STR("&failed=true"));
+    struct str path = str_join2(cli->arena, run_path(cli, id, "/requests"), query);
+    return print_list(cli, c, path, request_columns, "No request of this run is kept.", err);
+}
+
+static bool
 runs(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *err)
 {
     static const char *const actions[] = {"cancel", "pause", "resume"};
@@ -104,13 +128,15 @@ runs(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *er
         return list(cli, c, err);
     if (str_eq(verb, STR("show")) && id.len)
         return show(cli, c, id, err);
+    if (str_eq(verb, STR("requests")) && id.len)
+        return requests(cli, c, id, err);
     for (size_t i = 0; i < ARRAY_LEN(actions); i++)
         if (str_eq_c(verb, actions[i]) && id.len)
             return print_one(cli, c, "POST", run_path(cli, id, str_cstr(cli->arena, str_format(cli->arena, "/%s", actions[i]))),
                              STR_NONE, run_pairs, err);
     if (uuid_is_valid(verb))
         return show(cli, c, verb, err);
-    return err_set(err, E_USAGE, "Say runs, runs show RUN, or runs cancel|pause|resume RUN");
+    return err_set(err, E_USAGE, "Say runs, runs show RUN, runs requests RUN, or runs cancel|pause|resume RUN");
 }
 
 enum exit_code

@@ -52,6 +52,9 @@ static const struct cli_option runs_options[] = {
     PAGE_OPTIONS,
     {"status", "STATUS", "pending, in_progress, paused, success, error or cancelled"},
     {"connection", "NAME", "only of this connection"},
+    {"from", "TIME", "that had not ended by then (RFC 3339)"},
+    {"to", "TIME", "that had begun by then"},
+    {"failed", NULL, "of a run's requests only those that failed"},
     {0},
 };
 static const struct cli_option jobs_options[] = {
@@ -163,8 +166,10 @@ const struct cli_command cli_commands[] = {
      "CONNECTION is a name, an id, or a platform that only one connection has; it may be left out when there is one.\n"
      "Exit code 0: complete, 1: failed, 4: partial (some records were rejected, or deletes wait for a person).\n",
      sync_options, 1, cmd_sync},
-    {"runs", "[list | show|cancel|pause|resume RUN]", "List runs, look at one, steer one",
-     "  tidemark runs --status error\n  tidemark runs show 0193b2f0-...\n  tidemark runs cancel 0193b2f0-...\n",
+    {"runs", "[list | show|requests|cancel|pause|resume RUN]", "List runs, look at one, steer one",
+     "  tidemark runs --status error\n  tidemark runs show 0193b2f0-...\n  tidemark runs cancel 0193b2f0-...\n"
+     "  tidemark runs requests 0193b2f0-... --failed\n"
+     "`requests` lists what a run asked of its vendor, credentials masked; with --json the headers too.\n",
      runs_options, 2, cmd_runs},
     {"jobs", "[list | queue NAME [CONNECTION] | pause|resume|cancel NAME | purge]", "List jobs, queue one, steer one",
      "  tidemark jobs queue nightly Support --full --repeat daily --time 03:00 --timezone America/Sao_Paulo\n"

@@ -37,6 +37,7 @@ bool runs_cancel(struct request *r, struct err *err);
 bool runs_pause(struct request *r, struct err *err);
 bool runs_resume(struct request *r, struct err *err);
 /* sync_logs.c */
+bool runs_requests(struct request *r, struct err *err); /* sync_requests.c */
 bool runs_logs(struct request *r, struct err *err);
 /* sync_deletes.c */
 bool deletes_list(struct request *r, struct err *err);

@@ -4,6 +4,7 @@
 #include "door/routes_priv.h"
 #include "door/views_priv.h"
 #include "store/store_rejected.h"
+#include "store/store_request.h"
 
 #define LIMIT_OTHERWISE 20
 
@@ -49,7 +50,8 @@ runs_list(struct request *r, struct err *err)
 {
     struct paging paging;
     struct page_of p = {.request = r, .connection = request_query(r, "connectionId")};
-    if (!request_paging(r, LIMIT_OTHERWISE, &paging, err) || !read_status(r, &p.filter.states, err))
+    if (!request_paging(r, LIMIT_OTHERWISE, &paging, err) || !read_status(r, &p.filter.states, err) ||
+        !request_query_time(r, "from", &p.filter.from_us, err) || !request_query_time(r, "to", &p.filter.to_us, err))
         return false;
     p.filter.before = paging.after;
     p.filter.offset = paging.offset;
@@ -80,6 +82,7 @@ struct detail {
     size_t error_count;
     struct run_stream *streams;
     size_t stream_count;
+    int64_t requests_kept;
 };
 
 static bool
@@ -93,7 +96,8 @@ read_detail(struct db *db, void *ctx, struct err *err)
         return row == ROW_NONE;
     return store_rejected_of_run(db, r->arena, r->tenant.id, d->run.id, LIMIT_ERROR_MESSAGES, &d->errors,
                                  &d->error_count, err) &&
-           store_run_streams(db, r->arena, r->tenant.id, d->run.id, &d->streams, &d->stream_count, err);
+           store_run_streams(db, r->arena, r->tenant.id, d->run.id, &d->streams, &d->stream_count, err) &&
+           store_requests_kept(db, r->tenant.id, d->run.id, &d->requests_kept, err);
 }
 
 static const char *
@@ -191,6 +195,8 @@ runs_get(struct request *r, struct err *err)
     json_add_bool(w, "pauseRequested", d.run.pause_asked);
     json_add_bool(w, "cancelRequested", d.run.cancel_asked);
     write_log_url(r, w, &d.run);
+    json_add_i64(w, "requestsSent", d.run.requests);
+    json_add_i64(w, "requestsKept", d.requests_kept);
     return reply_object_end(r, err);
 }
 

@@ -29,7 +29,7 @@ struct erasure {
     struct str words[WORDS_MAX];
     size_t word_count;
     size_t below;               /* how many records the last batch took */
-    int64_t seen[ERASE_LOGS + 1];
+    int64_t seen[ERASE_WHERE_COUNT];
     enum erase_where where;
     struct erase_piece *pieces;
     size_t piece_count;
@@ -94,6 +94,18 @@ add_word(struct erasure *w, struct str word, size_t bytes_min)
         w->words[w->word_count++] = word;
 }
 
+/* And as it stands in an address that was asked for. */
+static void
+add_word_encoded(struct erasure *w, struct str word, size_t bytes_min)
+{
+    struct buf b;
+    buf_init(&b, word.len * 3 + 1);
+    buf_add_percent(&b, word, "");
+    if (buf_ok(&b) && !str_eq(buf_str(&b), word))
+        add_word(w, str_copy(&w->words_arena, buf_str(&b)), bytes_min);
+    buf_release(&b);
+}
+
 /* By what a person is known. A phone stands in payloads with and without its plus. */
 static void
 find_words(struct erasure *w)
@@ -105,8 +117,11 @@ find_words(struct erasure *w)
     w->word_count = 0;
     add_word(w, json_str(json_get_c(data, "email")), NAME_BYTES_MIN);
     add_word(w, str_starts(phone, STR("+")) ? str_skip(phone, 1) : phone, NAME_BYTES_MIN);
-    if (person && str_contains(name, STR(" ")))
+    add_word_encoded(w, json_str(json_get_c(data, "email")), NAME_BYTES_MIN);
+    if (person && str_contains(name, STR(" "))) {
         add_word(w, name, NAME_BYTES_MIN);
+        add_word_encoded(w, name, NAME_BYTES_MIN);
+    }
 }
 
 static bool
@@ -160,7 +175,7 @@ clean_piece(struct db *db, struct erasure *w, const struct erase_piece *piece, s
     if (w->where == ERASE_INBOX)
         return store_erase_event(db, w->by->tenant, piece->id, err);
     struct str packed = log_pack(&w->arena, without_words(w, text));
-    return packed.ptr ? store_erase_log(db, w->by->tenant, piece->id, packed, err) : err_no_memory(err);
+    return packed.ptr ? store_erase_lines(db, w->by->tenant, w->where, piece->id, packed, err) : err_no_memory(err);
 }
 
 static bool
@@ -191,7 +206,7 @@ clean(struct engine *e, struct erasure *w, struct err *err)
     bool ok = true;
     if (w->word_count == 0)
         return true;
-    for (w->where = ERASE_INBOX; ok && w->where <= ERASE_LOGS; w->where++) {
+    for (w->where = ERASE_INBOX; ok && w->where < ERASE_WHERE_COUNT; w->where++) {
         w->piece_count = 1;
         for (int round = 0; ok && w->piece_count > 0 && round < ERASE_ROUNDS_MAX; round++) {
             ok = store_read(store, read_pieces, w, err) && (w->piece_count == 0 || store_write(store, clean_pieces, w, err));

@@ -41,6 +41,13 @@ fetch_init(struct fetch *f, struct account *account, const struct sender *sender
     pthread_condattr_destroy(&attr);
 }
 
+void
+fetch_write_down(struct fetch *f, struct request_log *log)
+{
+    f->requests = log;
+    f->sender = request_log_sender(log);
+}
+
 static void *
 call_take(struct fetch *f)
 {
@@ -202,6 +209,7 @@ start_call(struct fetch *f, const struct reader_event *event)
     if (f->numbers != NULL)
         f->numbers->requests++;
     bool page = event->purpose == READER_FOR_PAGE;
+    request_log_about(f->requests, event->purpose);
     void *call = page ? guess_take(&f->guess, &f->sender, &request) : NULL;
     if (call == NULL)
         call = f->sender.start(f->sender.ctx, &request, &err);
@@ -392,6 +400,7 @@ take_step(struct fetch *f, enum reader_step step, struct reader_event *event, st
     case READER_TOKEN:
         return save_token(f, event, err) ? -1 : FETCH_FAILED;
     case READER_WAIT:
+        request_log_wait(f->requests, event->wait_reason);
         guess_drop(&f->guess, &f->sender); /* the vendor wants to be left alone */
         refresh_give_up(f);
         answers_forget(f);

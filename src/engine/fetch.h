@@ -15,6 +15,7 @@
 #include "engine/circuit.h"
 #include "engine/fetch_guess.h"
 #include "engine/quota_book.h"
+#include "engine/request_log.h"
 #include "engine/sender.h"
 #include "queue/lease.h"
 #include "template/reader.h"
@@ -41,6 +42,7 @@ struct fetch {
     struct account *account;
     struct circuit *circuit;
     struct fetch_numbers *numbers;
+    struct request_log *requests;     /* stands before the sender; NULL: nothing is written down */
     struct lease *lease;              /* NULL for tests of connections and tools: nobody stops them */
     struct lease_keeper *keeper;
     struct reader *reader;            /* owned */
@@ -73,6 +75,8 @@ struct fetch {
 /* Takes the reader over. */
 void fetch_init(struct fetch *f, struct account *account, const struct sender *sender, struct reader *reader);
 void fetch_release(struct fetch *f);  /* accepts a zeroed struct */
+/* Requests are written down from now on; `log` was made for the sender that fetch_init was given, and outlives fetch. */
+void fetch_write_down(struct fetch *f, struct request_log *log);
 /* Another reader for the next stream; the old one is freed. */
 void fetch_reader(struct fetch *f, struct reader *reader);
 /* Goes on until there is something to tell. The event lives in `page`, which is cleared on the way. */

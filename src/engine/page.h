@@ -115,6 +115,7 @@ struct page_batch {
     struct str *partitions, *states;
     size_t state_count;
 
+    struct page_requests requests; /* to be stored with it; packed in the arena */
     struct page_fence fence;       /* page_seq set when it is handed to the store */
     size_t bytes;                  /* of its arena when it was handed over */
     void *owner;                   /* whose commit it is; the run's own */

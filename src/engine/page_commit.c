@@ -90,6 +90,7 @@ finish(struct page_batch *b, struct db *db, int64_t now_us, struct err *err)
         .state_count = b->state_count,
         .log = log,
         .log_lines = b->line_count,
+        .requests = b->requests,
         .changed_records = b->changed_records,
         .changed_count = b->changed_count,
         .seen_maps = b->seen_maps,

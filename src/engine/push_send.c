@@ -80,6 +80,7 @@ push_call(struct work *w, struct arena *a, const struct template_operation *oper
     struct reader *reader = reader_new_operation(&options, operation, input, err);
     if (reader == NULL)
         return answer_of(err->code);
+    request_log_stream(w->requests, work_stream(w)->info.name);
     fetch_reader(&w->fetch, reader);
     enum push_answer answer = drive(w, a, result_out, observed_us_out, wait_ms_out, err);
     fetch_reader(&w->fetch, NULL);
@@ -98,6 +99,7 @@ push_read(struct work *w, struct push_item *item, yyjson_val **record_out, int64
     struct reader *reader = reader_new_single(&options, item->row.external_id, err);
     if (reader == NULL)
         return answer_of(err->code);
+    request_log_stream(w->requests, work_stream(w)->info.name);
     fetch_reader(&w->fetch, reader);
     enum push_answer answer = drive(w, &w->push->items, record_out, &item->observed_us, wait_ms_out, err);
     fetch_reader(&w->fetch, NULL);

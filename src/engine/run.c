@@ -83,6 +83,8 @@ drive(struct work *w)
         }
         w->yield_due = between_pages && others_wait(w);
         result = step->run(w);
+        if (result != STEP_PARK && !between_pages && request_log_is_due(w->requests))
+            work_requests_store(w); /* else a page takes them along */
         if (result == STEP_DONE)
             w->step = w->push != NULL && w->step == STEP_AT_PREPARE ? STEP_AT_PUSH : step->next;
     }
@@ -112,6 +114,7 @@ work_release(struct work *w)
         log_err(LOG_WARN, "the last page of a run was not stored; it is read again", &err);
     lease_on_stop(w->engine->keeper, w->lease, NULL, NULL);
     fetch_release(&w->fetch);
+    request_log_free(w->requests);
     push_release(w);
     account_close(&w->account);
     loop_release(&w->loop);

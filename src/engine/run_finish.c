@@ -125,6 +125,7 @@ end_run(struct work *w, struct ending *e)
     }
     e->event = event_json(w, &e->end, e->code);
     bool ok = e->end.state == RUN_SUCCEEDED;
+    work_requests_store(w);
     work_log(w, ok ? LOG_INFO : LOG_ERROR, ok ? "run succeeded" : "run failed", STR_NONE, e->end.verdict_reason);
     if (!work_write(w, write_end, e, &err)) {
         if (err.code == E_CANCELLED)

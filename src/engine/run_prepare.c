@@ -13,6 +13,7 @@
 #include <xxhash.h>
 
 #include "store/store_delete.h"
+#include "store/store_log.h"
 #include "store/store_state.h"
 
 struct prepare {
@@ -252,6 +253,36 @@ prepare_stream(struct work *w, struct prepare *p, size_t i, struct str version, 
     return compile_mapping(w, s, err) && read_progress(w, s, progress_of(p, p->rows[i].id), err);
 }
 
+struct last_request {
+    struct work *work;
+    struct request_chunk chunk;
+    enum row row;
+};
+
+static bool
+read_last_request(struct db *db, void *ctx, struct err *err)
+{
+    struct last_request *l = ctx;
+    l->row = store_requests_newest(db, l->work->arena, l->work->run->tenant, l->work->run->id, &l->chunk, err);
+    return l->row != ROW_FAILED;
+}
+
+/* A run that was parked after a failed request sends it again: then that is told beside it. */
+static void
+remember_last_request(struct work *w)
+{
+    struct last_request l = {.work = w};
+    struct request_line line, last = {0};
+    struct str lines;
+    struct err ignored = {0};
+    if (w->run->requests == 0 || !store_read(w->engine->options.store, read_last_request, &l, &ignored) || l.row != ROW_FOUND ||
+        !log_unpack(w->arena, l.chunk.packed, &lines, &ignored))
+        return;
+    while (request_line_next(&lines, &line))
+        last = line;
+    request_log_goes_on(w->requests, w->arena, &last);
+}
+
 static bool
 prepare_all(struct work *w, struct err *err)
 {
@@ -260,6 +291,10 @@ prepare_all(struct work *w, struct err *err)
         !account_check_address(&w->account, err))
         return false;
     fetch_init(&w->fetch, &w->account, &w->engine->sender, NULL);
+    w->requests = request_log_new(&w->engine->sender, w->engine->options.clock);
+    if (w->requests == NULL)
+        return err_no_memory(err);
+    fetch_write_down(&w->fetch, w->requests);
     w->fetch.circuit = &w->engine->circuit;
     w->fetch.numbers = &w->engine->numbers;
     w->fetch.lease = w->lease;
@@ -282,6 +317,8 @@ prepare_all(struct work *w, struct err *err)
     if (!work_write(w, make_rows, &p, err) || !find_parents(w, err))
         return false;
     w->clock_offset_us = p.now_us - wall_us;
+    request_log_offset(w->requests, w->clock_offset_us);
+    remember_last_request(w);
     for (size_t i = 0; i < w->stream_count; i++)
         if (!prepare_stream(w, &p, i, version, err))
             return false;

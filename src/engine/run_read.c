@@ -166,6 +166,7 @@ begin(struct work *w, struct err *err)
     struct work_stream *s = work_stream(w);
     yyjson_val *states = NULL;
     s->context.config = w->account.effective;
+    request_log_stream(w->requests, s->info.name);
     if (!load_states(w, &states, err) || !decide_full(w, states, err) || !restore_loop(w, err))
         return false;
     s->context.full = s->full && s->info.supports_deletes && !s->filtered;
@@ -368,6 +369,7 @@ take_page(struct work *w, struct arena *a, const struct reader_event *event)
     struct err err = {0};
     struct page_batch *b = &w->batches[w->turn];
     w->turn = (w->turn + 1) % WORK_PAGES;
+    request_log_page(w->requests, work_fence(w).page_seq);
     if (!w->yield_due)
         fetch_ahead(&w->fetch, &w->pages[w->turn]);
     if (!prepare_batch(w, b, a, event, &err)) {
@@ -378,6 +380,8 @@ take_page(struct work *w, struct arena *a, const struct reader_event *event)
         page_batch_release(b);
         return work_store_failed(w, &err);
     }
+    if (request_log_is_due(w->requests))
+        b->requests = request_log_take(w->requests, b->arena);
     work_commit_start(w, b);
     if (w->pending.code != E_OK) {
         struct err why = w->pending;

@@ -322,6 +322,30 @@ work_log(struct work *w, enum log_level level, const char *message, struct str s
     buf_release(&line);
 }
 
+struct requests_append {
+    struct page_fence fence;
+    struct page_requests requests;
+};
+
+static bool
+append_requests(struct db *db, void *ctx, struct err *err)
+{
+    struct requests_append *r = ctx;
+    return store_requests_append(db, &r->fence, &r->requests, store_now(db), err);
+}
+
+void
+work_requests_store(struct work *w)
+{
+    struct arena scratch;
+    struct err err = {0};
+    arena_init(&scratch, 2L * REQUEST_LOG_BYTES_MAX);
+    struct requests_append append = {run_fence(w->run), request_log_take(w->requests, &scratch)};
+    if (append.requests.made > 0 && !store_write(w->engine->options.store, append_requests, &append, &err))
+        log_err(LOG_DEBUG, "requests of a run were not written down", &err);
+    arena_release(&scratch);
+}
+
 /* The end of a run's journey on this worker when even the handing back failed: the lease lapses by itself. */
 static enum step_result
 handed(struct work *w, bool ok, const struct err *err, const char *what)
@@ -347,6 +371,7 @@ work_park(struct work *w, int64_t wait_ms, const char *code, struct str message,
     struct hand_back h = {.work = w, .wait_ms = wait_ms, .code = code, .message = work_clean(w, message),
                           .count_retry = count_retry};
     struct err err = {0};
+    work_requests_store(w);
     work_log(w, LOG_INFO, "waiting", STR_NONE, message);
     bool ok = work_write(w, park, &h, &err);
     store_poke(w->engine->options.store); /* who waits for work has not known of this moment */
@@ -368,6 +393,7 @@ work_yield(struct work *w)
 {
     struct hand_back h = {.work = w};
     struct err err = {0};
+    work_requests_store(w);
     bool ok = work_write(w, yield, &h, &err);
     if (!ok && err.code == E_CANCELLED)
         return work_stop(w);
@@ -398,6 +424,7 @@ work_stop(struct work *w)
     struct err err = {0};
     if (atomic_load(&w->lease->lost))
         return handed(w, true, &err, "");
+    work_requests_store(w);
     bool ok = work_write(w, stop, &h, &err);
     if (!ok && err.code == E_CONFLICT) /* nobody asked: it is the process that stops */
         ok = work_write(w, release, &h, &err);

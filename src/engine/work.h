@@ -87,6 +87,7 @@ struct work {
     struct page_parent *parents;
     size_t parent_count;
     struct fetch fetch;
+    struct request_log *requests;  /* owned: what fetch asked for, until it is stored */
     struct loop_guard loop;
     struct id_set *seen, *visited; /* deletes */
     struct arena pages[WORK_PAGES];
@@ -130,6 +131,9 @@ MUST_USE bool work_position_read(struct work_stream *s, struct arena *a, struct 
 struct str work_clean(struct work *w, struct str text);
 /* One line of the run's log, outside a page. Failures are of no consequence. */
 void work_log(struct work *w, enum log_level level, const char *message, struct str stream, struct str detail);
+
+/* Stores what was asked of the vendor since the last time, outside a page. Failures are of no consequence. */
+void work_requests_store(struct work *w);
 
 static inline struct work_stream *
 work_stream(struct work *w)

@@ -121,8 +121,9 @@ store_erase_look(struct db *db, struct arena *a, int64_t tenant, enum erase_wher
                  struct erase_piece **rows_out, size_t *count_out, struct err *err)
 {
     struct list list = LIST_OF(a, struct erase_piece);
-    enum sql statement = where == ERASE_INBOX ? SQL_ERASE_LOOK_INBOX : SQL_ERASE_LOOK_LOGS;
-    if (!store_rows(db, statement, DB_ARGS(DB_I(tenant), DB_I(after), DB_I(limit)), &list, piece_read, err))
+    static const enum sql looks[ERASE_WHERE_COUNT] = {
+        [ERASE_INBOX] = SQL_ERASE_LOOK_INBOX, [ERASE_LOGS] = SQL_ERASE_LOOK_LOGS, [ERASE_REQUESTS] = SQL_ERASE_LOOK_REQUESTS};
+    if (!store_rows(db, looks[where], DB_ARGS(DB_I(tenant), DB_I(after), DB_I(limit)), &list, piece_read, err))
         return false;
     *rows_out = list.items;
     *count_out = list.count;
@@ -136,9 +137,10 @@ store_erase_event(struct db *db, int64_t tenant, int64_t event, struct err *err)
 }
 
 bool
-store_erase_log(struct db *db, int64_t tenant, int64_t id, struct str packed, struct err *err)
+store_erase_lines(struct db *db, int64_t tenant, enum erase_where where, int64_t id, struct str packed, struct err *err)
 {
-    return db_exec(db, SQL_ERASE_LOG, DB_ARGS(DB_I(tenant), DB_I(id), DB_B(packed), DB_I(packed.len)), NULL, err);
+    enum sql statement = where == ERASE_LOGS ? SQL_ERASE_LOG : SQL_ERASE_REQUESTS;
+    return db_exec(db, statement, DB_ARGS(DB_I(tenant), DB_I(id), DB_B(packed), DB_I(packed.len)), NULL, err);
 }
 
 bool

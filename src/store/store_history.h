@@ -42,13 +42,14 @@ MUST_USE bool store_erase_descendants(struct db *db, struct arena *a, int64_t te
                                       size_t *count_out, struct err *err);
 struct erase_piece {
     int64_t id;
-    struct str packed;       /* an event's content, or the packed lines of a log */
+    struct str packed;       /* an event's content, or the packed lines of a log or of requests */
 };
-enum erase_where { ERASE_INBOX, ERASE_LOGS };
+enum erase_where { ERASE_INBOX, ERASE_LOGS, ERASE_REQUESTS, ERASE_WHERE_COUNT };
 MUST_USE bool store_erase_look(struct db *db, struct arena *a, int64_t tenant, enum erase_where where, int64_t after, size_t limit,
                                struct erase_piece **rows_out, size_t *count_out, struct err *err);
 MUST_USE bool store_erase_event(struct db *db, int64_t tenant, int64_t event, struct err *err);
-MUST_USE bool store_erase_log(struct db *db, int64_t tenant, int64_t id, struct str packed, struct err *err);
+/* Other lines for a piece of ERASE_LOGS or ERASE_REQUESTS. */
+MUST_USE bool store_erase_lines(struct db *db, int64_t tenant, enum erase_where where, int64_t id, struct str packed, struct err *err);
 /* A word (an address, a number, a full name) out of every text that is kept beside records. */
 MUST_USE bool store_erase_word(struct db *db, int64_t tenant, struct str word, struct err *err);
 

@@ -8,6 +8,7 @@
 #include "store/store_event.h"
 #include "store/store_page_priv.h"
 #include "store/store_priv.h"
+#include "store/store_request.h"
 #include "store/store_state.h"
 
 #define IDENT_BYTES 64
@@ -344,6 +345,6 @@ store_page_finish(struct db *db, const struct page_mark *m, struct err *err)
     const struct page_counts *c = &m->counts;
     CHECK(c->received == c->created + c->updated + c->skipped + c->deleted + c->errors);
     CHECK(m->tenant == m->fence.tenant);
-    return finish_log(db, m, err) && finish_counters(db, m, err) && finish_state(db, m, err) && finish_feed(db, m, err) &&
-           finish_pass(db, m, err);
+    return finish_log(db, m, err) && store_requests_append(db, &m->fence, &m->requests, m->now_us, err) &&
+           finish_counters(db, m, err) && finish_state(db, m, err) && finish_feed(db, m, err) && finish_pass(db, m, err);
 }

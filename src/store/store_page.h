@@ -132,6 +132,13 @@ struct page_counts {
     int64_t records_read;    /* before the template's filters */
 };
 
+/* Requests to the vendor that were made since the last ones were stored (store_request.h). All 0: none. */
+struct page_requests {
+    struct str packed;       /* log_pack of `count` lines */
+    int64_t count, failed;
+    int64_t made;            /* count, and those there was no room for */
+};
+
 /* What the page leaves behind besides records: its row, its mark, its log, its feed row. */
 struct page_mark {
     struct page_fence fence;
@@ -144,6 +151,7 @@ struct page_mark {
     size_t state_count;
     struct str log;          /* compressed lines of this page; empty: none */
     int64_t log_lines;
+    struct page_requests requests;
     const int64_t *changed_records; /* for the change feed: one row per page, ids packed */
     size_t changed_count;
     const int64_t *seen_maps;       /* full pass: what was seen, for deletes; packed into one row */

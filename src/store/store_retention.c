@@ -21,14 +21,16 @@ sweep_log_bytes(struct db *db, int64_t bytes_max, int64_t *removed, struct err *
         return true;
     if (db_query_i64(db, SQL_RETENTION_LOG_BYTES, DB_NO_ARGS, &bytes, err) != ROW_FOUND)
         return false;
-    return bytes <= bytes_max || db_exec(db, SQL_RETENTION_OLDEST_LOGS, DB_ARGS(DB_I(RETENTION_BATCH_ROWS)), removed, err);
+    return bytes <= bytes_max ||
+           (db_exec(db, SQL_RETENTION_OLDEST_LOGS, DB_ARGS(DB_I(RETENTION_BATCH_ROWS)), removed, err) &&
+            db_exec(db, SQL_RETENTION_OLDEST_REQUESTS, DB_ARGS(DB_I(RETENTION_BATCH_ROWS)), NULL, err));
 }
 
 static bool
 remove_run(struct db *db, int64_t tenant, int64_t run, int64_t *removed, struct err *err)
 {
     static const unsigned parts[] = {SQL_RETENTION_RUN_PAGES, SQL_RETENTION_RUN_STREAMS, SQL_RETENTION_PASS_PAGES,
-                                     SQL_RETENTION_LOGS_OF_RUN};
+                                     SQL_RETENTION_LOGS_OF_RUN, SQL_RETENTION_REQUESTS_OF_RUN};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         if (!db_exec(db, parts[i], DB_ARGS(DB_I(tenant), DB_I(run)), NULL, err))
             return false;
@@ -77,6 +79,7 @@ store_retention_sweep(struct db *db, const struct retention *keep, int64_t now_u
 {
     int64_t removed = 0;
     bool ok = sweep_by_age(db, SQL_RETENTION_RUN_LOGS, keep->run_log_us, now_us, &removed, err) &&
+              sweep_by_age(db, SQL_RETENTION_RUN_REQUESTS, keep->run_log_us, now_us, &removed, err) &&
               sweep_log_bytes(db, keep->log_bytes_max, &removed, err) &&
               sweep_runs(db, keep->run_us, now_us, &removed, err) &&
               sweep_by_age(db, SQL_RETENTION_JOBS, keep->run_us, now_us, &removed, err) &&

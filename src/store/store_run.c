@@ -138,6 +138,7 @@ run_read(struct row_reader *r, void *item)
     run->declared_total = read_i64_or(r, -1);
     run->log_lines = read_i64(r);
     run->log_lines_dropped = read_i64(r);
+    run->requests = read_i64(r);
     read_end(r, run);
 }
 
@@ -277,10 +278,10 @@ store_run_list(struct db *db, struct arena *a, int64_t tenant, const struct run_
 {
     struct list list = LIST_OF(a, struct run);
     if (!store_rows(db, SQL_RUN_LIST, DB_ARGS(DB_I(tenant), DB_I(f->connection), DB_I(f->job), DB_I(f->states),
-                    DB_I(f->before), DB_I(f->limit), DB_I(f->offset)), &list, run_read, err))
+                    DB_I(f->before), DB_I(f->limit), DB_I(f->offset), DB_I(f->from_us), DB_I(f->to_us)), &list, run_read, err))
         return false;
     if (total_out && db_query_i64(db, SQL_RUN_TOTAL, DB_ARGS(DB_I(tenant), DB_I(f->connection), DB_I(f->job), DB_I(f->states),
-                                  DB_I(LIMIT_COUNT_EXACT + 1)), total_out, err) != ROW_FOUND)
+                                  DB_I(LIMIT_COUNT_EXACT + 1), DB_I(f->from_us), DB_I(f->to_us)), total_out, err) != ROW_FOUND)
         return false;
     *rows_out = list.items;
     *count_out = list.count;

@@ -84,6 +84,7 @@ struct run {
     int64_t missing;         /* found gone by a full pass */
     int64_t declared_total;  /* -1: not told; sum over streams that tell */
     int64_t log_lines, log_lines_dropped;
+    int64_t requests;        /* sent to the vendor; some of the middle ones are not kept (store_request.h) */
 
     enum run_verdict verdict;
     struct str verdict_reason;
@@ -195,6 +196,7 @@ struct run_filter {
     unsigned states;         /* bits 1 << enum run_state; 0: any */
     int64_t before;          /* keyset: id < before; 0: from the newest */
     size_t offset, limit;
+    int64_t from_us, to_us;  /* begun before to, and not ended before from; 0: no matter when */
 };
 #define RUN_STATE_BIT(state) (1u << (state))
 #define RUN_STATES_UNFINISHED \

@@ -14,7 +14,7 @@ import { finishedRun, removeFolder, startTidemark, tempFolder, tidemark, until }
 const CANARIES = ['first', 'second'].map((name) => `canary-${name}/"q+& ü7f3a9c1e55d2b8`);
 const data = tempFolder('secrets');
 const seen = []; // every answer, with what was asked
-let server, vendor, vendorUrl, mode = 'fine';
+let server, vendor, vendorUrl, lastRun, mode = 'fine';
 
 const contact = (id) => ({ id, name: `Person ${id}`, email: `p${id}@example.com`, phone_number: null, identifier: null, last_activity_at: 1790000000 + id });
 
@@ -103,6 +103,10 @@ test('a credential goes through every path that can fail, and shows up nowhere',
     assert.equal(run.status, triesForLong ? 'cancelled' : mode === 'fine' ? 'success' : 'error', `${mode}: ${JSON.stringify(run)}`);
     await ask('GET', `/api/v1/sync/runs/${runId}`);
     assert.ok((await ask('GET', `/api/v1/sync/runs/${runId}/logs`)).text.length > 0);
+    const requests = await ask('GET', `/api/v1/sync/runs/${runId}/requests`);
+    assert.ok(requests.body.data[0].requestHeaders.some((h) => h.name === 'api_access_token' && h.value === '[redacted]'), requests.text);
+    assert.ok(requests.body.data[0].responseHeaders.some((h) => h.name === 'X-Echo' && h.value === '[redacted]'), requests.text);
+    lastRun = runId;
     await ask('POST', `${path}/${id}/test`);
     await ask('GET', `${path}/${id}`);
   }
@@ -115,7 +119,7 @@ test('a credential goes through every path that can fail, and shows up nowhere',
     assert.equal((await ask('GET', list)).status, 200, list);
   assert.ok(seen.some(([, text]) => text.includes('token [redacted] has expired')), 'the vendor\'s words came through');
   for (const [where, text] of seen) assertClean(where, text);
-  for (const args of [['connections'], ['connections', '--json'], ['runs', '--json'], ['logs', 'Canary'], ['state', '--json'], ['config', 'show'], ['doctor']]) {
+  for (const args of [['connections'], ['connections', '--json'], ['runs', '--json'], ['logs', 'Canary'], ['runs', 'requests', lastRun, '--json'], ['runs', 'requests', lastRun], ['state', '--json'], ['config', 'show'], ['doctor']]) {
     const { stdout, stderr } = tidemark([...args, '--data', data]);
     assertClean(`tidemark ${args.join(' ')}`, stdout + stderr);
   }

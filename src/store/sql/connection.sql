@@ -203,6 +203,10 @@ SELECT id, job FROM runs WHERE tenant = $1 AND connection = $2 LIMIT $3
 -- @name run_delete_logs
 DELETE FROM run_logs WHERE tenant = $1 AND run = $2
 
+-- Its requests.
+-- @name run_delete_requests
+DELETE FROM run_requests WHERE tenant = $1 AND run = $2
+
 -- The pages of a run.
 -- @name run_delete_pages
 DELETE FROM run_pages WHERE tenant = $1 AND run = $2

@@ -101,6 +101,14 @@ SELECT id, lines FROM run_logs WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $
 -- @name erase_log
 UPDATE run_logs SET lines = $3, bytes = $4 WHERE tenant = $1 AND id = $2
 
+-- Pieces of what was asked of vendors.
+-- @name erase_look_requests
+SELECT id, lines FROM run_requests WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3
+
+-- One without what spoke of him.
+-- @name erase_requests
+UPDATE run_requests SET lines = $3, bytes = $4 WHERE tenant = $1 AND id = $2
+
 -- A word of his, wherever texts are kept: what was refused,
 -- @name erase_word_rejected
 UPDATE rejected_records SET payload = '{"erased":true}', reason = replace(reason, $2, '(erased)')

@@ -235,6 +235,11 @@ DELETE FROM pass_pages WHERE tenant = $1 AND run IN (SELECT r.id FROM runs r JOI
 DELETE FROM run_logs WHERE tenant = $1 AND run IN (SELECT r.id FROM runs r JOIN jobs j ON j.tenant = r.tenant AND j.id = r.job
     WHERE r.tenant = $1 AND r.job = $2 AND j.state IN ('completed', 'failed', 'cancelled'))
 
+-- their requests,
+-- @name job_purge_requests
+DELETE FROM run_requests WHERE tenant = $1 AND run IN (SELECT r.id FROM runs r JOIN jobs j ON j.tenant = r.tenant AND j.id = r.job
+    WHERE r.tenant = $1 AND r.job = $2 AND j.state IN ('completed', 'failed', 'cancelled'))
+
 -- the runs,
 -- @name job_purge_runs
 DELETE FROM runs WHERE tenant = $1 AND job = $2 AND state IN ('succeeded', 'failed', 'cancelled')

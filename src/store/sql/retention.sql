@@ -3,14 +3,24 @@
 DELETE FROM run_logs WHERE id IN (SELECT l.id FROM run_logs l WHERE l.created_at < $1 AND NOT EXISTS
 (SELECT 1 FROM runs r WHERE r.tenant = l.tenant AND r.id = l.run AND r.finished_at IS NULL) ORDER BY l.id LIMIT $2)
 
--- How many bytes all logs have.
+-- Requests of finished runs that are old.
+-- @name retention_run_requests
+DELETE FROM run_requests WHERE id IN (SELECT l.id FROM run_requests l WHERE l.created_at < $1 AND NOT EXISTS
+(SELECT 1 FROM runs r WHERE r.tenant = l.tenant AND r.id = l.run AND r.finished_at IS NULL) ORDER BY l.id LIMIT $2)
+
+-- How many bytes all logs have, with the requests beside them.
 -- @name retention_log_bytes
-SELECT COALESCE(sum(bytes), 0) FROM run_logs
+SELECT CAST(COALESCE((SELECT sum(bytes) FROM run_logs), 0) + COALESCE((SELECT sum(bytes) FROM run_requests), 0) AS BIGINT)
 
 -- The oldest logs, when there are too many bytes of them.
 -- @name retention_oldest_logs
 DELETE FROM run_logs WHERE id IN (SELECT l.id FROM run_logs l WHERE NOT EXISTS
 (SELECT 1 FROM runs r WHERE r.tenant = l.tenant AND r.id = l.run AND r.finished_at IS NULL) ORDER BY l.id LIMIT $1)
+
+-- Requests older than any log that is left.
+-- @name retention_oldest_requests
+DELETE FROM run_requests WHERE id IN (SELECT l.id FROM run_requests l WHERE l.created_at < (SELECT min(g.created_at) FROM run_logs g)
+AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.tenant = l.tenant AND r.id = l.run AND r.finished_at IS NULL) ORDER BY l.id LIMIT $1)
 
 -- One old finished run, with what hangs on it going first.
 -- @name retention_old_run
@@ -32,6 +42,10 @@ DELETE FROM pass_pages WHERE tenant = $1 AND run = $2
 -- its log,
 -- @name retention_logs_of_run
 DELETE FROM run_logs WHERE tenant = $1 AND run = $2
+
+-- its requests,
+-- @name retention_requests_of_run
+DELETE FROM run_requests WHERE tenant = $1 AND run = $2
 
 -- and the run itself.
 -- @name retention_run

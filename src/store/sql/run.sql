@@ -12,7 +12,7 @@ SELECT r.id, r.tenant, r.connection, r.job, r.uuid, n.uuid, n.name, n.template_n
     r.lease_node, r.lease_until, r.not_before, r.wait_code, r.wait_message, r.pause_asked, r.cancel_asked, r.crashes,
     r.retries, r.received, r.created, r.updated, r.skipped, r.deleted, r.errors, r.records_read, r.missing,
     (SELECT CAST(sum(s.declared_last) AS BIGINT) FROM run_streams s WHERE s.tenant = r.tenant AND s.run = r.id),
-    r.log_lines, r.log_lines_dropped, r.verdict, r.verdict_reason, r.error_code, r.error_message, r.created_at,
+    r.log_lines, r.log_lines_dropped, r.requests, r.verdict, r.verdict_reason, r.error_code, r.error_message, r.created_at,
     r.started_at, r.finished_at, r.updated_at
 FROM runs r LEFT JOIN connections n ON n.tenant = r.tenant AND n.id = r.connection WHERE r.tenant = $1 AND r.id = $2
 
@@ -23,7 +23,7 @@ SELECT r.id, r.tenant, r.connection, r.job, r.uuid, n.uuid, n.name, n.template_n
     r.lease_node, r.lease_until, r.not_before, r.wait_code, r.wait_message, r.pause_asked, r.cancel_asked, r.crashes,
     r.retries, r.received, r.created, r.updated, r.skipped, r.deleted, r.errors, r.records_read, r.missing,
     (SELECT CAST(sum(s.declared_last) AS BIGINT) FROM run_streams s WHERE s.tenant = r.tenant AND s.run = r.id),
-    r.log_lines, r.log_lines_dropped, r.verdict, r.verdict_reason, r.error_code, r.error_message, r.created_at,
+    r.log_lines, r.log_lines_dropped, r.requests, r.verdict, r.verdict_reason, r.error_code, r.error_message, r.created_at,
     r.started_at, r.finished_at, r.updated_at
 FROM runs r LEFT JOIN connections n ON n.tenant = r.tenant AND n.id = r.connection WHERE r.tenant = $1 AND r.uuid = $2
 
@@ -34,7 +34,7 @@ SELECT r.id, r.tenant, r.connection, r.job, r.uuid, n.uuid, n.name, n.template_n
     r.lease_node, r.lease_until, r.not_before, r.wait_code, r.wait_message, r.pause_asked, r.cancel_asked, r.crashes,
     r.retries, r.received, r.created, r.updated, r.skipped, r.deleted, r.errors, r.records_read, r.missing,
     (SELECT CAST(sum(s.declared_last) AS BIGINT) FROM run_streams s WHERE s.tenant = r.tenant AND s.run = r.id),
-    r.log_lines, r.log_lines_dropped, r.verdict, r.verdict_reason, r.error_code, r.error_message, r.created_at,
+    r.log_lines, r.log_lines_dropped, r.requests, r.verdict, r.verdict_reason, r.error_code, r.error_message, r.created_at,
     r.started_at, r.finished_at, r.updated_at
 FROM runs r LEFT JOIN connections n ON n.tenant = r.tenant AND n.id = r.connection WHERE r.tenant = $1 AND r.connection = $2 AND r.state IN ('queued', 'running', 'waiting', 'paused')
 
@@ -45,7 +45,7 @@ SELECT r.id, r.tenant, r.connection, r.job, r.uuid, n.uuid, n.name, n.template_n
     r.lease_node, r.lease_until, r.not_before, r.wait_code, r.wait_message, r.pause_asked, r.cancel_asked, r.crashes,
     r.retries, r.received, r.created, r.updated, r.skipped, r.deleted, r.errors, r.records_read, r.missing,
     (SELECT CAST(sum(s.declared_last) AS BIGINT) FROM run_streams s WHERE s.tenant = r.tenant AND s.run = r.id),
-    r.log_lines, r.log_lines_dropped, r.verdict, r.verdict_reason, r.error_code, r.error_message, r.created_at,
+    r.log_lines, r.log_lines_dropped, r.requests, r.verdict, r.verdict_reason, r.error_code, r.error_message, r.created_at,
     r.started_at, r.finished_at, r.updated_at
 FROM runs r LEFT JOIN connections n ON n.tenant = r.tenant AND n.id = r.connection WHERE r.tenant = $1 AND r.connection = $2 ORDER BY r.id DESC LIMIT 1
 
@@ -56,19 +56,23 @@ SELECT r.id, r.tenant, r.connection, r.job, r.uuid, n.uuid, n.name, n.template_n
     r.lease_node, r.lease_until, r.not_before, r.wait_code, r.wait_message, r.pause_asked, r.cancel_asked, r.crashes,
     r.retries, r.received, r.created, r.updated, r.skipped, r.deleted, r.errors, r.records_read, r.missing,
     (SELECT CAST(sum(s.declared_last) AS BIGINT) FROM run_streams s WHERE s.tenant = r.tenant AND s.run = r.id),
-    r.log_lines, r.log_lines_dropped, r.verdict, r.verdict_reason, r.error_code, r.error_message, r.created_at,
+    r.log_lines, r.log_lines_dropped, r.requests, r.verdict, r.verdict_reason, r.error_code, r.error_message, r.created_at,
     r.started_at, r.finished_at, r.updated_at
 FROM runs r LEFT JOIN connections n ON n.tenant = r.tenant AND n.id = r.connection WHERE (r.tenant = $1 OR $1 = 0) AND (CAST($2 AS BIGINT) = 0 OR r.connection = $2) AND (CAST($3 AS BIGINT) = 0 OR r.job = $3)
     AND (CAST($4 AS BIGINT) = 0 OR ($4 & CASE r.state WHEN 'queued' THEN 1 WHEN 'running' THEN 2 WHEN 'waiting' THEN 4 WHEN 'paused' THEN 8
         WHEN 'succeeded' THEN 16 WHEN 'failed' THEN 32 ELSE 64 END) <> 0)
     AND (CAST($5 AS BIGINT) = 0 OR r.id < $5)
+    AND (CAST($8 AS BIGINT) = 0 OR r.finished_at IS NULL OR r.finished_at >= $8)
+    AND (CAST($9 AS BIGINT) = 0 OR COALESCE(r.started_at, r.created_at) < $9)
 ORDER BY r.id DESC LIMIT $6 OFFSET $7
 
 -- How many there are, by the same filter, counted to a limit.
 -- @name run_total
 SELECT count(*) FROM (SELECT 1 FROM runs r WHERE (r.tenant = $1 OR $1 = 0) AND (CAST($2 AS BIGINT) = 0 OR r.connection = $2) AND (CAST($3 AS BIGINT) = 0 OR r.job = $3)
     AND (CAST($4 AS BIGINT) = 0 OR ($4 & CASE r.state WHEN 'queued' THEN 1 WHEN 'running' THEN 2 WHEN 'waiting' THEN 4 WHEN 'paused' THEN 8
-        WHEN 'succeeded' THEN 16 WHEN 'failed' THEN 32 ELSE 64 END) <> 0) LIMIT $5) AS counted
+        WHEN 'succeeded' THEN 16 WHEN 'failed' THEN 32 ELSE 64 END) <> 0)
+    AND (CAST($6 AS BIGINT) = 0 OR r.finished_at IS NULL OR r.finished_at >= $6)
+    AND (CAST($7 AS BIGINT) = 0 OR COALESCE(r.started_at, r.created_at) < $7) LIMIT $5) AS counted
 
 -- Runs by state; tenant 0 is all.
 -- @name run_counts

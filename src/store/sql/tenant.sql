@@ -129,6 +129,11 @@ DELETE FROM pass_pages WHERE tenant = $1
 -- @only postgres
 DELETE FROM run_logs WHERE tenant = $1
 
+-- Its rows of run_requests.
+-- @name tenant_drop_run_requests
+-- @only postgres
+DELETE FROM run_requests WHERE tenant = $1
+
 -- Its rows of run_pages.
 -- @name tenant_drop_run_pages
 -- @only postgres

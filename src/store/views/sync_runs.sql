@@ -24,7 +24,8 @@ SELECT r.uuid AS id,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.created_at / 1000000.0, 'unixepoch') AS created_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.started_at / 1000000.0, 'unixepoch') AS started_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', r.finished_at / 1000000.0, 'unixepoch') AS finished_at,
-       j.uuid AS job_id
+       j.uuid AS job_id,
+       r.requests AS requests
 FROM runs r
 JOIN tenants t ON t.id = r.tenant
 LEFT JOIN jobs j ON j.tenant = r.tenant AND j.id = r.job
@@ -54,7 +55,8 @@ SELECT r.uuid AS id,
        to_timestamp(r.created_at / 1000000.0) AS created_at,
        to_timestamp(r.started_at / 1000000.0) AS started_at,
        to_timestamp(r.finished_at / 1000000.0) AS finished_at,
-       j.uuid AS job_id
+       j.uuid AS job_id,
+       r.requests AS requests
 FROM runs r
 JOIN tenants t ON t.id = r.tenant
 LEFT JOIN jobs j ON j.tenant = r.tenant AND j.id = r.job
