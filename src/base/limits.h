@@ -98,6 +98,8 @@
 /* Who may try a password how often */
 #define LIMIT_AUTH_FAILURES 10
 #define LIMIT_AUTH_WINDOW_S 300
+#define LIMIT_TRIES 20                               /* of credentials before there is a connection, per tenant */
+#define LIMIT_TRIES_WINDOW_S 60
 
 /* Keys that an identity provider publishes (JWKS) */
 #define LIMIT_JWKS_FRESH_S 600                       /* older ones are fetched anew, while they still serve */

@@ -36,10 +36,11 @@ static bool
 make_parts(struct door *door, const struct door_options *o, struct err *err)
 {
     door->looks = audit_looks_new(o->clock);
+    door->tries = attempts_new(o->clock, LIMIT_TRIES, LIMIT_TRIES_WINDOW_S);
     door->identity = (struct identity_options){.store = o->store, .clock = o->clock, .jwt = o->jwt, .jwks = o->jwks,
-                                               .auto_provision = o->auto_provision, .failures = auth_failures_new(o->clock),
+                                               .auto_provision = o->auto_provision, .failures = attempts_new(o->clock, LIMIT_AUTH_FAILURES, LIMIT_AUTH_WINDOW_S),
                                                .cache = identity_cache_new(o->store, o->clock)};
-    if (!door->looks || !door->identity.failures || !door->identity.cache || !copy_texts(door, o))
+    if (!door->looks || !door->tries || !door->identity.failures || !door->identity.cache || !copy_texts(door, o))
         return err_no_memory(err);
     return (!o->session_secret.len || secret_set(&door->session_secret, o->session_secret, err)) &&
            origins_init(&door->origins, &door->arena, o->public_url, o->cors_origins, err);
@@ -78,7 +79,8 @@ door_free(struct door *door)
     if (!door)
         return;
     CHECK(door->magic == DOOR_MAGIC);
-    auth_failures_free(door->identity.failures);
+    attempts_free(door->identity.failures);
+    attempts_free(door->tries);
     identity_cache_free(door->identity.cache);
     audit_looks_free(door->looks);
     secret_release(&door->session_secret);

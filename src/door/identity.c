@@ -41,7 +41,7 @@ bool
 identity_refuse(const struct identity_options *o, struct str peer, struct err *err)
 {
     int64_t wait_ms;
-    if (auth_failures_add(o->failures, peer, &wait_ms))
+    if (attempts_add(o->failures, peer, &wait_ms))
         return err_set(err, E_UNAUTHORIZED, NULL);
     err_set(err, E_RATE_LIMITED, "Too many failed tries from this address: wait before the next");
     err->retry_after_ms = wait_ms;

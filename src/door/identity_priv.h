@@ -20,12 +20,13 @@
 #define PERMISSIONS_ADMIN (PERMISSION_READ | PERMISSION_UPDATE | PERMISSION_DELETE)
 #define PERMISSIONS_USER (PERMISSION_READ | PERMISSION_UPDATE)
 
-/* Failed tries by address. Bounded: an old entry gives way. Any thread. */
-struct auth_failures;
-struct auth_failures *auth_failures_new(const struct clock *clock);
-void auth_failures_free(struct auth_failures *f);
-/* Counts one failure. True while the address may go on trying; else *wait_ms_out says how long not. */
-bool auth_failures_add(struct auth_failures *f, struct str peer, int64_t *wait_ms_out);
+/* How often somebody has tried within a while: failures by address, trials by tenant. Bounded: an old entry gives way. Any thread. */
+struct attempts;
+/* At most max in window_s seconds, from the first one on. */
+struct attempts *attempts_new(const struct clock *clock, unsigned max, int64_t window_s);
+void attempts_free(struct attempts *f); /* accepts NULL */
+/* Counts one. True while he may go on trying; else *wait_ms_out says how long not. */
+bool attempts_add(struct attempts *f, struct str who, int64_t *wait_ms_out);
 
 /* ---- identity_cache.c ---- */
 
@@ -54,7 +55,7 @@ struct identity_options {
     struct jwt_policy jwt_policy;
     bool auto_provision;             /* a valid token may name a tenant that does not exist yet */
     struct str local_key;
-    struct auth_failures *failures;
+    struct attempts *failures;
 };
 
 /*

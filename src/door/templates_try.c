@@ -2,6 +2,7 @@
  * What a person sees before a connection is made, as a ladder: each step stands on the one below it, and the first that breaks
  * says why.
  */
+#include "door/door_priv.h"
 #include "door/routes_priv.h"
 #include "engine/try.h"
 
@@ -9,21 +10,44 @@
 
 enum rung { RUNG_OK, RUNG_WARNING, RUNG_FAILED, RUNG_SKIPPED };
 
+struct rung_of {
+    const char *step;
+    enum rung rung;
+    struct str message;
+    int64_t took_us; /* -1: takes no time, or was not tried */
+};
+
 static void
-write_rung(struct json_writer *w, const char *step, enum rung rung, struct str message)
+write_rung(struct json_writer *w, const struct rung_of *r)
 {
     static const char *const names[] = {"ok", "warning", "failed", "skipped"};
     json_begin_object(w, NULL);
-    json_add_c(w, "step", step);
-    json_add_c(w, "status", names[rung]);
-    json_add_str(w, "message", message);
+    json_add_c(w, "step", r->step);
+    json_add_c(w, "status", names[r->rung]);
+    json_add_str(w, "message", r->rung == RUNG_SKIPPED ? STR_NONE : r->message);
+    if (r->took_us < 0 || r->rung == RUNG_SKIPPED)
+        json_add_null(w, "durationMs");
+    else
+        json_add_i64(w, "durationMs", (r->took_us + US_PER_MS / 2) / US_PER_MS);
     json_end_object(w);
 }
 
-static bool
-is_unreached(enum err_code code)
+/* How far the test came before it failed: 0 the name, 1 the connection, 2 the credential; 3: it went well. */
+static int
+broken_at(const struct try_result *t)
 {
-    return code == E_VENDOR_UNAVAILABLE || code == E_ADDRESS_REFUSED || code == E_VENDOR_RATE_LIMITED;
+    const struct http_opening *o = &t->probe.opening;
+    if (t->code == E_OK)
+        return 3;
+    if (!t->probe.taken || (o->name_us == 0 && o->connected_us == 0))
+        return t->code == E_INVALID_CREDENTIALS ? 2 : 0;
+    return o->connected_us == 0 || (t->probe.https && o->tls_us == 0) ? 1 : 2;
+}
+
+static enum rung
+rung_at(int at, int broken)
+{
+    return at < broken ? RUNG_OK : at == broken ? RUNG_FAILED : RUNG_SKIPPED;
 }
 
 static size_t
@@ -42,18 +66,44 @@ rung_of_streams(const struct try_result *t)
     return refused == 0 ? RUNG_OK : refused == t->stream_count ? RUNG_FAILED : RUNG_WARNING;
 }
 
+static int64_t
+streams_took_us(const struct try_result *t)
+{
+    int64_t took_us = 0;
+    for (size_t i = 0; i < t->stream_count; i++)
+        took_us += t->streams[i].took_us;
+    return took_us;
+}
+
+static int64_t
+sample_took_us(const struct try_result *t)
+{
+    for (size_t i = 0; i < t->stream_count; i++)
+        if (str_eq(t->streams[i].name, t->sample_stream))
+            return t->streams[i].took_us;
+    return -1;
+}
+
 static void
 write_rungs(struct json_writer *w, const struct try_result *t)
 {
-    bool unreached = t->code != E_OK && is_unreached(t->code), refused = t->code != E_OK && !unreached;
-    bool warned = t->end_count && t->ends[0].state != ENDS_PLANNED && t->ends[0].state != ENDS_REPLACED;
+    bool warned = t->end_count && t->ends[0].state != ENDS_PLANNED && t->ends[0].state != ENDS_REPLACED, works = t->code == E_OK;
+    const struct http_opening *o = &t->probe.opening;
+    int broken = broken_at(t);
+    int64_t open_us = o->tls_us > o->connected_us ? o->tls_us : o->connected_us;
+    struct str why = t->message;
+    const struct rung_of rungs[] = {
+        {"name", rung_at(0, broken), broken == 0 ? why : STR_NONE, broken == 0 ? t->tested_us : o->name_us},
+        {"tls", rung_at(1, broken), broken == 1 ? why : t->probe.https ? STR_NONE : STR("Not encrypted: the address is http"),
+         broken == 1 ? t->tested_us - o->name_us : open_us - o->name_us},
+        {"credential", rung_at(2, broken), broken == 2 ? why : STR_NONE, t->tested_us - open_us},
+        {"streams", works ? rung_of_streams(t) : RUNG_SKIPPED, STR_NONE, streams_took_us(t)},
+        {"version", warned ? RUNG_WARNING : RUNG_OK, warned ? t->ends[0].message : STR_NONE, -1},
+        {"sample", !works ? RUNG_SKIPPED : t->sample_count ? RUNG_OK : RUNG_WARNING, STR_NONE, sample_took_us(t)},
+    };
     json_begin_array(w, "steps");
-    write_rung(w, "fields", RUNG_OK, STR_NONE);
-    write_rung(w, "address", unreached ? RUNG_FAILED : RUNG_OK, unreached ? t->message : STR_NONE);
-    write_rung(w, "credential", unreached ? RUNG_SKIPPED : refused ? RUNG_FAILED : RUNG_OK, refused ? t->message : STR_NONE);
-    write_rung(w, "streams", t->code != E_OK ? RUNG_SKIPPED : rung_of_streams(t), STR_NONE);
-    write_rung(w, "version", warned ? RUNG_WARNING : RUNG_OK, warned ? t->ends[0].message : STR_NONE);
-    write_rung(w, "sample", t->code != E_OK ? RUNG_SKIPPED : t->sample_count ? RUNG_OK : RUNG_WARNING, STR_NONE);
+    for (size_t i = 0; i < ARRAY_LEN(rungs); i++)
+        write_rung(w, &rungs[i]);
     json_end_array(w);
 }
 
@@ -107,6 +157,19 @@ read_change(struct request *r, struct connection_change *change, struct err *err
     return true;
 }
 
+/* Each try asks a vendor a dozen things, in whoever's name: nobody guesses credentials with it (D32). */
+static bool
+may_try(struct request *r, struct err *err)
+{
+    int64_t wait_ms;
+    struct str who = str_format(r->arena, "%lld", (long long)r->tenant.id);
+    if (attempts_add(r->door->tries, who, &wait_ms))
+        return true;
+    err_set(err, E_RATE_LIMITED, "Too many credentials were tried: wait before the next");
+    err->retry_after_ms = wait_ms;
+    return false;
+}
+
 bool
 templates_try(struct request *r, struct err *err)
 {
@@ -114,7 +177,7 @@ templates_try(struct request *r, struct err *err)
     struct try_result *t = ARENA_NEW(r->arena, struct try_result);
     if (!t)
         return err_no_memory(err);
-    if (!read_change(r, &change, err) || !engine_try(request_parts(r)->engine, r->arena, r->tenant.id, &change, t, err))
+    if (!read_change(r, &change, err) || !may_try(r, err) || !engine_try(request_parts(r)->engine, r->arena, r->tenant.id, &change, t, err))
         return false;
     struct json_writer *w = reply_object(r, 200);
     json_add_bool(w, "ok", t->code == E_OK && rung_of_streams(t) != RUNG_FAILED);

@@ -25,6 +25,7 @@ struct account {
     yyjson_val *own_config;         /* as the person gave it, without tokens; clear */
     yyjson_val *tokens;             /* what refreshes brought, or NULL */
     int64_t tokens_version;         /* of the pair in config; 0: none */
+    struct fetch_probe *probe;      /* the caller's: how its first request goes; NULL: nobody wants to know */
     bool stored;                    /* the connection has a row: new tokens go there */
     char credential[QUOTA_CREDENTIAL_BYTES]; /* of its budget; "": none is kept */
     yyjson_val *filters;            /* of the run, or NULL; requests see them as config['tidemark_filters'] */

@@ -28,7 +28,7 @@ budget_begin(struct fetch *f)
 void
 fetch_init(struct fetch *f, struct account *account, const struct sender *sender, struct reader *reader)
 {
-    *f = (struct fetch){.sender = *sender, .account = account, .reader = reader};
+    *f = (struct fetch){.sender = *sender, .account = account, .reader = reader, .probe = account->probe};
     guess_init(&f->guess, 1);
     if (account->stored && account->credential[0] != '\0')
         f->quota = quota_use_begin(account->engine->quotas, account->connection.tenant, account->credential);
@@ -204,6 +204,7 @@ start_call(struct fetch *f, const struct reader_event *event)
 {
     struct http_request request = event->request;
     request.operator_address = account_is_operator_url(f->account, request.url);
+    request.once = request.once || (f->probe != NULL && !f->probe->taken);
     struct err err = {0};
     page_deadline(f);
     if (f->numbers != NULL)
@@ -248,6 +249,13 @@ quota_note(struct fetch *f, const struct reader_event *event, const struct http_
                    f->charge, reply);
 }
 
+static void
+probe_note(struct fetch_probe *probe, const struct reader_event *event, const struct http_reply *reply)
+{
+    if (probe != NULL && !probe->taken)
+        *probe = (struct fetch_probe){.taken = true, .https = str_starts_nocase(event->request.url, STR("https:")), .opening = reply->opening};
+}
+
 /* Waits for the call and feeds the reader. False: stopped. */
 static bool
 finish_call(struct fetch *f, const struct reader_event *event)
@@ -265,6 +273,7 @@ finish_call(struct fetch *f, const struct reader_event *event)
         circuit_report(f->circuit, host_of(event->request.url), host_is_alive(reply));
     f->bytes += (int64_t)reply->body.len;
     quota_note(f, event, reply);
+    probe_note(f->probe, event, reply);
     reader_reply(f->reader, reply);
     f->answers[f->answer_count++] = call;
     return true;

@@ -37,11 +37,19 @@ struct fetch_numbers {
     _Atomic int64_t requests, errors; /* for /metrics */
 };
 
+/* How the first request went, over a connection of its own: asked for by who tells a person (try.c). */
+struct fetch_probe {
+    bool taken;
+    bool https;
+    struct http_opening opening;
+};
+
 struct fetch {
     struct sender sender;
     struct account *account;
     struct circuit *circuit;
     struct fetch_numbers *numbers;
+    struct fetch_probe *probe;        /* of the account, or NULL */
     struct request_log *requests;     /* stands before the sender; NULL: nothing is written down */
     struct lease *lease;              /* NULL for tests of connections and tools: nobody stops them */
     struct lease_keeper *keeper;

@@ -100,9 +100,11 @@ try_stream(struct attempt *t, const struct stream_info *info)
         s->message = safe_words(t->arena, why.message);
         return;
     }
+    int64_t began_us = clock_monotonic_us(t->engine->options.clock);
     fetch_init(&f, &t->account, &t->engine->sender, reader);
     f.numbers = &t->engine->numbers;
     read_first_page(t, &f, s);
+    s->took_us = clock_monotonic_us(t->engine->options.clock) - began_us;
     fetch_release(&f);
 }
 
@@ -133,7 +135,12 @@ try_account(struct attempt *t, struct err *err)
     if (!ends_of(t->account.template, t->arena, t->account.effective, clock_wall_us(t->engine->options.clock), &out->ends,
                  &out->end_count, err))
         return false;
-    if (engine_test_account(t->engine, &t->account, false, &why)) {
+    int64_t began_us = clock_monotonic_us(t->engine->options.clock);
+    t->account.probe = &out->probe;
+    bool works = engine_test_account(t->engine, &t->account, false, &why);
+    out->tested_us = clock_monotonic_us(t->engine->options.clock) - began_us;
+    t->account.probe = NULL;
+    if (works) {
         try_streams(t);
         return true;
     }

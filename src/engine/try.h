@@ -7,6 +7,7 @@
 
 #include "engine/ends.h"
 #include "engine/engine.h"
+#include "engine/fetch.h"
 
 #define TRY_STREAMS_MAX 12   /* each costs the vendor a request */
 #define TRY_RECORDS_MAX 5
@@ -16,6 +17,7 @@ struct try_stream {
     enum err_code code;      /* E_OK: it may be read */
     struct str message;      /* why not, redacted; STR_NONE when it may */
     int64_t read;            /* records on its first page */
+    int64_t took_us;
 };
 
 struct try_record {
@@ -28,6 +30,8 @@ struct try_result {
     enum err_code code;      /* of the test: E_OK, E_INVALID_CREDENTIALS, E_VENDOR_UNAVAILABLE, E_ADDRESS_REFUSED, ... */
     struct str message;      /* the vendor's words, redacted; STR_NONE when it went well */
     struct str api_version;
+    struct fetch_probe probe; /* how its first request went; not taken: none was sent */
+    int64_t tested_us;       /* how long the test took, all in all */
     struct try_stream streams[TRY_STREAMS_MAX]; /* none when the test failed */
     size_t stream_count;
     struct str sample_stream;

@@ -482,10 +482,21 @@ succeed(struct http_call *call)
     call->reply.body = call->body_buf.ptr ? buf_str(&call->body_buf) : STR("");
 }
 
+static void
+take_opening(struct http_call *call)
+{
+    curl_off_t name = 0, connected = 0, tls = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_NAMELOOKUP_TIME_T, &name);
+    curl_easy_getinfo(call->easy, CURLINFO_CONNECT_TIME_T, &connected);
+    curl_easy_getinfo(call->easy, CURLINFO_APPCONNECT_TIME_T, &tls);
+    call->reply.opening = (struct http_opening){name, connected, tls};
+}
+
 bool
 call_conclude(struct http_call *call, CURLcode result)
 {
     take_status(call);
+    take_opening(call);
     if (call->failure.code != E_OK) {
         call_fail(call, call->failure.code, NULL);
         return false;

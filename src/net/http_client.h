@@ -61,12 +61,20 @@ struct http_request {
     void *on_done_ctx;
 };
 
+/* When a connection of its own was opened, since the request's begin; 0: it did not come so far, or there was one already. */
+struct http_opening {
+    int64_t name_us;              /* the host's address was found */
+    int64_t connected_us;
+    int64_t tls_us;               /* and the far end has proven who it is; 0 for http too */
+};
+
 struct http_reply {
     int status;                   /* 0 when none arrived */
     struct http_headers headers;
     struct str body;              /* decompressed; empty unless code is E_OK */
     int64_t sent_wall_us;         /* our clock when the request was sent */
     int64_t duration_us;
+    struct http_opening opening;
     enum err_code code;           /* E_OK, or why there is no whole answer: E_NETWORK, E_TIMEOUT, E_PAGE_TOO_LARGE,
                                      E_BAD_PAGE (broken encoding or short body), E_ADDRESS_REFUSED, E_SHUTTING_DOWN,
                                      E_CANCELLED, E_NO_MEMORY, E_UNAVAILABLE (too many bodies in memory at once) */

@@ -28,6 +28,7 @@ interface Props<R> {
   more?: More;
   total?: number; totalAtLeast?: boolean;
   rowHeight?: number;
+  detail?: (row: R) => ReactNode;   // under the row, as wide as the table; null: closed
 }
 
 const AHEAD = 120;      // rows before the end at which the next page is asked for: more than a page, so that it is there before it is seen
@@ -106,6 +107,7 @@ export function Table<R>(p: Props<R>) {
   const draw = (index: number, place?: CSSProperties) => {
     const row = rows[index];
     if (!row) return null;
+    const under = p.detail?.(row);
     const key = p.rowKey(row);
     return (
       <div key={key} role="row" aria-rowindex={index + 2} data-row={key} data-index={index} ref={place ? virtual.measureElement : undefined}
@@ -116,6 +118,7 @@ export function Table<R>(p: Props<R>) {
             aria-label={t('choose', { name: p.rowName?.(row) ?? key })} /></div>
         )}
         {p.columns.map((c) => <div key={c.id} role="cell" className={classOf(c, 'td')}>{c.cell(row)}</div>)}
+        {under && <div role="cell" className="td detail">{under}</div>}
       </div>
     );
   };

@@ -9,6 +9,7 @@ import { Empty } from '../../parts/Small';
 import { homeWords } from './words';
 
 const HOUR_MS = 3_600_000, HEIGHT = 120;
+const after = (hour: string) => new Date(Date.parse(hour) + HOUR_MS).toISOString();
 
 export function Day({ day, now }: { day: Schemas['Overview']['last24h']; now: number }) {
   const t = useWords(homeWords);
@@ -34,7 +35,7 @@ export function Day({ day, now }: { day: Schemas['Overview']['last24h']; now: nu
             <li key={bar.at}>
               <Tooltip label={label} openDelay={0}>
                 {bar.ok + bar.err > 0 ? (
-                  <Link href="/runs" aria-label={label}>
+                  <Link href={`/runs?from=${encodeURIComponent(bar.at)}&to=${encodeURIComponent(after(bar.at))}`} aria-label={label}>
                     {bar.err > 0 && <span className="err" style={{ height: height(bar.err) }} />}
                     <span className={bar.ok ? 'ok' : 'nothing'} style={{ height: bar.ok ? height(bar.ok) : 2 }} />
                   </Link>

@@ -9,6 +9,7 @@ import { useList } from '../../api/query';
 import { useWords } from '../../i18n';
 import { sayError } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
+import { useFieldWord } from '../../parts/fields';
 import { queryText, useFilters } from '../../parts/filters';
 import { Page } from '../../parts/Page';
 import { Ago, Empty, Loading } from '../../parts/Small';
@@ -29,6 +30,7 @@ export default function Records() {
 
 function OfKind({ kind }: { kind: Kind }) {
   const t = useWords(recordWords);
+  const word = useFieldWord();
   const [filters, setFilters] = useFilters(['q', 'status', 'updatedSince', 'includeDeleted']);
   const [typed, setTyped] = useState(filters.q);
   useEffect(() => setTyped(filters.q), [filters.q]);
@@ -42,7 +44,7 @@ function OfKind({ kind }: { kind: Kind }) {
     { id: 'name', header: t('name'), width: 'minmax(0, 2fr)', cell: (r) => (
       <Link href={`/records/${r.id}`} className="first">{titleOf(r) ?? t('untitled')}{r.deletedAt && <span className="badge bad plain" style={{ marginLeft: 8 }}>{t('deleted')}</span>}</Link>) },
     ...COLUMNS[kind].filter((name) => name !== 'createdAt').map((name, i): Column<Entity> => (
-      { id: name, header: name, width: 'minmax(0, 1.4fr)', narrow: i === 0 ? 'minmax(0, 1fr)' : false, cell: (r) => <span title={plain(r[name])}>{plain(r[name])}</span> })),
+      { id: name, header: word(name), width: 'minmax(0, 1.4fr)', narrow: i === 0 ? 'minmax(0, 1fr)' : false, cell: (r) => <span title={plain(r[name])}>{plain(r[name])}</span> })),
     { id: 'updated', header: t('updated'), width: '110px', narrow: false, cell: (r) => <Ago at={r.updatedAt} /> },
   ];
   return (

@@ -1,6 +1,7 @@
 // The log of a run, as it is written: read as a stream while the run goes on, from where the last reading ended.
 import { Button } from '@mantine/core';
 import { useEffect, useRef, useState } from 'react';
+import { Link } from 'wouter';
 
 import { tenantChosen } from '../../api/client';
 import { download } from '../../api/download';
@@ -51,7 +52,15 @@ function useLines(url: string, going: boolean) {
   return shown;
 }
 
-function Text({ line }: { line: Line }) {
+// A page leads to what was asked for it; what went wrong leads to the requests that failed.
+function Asked({ line, run }: { line: Line; run: string }) {
+  const t = useWords(runWords);
+  if (line.message === 'page' && line.page)
+    return <Link href={`/runs/${run}?ofPage=${line.page}`} className="link" aria-label={t('seePage', { n: line.page })}>{t('page', { n: line.page })}</Link>;
+  return <>{line.message === 'page' ? t('page', { n: 0 }) : line.message}{line.level === 'error' && line.stream && <> <Link href={`/runs/${run}?failed=true`} className="link">{t('seeFailed')}</Link></>}</>;
+}
+
+function Text({ line, run }: { line: Line; run: string }) {
   const t = useWords(runWords);
   const f = useFormats();
   const words = { received: t('received'), created: t('created'), updated: t('updated'), skipped: t('skipped'), deleted: t('deleted'), errors: t('errors') };
@@ -59,14 +68,14 @@ function Text({ line }: { line: Line }) {
     .map((name) => `${words[name].toLowerCase()} ${f.number(line[name] as number)}`);
   return (
     <>
-      {line.message === 'page' ? t('page', { n: line.page ?? 0 }) : line.message}
+      <Asked line={line} run={run} />
       {counts.length > 0 && <span className="dim"> {counts.join(', ')}</span>}
       {line.detail && <span className="dim"> {String(line.detail)}</span>}
     </>
   );
 }
 
-export function Log({ url, going }: { url: string; going: boolean }) {
+export function Log({ run, url, going }: { run: string; url: string; going: boolean }) {
   const t = useWords(runWords);
   const f = useFormats();
   const lines = useLines(url, going);
@@ -90,7 +99,7 @@ export function Log({ url, going }: { url: string; going: boolean }) {
           <div key={i} className={`log-line ${line.level}`}>
             <time dateTime={line.time} className="dim">{f.seconds(line.time)}</time>
             <span className="log-stream">{line.stream ?? ''}</span>
-            <span><Text line={line} /></span>
+            <span><Text line={line} run={run} /></span>
           </div>
         ))}
       </div>

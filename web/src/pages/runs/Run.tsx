@@ -18,6 +18,7 @@ import type { Column } from '../../parts/Table';
 import { HeldDeletes } from './HeldDeletes';
 import { Log } from './Log';
 import { Rejections, reasonsOf } from './Rejections';
+import { Requests } from './Requests';
 import { runWords } from './words';
 import './runs.css';
 
@@ -194,7 +195,7 @@ function Shown({ run, up, mayChange }: { run: RunDetail; up: { href: string; lab
   const going = GOING.has(run.status) || run.status === 'paused';
   return (
     <Page title={run.connection.name ?? t('run')} badge={<RunStatus run={run} />} up={up} actions={mayChange && <Actions run={run} />}
-      commands={{ path: `/api/v1/sync/runs/${run.id}`, cli: [`tidemark runs show ${run.id}`, `tidemark logs ${run.id} --follow`] }}>
+      commands={{ path: `/api/v1/sync/runs/${run.id}`, cli: [`tidemark runs show ${run.id}`, `tidemark runs requests ${run.id}`, `tidemark logs ${run.id} --follow`] }}>
       <div className="stack">
         <p className="sentence" role="status">{sentence}</p>
         <Waiting run={run} />
@@ -205,10 +206,11 @@ function Shown({ run, up, mayChange }: { run: RunDetail; up: { href: string; lab
         <div className="grid wide-narrow">
           <div className="stack">
             <Rejections run={run} mayChange={mayChange} />
-            <Log url={run.logUrl} going={GOING.has(run.status)} />
+            <Log run={run.id} url={run.logUrl} going={GOING.has(run.status)} />
           </div>
           <Facts run={run} />
         </div>
+        <Requests run={run} going={GOING.has(run.status)} />
       </div>
     </Page>
   );

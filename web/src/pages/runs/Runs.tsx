@@ -1,5 +1,5 @@
 // All runs, newest first.
-import { Button, Select } from '@mantine/core';
+import { Button, Select, TextInput } from '@mantine/core';
 import { Link } from 'wouter';
 
 import { api } from '../../api/client';
@@ -46,12 +46,32 @@ export function useRunColumns(nameOf: ((id: string | null) => string | null) | n
   ];
 }
 
+// A field of the browser's speaks of local time; the address says the moment itself.
+const local = (time: string) => {
+  const at = new Date(time);
+  return Number.isNaN(at.getTime()) ? '' : new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+};
+const moment = (text: string) => (text && !Number.isNaN(Date.parse(text)) ? new Date(text).toISOString() : '');
+
+function Between({ from, to, change }: { from: string; to: string; change: (change: { from?: string; to?: string }) => void }) {
+  const t = useWords(runWords);
+  return (
+    <>
+      <TextInput type="datetime-local" aria-label={t('from')} leftSection={<span className="small">{t('fromShort')}</span>} leftSectionWidth={44} w={228} value={local(from)}
+        onChange={(event) => change({ from: moment(event.currentTarget.value) })} />
+      <TextInput type="datetime-local" aria-label={t('to')} leftSection={<span className="small">{t('toShort')}</span>} leftSectionWidth={36} w={220} value={local(to)}
+        onChange={(event) => change({ to: moment(event.currentTarget.value) })} />
+      {(from || to) && <Button variant="subtle" size="compact-sm" onClick={() => change({ from: '', to: '' })}>{t('anyTime')}</Button>}
+    </>
+  );
+}
+
 export default function Runs() {
   const t = useWords(runWords);
-  const [filters, setFilters] = useFilters(['status', 'connectionId']);
+  const [filters, setFilters] = useFilters(['status', 'connectionId', 'from', 'to']);
   const filtered = useIsFiltered(filters);
   const connections = useConnections();
-  const query = chosenOnly(filters) as { status?: StatusName; connectionId?: string };
+  const query = chosenOnly(filters) as { status?: StatusName; connectionId?: string; from?: string; to?: string };
   const runs = useList(['runs', query], (cursor) => api.GET('/api/v1/sync/runs', { params: { query: { ...query, cursor, limit: 100 } } }), { every: EVERY_MS });
   const columns = useRunColumns(connections.nameOf);
   return (
@@ -62,11 +82,12 @@ export default function Runs() {
             onChange={(value) => setFilters({ status: value ?? '' })} />
           <Select size="xs" aria-label={t('connection')} placeholder={t('anyConnection')} data={connections.choices} value={filters.connectionId || null} clearable searchable w={240}
             onChange={(value) => setFilters({ connectionId: value ?? '' })} />
+          <Between from={filters.from} to={filters.to} change={setFilters} />
         </div>
         {runs.error ? <ErrorBox error={runs.error} retry={() => void runs.refetch()} />
           : runs.isPending ? <Loading />
           : runs.rows.length === 0 ? (
-            <Empty title={t(filtered ? 'noneFound' : 'none')} action={filtered && <Button variant="default" onClick={() => setFilters({ status: '', connectionId: '' })}>{t('clear')}</Button>}>
+            <Empty title={t(filtered ? 'noneFound' : 'none')} action={filtered && <Button variant="default" onClick={() => setFilters({ status: '', connectionId: '', from: '', to: '' })}>{t('clear')}</Button>}>
               {!filtered && t('noneText')}
             </Empty>
           ) : (

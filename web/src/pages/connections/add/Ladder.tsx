@@ -1,6 +1,7 @@
 // A test as a ladder: each step stands on the one below it, and the first that breaks says why.
 import type { paths } from '../../../api/schema';
 import { useWords } from '../../../i18n';
+import { useFieldWord } from '../../../parts/fields';
 import { Icon } from '../../../parts/Icon';
 import { addWords } from '../words';
 
@@ -28,6 +29,7 @@ export function Ladder({ tried }: { tried: Tried }) {
             )}
             {step.step === 'sample' && step.status === 'warning' && <div className="dim small">{t('noSample')}</div>}
           </div>
+          {step.durationMs !== null && <span className="dim small number">{t('took', { ms: step.durationMs })}</span>}
           {step.status === 'skipped' && <span className="dim small">{t('l_skipped')}</span>}
         </li>
       ))}
@@ -37,6 +39,7 @@ export function Ladder({ tried }: { tried: Tried }) {
 
 export function Sample({ tried }: { tried: Tried }) {
   const t = useWords(addWords);
+  const word = useFieldWord();
   if (!tried.sample.length) return null;
   const fields = [...new Set(tried.sample.flatMap((r) => Object.entries(r.data ?? {}).filter(([, v]) => v !== null && typeof v !== 'object').map(([k]) => k)))].slice(0, 5);
   const text = (value: unknown) => (value === null || value === undefined ? '' : String(value));
@@ -45,7 +48,7 @@ export function Sample({ tried }: { tried: Tried }) {
       <h3>{t('sample')}</h3>
       <div className="sample" tabIndex={0} role="region" aria-label={t('sample')}>
         <table>
-          <thead><tr><th scope="col">id</th>{fields.map((f) => <th key={f} scope="col">{f}</th>)}</tr></thead>
+          <thead><tr><th scope="col">id</th>{fields.map((f) => <th key={f} scope="col">{word(f)}</th>)}</tr></thead>
           <tbody>{tried.sample.map((r, i) => (
             <tr key={r.externalId ?? i}><th scope="row" className="mono">{r.externalId}</th>
               {r.rejected ? <td colSpan={fields.length} className="bad-text">{r.rejected}</td> : fields.map((f) => <td key={f}>{text((r.data as Record<string, unknown> | null)?.[f])}</td>)}</tr>

@@ -3,14 +3,14 @@
 #include "door/identity_priv.h"
 
 static struct clock_manual manual;
-static struct auth_failures *failures;
+static struct attempts *failures;
 
 static int
 setup(void **state)
 {
     (void)state;
     clock_manual_init(&manual, INT64_C(1800000000) * US_PER_S);
-    failures = auth_failures_new(&manual.clock);
+    failures = attempts_new(&manual.clock, LIMIT_AUTH_FAILURES, LIMIT_AUTH_WINDOW_S);
     return failures ? 0 : -1;
 }
 
@@ -18,7 +18,7 @@ static int
 teardown(void **state)
 {
     (void)state;
-    auth_failures_free(failures);
+    attempts_free(failures);
     return 0;
 }
 
@@ -27,7 +27,7 @@ fail_times(const char *peer, unsigned times)
 {
     int64_t wait_ms;
     for (unsigned i = 0; i < times; i++)
-        assert_true(auth_failures_add(failures, str_from_c(peer), &wait_ms));
+        assert_true(attempts_add(failures, str_from_c(peer), &wait_ms));
 }
 
 static void
@@ -37,7 +37,7 @@ test_the_eleventh_failure_within_five_minutes_must_wait(void **state)
     int64_t wait_ms = 0;
     fail_times("192.0.2.1", LIMIT_AUTH_FAILURES);
     clock_manual_advance(&manual, 60 * US_PER_S);
-    assert_false(auth_failures_add(failures, STR("192.0.2.1"), &wait_ms));
+    assert_false(attempts_add(failures, STR("192.0.2.1"), &wait_ms));
     assert_int_equal(wait_ms, (LIMIT_AUTH_WINDOW_S - 60) * 1000);
 }
 
@@ -47,7 +47,7 @@ test_another_address_is_not_slowed_down(void **state)
     (void)state;
     int64_t wait_ms;
     fail_times("192.0.2.1", LIMIT_AUTH_FAILURES);
-    assert_true(auth_failures_add(failures, STR("192.0.2.2"), &wait_ms));
+    assert_true(attempts_add(failures, STR("192.0.2.2"), &wait_ms));
 }
 
 static void
@@ -56,9 +56,9 @@ test_the_window_ends(void **state)
     (void)state;
     int64_t wait_ms;
     fail_times("2001:db8::1", LIMIT_AUTH_FAILURES);
-    assert_false(auth_failures_add(failures, STR("2001:db8::1"), &wait_ms));
+    assert_false(attempts_add(failures, STR("2001:db8::1"), &wait_ms));
     clock_manual_advance(&manual, LIMIT_AUTH_WINDOW_S * US_PER_S);
-    assert_true(auth_failures_add(failures, STR("2001:db8::1"), &wait_ms));
+    assert_true(attempts_add(failures, STR("2001:db8::1"), &wait_ms));
 }
 
 static void
@@ -69,7 +69,7 @@ test_many_addresses_do_not_grow_it(void **state)
     int64_t wait_ms;
     for (int i = 0; i < 20000; i++) {
         snprintf(peer, sizeof(peer), "10.%d.%d.%d", i >> 16, (i >> 8) & 255, i & 255);
-        assert_true(auth_failures_add(failures, str_from_c(peer), &wait_ms));
+        assert_true(attempts_add(failures, str_from_c(peer), &wait_ms));
     }
 }
 

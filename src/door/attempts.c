@@ -7,33 +7,37 @@
 
 #define SETS 1024
 #define WAYS 4
-#define PEER_BYTES 48
+#define WHO_BYTES 48
 
-struct failure {
-    char peer[PEER_BYTES];
+struct attempt {
+    char who[WHO_BYTES];
     int64_t since_us;       /* monotonic; the window began here */
     unsigned count;         /* 0: free */
 };
 
-struct auth_failures {
+struct attempts {
     const struct clock *clock;
+    unsigned max;
+    int64_t window_us;
     pthread_mutex_t lock;
-    struct failure sets[SETS][WAYS]; /* under lock */
+    struct attempt sets[SETS][WAYS]; /* under lock */
 };
 
-struct auth_failures *
-auth_failures_new(const struct clock *clock)
+struct attempts *
+attempts_new(const struct clock *clock, unsigned max, int64_t window_s)
 {
-    struct auth_failures *f = alloc_zeroed(1, sizeof(*f));
+    struct attempts *f = alloc_zeroed(1, sizeof(*f));
     if (!f)
         return NULL;
     f->clock = clock;
+    f->max = max;
+    f->window_us = window_s * US_PER_S;
     pthread_mutex_init(&f->lock, NULL);
     return f;
 }
 
 void
-auth_failures_free(struct auth_failures *f)
+attempts_free(struct attempts *f)
 {
     if (!f)
         return;
@@ -42,43 +46,43 @@ auth_failures_free(struct auth_failures *f)
 }
 
 static size_t
-set_of(struct str peer)
+set_of(struct str who)
 {
     uint64_t hash = UINT64_C(1469598103934665603); /* FNV-1a */
-    for (size_t i = 0; i < peer.len; i++)
-        hash = (hash ^ (unsigned char)peer.ptr[i]) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < who.len; i++)
+        hash = (hash ^ (unsigned char)who.ptr[i]) * UINT64_C(1099511628211);
     return hash % SETS;
 }
 
-/* The peer's entry, else the one that is free or oldest. */
-static struct failure *
-entry_of(struct failure *set, struct str peer)
+/* His entry, else the one that is free or oldest. */
+static struct attempt *
+entry_of(struct attempt *set, struct str who)
 {
-    struct failure *oldest = &set[0];
+    struct attempt *oldest = &set[0];
     for (size_t i = 0; i < WAYS; i++) {
-        if (set[i].count && str_eq_c(peer, set[i].peer))
+        if (set[i].count && str_eq_c(who, set[i].who))
             return &set[i];
         if (!set[i].count || (oldest->count && set[i].since_us < oldest->since_us))
             oldest = &set[i];
     }
-    *oldest = (struct failure){0};
-    memcpy(oldest->peer, peer.ptr, peer.len);
+    *oldest = (struct attempt){0};
+    memcpy(oldest->who, who.ptr, who.len);
     return oldest;
 }
 
 bool
-auth_failures_add(struct auth_failures *f, struct str peer, int64_t *wait_ms_out)
+attempts_add(struct attempts *f, struct str who, int64_t *wait_ms_out)
 {
-    if (peer.len >= PEER_BYTES || peer.len == 0)
-        peer = STR("?");
-    int64_t now = clock_monotonic_us(f->clock), window = LIMIT_AUTH_WINDOW_S * US_PER_S;
+    if (who.len >= WHO_BYTES || who.len == 0)
+        who = STR("?");
+    int64_t now = clock_monotonic_us(f->clock), window = f->window_us;
     pthread_mutex_lock(&f->lock);
-    struct failure *entry = entry_of(f->sets[set_of(peer)], peer);
+    struct attempt *entry = entry_of(f->sets[set_of(who)], who);
     if (!entry->count || now - entry->since_us >= window) {
         entry->since_us = now;
         entry->count = 0;
     }
-    bool may = entry->count < LIMIT_AUTH_FAILURES;
+    bool may = entry->count < f->max;
     entry->count += may;
     int64_t left_us = entry->since_us + window - now;
     pthread_mutex_unlock(&f->lock);

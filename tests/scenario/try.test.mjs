@@ -1,0 +1,100 @@
+// POST /templates/:name/try: a credential is tried before there is a connection, rung by rung, each with its time; the first that
+// breaks says why, nothing is stored, and nobody can guess credentials with it.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { after, before, test } from 'node:test';
+
+import { loopback } from './lib/chatwoot.mjs';
+import { removeFolder, startSandbox, startTidemark, tempFolder } from './lib/tidemark.mjs';
+
+const data = tempFolder('try');
+const PATH = '/api/v1/templates/chatwoot/try', RUNGS = ['name', 'tls', 'credential', 'streams', 'version', 'sample'];
+let server, sandbox;
+
+before(async () => {
+  sandbox = await startSandbox({ sizes: { contacts: 12, conversations: 2, messages: 2 } });
+  server = await startTidemark({ data, env: loopback });
+});
+
+after(async () => {
+  await server?.stop();
+  await sandbox?.stop();
+  removeFolder(data);
+});
+
+const credentials = (more) => ({ accountId: '1', accessToken: 'canary-of-a-try-7c1e', baseUrl: `${sandbox.url}/chatwoot`, ...more });
+const attempt = (given, headers) => server.api('POST', PATH, { credentials: given }, headers);
+const rungs = (reply) => Object.fromEntries(reply.body.data.steps.map((s) => [s.step, s.status]));
+const rung = (reply, name) => reply.body.data.steps.find((s) => s.step === name);
+
+test('a credential that works climbs to the top, with a sample, and nothing is kept', async () => {
+  const reply = await attempt(credentials());
+  assert.equal(reply.status, 200, reply.text);
+  const { ok, code, streams, sample, steps, apiVersion } = reply.body.data;
+  assert.deepEqual([ok, code, steps.map((s) => s.step)], [true, null, RUNGS]);
+  assert.deepEqual(new Set(Object.values(rungs(reply))), new Set(['ok']), reply.text);
+  assert.match(rung(reply, 'tls').message, /Not encrypted/);
+  for (const name of ['name', 'tls', 'credential', 'streams', 'sample']) assert.ok(rung(reply, name).durationMs >= 0, name);
+  assert.equal(rung(reply, 'version').durationMs, null);
+  assert.ok(apiVersion);
+  assert.deepEqual(streams.map((s) => [s.stream, s.status]), [['contacts', 'ok'], ['conversations', 'ok'], ['messages', 'ok']]);
+  assert.equal(sample.length, 5);
+  assert.deepEqual([...new Set(sample.map((s) => s.stream))], ['contacts']);
+  const truth = await sandbox.truth('chatwoot', 'contacts');
+  for (const s of sample.filter((one) => one.data)) assert.equal(s.data.name ?? null, truth.find((c) => String(c.id) === s.externalId).name || null);
+  assert.equal((await server.api('GET', '/api/v1/sync/connections')).body.meta.total, 0);
+  assert.equal((await server.api('GET', '/api/v1/contacts')).body.meta.total, 0);
+});
+
+test('the rung that breaks says why, and what stands on it is not tried', async () => {
+  const silent = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const cases = [
+    [{ baseUrl: 'http://there-is-none.invalid' }, 'name', 'VENDOR_UNAVAILABLE'],
+    [{ baseUrl: 'http://10.11.12.13' }, 'tls', 'ADDRESS_REFUSED'],
+    [{ baseUrl: 'http://127.0.0.1:1' }, 'tls', 'VENDOR_UNAVAILABLE'],
+    [{ baseUrl: `https://127.0.0.1:${new URL(sandbox.url).port}` }, 'tls', 'VENDOR_UNAVAILABLE'],
+    [{ baseUrl: `http://127.0.0.1:${silent.address().port}` }, 'credential', 'VENDOR_UNAVAILABLE'],
+    [{ accessToken: 'invalid' }, 'credential', 'INVALID_CREDENTIALS'],
+  ];
+  for (const [more, broken, code] of cases) {
+    const reply = await attempt(credentials(more));
+    const at = RUNGS.indexOf(broken), what = `${JSON.stringify(more)}: ${reply.text}`;
+    assert.equal(reply.status, 200, what);
+    assert.deepEqual([reply.body.data.ok, reply.body.data.code], [false, code], what);
+    for (const [i, name] of ['name', 'tls', 'credential'].entries())
+      assert.equal(rung(reply, name).status, i < at ? 'ok' : i === at ? 'failed' : 'skipped', what);
+    assert.ok(rung(reply, broken).message.length > 10 && rung(reply, broken).durationMs >= 0, what);
+    assert.deepEqual([rungs(reply).streams, rungs(reply).sample, reply.body.data.sample], ['skipped', 'skipped', []], what);
+    assert.ok(!reply.text.includes('canary-of-a-try'), what);
+  }
+  silent.close();
+});
+
+test('a question that is wrong itself is a 400, and who may not change anything may not try', async () => {
+  const bad = await attempt({ accountId: '1' });
+  assert.deepEqual([bad.status, bad.body.code], [400, 'VALIDATION_FAILED'], bad.text);
+  assert.ok(bad.body.details.some((d) => d.pointer.startsWith('/credentials')), bad.text);
+  assert.equal((await server.api('POST', PATH, { credentials: {}, config: {} })).status, 400);
+  assert.equal((await server.api('POST', '/api/v1/templates/no-such/try', { credentials: {} })).body.code, 'PLATFORM_NOT_SUPPORTED');
+  const { key } = (await server.api('POST', '/api/v1/keys', { name: 'reader', role: 'user', permissions: ['content:read'] })).body.data;
+  assert.equal((await server.anonymous('POST', PATH, { credentials: credentials() }, { Authorization: `Bearer ${key}` })).status, 403);
+  assert.equal((await server.anonymous('POST', PATH, { credentials: credentials() })).status, 401);
+});
+
+test('after twenty tries in a minute a tenant must wait, and only that one', async () => {
+  const made = await server.api('POST', '/api/v1/tenants', { key: 'other', name: 'Other' });
+  assert.ok([200, 201].includes(made.status), made.text);
+  const mine = { 'X-Tenant-Id': 'default' };
+  let reply, asked = 0;
+  do reply = await attempt({ accountId: '1' }, mine); while (reply.status === 400 && ++asked < 30);
+  assert.deepEqual([reply.status, reply.body.code], [429, 'RATE_LIMITED'], reply.text);
+  assert.ok(asked <= 20 - 7 && asked > 0, `${asked} more`);
+  const wait = Number(reply.headers.get('Retry-After'));
+  assert.ok(wait >= 1 && wait <= 60, `${wait}`);
+  const before = (await sandbox.ledger()).length;
+  assert.equal((await attempt(credentials(), mine)).status, 429);
+  assert.equal((await sandbox.ledger()).length, before, 'no vendor is asked');
+  assert.equal((await attempt(credentials(), { 'X-Tenant-Id': 'other' })).status, 200);
+});
