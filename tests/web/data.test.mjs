@@ -56,6 +56,44 @@ test('runs: the list, its filters in the address, and one run that adds up', asy
   stage.noFaults();
 });
 
+test('what a run asked of its platform: from a line of the log, with masked headers, failed ones alone', async () => {
+  const { body } = await stage.server.api('GET', `/api/v1/sync/runs?connectionId=${connection}&limit=100`);
+  const runId = body.data.filter((r) => r.status === 'success' && r.pages > 1).at(-1).id;
+  const page = await stage.open(`/runs/${runId}`);
+  const table = page.getByRole('table', { name: 'Requests to the platform' });
+  const all = (await stage.server.api('GET', `/api/v1/sync/runs/${runId}/requests?limit=500`)).body;
+  await table.getByRole('row').nth(Math.min(all.meta.total, 3)).waitFor();
+  assert.equal(Number(await table.getAttribute('aria-rowcount')), all.meta.total + 1);
+  await page.getByRole('log').getByRole('link', { name: 'Requests of page 2', exact: true }).click();
+  await page.getByRole('button', { name: 'All pages' }).waitFor();
+  assert.match(page.url(), /\?ofPage=2$/);
+  const ofPage = all.data.filter((r) => r.page === 2);
+  await until('only those of the page', async () => Number(await table.getAttribute('aria-rowcount')) === ofPage.length + 1);
+  const opener = table.getByRole('button', { name: `Headers of request ${ofPage[0].number}`, exact: true });
+  await opener.focus();
+  await page.keyboard.press('Enter');
+  assert.equal(await opener.getAttribute('aria-expanded'), 'true');
+  await table.getByText('[redacted]').first().waitFor();
+  await table.getByText('Credentials are masked; bodies are not kept.').waitFor();
+  await stage.picture(page, 'run-requests', { whole: true });
+  await page.getByRole('button', { name: 'All pages' }).click();
+  await page.getByRole('switch', { name: 'Only failed ones' }).click({ force: true });
+  await page.getByText('No request matches').waitFor();
+  stage.noFaults();
+});
+
+test('runs of a time', async () => {
+  const page = await stage.open(`/runs?from=${encodeURIComponent('2020-01-01T10:00:00.000Z')}&to=${encodeURIComponent('2020-01-01T11:00:00.000Z')}`);
+  await page.getByText('No run matches these filters').waitFor();
+  assert.equal(await page.getByLabel('At work from').inputValue(), '2020-01-01T10:00');
+  await page.getByLabel('At work until').fill('2199-01-01T00:00');
+  await page.getByRole('table', { name: 'Runs' }).getByText('Support inbox').first().waitFor();
+  await stage.picture(page, 'runs-of-a-time');
+  await page.getByRole('button', { name: 'Any time' }).click();
+  assert.match(page.url(), /\/runs\??$/);
+  stage.noFaults();
+});
+
 test('a run is watched, paused, resumed and cancelled without a reload', async () => {
   const faults = (method, body) => fetch(`${vendor.url}/_sandbox/faults`, { method, body });
   assert.ok((await faults('POST', '{"faults":["delay:ms=400:count=forever"]}')).ok);

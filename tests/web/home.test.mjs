@@ -18,6 +18,10 @@ test('healthy connections, the last day, and how fresh each stream is', async ()
   const table = page.getByRole('table', { name: 'Freshness' });
   assert.equal(await table.getByRole('row').count(), data.freshness.length + 1);
   await stage.picture(page, 'home', { whole: true });
+  const hour = data.last24h.hours.filter((h) => h.received > 0).at(-1), to = new Date(Date.parse(hour.at) + 3_600_000).toISOString();
+  await page.locator(`.hours a[href*="from=${encodeURIComponent(hour.at)}"]`).click();
+  await page.getByRole('table', { name: 'Runs' }).getByRole('row').nth(1).waitFor();
+  assert.deepEqual(Object.fromEntries(new URL(page.url()).searchParams), { from: hour.at, to });
   stage.noFaults();
 });
 
