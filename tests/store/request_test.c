@@ -1,36 +1,8 @@
 /* Requests of a run: numbered over workers, the first and the last kept, gone with the log. */
-#include "fixture.h"
+#include "tests/store/fixture.h"
 
 #include "base/buf.h"
 #include "store/store_request.h"
-
-static int
-group_setup(void **state)
-{
-    (void)state;
-    return fixture_group_setup();
-}
-
-static int
-group_teardown(void **state)
-{
-    (void)state;
-    return fixture_group_teardown();
-}
-
-static int
-setup(void **state)
-{
-    *state = fixture_with_stream();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    fixture_free(*state);
-    return 0;
-}
 
 static struct run
 claimed_run(struct fixture *f)

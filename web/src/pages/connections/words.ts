@@ -61,7 +61,7 @@ export const addWords = dictionary({
   start: ['Start syncing', 'Iniciar sincronização'],
   testing: ['Asking {name}…', 'Perguntando a {name}…'],
   l_name: ['The name is found', 'O nome é encontrado'],
-  l_tls: ['The connection is made and secure', 'A conexão é feita e segura'],
+  l_tls: ['The connection is made (TLS)', 'A conexão é feita (TLS)'],
   l_credential: ['The credential is accepted', 'A credencial é aceita'],
   l_streams: ['Its scopes let the streams be read', 'Os escopos deixam ler os fluxos'],
   l_version: ['The version of the API is current', 'A versão da API é atual'],

@@ -10,7 +10,7 @@ import { sayError } from '../../parts/Confirm';
 import { Panel } from '../../parts/Page';
 import { runWords } from './words';
 
-interface Line { time: string; level: string; message: string; stream: string | null; page?: number; detail?: string | null; [name: string]: unknown }
+export interface Line { time: string; level: string; message: string; stream: string | null; page?: number; detail?: string | null; [name: string]: unknown }
 
 const LINES_MAX = 2_000;    // the newest; the whole log is behind the download
 const SHOWN_MS = 250;
@@ -33,7 +33,7 @@ async function read(url: string, signal: AbortSignal, take: (line: Line) => void
 }
 
 // Lines come faster than they can be looked at: they are shown a few times a second.
-function useLines(url: string, going: boolean) {
+export function useLines(url: string, going: boolean) {
   const [shown, setShown] = useState<readonly Line[]>([]);
   useEffect(() => {
     const stop = new AbortController();
@@ -75,10 +75,9 @@ function Text({ line, run }: { line: Line; run: string }) {
   );
 }
 
-export function Log({ run, url, going }: { run: string; url: string; going: boolean }) {
+export function Log({ run, url, lines, going }: { run: string; url: string; lines: readonly Line[]; going: boolean }) {
   const t = useWords(runWords);
   const f = useFormats();
-  const lines = useLines(url, going);
   const box = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   useEffect(() => {

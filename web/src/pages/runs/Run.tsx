@@ -16,7 +16,8 @@ import { RunStatus, Status } from '../../parts/Status';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
 import { HeldDeletes } from './HeldDeletes';
-import { Log } from './Log';
+import { Log, useLines } from './Log';
+import { Pace } from './Pace';
 import { Rejections, reasonsOf } from './Rejections';
 import { Requests } from './Requests';
 import { runWords } from './words';
@@ -193,6 +194,7 @@ function Shown({ run, up, mayChange }: { run: RunDetail; up: { href: string; lab
   const t = useWords(runWords);
   const sentence = useSentence(run);
   const going = GOING.has(run.status) || run.status === 'paused';
+  const lines = useLines(run.logUrl, GOING.has(run.status));
   return (
     <Page title={run.connection.name ?? t('run')} badge={<RunStatus run={run} />} up={up} actions={mayChange && <Actions run={run} />}
       commands={{ path: `/api/v1/sync/runs/${run.id}`, cli: [`tidemark runs show ${run.id}`, `tidemark runs requests ${run.id}`, `tidemark logs ${run.id} --follow`] }}>
@@ -201,12 +203,13 @@ function Shown({ run, up, mayChange }: { run: RunDetail; up: { href: string; lab
         <Waiting run={run} />
         {going && <Live run={run} />}
         <Numbers run={run} />
+        <Pace lines={lines} />
         <HeldDeletes run={run} mayDelete={mayChange} />
         {run.streams.length > 0 && <Streams streams={run.streams} />}
         <div className="grid wide-narrow">
           <div className="stack">
             <Rejections run={run} mayChange={mayChange} />
-            <Log run={run.id} url={run.logUrl} going={GOING.has(run.status)} />
+            <Log run={run.id} url={run.logUrl} lines={lines} going={GOING.has(run.status)} />
           </div>
           <Facts run={run} />
         </div>

@@ -29,7 +29,7 @@ export function Ladder({ tried }: { tried: Tried }) {
             )}
             {step.step === 'sample' && step.status === 'warning' && <div className="dim small">{t('noSample')}</div>}
           </div>
-          {step.durationMs !== null && <span className="dim small number">{t('took', { ms: step.durationMs })}</span>}
+          {step.durationMs !== null && <span className="dim small number">{t('took', { ms: step.durationMs || '< 1' })}</span>}
           {step.status === 'skipped' && <span className="dim small">{t('l_skipped')}</span>}
         </li>
       ))}
