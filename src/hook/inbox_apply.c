@@ -15,12 +15,13 @@
 #include "store/store_record.h"
 
 #define BATCH_EVENTS 100
+#define BATCH_EVENTS_PRESSED 50             /* while others wait: they wait for the whole of it */
 #define BATCH_BYTES (8L * 1024 * 1024)     /* of packed events in one transaction */
 #define BATCH_ARENA_BYTES LIMIT_PAGE_ARENA_BYTES
 #define TRIES_MAX 8
 #define GIVE_WAY_QUEUE 8                    /* writes that wait, others' and ours */
 #define GIVE_WAY_MS 5
-#define GIVE_WAY_TIMES 40                   /* a burst is over soon, and until then every moment is its senders' */
+#define GIVE_WAY_TIMES 20                   /* a burst is over soon, and until then every moment is its senders' */
 #define BACKOFF_BASE_US (5 * US_PER_S)
 #define BACKOFF_MAX_US (10 * US_PER_MINUTE)
 #define APPLIER_KEEP_US (5 * US_PER_S)      /* then the connection is opened anew: it may have been changed */
@@ -104,12 +105,18 @@ open_applier(struct drain *d, struct err *err)
 /* ---- a batch ---- */
 
 static bool
+is_pressed(const struct drain *d)
+{
+    return store_queue_length(d->in->options.store) > GIVE_WAY_QUEUE;
+}
+
+static bool
 read_due(struct db *db, void *ctx, struct err *err)
 {
     struct drain *d = ctx;
     arena_clear(&d->arena);
     d->now_us = store_now(db);
-    size_t limit = d->queue->crashes > 0 ? 1 : BATCH_EVENTS;
+    size_t limit = d->queue->crashes > 0 ? 1 : is_pressed(d) ? BATCH_EVENTS_PRESSED : BATCH_EVENTS;
     return store_inbox_due(db, &d->arena, d->queue, d->now_us, INBOX_JOIN_US, limit, &d->rows, &d->count, err);
 }
 
@@ -592,7 +599,7 @@ do_batch(struct drain *d, struct err *err)
 static void
 give_way(struct drain *d)
 {
-    for (int i = 0; i < GIVE_WAY_TIMES && store_queue_length(d->in->options.store) > GIVE_WAY_QUEUE; i++)
+    for (int i = 0; i < GIVE_WAY_TIMES && is_pressed(d); i++)
         inbox_pause(d->in, GIVE_WAY_MS);
 }
 
