@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/encode.h"
 
 /*
@@ -98,10 +99,54 @@ match_table(const struct route_table *table, struct arena *a, struct str method,
     return result;
 }
 
+/* The address that this thread found last: vendors and wrk ask for the same one again and again. */
+#define LAST_BYTES 160
+static _Thread_local struct {
+    const struct route_table *const *tables;
+    const struct route *route;
+    bool head;
+    size_t method_len, path_len;
+    char text[LAST_BYTES];                  /* method and path */
+} last;
+
+static bool
+is_last(const struct route_table *const *tables, struct str method, struct str path)
+{
+    return last.route && last.tables == tables && last.method_len == method.len && last.path_len == path.len &&
+           memcmp(last.text, method.ptr, method.len) == 0 && memcmp(last.text + method.len, path.ptr, path.len) == 0;
+}
+
+static void
+remember(const struct route_table *const *tables, struct str method, struct str path, const struct route_match *match)
+{
+    if (method.len == 0 || path.len == 0 || method.len + path.len > LAST_BYTES)
+        return;
+    last.tables = tables;
+    last.route = match->route;
+    last.head = match->head;
+    last.method_len = method.len;
+    last.path_len = path.len;
+    memcpy(last.text, method.ptr, method.len);
+    memcpy(last.text + method.len, path.ptr, path.len);
+}
+
+static enum route_result
+match_last(struct arena *a, struct str path, struct route_match *match_out)
+{
+    struct route_match match = {.route = last.route, .head = last.head};
+    bool fits = pattern_matches(match.route->pattern, path, match.params, &match.param_count);
+    CHECK(fits);
+    enum route_result result = decode_params(a, &match);
+    *match_out = match;
+    return result;
+}
+
 enum route_result
 router_match(const struct route_table *const *tables, size_t count, struct arena *a, struct str method, struct str path,
              struct route_match *match_out)
 {
+    if (is_last(tables, method, path))
+        return match_last(a, path, match_out);
     struct route_match match = {0};
     enum route_result known = ROUTE_NO_PATH;
     for (size_t i = 0; i < count; i++) {
@@ -110,8 +155,10 @@ router_match(const struct route_table *const *tables, size_t count, struct arena
             known = result;
         if (result == ROUTE_NO_PATH || result == ROUTE_NO_METHOD)
             continue;
-        if (result == ROUTE_FOUND)
+        if (result == ROUTE_FOUND) {
+            remember(tables, method, path, &match);
             *match_out = match;
+        }
         return result;
     }
     *match_out = match;

@@ -59,6 +59,27 @@ test_fixed_segment_wins_over_parameter(void **state)
 }
 
 static void
+test_an_address_is_found_again_as_it_was_found_first(void **state)
+{
+    (void)state;
+    struct route_match m;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(match("GET", "/runs/a%2Fb/pages/7", &m), ROUTE_FOUND);
+        assert_str(m.params[0], "a/b");
+        assert_str(m.params[1], "7");
+        assert_false(m.head);
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(match("HEAD", "/runs/a%2Fb/pages/7", &m), ROUTE_FOUND);
+        assert_true(m.head);
+    }
+    assert_int_equal(match("PUT", "/runs/a%2Fb/pages/7", &m), ROUTE_NO_METHOD);
+    assert_int_equal(match("HEAD", "/runs/a%2Fb/pages/", &m), ROUTE_NO_PATH);
+    assert_int_equal(match("HEAD", "/runs/a%2Fb/pages/8", &m), ROUTE_FOUND);
+    assert_str(m.params[1], "8");
+}
+
+static void
 test_parameters_are_decoded_once_and_keep_an_encoded_slash(void **state)
 {
     (void)state;

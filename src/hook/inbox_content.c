@@ -9,6 +9,7 @@
 #include "json/writer.h"
 
 #define HEADERS_BYTES_MAX (LIMIT_HEADER_BYTES * 4)
+#define HEADERS_BYTES_USUAL 1024
 #define PREFIX_BYTES 4
 
 static void
@@ -42,6 +43,7 @@ content_pack(struct inbox *in, struct arena *a, const struct targets *t, const s
     struct buf b;
     char zero[PREFIX_BYTES] = {0};
     buf_init(&b, HEADERS_BYTES_MAX + LIMIT_BODY_LARGE_BYTES);
+    buf_reserve(&b, r->body.len + HEADERS_BYTES_USUAL);
     buf_add(&b, (struct str){zero, PREFIX_BYTES});
     write_headers(&b, t, r);
     size_t len = b.len - PREFIX_BYTES;

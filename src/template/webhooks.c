@@ -437,10 +437,12 @@ static bool
 add_part(void *ctx, const struct place *at)
 {
     struct collecting *c = ctx;
-    struct str type, own = bare_account(at->b, first_text(at, json_get_c(at->b->block, "account")));
+    struct str type, own = STR_NONE;
     yyjson_val *entries = entries_of(at, &type), *entry;
     size_t index, max;
-    if (c->account.len > 0 && own.len > 0 && !str_eq(c->account, own))
+    if (c->account.len > 0)
+        own = bare_account(at->b, first_text(at, json_get_c(at->b->block, "account")));
+    if (own.len > 0 && !str_eq(c->account, own))
         return true; /* another account's event in the same delivery */
     if (yyjson_is_obj(entries))
         return add_record(c, at, type, entries);
