@@ -501,7 +501,12 @@ door_handle(struct http_exchange *x, void *ctx)
     }
     check_context(r->id.ptr, NULL, NULL);
     struct err err = {.items = r->items};
-    go_on(r, find_route(r, &err) && read_query(r, &err) && authorize(r, &err) && start(r, &err), &err);
+    store_hurry(x->at_once);
+    bool ok = find_route(r, &err) && read_query(r, &err) && authorize(r, &err) && start(r, &err);
+    if (store_would_wait())
+        ok = request_to_pool(r);
+    store_hurry(false);
+    go_on(r, ok, &err);
 }
 
 void
@@ -534,10 +539,15 @@ door_body_max(struct http_exchange *x, void *ctx)
     return large ? LIMIT_BODY_LARGE_BYTES : LIMIT_BODY_BYTES;
 }
 
+/* A request with a key is no such: beginning it anew would find its own key taken. */
 bool
 door_at_once(struct http_exchange *x, void *ctx)
 {
-    (void)ctx;
+    const struct door *door = ctx;
     const struct head_match *head = x->user;
-    return head && head->result == ROUTE_FOUND && (head->match.route->flags & ROUTE_AT_ONCE) && x->body.len <= AT_ONCE_BODY_BYTES;
+    if (!head || head->result != ROUTE_FOUND || x->body.len > AT_ONCE_BODY_BYTES)
+        return false;
+    unsigned flags = head->match.route->flags;
+    return (flags & ROUTE_AT_ONCE) || ((flags & ROUTE_READS_AT_ONCE) && store_reads_at_once(door->parts.store) &&
+                                       str_is_none(http_header_get(&x->headers, "Idempotency-Key")));
 }

@@ -46,6 +46,7 @@ enum route_flags {
     ROUTE_SECRET = 64,       /* the answer holds a secret: kept sealed for Idempotency-Key */
     ROUTE_RAW = 256,         /* takes bytes as they come, which must be there; the handler reads them */
     ROUTE_AT_ONCE = 512,     /* runs on the server's own thread: short, and waits by request_write or goes to the pool (request_to_pool) */
+    ROUTE_READS_AT_ONCE = 1024, /* the same where the store is a file: it reads little, writes by request_write, and may be begun anew */
     ROUTE_ORGID = 128,       /* the tenant must be named by the header orgid */
 };
 

@@ -9,7 +9,7 @@ static const struct route routes[] = {
     {"GET", "/sync", ACCESS_STATUS, STATUS, ROUTE_NO_TENANT, jobs_status},
     {"GET", "/sync/info", ACCESS_READ, STATUS, ROUTE_ORGID, jobs_info},
     {"GET", "/sync/jobs", ACCESS_READ, STATUS, ROUTE_ORGID, jobs_list},
-    {"POST", "/sync/queue", ACCESS_UPDATE, STATUS, ROUTE_ORGID | ROUTE_BODY | ROUTE_CREATES, jobs_queue},
+    {"POST", "/sync/queue", ACCESS_UPDATE, STATUS, ROUTE_ORGID | ROUTE_BODY | ROUTE_CREATES | ROUTE_READS_AT_ONCE, jobs_queue},
     {"GET", "/sync/purge", ACCESS_DELETE, STATUS, ROUTE_ORGID | ROUTE_CHANGES, jobs_purge},
     {"POST", "/sync/purge", ACCESS_DELETE, STATUS, ROUTE_ORGID | ROUTE_CREATES, jobs_purge},
     {"GET", "/sync/pause/:name", ACCESS_UPDATE, STATUS, ROUTE_ORGID | ROUTE_CHANGES, jobs_pause},

@@ -111,8 +111,9 @@ create_job(struct db *db, void *ctx, struct err *err)
     if (!store_job_create(db, q->arena, &job, now_us, err) ||
         (ready && !store_job_start_next(db, job.tenant, job.connection, now_us, &q->out.started, err)))
         return false;
-    return store_job_get(db, q->arena, job.tenant, job.id, &job, err) == ROW_FOUND &&
-           job_look(db, q->arena, &job, is_idle(q->engine), now_us, &q->out.view, err);
+    if (ready && store_job_get(db, q->arena, job.tenant, job.id, &job, err) != ROW_FOUND)
+        return false;
+    return job_look(db, q->arena, &job, is_idle(q->engine), now_us, &q->out.view, err);
 }
 
 bool

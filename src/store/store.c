@@ -273,9 +273,35 @@ store_rider_set(store_rider_fn *fn, void *ctx)
     rider = (struct rider){fn, ctx};
 }
 
+/* ---- threads that must not wait ---- */
+
+static _Thread_local bool hurries, would_wait;
+
+void
+store_hurry(bool on)
+{
+    hurries = on;
+    would_wait = false;
+}
+
+bool
+store_would_wait(void)
+{
+    return would_wait;
+}
+
+static bool
+refuse_to_wait(struct err *err)
+{
+    would_wait = true;
+    return err_set(err, E_STORE_BUSY, NULL);
+}
+
 bool
 store_write(struct store *st, store_fn *fn, void *ctx, struct err *err)
 {
+    if (hurries)
+        return refuse_to_wait(err);
     struct ride with_rider = {fn, ctx, rider};
     if (rider.fn) {
         fn = ride;
@@ -371,7 +397,17 @@ store_settle(struct store *st)
 bool
 store_read(struct store *st, store_fn *fn, void *ctx, struct err *err)
 {
-    return lender_read(st->readers, fn, ctx, err);
+    bool idle = false;
+    if (!hurries)
+        return lender_read(st->readers, fn, ctx, err);
+    bool ok = !st->postgres && lender_read_idle(st->readers, fn, ctx, &idle, err);
+    return idle ? ok : refuse_to_wait(err);
+}
+
+bool
+store_reads_at_once(const struct store *st)
+{
+    return !st->postgres;
 }
 
 int64_t

@@ -79,6 +79,14 @@ void store_settle(struct store *st);
 bool store_keeps_order(const struct store *st);
 /* A read-only handle from the pool: one consistent snapshot per call. Blocks up to 5 s: E_STORE_BUSY. */
 MUST_USE bool store_read(struct store *st, store_fn *fn, void *ctx, struct err *err);
+/*
+ * For a thread that must not wait: from now on its reads take a handle that is idle, or fail with E_STORE_BUSY as its
+ * store_write does, and store_would_wait tells that this has happened since.
+ */
+void store_hurry(bool on);
+bool store_would_wait(void);
+/* Whether a read is answered without asking another process, so that such a thread may try. */
+bool store_reads_at_once(const struct store *st);
 
 /* The database clock, microseconds UTC; SQLite: the wall clock handed in. */
 int64_t store_now(struct db *db);

@@ -26,6 +26,8 @@ void lender_give(struct lender *p, struct db *db);
 /* One transaction: the whole closure again after a deadlock and the like. */
 MUST_USE bool lender_write(struct lender *p, store_fn *fn, void *ctx, struct err *err);
 MUST_USE bool lender_read(struct lender *p, store_fn *fn, void *ctx, struct err *err);
+/* The same once, on a connection that is idle now; *idle_out false: there is none, and nothing was done. */
+MUST_USE bool lender_read_idle(struct lender *p, store_fn *fn, void *ctx, bool *idle_out, struct err *err);
 
 /* Threads for writes that nobody waits for. */
 #define RUNNER_THREADS_MAX 16

@@ -228,20 +228,39 @@ lender_write(struct lender *p, store_fn *fn, void *ctx, struct err *err)
     }
 }
 
+static bool
+read_once(struct lender *p, struct db *db, store_fn *fn, void *ctx, bool *again_out, struct err *err)
+{
+    bool ok = db_begin_read(db, err) && fn(db, ctx, err);
+    *again_out = !ok && db->try_again;
+    db_rollback(db);
+    lender_give(p, db);
+    return ok;
+}
+
 bool
 lender_read(struct lender *p, store_fn *fn, void *ctx, struct err *err)
 {
     for (unsigned attempt = 1;; attempt++) {
+        bool again;
         struct db *db = lender_take(p, err);
         if (!db)
             return false;
-        bool ok = db_begin_read(db, err) && fn(db, ctx, err);
-        bool again = !ok && db->try_again;
-        db_rollback(db);
-        lender_give(p, db);
+        bool ok = read_once(p, db, fn, ctx, &again, err);
         if (ok || !again || attempt == WRITE_TRIES)
             return ok;
     }
+}
+
+bool
+lender_read_idle(struct lender *p, store_fn *fn, void *ctx, bool *idle_out, struct err *err)
+{
+    bool again;
+    pthread_mutex_lock(&p->lock);
+    struct db *db = p->idle_count ? p->idle[--p->idle_count] : NULL;
+    pthread_mutex_unlock(&p->lock);
+    *idle_out = db != NULL;
+    return db && read_once(p, db, fn, ctx, &again, err);
 }
 
 /* ---- writes that nobody waits for ---- */

@@ -15,6 +15,7 @@
  *
  * Nobody learns a result before the commit has returned.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -59,9 +60,11 @@ struct writer {
     int64_t lazy_due_us;             /* under lock: when lazy ones are taken alone */
     unsigned settling;               /* under lock: so many wait until nothing waits */
     bool stopping, working;          /* under lock */
+    bool dozing;                     /* under lock: looks by itself within LAZY_US, so a lazy one need not wake it */
     int64_t taken;                   /* under lock: of those that wait, the ones in the group at work */
     bool disk_full, broken;          /* under lock */
     /* Writer thread only. */
+    bool rested;                     /* it has dozed for nothing since it worked last */
     struct queue group;
     unsigned solo;                   /* so many groups of one follow */
     unsigned careful;                /* so many groups with savepoints follow */
@@ -327,16 +330,35 @@ is_due(const struct writer *w)
     return clock_monotonic_us(clock_system()) >= w->lazy_due_us;
 }
 
+/* False: the time has come. */
+static bool
+wait_until(struct writer *w, int64_t until_us)
+{
+    struct timespec until = {until_us / US_PER_S, until_us % US_PER_S * 1000};
+    return pthread_cond_timedwait(&w->wake, &w->lock, &until) != ETIMEDOUT;
+}
+
+/* Nothing waits. Behind a request comes the row that says that it was: being woken for it would cost as much as the row. */
+static void
+doze(struct writer *w)
+{
+    w->dozing = true;
+    w->rested = !wait_until(w, clock_monotonic_us(clock_system()) + LAZY_US);
+    w->dozing = false;
+}
+
 static void
 wait_due(struct writer *w)
 {
-    struct timespec until = {w->lazy_due_us / US_PER_S, w->lazy_due_us % US_PER_S * 1000};
-    if (waiting(w) == 0) {
-        pthread_cond_broadcast(&w->settled);
-        pthread_cond_wait(&w->wake, &w->lock);
-    } else {
-        pthread_cond_timedwait(&w->wake, &w->lock, &until);
+    if (waiting(w) > 0) {
+        (void)wait_until(w, w->lazy_due_us);
+        return;
     }
+    pthread_cond_broadcast(&w->settled);
+    if (w->rested)
+        pthread_cond_wait(&w->wake, &w->lock);
+    else
+        doze(w);
 }
 
 static void *
@@ -347,6 +369,7 @@ writer_main(void *arg)
         pthread_mutex_lock(&w->lock);
         w->working = false;
         w->taken = 0;
+        w->rested = false;
         while (!is_due(w) && !w->stopping)
             wait_due(w);
         w->working = waiting(w) > 0;
@@ -370,7 +393,7 @@ submit(struct writer *w, struct entry *e)
     bool first_lazy = e->lane == STORE_LAZY && w->lanes[STORE_LAZY].count == 1;
     if (first_lazy)
         w->lazy_due_us = clock_monotonic_us(clock_system()) + LAZY_US;
-    if (first_lazy || e->lane != STORE_LAZY)
+    if ((first_lazy && !w->dozing) || e->lane != STORE_LAZY)
         pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
 }

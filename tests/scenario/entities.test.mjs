@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { connectChatwoot, loopback } from './lib/chatwoot.mjs';
 import { readFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { installShop, startShop } from './lib/shop.mjs';
 import { finishedRun, freshDatabase, listAll, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
@@ -76,6 +77,34 @@ for (const database of databases) describe(`entities on ${database}`, () => {
     }
     assert.equal((await user('GET', '/api/v1/products')).body.meta.total, 25);
     assert.equal((await user('GET', '/api/v1/orders')).body.meta.total, 12);
+  });
+
+  test('64 clients that list at once are all answered, in turn', async () => {
+    const want = 6;
+    const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+    const counts = new Array(64).fill(0);
+    const expected = (await user('GET', '/api/v1/contacts?limit=100')).body;
+    let ended = false;
+    const once = () => new Promise((resolve, reject) => {
+      request(`${server.url}/api/v1/contacts?limit=100`, { agent, headers: { Authorization: `Bearer ${keys.user}` } }, async (reply) => {
+        const pieces = [];
+        for await (const piece of reply) pieces.push(piece);
+        resolve({ status: reply.statusCode, body: JSON.parse(Buffer.concat(pieces)) });
+      }).on('error', reject).end();
+    });
+    const client = async (number) => {
+      while (!ended) {
+        const { status, body } = await once();
+        assert.equal(status, 200);
+        if (counts[number] === 0) assert.deepEqual(body, expected);
+        counts[number] += 1;
+        ended = ended || counts.every((count) => count >= want);
+      }
+    };
+    await Promise.all(counts.map((_, number) => client(number)));
+    agent.destroy();
+    // Who asks again stands behind all that wait: while the slowest got six answers nobody got many times as many.
+    assert.ok(Math.max(...counts) <= 4 * want, `answers per client: ${counts}`);
   });
 
   test('any stream is listed under its connection', async () => {

@@ -157,6 +157,48 @@ test_a_reader_cannot_write(void **state)
 }
 
 /* Many small writes that wait share commits; each learns its own result. */
+static bool
+read_nothing(struct db *db, void *ctx, struct err *err)
+{
+    struct store *store = ctx;
+    (void)db;
+    return !store || !store_read(store, read_nothing, NULL, err); /* the only handle is lent out, to us */
+}
+
+static void
+test_a_thread_in_a_hurry_takes_what_is_idle_and_waits_for_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct store_options options = fixture_options(f);
+    struct note n;
+    options.readers_max = 1;
+    struct store *store = store_open(&options, &f->err);
+    assert_ok(store != NULL, f->err);
+    note_init(&n, "hurried");
+    store_hurry(true);
+    assert_false(store_read(store, read_nothing, NULL, &f->err)); /* none has been opened yet */
+    assert_int_equal(f->err.code, E_STORE_BUSY);
+    assert_true(store_would_wait());
+    store_hurry(false);
+    assert_false(store_would_wait());
+    f->err = (struct err){0};
+    assert_ok(store_read(store, read_nothing, NULL, &f->err), f->err);
+    store_hurry(true);
+    bool ok = store_read(store, read_nothing, NULL, &f->err);
+    assert_int_equal(ok, store_reads_at_once(store));
+    if (ok)
+        assert_ok(store_read(store, read_nothing, store, &f->err), f->err);
+    assert_true(store_would_wait());
+    store_hurry(true);
+    assert_false(store_write(store, write_note, &n, &f->err));
+    assert_true(store_would_wait());
+    assert_int_equal(atomic_load(&n.runs), 0);
+    store_hurry(false);
+    f->err = (struct err){0};
+    assert_ok(store_write(store, write_note, &n, &f->err), f->err);
+    store_close(store);
+}
+
 static void
 test_writes_that_wait_are_grouped_and_a_failing_one_undoes_only_itself(void **state)
 {

@@ -83,10 +83,10 @@ FROM runs WHERE tenant = $1 OR $1 = 0 GROUP BY state
 -- @name run_oldest_ready
 SELECT min(created_at) FROM runs WHERE ready = 1 AND (tenant = $1 OR $1 = 0)
 
--- How long the last runs of that kind took.
+-- How long the last runs of that kind took. (The CAST keeps the index of states out, which holds every run that ended.)
 -- @name run_durations
 SELECT finished_at - started_at FROM runs
-WHERE tenant = $1 AND connection = $2 AND full_pass = $3 AND state = 'succeeded' AND started_at IS NOT NULL
+WHERE tenant = $1 AND connection = $2 AND full_pass = $3 AND CAST(state AS TEXT) = 'succeeded' AND started_at IS NOT NULL
 ORDER BY id DESC LIMIT $4
 
 -- The next turn of a tenant: after its own last, and not before whoever is next.
@@ -98,10 +98,10 @@ SELECT max(COALESCE((SELECT min(turn) FROM runs WHERE ready = 1), (SELECT max(tu
 SELECT greatest(COALESCE((SELECT min(turn) FROM runs WHERE ready = 1), (SELECT max(turn) FROM runs WHERE ready = 0), 1),
     COALESCE((SELECT max(turn) FROM runs WHERE tenant = $1), 0) + 1)
 
--- Runs whose parking is over.
+-- Runs whose parking is over. (SQLite is told the index here and below: by itself it walks all runs that ever ended, at each claim.)
 -- @name run_parked_due
 -- @sqlite
-SELECT tenant, id FROM runs WHERE state = 'waiting' AND ready = 0 AND not_before <= $1 ORDER BY not_before LIMIT 32
+SELECT tenant, id FROM runs INDEXED BY runs_parked WHERE state = 'waiting' AND ready = 0 AND not_before <= $1 ORDER BY not_before LIMIT 32
 -- @postgres
 SELECT tenant, id FROM runs WHERE state = 'waiting' AND ready = 0 AND not_before <= $1 ORDER BY not_before LIMIT 32
 FOR UPDATE SKIP LOCKED
@@ -112,6 +112,9 @@ UPDATE runs SET ready = 1, turn = $3 WHERE tenant = $1 AND id = $2 AND state = '
 
 -- Leases that have run out: ready again, at their own turn; the node stays, so that the claim counts a crash.
 -- @name run_expire
+-- @sqlite
+UPDATE runs INDEXED BY runs_leased SET ready = 1 WHERE state = 'running' AND ready = 0 AND lease_until <= $1
+-- @postgres
 UPDATE runs SET ready = 1 WHERE state = 'running' AND ready = 0 AND lease_until <= $1
 
 -- The next run by turn: it names the tenant.
@@ -142,10 +145,16 @@ WHERE tenant = $1 AND id = $2 AND ready = 1 AND state IN ('queued', 'running', '
 
 -- When the next parked run is due.
 -- @name run_next_parked
+-- @sqlite
+SELECT min(not_before) FROM runs INDEXED BY runs_parked WHERE state = 'waiting' AND ready = 0
+-- @postgres
 SELECT min(not_before) FROM runs WHERE state = 'waiting' AND ready = 0
 
 -- When the next lease runs out.
 -- @name run_next_lease
+-- @sqlite
+SELECT min(lease_until) FROM runs INDEXED BY runs_leased WHERE state = 'running' AND ready = 0
+-- @postgres
 SELECT min(lease_until) FROM runs WHERE state = 'running' AND ready = 0
 
 -- Is anything ready now?
@@ -154,6 +163,9 @@ SELECT min(turn) FROM runs WHERE ready = 1
 
 -- A node that starts takes back what it held.
 -- @name run_retake
+-- @sqlite
+UPDATE runs INDEXED BY runs_leased SET ready = 1 WHERE state = 'running' AND ready = 0 AND substr(lease_node, 1, length($1)) = $1
+-- @postgres
 UPDATE runs SET ready = 1 WHERE state = 'running' AND ready = 0 AND substr(lease_node, 1, length($1)) = $1
 
 -- A restored backup: whoever works on an older copy is shut out.
