@@ -1,5 +1,5 @@
 /*
- * DatetimeBasedCursor: which spans of time are read, and what is remembered (rules 28, 32 to 36).
+ * DatetimeBasedCursor and IncrementingCountCursor: which spans of time are read, and what is remembered (rules 28, 32 to 36).
  *
  * A read goes from the state (less the look-back and our overlap, but never before the configured start)
  * to the end, in steps where the template gives them. A slice ends one granularity before the next one
@@ -42,15 +42,25 @@ formats_compile(struct compiler *c, const struct node *n, struct cursor_plan *pl
     return true;
 }
 
+/* Numbers that only grow, such as ids: one slice from the greatest one known, without an end. */
+static bool
+count_compile(struct compiler *c, const struct node *n, struct cursor_plan *plan)
+{
+    plan->count = true;
+    return text_field(c, n, "cursor_field", &plan->field) && text_field(c, n, "start_value", &plan->start) &&
+           request_option_compile(c, node_get_c(n, "start_value_option"), &plan->start_option);
+}
+
 bool
 cursor_compile(struct compiler *c, const struct node *n, struct cursor_plan *plan_out)
 {
     struct cursor_plan *plan = plan_out;
     *plan = (struct cursor_plan){0};
+    if (node_type_is(n, "IncrementingCountCursor"))
+        return count_compile(c, n, plan);
     if (!node_type_is(n, "DatetimeBasedCursor"))
         return refuse_component(c, n);
-    if (node_is_true_at(n, "clamping"))
-        return refuse(c, "needs cursor clamping, which is not supported");
+    const struct node *clamping = node_get_c(n, "clamping");
     if (node_is_true_at(n, "step") != node_is_true_at(n, "cursor_granularity"))
         return err_set(c->err, E_TEMPLATE_INVALID, "line %u: step and cursor_granularity must be given together", n->line);
     plan->data_feed = node_is_true_at(n, "is_data_feed");
@@ -64,6 +74,8 @@ cursor_compile(struct compiler *c, const struct node *n, struct cursor_plan *pla
            text_field(c, n, "cursor_granularity", &plan->granularity) &&
            text_field(c, n, "partition_field_start", &plan->partition_start) &&
            text_field(c, n, "partition_field_end", &plan->partition_end) &&
+           text_field(c, clamping, "target", &plan->clamp) &&
+           text_field(c, node_get_c(clamping, "target_details"), "weekday", &plan->weekday) &&
            request_option_compile(c, node_get_c(n, "start_time_option"), &plan->start_option) &&
            request_option_compile(c, node_get_c(n, "end_time_option"), &plan->end_option);
 }
@@ -129,11 +141,25 @@ name_of(const struct text *t, const char *otherwise, struct expr_scope *scope, s
     return name_out->ptr || err_no_memory(err);
 }
 
+static bool
+count_init(struct cursor *c, const struct cursor_plan *plan, struct expr_scope *scope, struct arena *keep, struct err *err)
+{
+    struct str start;
+    c->end_us = INT64_MAX, c->overlap_us = 0;
+    c->partition_start = STR("start"), c->partition_end = STR("end");
+    if (!name_of(&plan->field, "", scope, keep, &c->field, err) || !text_str(&plan->start, scope, &start, err))
+        return false;
+    return !start.len || str_to_i64(str_trim(start), INT64_MIN + 1, INT64_MAX, &c->start_us) ||
+           err_set(err, E_VALIDATION_FAILED, "\"%.*s\" is no number to start from", (int)(start.len > 60 ? 60 : start.len), start.ptr);
+}
+
 bool
 cursor_init(struct cursor *c, const struct cursor_plan *plan, struct expr_scope *scope, struct arena *keep,
             int64_t overlap_us, int64_t updated_since_us, struct err *err)
 {
     *c = (struct cursor){.plan = plan, .overlap_us = overlap_us, .end_us = scope->now_us};
+    if (plan->count)
+        return count_init(c, plan, scope, keep, err);
     struct str start_format = plan->start_format.len ? plan->start_format : plan->format;
     struct str end_format = plan->end_format.len ? plan->end_format : plan->format;
     if (!name_of(&plan->field, "", scope, keep, &c->field, err) ||
@@ -147,6 +173,8 @@ cursor_init(struct cursor *c, const struct cursor_plan *plan, struct expr_scope 
         return false;
     if (c->has_step && datetime_add(0, c->step, 1) <= 0)
         return err_set(err, E_EXPRESSION, "The cursor's step must be longer than nothing");
+    if (!clamp_init(c, scope, err))
+        return false;
     if (updated_since_us != INT64_MIN && updated_since_us > c->start_us)
         c->start_us = updated_since_us;
     return true;
@@ -158,6 +186,8 @@ cursor_parse(const struct cursor *c, struct arena *a, yyjson_val *value, int64_t
     struct str text = yyjson_is_str(value) ? json_str(value) : json_number_text(a, value);
     if (!text.ptr)
         return false;
+    if (c->plan->count)
+        return str_to_i64(str_trim(text), INT64_MIN + 1, INT64_MAX, us_out);
     for (size_t i = 0; i < c->plan->format_count; i++)
         if (datetime_parse(text, c->plan->formats[i], us_out))
             return true;
@@ -167,7 +197,7 @@ cursor_parse(const struct cursor *c, struct arena *a, yyjson_val *value, int64_t
 struct str
 cursor_format(const struct cursor *c, struct arena *a, int64_t us)
 {
-    return datetime_format(a, us, c->plan->format);
+    return c->plan->count ? str_format(a, "%lld", (long long)us) : datetime_format(a, us, c->plan->format);
 }
 
 /* "updated_at", or "meta.updated_at" where no member has the dotted name. */
@@ -188,16 +218,39 @@ cursor_first_lower(const struct cursor *c, int64_t state_us)
     return lower > c->start_us ? lower : c->start_us;
 }
 
-bool
-cursor_slice_at(const struct cursor *c, int64_t lower_us, struct cursor_slice *slice_out)
+/* Where slices are clamped only one that is the first and the last ends beyond the end. */
+static bool
+clamped_slice(const struct cursor *c, int64_t lower_us, bool first, struct cursor_slice *slice_out)
 {
+    int64_t upper = c->has_step ? datetime_add(lower_us, c->step, 1) : c->end_us;
+    bool reached = upper >= c->end_us || upper <= lower_us, single = first && reached;
+    upper = reached ? c->end_us : upper;
+    int64_t start = clamp_ceiling(c, lower_us), end = single || !reached ? clamp_ceiling(c, upper) : upper;
+    if (lower_us >= c->end_us || (!single && start >= end))
+        return false;
+    *slice_out = (struct cursor_slice){.lower_us = lower_us, .start_us = start, .end_us = end, .next_us = end, .last = reached};
+    if (!reached && c->has_granularity)
+        slice_out->end_us = datetime_add(end, c->granularity, -1);
+    return true;
+}
+
+bool
+cursor_slice_at(const struct cursor *c, int64_t lower_us, bool first, struct cursor_slice *slice_out)
+{
+    struct cursor_slice next;
+    if (c->clamp != CLAMP_NONE) {
+        if (!clamped_slice(c, lower_us, first, slice_out))
+            return false;
+        slice_out->last = slice_out->last || !clamped_slice(c, slice_out->next_us, false, &next);
+        return true;
+    }
     if (lower_us >= c->end_us)
         return false;
     int64_t upper = c->has_step ? datetime_add(lower_us, c->step, 1) : c->end_us;
     if (upper <= lower_us || upper >= c->end_us)
         upper = c->end_us;
     bool last = upper >= c->end_us;
-    *slice_out = (struct cursor_slice){.start_us = lower_us, .end_us = upper, .next_us = upper, .last = last};
+    *slice_out = (struct cursor_slice){.lower_us = lower_us, .start_us = lower_us, .end_us = upper, .next_us = upper, .last = last};
     if (!last && c->has_granularity)
         slice_out->end_us = datetime_add(upper, c->granularity, -1);
     return true;

@@ -299,7 +299,7 @@ observe(struct reader *r, int64_t us)
     if (!r->options.as_reference) {
         if (feed && r->pages > 0)
             return;
-        if (!feed && us > r->drift.cap_us)
+        if (!feed && us > r->drift.cap_us && !r->cursor.plan->count)
             us = r->drift.cap_us;
     }
     if (us > r->slice_recent_us)
@@ -326,12 +326,13 @@ add_record(struct picking *p, yyjson_val *value, struct str rejected)
     if (p->r->stream->reset.by_cursor || p->r->stream->reset.limit > 0)
         watch_reset(p, value);
     if (p->r->has_cursor && str_is_none(rejected)) {
-        int64_t us;
-        if (cursor_record_us(&p->r->cursor, p->page, value, &us))
-            record->cursor_us = us;
+        int64_t us = INT64_MIN;
+        if (!cursor_record_us(&p->r->cursor, p->page, value, &us))
+            us = INT64_MIN;
+        record->cursor_us = p->r->cursor.plan->count ? INT64_MIN : us; /* a number is no time */
         if (p->r->cursor.plan->data_feed && (!is_wanted(p, value) || !drift_keeps(p->r, record->cursor_us)))
             return;
-        observe(p->r, record->cursor_us);
+        observe(p->r, us);
     }
     p->event->record_count++;
 }
@@ -506,7 +507,8 @@ page_close(struct reader *r, struct arena *page, struct reader_event *event, str
 {
     event->slice_done = true;
     r->slices_done++;
-    if (r->has_cursor && r->slice_recent_us > r->recent_us)
+    bool stays = r->has_cursor && r->options.as_reference && clamp_leaves_gap(&r->cursor, r->state_us);
+    if (r->has_cursor && r->slice_recent_us > r->recent_us && !stays)
         r->recent_us = r->slice_recent_us;
     r->lower_us = r->has_cursor && !r->span.last ? r->span.next_us : INT64_MIN;
     bool partition_done = !r->has_cursor || r->span.last;

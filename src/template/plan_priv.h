@@ -315,6 +315,8 @@ struct cursor_plan {
     size_t format_count;
     struct request_option *start_option, *end_option;
     bool has_end, data_feed, client_side, global;
+    bool count;                /* IncrementingCountCursor: what is called microseconds are numbers, and nothing ends */
+    struct text clamp, weekday; /* clamping: DAY, WEEK with its first day, MONTH */
 };
 bool cursor_compile(struct compiler *c, const struct node *n, struct cursor_plan *plan_out);
 
@@ -325,6 +327,8 @@ struct cursor {                /* the plan with everything evaluated; in the rea
     bool has_lookback, has_step, has_granularity;
     struct duration lookback, step, granularity;
     int64_t overlap_us;
+    enum { CLAMP_NONE, CLAMP_DAY, CLAMP_WEEK, CLAMP_MONTH } clamp;
+    int weekday;               /* 0: Monday */
 };
 bool cursor_init(struct cursor *c, const struct cursor_plan *plan, struct expr_scope *scope, struct arena *keep,
                  int64_t overlap_us, int64_t updated_since_us, struct err *err);
@@ -337,11 +341,18 @@ bool cursor_record_us(const struct cursor *c, struct arena *a, yyjson_val *recor
  * more slices. The first lower bound comes from cursor_first_lower.
  */
 struct cursor_slice {
+    int64_t lower_us;          /* what it was found by */
     int64_t start_us, end_us, next_us;
     bool last;
 };
 int64_t cursor_first_lower(const struct cursor *c, int64_t state_us); /* INT64_MIN: no state */
-bool cursor_slice_at(const struct cursor *c, int64_t lower_us, struct cursor_slice *slice_out);
+bool cursor_slice_at(const struct cursor *c, int64_t lower_us, bool first, struct cursor_slice *slice_out);
+/* cursor_clamp.c: to the begin of the period, or of the next one. */
+bool clamp_init(struct cursor *c, struct expr_scope *scope, struct err *err);
+int64_t clamp_ceiling(const struct cursor *c, int64_t us);
+int64_t clamp_floor(const struct cursor *c, int64_t us);
+/* Does the first slice after this state begin later than right behind it? Other readers' states stay there then. */
+bool clamp_leaves_gap(const struct cursor *c, int64_t state_us);
 bool cursor_apply(const struct cursor *c, struct draft *d, struct expr_scope *scope, yyjson_val *slice, struct err *err);
 
 /* ---- routers */

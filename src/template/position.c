@@ -59,7 +59,7 @@ write_partition(struct json_writer *w, const struct reader *r)
         return;
     if (r->reset.records > 0 || r->reset.total > 0)
         write_reset(w, &r->reset);
-    add_us(w, "from", r->span.start_us);
+    add_us(w, "from", r->span.lower_us);
     add_us(w, "sliceRecent", r->slice_recent_us);
     json_add_i64(w, "pages", (int64_t)r->pages);
     json_add_raw(w, "token", buf_str(&r->token));

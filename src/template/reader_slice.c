@@ -58,11 +58,15 @@ reader_open_partition(struct reader *r, yyjson_val *partition, yyjson_val *extra
     return true;
 }
 
+/* A counting cursor's bound is a number. */
 static bool
-slice_member(yyjson_mut_doc *doc, yyjson_mut_val *slice, struct str name, struct str value)
+slice_bound(yyjson_mut_doc *doc, yyjson_mut_val *slice, struct reader *r, struct str name, int64_t at)
 {
-    return name.ptr && value.ptr &&
-           yyjson_mut_obj_put(slice, yyjson_mut_strncpy(doc, name.ptr, name.len), yyjson_mut_strncpy(doc, value.ptr, value.len));
+    struct str text = cursor_format(&r->cursor, &r->slice_arena, at);
+    if (!name.ptr || !text.ptr)
+        return false;
+    yyjson_mut_val *value = r->cursor.plan->count ? yyjson_mut_rawn(doc, text.ptr, text.len) : yyjson_mut_strncpy(doc, text.ptr, text.len);
+    return yyjson_mut_obj_put(slice, yyjson_mut_strncpy(doc, name.ptr, name.len), value);
 }
 
 /* The slice as expressions see it: the partition's members, the span's bounds, extra_fields. */
@@ -75,8 +79,8 @@ make_slice(struct reader *r, int64_t start_us, struct err *err)
     yyjson_mut_val *slice = doc ? yyjson_val_mut_copy(doc, r->partition) : NULL;
     bool ok = slice != NULL;
     if (ok && r->has_cursor)
-        ok = slice_member(doc, slice, r->cursor.partition_start, cursor_format(&r->cursor, a, start_us != INT64_MIN ? start_us : r->span.start_us)) &&
-             slice_member(doc, slice, r->cursor.partition_end, cursor_format(&r->cursor, a, r->span.end_us));
+        ok = slice_bound(doc, slice, r, r->cursor.partition_start, start_us != INT64_MIN ? start_us : r->span.start_us) &&
+             (r->cursor.plan->count || slice_bound(doc, slice, r, r->cursor.partition_end, r->span.end_us));
     if (ok && yyjson_obj_size(r->extra) > 0 && !yyjson_mut_obj_get(slice, "extra_fields"))
         ok = yyjson_mut_obj_add_val(doc, slice, "extra_fields", yyjson_val_mut_copy(doc, r->extra));
     r->slice = ok ? json_freeze(a, slice) : NULL;
@@ -105,6 +109,13 @@ reader_first_token(struct reader *r, struct err *err)
     return first.type != VALUE_INT || buf_add_i64(&r->token, first.integer) || err_no_memory(err);
 }
 
+/* Of its partition. */
+static bool
+is_first(const struct reader *r, int64_t lower_us)
+{
+    return lower_us == cursor_first_lower(&r->cursor, r->state_us);
+}
+
 bool
 reader_open_slice_at(struct reader *r, struct cursor_slice span, int64_t start_us, struct err *err)
 {
@@ -117,7 +128,7 @@ bool
 reader_open_slice(struct reader *r, int64_t lower_us, struct err *err)
 {
     struct cursor_slice span = {.last = true, .next_us = INT64_MIN};
-    if (r->has_cursor && !cursor_slice_at(&r->cursor, lower_us, &span))
+    if (r->has_cursor && !cursor_slice_at(&r->cursor, lower_us, is_first(r, lower_us), &span))
         return err_set(err, E_VALIDATION_FAILED, "The stored position does not fit the configuration: start the run anew");
     reset_begin(r);
     return reader_open_slice_at(r, span, INT64_MIN, err);
@@ -130,7 +141,7 @@ reader_next_span(struct reader *r, bool *opened_out, struct err *err)
     *opened_out = false;
     if (!r->partition_open)
         return true;
-    if (r->has_cursor && (r->lower_us == INT64_MIN || !cursor_slice_at(&r->cursor, r->lower_us, &span))) {
+    if (r->has_cursor && (r->lower_us == INT64_MIN || !cursor_slice_at(&r->cursor, r->lower_us, is_first(r, r->lower_us), &span))) {
         r->partition_open = false;
         return true;
     }

@@ -98,7 +98,10 @@ cursor_row(struct reader *r, struct arena *a, yyjson_val *before, int64_t us)
         json_add_val(&w, NULL, item);
     }
     json_add_key(&w, r->cursor.field);
-    json_add_str(&w, NULL, cursor_format(&r->cursor, a, us));
+    if (r->cursor.plan->count)
+        json_add_raw(&w, NULL, cursor_format(&r->cursor, a, us));
+    else
+        json_add_str(&w, NULL, cursor_format(&r->cursor, a, us));
     json_end_object(&w);
     struct str row = buf_ok(&b) ? str_copy(a, buf_str(&b)) : STR_NONE;
     buf_release(&b);

@@ -67,7 +67,11 @@ compile_cursor(struct compiler *c, const struct node *n, struct template_stream 
         return true;
     s->cursor = ARENA_NEW(c->arena, struct cursor_plan);
     s->info.incremental = true;
-    return s->cursor ? cursor_compile(c, n, s->cursor) : compile_full(c);
+    if (!s->cursor)
+        return compile_full(c);
+    if (!cursor_compile(c, n, s->cursor))
+        return false;
+    return !s->cursor->count || !s->router || refuse(c, "has an IncrementingCountCursor beside a partition router");
 }
 
 bool

@@ -1,8 +1,8 @@
 /*
- * Transformations: AddFields, RemoveFields, DpathFlattenFields, KeysToLower, KeysReplace
- * (manifest-format, rules 30, 31).
+ * Transformations: AddFields, RemoveFields, DpathFlattenFields, KeysToLower, KeysReplace (manifest-format, rules 30, 31);
+ * those that make a record anew are in transform_keys.c.
  */
-#include "template/plan_priv.h"
+#include "template/transform_priv.h"
 
 #include <fnmatch.h>
 
@@ -408,6 +408,8 @@ replace_apply(const struct transform *t, yyjson_mut_doc *doc, yyjson_mut_val *re
 }
 
 static const struct transform_kind transform_kinds[] = {
+    {.type = "KeysToSnakeCase", .compile = no_plan, .apply = snake_apply},
+    {.type = "FlattenFields", .compile = flatten_all_compile, .apply = flatten_all_apply},
     {.type = "AddFields", .compile = add_compile, .apply = add_apply},
     {.type = "RemoveFields", .compile = remove_compile, .apply = remove_apply},
     {.type = "DpathFlattenFields", .compile = flatten_compile, .apply = flatten_apply},
