@@ -132,12 +132,6 @@ walk_all(struct delete_work *d, store_fn *fn, int64_t *total_out, struct err *er
 }
 
 static bool
-is_unbelievable(int64_t total, int64_t live)
-{
-    return total > LIMIT_DELETE_GUARD_COUNT && total * 100 > live * LIMIT_DELETE_GUARD_PERCENT;
-}
-
-static bool
 hold(struct db *db, void *ctx, struct err *err)
 {
     struct delete_work *d = ctx;
@@ -197,7 +191,7 @@ decide(struct delete_work *d, bool *go_out, struct err *err)
         return true; /* some were not seen, and nobody can be asked for them */
     if (!store_read(d->work->engine->options.store, read_live, d, err) || !walk_all(d, NULL, &total, err))
         return false;
-    if (is_unbelievable(total, d->live)) {
+    if (verdict_is_unbelievable(total, d->live)) {
         s->guarded = true;
         work_log(d->work, LOG_WARN, "more records vanished than is believable: they wait for a person", s->info.name,
                  str_format(d->work->arena, "%lld of %lld", (long long)total, (long long)d->live));

@@ -70,8 +70,11 @@ push_begin(struct work *w, struct err *err)
     if (!store_read(w->engine->options.store, read_source, w, err))
         return false;
     p->streams = ARENA_ARRAY(w->arena, struct push_stream, w->stream_count);
-    if (p->streams == NULL)
+    p->guards = ARENA_ARRAY(w->arena, struct push_guard, w->stream_count);
+    if (p->streams == NULL || p->guards == NULL)
         return err_no_memory(err);
+    for (size_t i = 0; i < w->stream_count; i++)
+        p->guards[i] = (struct push_guard){0};
     for (size_t i = 0; i < w->stream_count; i++) {
         w->streams[i].context.pushing = true;
         if (!push_stream_read(w->arena, w->account.template, w->streams[i].info.name, &p->streams[i], err))
@@ -109,9 +112,10 @@ take(struct db *db, void *ctx, struct err *err)
         return err_no_memory(err);
     for (size_t i = 0; i < b->count; i++) {
         b->items[i] = (struct push_item){.row = rows[i]};
-        if (!push_plan(db, &scene, &b->items[i], err))
+        if (!push_plan(db, &scene, &b->items[i], err) || !push_guard(db, &scene, &p->guards[w->stream_at], &b->items[i], err))
             return false;
     }
+    work_stream(w)->guarded = p->guards[w->stream_at].held;
     return true;
 }
 

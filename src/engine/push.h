@@ -12,6 +12,7 @@
  *     push_send.c    one call to the vendor, and what its outcome means
  *     push_keep.c    results, in one transaction each
  *     push.c         the step of the run; with push_batch.h:
+ *     push_guard.c   more deletions than is believable
  *     push_walk.c    a full push: everything into the outbox
  *     push_create.c, push_update.c
  *                    what is done with the records of a batch
@@ -89,6 +90,7 @@ struct push_item {
 
 struct push {
     struct push_stream *streams;    /* one per work stream */
+    struct push_guard *guards;      /* likewise */
     bool creates, deletes;          /* rules of the connection */
     unsigned failures;              /* in a row */
     struct stream *sources;         /* of the platform that the job reads from, or NULL */
@@ -125,6 +127,18 @@ yyjson_val *push_input_match(struct arena *a, const char *by, struct str value);
 yyjson_val *push_difference(struct arena *a, yyjson_val *old, yyjson_val *new);
 /* members that are not blank. */
 yyjson_val *push_given(struct arena *a, yyjson_val *members);
+
+/* ---- push_guard.c */
+
+/* Why a deletion is held back: kept as rejected, and sent when somebody replays it. */
+#define PUSH_GUARD_WORDS "More records were deleted here than is believable: replay this one to delete it there too"
+
+struct push_guard {
+    bool known, closed;             /* of a stream and a run: deletions wait for a person */
+    bool held;                      /* some did */
+};
+/* Inside a read, after the plan: a deletion that nobody believes becomes a rejection. */
+MUST_USE bool push_guard(struct db *db, const struct push_scene *scene, struct push_guard *guard, struct push_item *item, struct err *err);
 
 /* ---- push_send.c */
 

@@ -146,6 +146,7 @@ read_rows(struct db *db, void *ctx, struct err *err)
     const struct connection *c = &p->account.connection;
     struct push_scene scene = {.arena = p->arena, .stream = &p->stream, .context = &p->context, .creates = p->ask.creates,
                                .deletes = p->ask.deletes};
+    struct push_guard guard = {0};
     enum row found = store_stream_find(db, p->arena, c->tenant, c->id, p->context.stream.name, &row, err);
     if (found == ROW_FAILED)
         return false;
@@ -161,7 +162,7 @@ read_rows(struct db *db, void *ctx, struct err *err)
         return err_no_memory(err);
     for (size_t i = 0; i < p->row_count; i++) {
         p->items[i] = (struct push_item){.row = p->rows[i]};
-        if (!push_plan(db, &scene, &p->items[i], err))
+        if (!push_plan(db, &scene, &p->items[i], err) || !push_guard(db, &scene, &guard, &p->items[i], err))
             return false;
     }
     return true;

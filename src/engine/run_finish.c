@@ -152,6 +152,7 @@ verdict_input(const struct work_stream *s)
         .full = s->full && !s->filtered,
         .finished = s->done,
         .guarded = s->guarded,
+        .pushed = s->context.pushing,
         .failed = s->failed,
         .message = s->failed_message,
         .notice = s->notice,

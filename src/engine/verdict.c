@@ -6,6 +6,8 @@
  */
 #include "engine/verdict.h"
 
+#include "base/limits.h"
+
 static int64_t
 smaller(int64_t a, int64_t b)
 {
@@ -72,11 +74,17 @@ judge_stream(struct arena *a, const struct verdict_stream *s, struct verdict *v)
                                  (long long)s->declared, (long long)c->records_read));
     if (s->guarded)
         verdict_raise(v, VERDICT_PARTIAL, E_DELETE_GUARD,
-                      str_format(a, "%.*s: more records vanished than is believable: a person must confirm the deletes",
-                                 STR_ARG(s->name)));
+                      str_format(a, "%.*s: more records %s than is believable: a person must confirm the deletes",
+                                 STR_ARG(s->name), s->pushed ? "were deleted here" : "vanished"));
     if (c->errors > 0)
         verdict_raise(v, VERDICT_PARTIAL, E_OK,
                       str_format(a, "%.*s: %lld records were rejected", STR_ARG(s->name), (long long)c->errors));
+}
+
+bool
+verdict_is_unbelievable(int64_t deletions, int64_t live)
+{
+    return deletions > LIMIT_DELETE_GUARD_COUNT && deletions * 100 > live * LIMIT_DELETE_GUARD_PERCENT;
 }
 
 void

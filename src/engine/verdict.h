@@ -32,6 +32,7 @@ struct verdict_stream {
     bool full;           /* an unfiltered full pass: only then the vendor's total means anything */
     bool finished;       /* read to its end */
     bool guarded;        /* its deletes wait for a person (I-9) */
+    bool pushed;         /* they are ours, for the vendor */
     enum err_code failed;/* E_OK, or why it ended early */
     struct str message;
     struct str notice;   /* what the vendor said of its answers' quality, or STR_NONE */
@@ -42,6 +43,9 @@ struct verdict {
     enum err_code code;  /* E_OK, E_UNRECONCILED, E_DELETE_GUARD (partial), or the failed stream's */
     struct str reason;   /* for a person; in a */
 };
+
+/* So many deletions at once, of so many records: nobody believes that (I-9). */
+bool verdict_is_unbelievable(int64_t deletions, int64_t live);
 
 void verdict_of(struct arena *a, const struct verdict_stream *streams, size_t count, struct verdict *verdict_out);
 

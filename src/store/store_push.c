@@ -231,6 +231,26 @@ store_push_reject(struct db *db, int64_t tenant, const struct push_rejection *j,
 }
 
 bool
+store_push_deletions(struct db *db, int64_t tenant, int64_t connection, int64_t stream, struct str held_why, int64_t *count_out,
+                     struct err *err)
+{
+    return db_query_i64(db, SQL_PUSH_DELETIONS, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(stream), DB_T(held_why)), count_out,
+                        err) == ROW_FOUND;
+}
+
+bool
+store_push_deletion_held(struct db *db, int64_t tenant, int64_t stream, int64_t record, struct str held_why, bool *held_out,
+                         struct err *err)
+{
+    int64_t one;
+    char ident[IDENT_BYTES];
+    enum row row = db_query_i64(db, SQL_PUSH_DELETION_HELD, DB_ARGS(DB_I(tenant), DB_I(stream), DB_T(ident_of(record, ident)),
+                                DB_T(held_why)), &one, err);
+    *held_out = row == ROW_FOUND;
+    return row != ROW_FAILED;
+}
+
+bool
 store_push_accept(struct db *db, int64_t tenant, int64_t stream, int64_t record, struct err *err)
 {
     char ident[IDENT_BYTES];

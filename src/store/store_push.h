@@ -87,6 +87,12 @@ struct push_rejection {
     struct str reason, payload;
 };
 MUST_USE bool store_push_reject(struct db *db, int64_t tenant, const struct push_rejection *rejection, int64_t now_us, struct err *err);
+/* Deletions that wait for the connection or were held back, rejected as `held_why`: what the guard judges. */
+MUST_USE bool store_push_deletions(struct db *db, int64_t tenant, int64_t connection, int64_t stream, struct str held_why,
+                                   int64_t *count_out, struct err *err);
+/* Was this one held back so? Then whoever queued it again has confirmed it. */
+MUST_USE bool store_push_deletion_held(struct db *db, int64_t tenant, int64_t stream, int64_t record, struct str held_why,
+                                       bool *held_out, struct err *err);
 /* It was taken after all. */
 MUST_USE bool store_push_accept(struct db *db, int64_t tenant, int64_t stream, int64_t record, struct err *err);
 

@@ -494,7 +494,7 @@ make_due(struct db *db, void *ctx, struct err *err)
     return store_push_count(db, rig->tenant, f->connection->id, store_now(db), &f->waiting, err);
 }
 
-void
+struct run
 desk_push(struct rig *rig, const struct connection *connection, bool full)
 {
     for (int round = 0; round < DESK_ROUNDS_MAX; round++) {
@@ -514,10 +514,11 @@ desk_push(struct rig *rig, const struct connection *connection, bool full)
         err = (struct err){0};
         assert_ok(store_write(rig->store, make_due, &f, &err), err);
         if (f.waiting.count == 0 && run_state_is_terminal(run.state))
-            return;
+            return run;
         full = false;
     }
     fail_msg("something waits for ever");
+    return (struct run){0};
 }
 
 struct run

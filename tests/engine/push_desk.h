@@ -74,8 +74,8 @@ struct str desk_uuid(struct rig *rig, const struct connection *connection, int64
 /* A text member of the record; "": none. */
 const char *desk_here(struct rig *rig, struct str uuid, const char *member);
 
-/* Pushes until nothing waits, whatever went wrong before; without waiting for clocks. */
-void desk_push(struct rig *rig, const struct connection *connection, bool full);
+/* Pushes until nothing waits, whatever went wrong before; without waiting for clocks. The last run. */
+struct run desk_push(struct rig *rig, const struct connection *connection, bool full);
 /* One full pass that must succeed. */
 struct run desk_pull(struct rig *rig, const struct connection *connection);
 

@@ -346,6 +346,9 @@ test_two_platforms_and_a_person_each_change_a_field_and_all_have_all_of_it(void 
 
 /* ---- deletions */
 
+#define CROWD 40
+#define MANY 12
+
 static void
 begin_deletions(bool rule)
 {
@@ -393,6 +396,45 @@ test_without_the_rule_nothing_is_ever_deleted_there(void **state)
     desk_push(rig, &connection, true);
     assert_int_equal(desks[0].deletions, 0);
     assert_false(person()->gone);
+}
+
+static int64_t
+replay(void)
+{
+    struct err err = {0};
+    struct replay_counts counts = {0};
+    assert_ok(engine_rejected_replay(rig->engine, rig->tenant, connection.uuid, STR_NONE, &counts, &err), err);
+    return counts.tried;
+}
+
+/* I-9 the other way round: 12 of 40 in one go wait for a person, whoever asks for a push; the next single one does not. */
+static void
+test_more_deletions_than_is_believable_wait_for_a_person(void **state)
+{
+    (void)state;
+    begin_deletions(true);
+    struct str uuids[CROWD];
+    for (int i = 2; i < CROWD; i++)
+        desk_put(0, "Name", str_cstr(&rig->arena, str_format(&rig->arena, "c%d@example.com", i)), "", "");
+    desk_pull(rig, &connection);
+    for (int i = 0; i < CROWD; i++)
+        uuids[i] = desk_uuid(rig, &connection, i + 1);
+    for (int i = 0; i < MANY; i++)
+        desk_delete(rig, uuids[i]);
+    struct run run = desk_push(rig, &connection, false);
+    assert_int_equal(run.verdict, VERDICT_PARTIAL);
+    assert_true(str_contains(run.verdict_reason, STR("deleted here")));
+    desk_pull(rig, &connection);
+    desk_push(rig, &connection, false);
+    assert_int_equal(desks[0].deletions, 0);
+    assert_int_equal(rig_rejected_of(rig, &connection), MANY);
+    assert_int_equal(replay(), MANY);
+    desk_push(rig, &connection, false);
+    assert_int_equal(desks[0].deletions, MANY);
+    assert_int_equal(rig_rejected_of(rig, &connection), 0);
+    desk_delete(rig, uuids[MANY]);
+    desk_push(rig, &connection, false);
+    assert_int_equal(desks[0].deletions, MANY + 1);
 }
 
 /* The answer is lost after it was done, or the request before: it is asked for again, and nobody there is as good as deleted. */

@@ -47,6 +47,18 @@ DELETE FROM push_outbox WHERE tenant = $1 AND connection = $2 AND NOT EXISTS (SE
 -- @name push_count
 SELECT count(*), COALESCE(sum(CASE WHEN not_before <= $3 THEN 1 ELSE 0 END), 0), min(not_before) FROM push_outbox WHERE tenant = $1 AND connection = $2
 
+-- Deletions of a stream ($3) that wait, and those that were held back for a person and not confirmed ($4: why they were).
+-- @name push_deletions
+SELECT (SELECT count(*) FROM push_outbox o JOIN records r ON r.tenant = o.tenant AND r.id = o.record
+        JOIN entity_map m ON m.tenant = o.tenant AND m.record = o.record AND m.stream = $3
+        WHERE o.tenant = $1 AND o.connection = $2 AND r.deleted_at IS NOT NULL AND m.deleted_at IS NULL AND m.erased = 0)
+    + (SELECT count(*) FROM rejected_records j WHERE j.tenant = $1 AND j.stream = $3 AND j.reason = $4
+        AND NOT EXISTS (SELECT 1 FROM push_outbox o WHERE o.tenant = $1 AND o.connection = $2 AND o.record = j.push_record))
+
+-- Was this record's ($3) deletion held back?
+-- @name push_deletion_held
+SELECT 1 FROM rejected_records WHERE tenant = $1 AND stream = $2 AND ident = $3 AND reason = $4
+
 -- Sent, unless it was changed meanwhile.
 -- @name push_done
 DELETE FROM push_outbox WHERE tenant = $1 AND connection = $2 AND record = $3 AND generation = $4
