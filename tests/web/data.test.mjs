@@ -100,8 +100,15 @@ test('a run is watched, paused, resumed and cancelled without a reload', async (
   const page = await stage.open('/runs');
   const { body } = await stage.server.api('POST', '/api/v1/sync/run', { connectionId: connection, fullSync: true });
   await page.goto(`/runs/${body.data.runId}`);
+  await page.locator('figure.chart canvas').waitFor(); // some seconds of it
   await page.getByRole('button', { name: 'Pause' }).click();
   await page.getByText(/^Paused after/).waitFor();
+  await page.getByText('As a table').click();
+  const received = async () => (await stage.server.api('GET', `/api/v1/sync/runs/${body.data.runId}`)).body.data.recordsReceived;
+  const drawn = async () => (await page.getByRole('table', { name: 'Over time' }).locator('tbody tr').allInnerTexts())
+    .map((row) => row.split('\t').slice(1).map(Number)).reduce((sum, [ok, err]) => sum + ok + err, 0);
+  await until('the table says what was received', async () => (await drawn()) === (await received()));
+  await stage.picture(page, 'run-over-time');
   await page.getByRole('button', { name: 'Resume' }).click();
   await page.getByText(/^Running:|^Complete:/).first().waitFor();
   await page.getByRole('button', { name: 'Cancel run' }).click();
