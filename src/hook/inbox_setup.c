@@ -140,7 +140,7 @@ remove_one(struct setup *s, struct str id)
 static struct str
 address_of(yyjson_val *registration)
 {
-    static const char *const names[] = {"url", "endpoint", "address", "target"};
+    static const char *const names[] = {"url", "uri", "endpoint", "address", "target"};
     struct str address = STR_NONE;
     for (size_t i = 0; i < ARRAY_LEN(names) && address.len == 0; i++)
         address = json_str(json_get_c(registration, names[i]));
@@ -168,7 +168,7 @@ look_what_stands(struct setup *s, struct str url, bool keep)
     str_cut(url, '?', &ours, &token);
     if (!template_has_operation(s->template, SECTION, STR("find")))
         return found;
-    if (!call(s, "find", operation_input(s, url, STR_NONE, STR_NONE, STR_NONE), true, &list, &why)) {
+    if (!call(s, "find", operation_input(s, url, STR_NONE, s->keys.webhook_id, STR_NONE), true, &list, &why)) {
         log_err(LOG_WARN, "the vendor's list of webhooks could not be read", &why);
         return found;
     }
@@ -176,7 +176,7 @@ look_what_stands(struct setup *s, struct str url, bool keep)
     yyjson_arr_foreach(list, index, max, one) {
         struct str address = address_of(one), id = text_of(s, json_get_c(one, "id")), path, rest;
         str_cut(address, '?', &path, &rest);
-        if (!str_eq(path, ours))
+        if (!str_eq(path, ours) || id.len == 0)
             continue;
         if (!keep || !str_eq(address, url) || !str_eq(id, s->keys.webhook_id)) {
             (void)remove_one(s, id);
@@ -190,12 +190,12 @@ look_what_stands(struct setup *s, struct str url, bool keep)
 
 /* ---- registering */
 
-/* One call of `register`. Its id is kept beside those of the calls before it. */
+/* One call of `register`, or of `address`. Its id is kept beside those of the calls before it. */
 static bool
-register_one(struct setup *s, struct str url, struct str own_secret, struct str item, struct err *err)
+register_one(struct setup *s, const char *operation, struct str url, struct str own_secret, struct str item, struct err *err)
 {
     yyjson_val *result = NULL;
-    if (!call(s, "register", operation_input(s, url, own_secret, STR_NONE, item), false, &result, err))
+    if (!call(s, operation, operation_input(s, url, own_secret, STR_NONE, item), false, &result, err))
         return false;
     struct str given = text_of(s, json_get_c(result, "secret")), id = text_of(s, json_get_c(result, "id"));
     if (given.len > 0 || own_secret.len > 0)
@@ -207,16 +207,46 @@ register_one(struct setup *s, struct str url, struct str own_secret, struct str 
     return true;
 }
 
+static bool
+open_configuration(struct setup *s, yyjson_val **config_out, struct err *err)
+{
+    struct config_place place = {s->tenant, s->tenant_row.uuid, s->connection.uuid, STR("config")};
+    return config_open(s->in->options.keys, &place, s->arena, s->connection.config, config_out, err);
+}
+
+/* Can this connection's vendor be called for it? Some want more for that than for reading (`needs`); without it there is the guide. */
+static bool
+can_register(struct setup *s, bool *can_out, struct err *err)
+{
+    yyjson_val *needs = json_get_c(template_webhooks(s->template), "needs"), *member, *config = NULL;
+    size_t index, max;
+    *can_out = template_has_operation(s->template, SECTION, STR("register"));
+    if (!*can_out || yyjson_arr_size(needs) == 0)
+        return true;
+    if (!open_configuration(s, &config, err))
+        return false;
+    yyjson_arr_foreach(needs, index, max, member)
+        *can_out = *can_out && text_of(s, json_get(config, json_str(member))).len > 0;
+    config_wipe(s->arena, config);
+    return true;
+}
+
+/* An app has one address for all of its accounts (`shared`): events find their connection by the account. */
+static bool
+is_shared(struct setup *s)
+{
+    return json_bool_or(json_get_c(template_webhooks(s->template), "shared"), false);
+}
+
 /* Which registrations this connection needs; NULL in *list_out: one, of no name. A map goes by a member of the configuration. */
 static bool
 read_registrations(struct setup *s, yyjson_val **list_out, struct err *err)
 {
     yyjson_val *all = json_get_c(template_webhooks(s->template), "registrations"), *config = NULL;
-    struct config_place place = {s->tenant, s->tenant_row.uuid, s->connection.uuid, STR("config")};
     *list_out = all;
     if (!yyjson_is_obj(all))
         return true;
-    if (!config_open(s->in->options.keys, &place, s->arena, s->connection.config, &config, err))
+    if (!open_configuration(s, &config, err))
         return false;
     struct str by = json_str(json_get(config, json_str(json_get_c(all, "by"))));
     *list_out = by.len > 0 ? json_get(all, by) : json_get_c(all, "default");
@@ -233,15 +263,17 @@ register_new(struct setup *s, struct str url, struct err *err)
 {
     struct err why = {0};
     struct str secret = STR_NONE;
-    yyjson_val *list = NULL, *item;
+    yyjson_val *list = NULL, *item = NULL;
     size_t index, max;
     bool own = json_bool_or(json_get_c(template_webhooks(s->template), "own_secret"), false);
     if ((own && !random_text(s->arena, STR(""), WEBHOOK_TOKEN_CHARS, &secret, err)) || !read_registrations(s, &list, err))
         return false;
     s->keys.webhook_id = STR_NONE;
-    bool ok = list != NULL || register_one(s, url, secret, STR_NONE, err);
+    bool ok = !template_has_operation(s->template, SECTION, STR("address")) ||
+              register_one(s, "address", url, secret, STR_NONE, err);
+    ok = ok && (list != NULL || register_one(s, "register", url, secret, STR_NONE, err));
     yyjson_arr_foreach(list, index, max, item)
-        ok = ok && register_one(s, url, secret, json_str(item), err);
+        ok = ok && register_one(s, "register", url, secret, json_str(item), err);
     bool saved = save_keys(s, ok ? err : &why);
     return ok && saved;
 }
@@ -264,7 +296,7 @@ register_with(struct setup *s, struct str url, bool rotate, int *verified_out, s
     *verified_out = standing.told ? 1 : -1;
     if (standing.exact)
         return keep_secret(s, standing.secret, err);
-    if (!standing.told)
+    if (!standing.told || is_shared(s)) /* else it went with the address that it had */
         (void)remove_one(s, known);
     if (!register_new(s, url, err))
         return false;
@@ -288,7 +320,10 @@ set_up(struct setup *s, bool look_only, bool rotate, struct inbox_setup *out, st
         out->url = str_format(s->arena, "%.*s/api/v1/webhooks/%.*s?token=%.*s", STR_ARG(in->url), STR_ARG(s->connection.uuid),
                               STR_ARG(s->keys.token));
     ok = ok && (!str_is_none(out->url) || err_no_memory(err));
-    out->registered = ok && template_has_operation(s->template, SECTION, STR("register"));
+    ok = ok && can_register(s, &out->registered, err);
+    if (ok && out->registered && is_shared(s))
+        out->url = str_format(s->arena, "%.*s/api/v1/sync/%.*s/webhook", STR_ARG(in->url), STR_ARG(s->connection.template_name));
+    ok = ok && (!str_is_none(out->url) || err_no_memory(err));
     ok = ok && (look_only || !out->registered || register_with(s, out->url, rotate, &out->verified, err));
     template_unref(s->template);
     out->webhook_id = s->keys.webhook_id;
@@ -319,6 +354,28 @@ inbox_setup_look(struct inbox *in, struct arena *a, int64_t tenant, struct str c
     return true;
 }
 
+struct sharing {
+    struct setup *setup;
+    struct inbox_connection *rows;
+    size_t count;
+};
+
+static bool
+read_sharing(struct db *db, void *ctx, struct err *err)
+{
+    struct sharing *sh = ctx;
+    return store_inbox_connections(db, sh->setup->arena, sh->setup->connection.template_name, STR_NONE, 2, &sh->rows, &sh->count, err);
+}
+
+/* An app's address and its subscriptions serve others too: whoever goes last takes them along. */
+static bool
+others_share(struct setup *s)
+{
+    struct sharing sharing = {.setup = s};
+    struct err err = {0};
+    return is_shared(s) && (!store_read(s->in->options.store, read_sharing, &sharing, &err) || sharing.count > 1);
+}
+
 void
 inbox_unregister(struct inbox *in, struct arena *a, int64_t tenant, struct str connection)
 {
@@ -329,7 +386,7 @@ inbox_unregister(struct inbox *in, struct arena *a, int64_t tenant, struct str c
     s.template = registry_get(in->options.templates, s.connection.template_name, &err);
     if (s.template == NULL)
         return;
-    bool removed = remove_one(&s, s.keys.webhook_id);
+    bool removed = others_share(&s) || remove_one(&s, s.keys.webhook_id);
     template_unref(s.template);
     s.keys.webhook_id = STR_NONE;
     if (removed && !save_keys(&s, &err))

@@ -60,13 +60,20 @@ hubspot_body(struct sandbox_request *r, struct sandbox_reply *reply)
 static bool
 claims(struct str path)
 {
-    return str_starts(path, STR("/crm/")) || str_starts(path, STR("/account-info/"));
+    return str_starts(path, STR("/crm/")) || str_starts(path, STR("/account-info/")) || str_starts(path, STR("/app-webhooks/"));
 }
 
 static bool
 is_login(const struct sandbox_request *r)
 {
     return r->segment_count == 3 && str_eq_c(r->segments[0], "oauth") && str_eq_c(r->segments[2], "token");
+}
+
+/* A developer's calls about his app are no portal's: they count for none. */
+static bool
+is_of_app(const struct sandbox_request *r)
+{
+    return r->segment_count > 0 && str_eq_c(r->segments[0], "app-webhooks");
 }
 
 static struct str
@@ -78,6 +85,8 @@ token(const struct sandbox_request *r)
     }
     if (r->segment_count > 0 && str_eq_c(r->segments[0], "_webhooks"))
         return STR("test"); /* of the sandbox, not of the vendor */
+    if (is_of_app(r))
+        return request_param(r, "hapikey");
     return request_bearer(r);
 }
 
@@ -220,6 +229,8 @@ handle(struct sandbox_request *r, struct sandbox_reply *reply)
     struct str root = r->segment_count > 0 ? r->segments[0] : STR("");
     if (str_eq_c(root, "_webhooks"))
         return hubspot_webhook(r, reply);
+    if (is_of_app(r))
+        return hubspot_app(r, reply);
     if (!count_request(r, reply))
         return;
     if (str_eq_c(root, "crm"))
@@ -240,7 +251,7 @@ finish(struct sandbox_request *r, struct sandbox_reply *reply)
 {
     struct world *world = core_world(r->core, r->vendor, HS_PORTAL);
     reply_header(reply, "X-HubSpot-Correlation-Id", correlation(r));
-    if (world == NULL || is_search(r) || is_login(r))
+    if (world == NULL || is_search(r) || is_login(r) || is_of_app(r))
         return;
     add_number(r, reply, "X-HubSpot-RateLimit-Daily", DAY_REQUESTS);
     add_number(r, reply, "X-HubSpot-RateLimit-Daily-Remaining", DAY_REQUESTS - world->vendor_numbers[NUMBER_DAY]);

@@ -16,7 +16,7 @@
 #define HS_PROPERTIES_MAX 96 /* of one object, those a client made up included */
 
 struct hubspot {
-    struct collection *contacts, *companies, *deals, *tickets, *owners;
+    struct collection *contacts, *companies, *deals, *tickets, *owners, *settings, *subscriptions;
 };
 
 /* The properties of one object; later ones of a name replace earlier ones. Texts live in the arena. */
@@ -55,6 +55,9 @@ void hubspot_owners(struct sandbox_request *r, struct sandbox_reply *reply, cons
 
 /* ---- hubspot_webhook.c: POST /_webhooks/TYPE/ID gives a delivery as the vendor would send it, signed */
 void hubspot_webhook(struct sandbox_request *r, struct sandbox_reply *reply);
+
+/* ---- hubspot_app.c: the webhook settings of an app */
+void hubspot_app(struct sandbox_request *r, struct sandbox_reply *reply);
 
 /* ---- hubspot.c: answers that all routes give */
 void hubspot_error(struct sandbox_request *r, struct sandbox_reply *reply, int status, const char *category, struct str words);

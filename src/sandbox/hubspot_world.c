@@ -25,7 +25,7 @@ struct hubspot
 hubspot_of(struct world *world)
 {
     struct collection *c = world->collections;
-    return (struct hubspot){&c[0], &c[1], &c[2], &c[3], &c[4]};
+    return (struct hubspot){&c[0], &c[1], &c[2], &c[3], &c[4], &c[5], &c[6]};
 }
 
 struct collection *
@@ -50,7 +50,7 @@ hubspot_populate(struct world *world, const struct sandbox_core *core)
         if (!world_fill(world, US_PER_MS, c, types[i].first_id, sizes[i]))
             return false;
     }
-    return true;
+    return world_add_collection(world, "settings", NULL) != NULL && world_add_collection(world, "subscriptions", NULL) != NULL;
 }
 
 uint32_t

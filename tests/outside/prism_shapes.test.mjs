@@ -70,12 +70,12 @@ describe('HubSpot and Zendesk as their own files say', { skip: missing }, () => 
     removeFolder(data);
   });
 
-  const credentials = (baseUrl) => ({
-    hubspot: { accessToken: 'pat-test', baseUrl },
+  const credentials = (baseUrl, portalId) => ({
+    hubspot: { accessToken: 'pat-test', baseUrl, clientSecret: 'hush', appId: '54321', developerApiKey: 'dev-key', ...(portalId && { portalId }) },
     zendesk: { email: 'you@example.com', apiToken: 'your-api-key', subdomain: 'acme', baseUrl },
   });
   async function connect(platform, baseUrl, query = '') {
-    const made = await server.api('POST', `/api/v1/sync/connections${query}`, { name: platform, platform, match: 'none', direction: 'both', credentials: credentials(baseUrl)[platform] });
+    const made = await server.api('POST', `/api/v1/sync/connections${query}`, { name: platform, platform, match: 'none', direction: 'both', credentials: credentials(baseUrl, query ? null : '62515')[platform] });
     assert.equal(made.status, 201, made.text);
     return made.body.data.id;
   }
@@ -103,6 +103,7 @@ describe('HubSpot and Zendesk as their own files say', { skip: missing }, () => 
       const id = await connect(platform, proxy.url), done = await run(id, { fullSync: true });
       assert.deepEqual([done.status, done.verdict], ['success', 'complete'], JSON.stringify(done));
       for (const stream of streams) assert.equal((await rows(id, stream)).length, (await sandbox.truth(platform, stream)).length, `${platform} ${stream}`);
+      if (platform === 'hubspot') assert.equal((await server.api('POST', `/api/v1/sync/connections/${id}/setup-webhook`)).body.verified, true);
       const [first] = await rows(id, streams[0]);
       assert.equal((await server.api('PATCH', `/api/v1/contacts/${first.id}`, { name: 'Tainá Gonçalves' })).status, 200);
       for (const n of [1, 2]) // together they go as a batch, where the vendor has one

@@ -110,6 +110,51 @@ test('a vendor that is gone keeps nobody from deleting', async () => {
   await sandbox.raw('DELETE', '/_sandbox/faults');
 });
 
+test("a HubSpot app is set up with its developer's key, once for all its connections; without the key there is a guide", async () => {
+  const key = (path, method = 'GET') => sandbox.raw(method, `/hubspot/app-webhooks/2026-09/54321/${path}?hapikey=dev-key`);
+  const credentials = { accessToken: 'pat-test', baseUrl: `${sandbox.url}/hubspot`, portalId: '62515', clientSecret: 'hush' };
+  const alone = await connect('hubspot', credentials, { match: 'none' });
+  const guide = await setup(alone);
+  assert.deepEqual([guide.registered, guide.webhookId], [false, undefined]);
+  assert.match(guide.instructions, /developerApiKey/);
+  assert.equal((await server.api('DELETE', `${SYNC}/connections/${alone}`)).status, 204);
+
+  const whole = { ...credentials, appId: '54321', developerApiKey: 'dev-key' };
+  const first = await connect('hubspot', whole, { match: 'none' }), second = await connect('hubspot', whole, { match: 'none' });
+  const made = await setup(first);
+  assert.deepEqual([made.registered, made.verified, new URL(made.webhookUrl).pathname], [true, true, '/api/v1/sync/hubspot/webhook'], JSON.stringify(made));
+  assert.equal((await key('settings')).body.targetUrl, made.webhookUrl);
+  const subscribed = async () => (await key('subscriptions')).body.results;
+  const all = await subscribed();
+  assert.ok(all.some((s) => s.eventType === 'contact.propertyChange' && s.propertyName === 'email') && all.every((s) => s.active));
+  assert.deepEqual(made.webhookId.split(' ').sort(), ['settings', ...all.map((s) => s.id)].sort());
+  assert.deepEqual(await setup(first), made, 'again changes nothing');
+  const joined = await setup(second);
+  assert.deepEqual([joined.registered, joined.verified], [true, true]);
+  assert.equal((await subscribed()).length, all.length, 'what is there already is not made twice');
+
+  assert.equal((await server.api('DELETE', `${SYNC}/connections/${second}`)).status, 204);
+  assert.deepEqual([(await subscribed()).length, (await key('settings')).status], [all.length, 200], 'the other connection needs them still');
+  assert.equal((await server.api('DELETE', `${SYNC}/connections/${first}`)).status, 204);
+  assert.deepEqual([await subscribed(), (await key('settings')).status], [[], 404]);
+});
+
+test('Shopify: one call for all topics, looked at again, repaired, and taken back', async () => {
+  const graphql = (query) => sandbox.raw('POST', '/shopify/admin/api/2026-10/graphql.json', { query }, { 'x-shopify-access-token': 'test' });
+  const list = async () => (await graphql('{ webhookSubscriptions(first: 100) { nodes { id uri } } }')).body.data.webhookSubscriptions.nodes;
+  const id = await connect('shopify', { shop: 'your-shop', accessToken: 'test', clientSecret: 'hush', baseUrl: `${sandbox.url}/shopify` }, { match: 'none' });
+  const made = await setup(id);
+  assert.deepEqual([made.registered, made.verified], [true, true], JSON.stringify(made));
+  assert.deepEqual(await setup(id), made);
+  const all = await list();
+  assert.ok(all.length >= 12 && all.every((w) => w.uri === made.webhookUrl));
+  await graphql(`mutation { webhookSubscriptionDelete(id: "${all[0].id}") { deletedWebhookSubscriptionId userErrors { message } } }`);
+  const anew = await setup(id);
+  assert.deepEqual([anew.verified, (await list()).length], [true, all.length], 'one that the vendor dropped is made again');
+  assert.equal((await server.api('DELETE', `${SYNC}/connections/${id}`)).status, 204);
+  assert.deepEqual(await list(), []);
+});
+
 test('HighLevel has no call for it: the guide says where, and then its events come signed', async () => {
   const key = (await sandbox.raw('GET', '/gohighlevel/_webhooks/key', undefined, { authorization: 'Bearer pit-test' })).body.publicKey;
   const credentials = { apiKey: 'pit-test', locationId: LOCATION, baseUrl: `${sandbox.url}/gohighlevel`, webhookPublicKey: key };
