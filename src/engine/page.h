@@ -36,6 +36,7 @@ struct page_context {
     int64_t clock_offset_us;       /* database clock minus ours: observations are told by the former */
     struct str region;             /* default for phones */
     bool match;                    /* link contacts of several connections */
+    bool looks_up;                 /* a push looks for whom it would make, whatever the kind */
     bool full;                     /* keep what was seen, for deletes */
     int64_t parent_stream;         /* of a substream: whose maps its slices name; 0: not known */
     bool pushing;                  /* the page is an answer to a push: what differs still was not sent on purpose */

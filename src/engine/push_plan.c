@@ -364,7 +364,7 @@ plan_create(struct db *db, const struct push_scene *s, struct push_item *item, s
     if (yyjson_obj_size(item->fields) == 0)
         return true;
     item->op = PUSH_CREATE;
-    if (!s->context->match)
+    if (!s->context->looks_up)
         return true;
     item->key_email = match_key_email(s->arena, json_str(json_get_c(item->record, "email")));
     item->key_phone = match_key_phone(s->arena, json_str(json_get_c(item->record, "phone")), s->context->region);

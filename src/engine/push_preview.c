@@ -175,6 +175,7 @@ preview_stream(struct preview *p, const struct stream_info *info, struct err *er
     p->context = (struct page_context){.tenant = c->tenant, .connection = c->id, .config = p->account.effective,
                                        .now_us = clock_wall_us(p->engine->options.clock), .region = p->account.tenant.region,
                                        .match = str_eq_c(info->kind, "contacts") && !str_eq_c(c->match, "none"),
+                                       .looks_up = !str_eq_c(c->match, "none"),
                                        .policy = conflict_policy_from_name(c->conflict_policy),
                                        .stream = {.tenant = c->tenant, .connection = c->id, .name = info->name, .kind = info->kind}};
     if (!push_stream_read(p->arena, p->account.template, info->name, &p->stream, err))

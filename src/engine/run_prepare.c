@@ -133,7 +133,8 @@ fill_context(struct work *w, struct work_stream *s, const struct stream *row)
     s->context.now_us = w->run->started_us != 0 ? w->run->started_us : w->run->created_us;
     s->context.clock_offset_us = w->clock_offset_us;
     s->context.region = w->account.tenant.region;
-    s->context.match = str_eq_c(s->info.kind, "contacts") && !str_eq_c(c->match, "none");
+    s->context.looks_up = !str_eq_c(c->match, "none");
+    s->context.match = str_eq_c(s->info.kind, "contacts") && s->context.looks_up;
     s->context.policy = conflict_policy_from_name(c->conflict_policy);
     s->context.pushes = str_eq_c(c->direction, "both");
     s->context.parents = w->parents;

@@ -271,6 +271,22 @@ test('customers are written: only what changed, what is wrong is told, and it is
   assert.ok(known.status < 300, JSON.stringify(known.body));
   await settled();
   assert.equal((await sandbox.truth('shopify', 'customers')).filter((c) => c.email?.toLowerCase() === taken.email).length, 1, 'no twin');
+  // Somebody there whom nobody here has read yet (the webhook is lost): found by e-mail, or by phone, before anybody is made.
+  await sandbox.json('POST', '/_sandbox/webhooks', { lost: 100 });
+  const creations = async () => (await sandbox.ledger()).filter((r) => /customerCreate/.test(r.body ?? '')).length;
+  for (const [there_, here] of [[{ email: 'velha@example.com' }, { email: 'VELHA@example.com' }], [{ phone: '+5581998765499' }, { phone: '+55 81 99876-5499' }]]) {
+    const made_ = await graphql('mutation($input: CustomerInput!) { customerCreate(input: $input) { customer { legacyResourceId } userErrors { message } } }',
+      { input: { firstName: 'Velha', lastName: 'Amiga', ...there_ } });
+    const { legacyResourceId } = made_.body.data.customerCreate.customer;
+    const before_ = await creations();
+    const twin = await server.api('POST', '/api/v1/customers', { name: 'Velha Amiga', ...here });
+    assert.equal(twin.status, 201, JSON.stringify(twin.body));
+    await settled();
+    const linked = (await server.api('GET', `/api/v1/customers/${twin.body.data.id}`)).body.data;
+    assert.deepEqual(linked.externalIds.map((e) => e.externalId), [String(legacyResourceId)]);
+    assert.equal(await creations(), before_, 'nobody was made');
+  }
+  await sandbox.json('POST', '/_sandbox/webhooks', { lost: 0 });
   const run = await sync(true);
   assert.equal(run.recordsCreated, 0, JSON.stringify(run.streams));
 });
