@@ -38,7 +38,12 @@ INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING
 -- Takes ids of a table that grows by pages; returns the last.
 -- @name sequence_take
 -- @only sqlite
-UPDATE sequences SET last = last + $2 WHERE name = $1 RETURNING last
+UPDATE sequences SET last = last + $2 WHERE name = $1
+
+-- The last one taken.
+-- @name sequence_last
+-- @only sqlite
+SELECT last FROM sequences WHERE name = $1
 
 -- The database clock.
 -- @name clock
