@@ -12,7 +12,7 @@ struct auth_plan {
 };
 
 static const struct auth_kind *const auth_kinds[] = {&auth_none, &auth_api_key, &auth_bearer, &auth_basic, &auth_oauth,
-                                                     &auth_selective, &auth_session_token, &auth_session_token_legacy, &auth_jwt};
+                                                     &auth_selective, &auth_session_token, &auth_session_legacy, &auth_jwt};
 
 bool
 auth_compile(struct compiler *c, const struct node *n, struct auth *auth_out)

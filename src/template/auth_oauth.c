@@ -19,8 +19,7 @@ struct oauth_plan {
     struct text endpoint, client_id_name, client_id, client_secret_name, client_secret, refresh_name, refresh_token;
     struct text access_name, access_value, expires_name, grant_name, grant, expiry_date;
     struct str expiry_format;
-    struct text *scopes;
-    size_t scope_count;
+    const struct node *scopes;  /* sent as they are written, as the field's readers do; or NULL */
     struct input body, headers;
     bool as_query, single_use;
     bool use_assertion;        /* the login sends a token that we sign (RFC 7523) */
@@ -91,11 +90,11 @@ oauth_compile(struct compiler *c, const struct node *n, struct auth *auth)
     p->use_assertion = node_is_true_at(n, "use_profile_assertion");
     if (p->use_assertion && !jwt_compile(c, node_get_c(n, "profile_assertion"), &p->assertion))
         return false;
+    p->scopes = node_get_c(n, "scopes");
     p->as_query = node_is_true_at(n, "send_refresh_request_as_query_params");
     p->header = node_text_at(n, "x-tidemark-header");
     p->expiry_format = node_text_at(n, "token_expiry_date_format");
-    return compile_names(c, n, p) && text_list_field(c, n, "scopes", &p->scopes, &p->scope_count) &&
-           input_compile(c, n, node_get_c(n, "refresh_request_body"), &p->body) &&
+    return compile_names(c, n, p) && input_compile(c, n, node_get_c(n, "refresh_request_body"), &p->body) &&
            input_compile(c, n, node_get_c(n, "refresh_request_headers"), &p->headers) && compile_updater(c, n, p);
 }
 
@@ -219,14 +218,11 @@ static bool
 put_scopes(const struct oauth_plan *p, struct draft *d, struct expr_scope *scope, struct err *err)
 {
     struct value list = value_list_new(scope->arena);
-    for (size_t i = 0; i < p->scope_count; i++) {
-        struct str one;
-        if (!text_str(&p->scopes[i], scope, &one, err))
-            return false;
-        if (!value_list_add(scope->arena, list, value_str(one)))
+    size_t count = p->scopes && p->scopes->type == NODE_LIST ? p->scopes->count : 0;
+    for (size_t i = 0; i < count; i++)
+        if (!value_list_add(scope->arena, list, value_str(p->scopes->items[i]->text)))
             return err_no_memory(err);
-    }
-    return p->scope_count == 0 || draft_put(d, p->as_query ? INJECT_QUERY : INJECT_FORM, STR("scopes"), list, err);
+    return count == 0 || draft_put(d, p->as_query ? INJECT_QUERY : INJECT_FORM, STR("scopes"), list, err);
 }
 
 static bool
@@ -265,8 +261,10 @@ put_extra(const struct oauth_plan *p, struct draft *d, struct expr_scope *scope,
 }
 
 static bool
-oauth_login(const struct auth *auth, struct expr_scope *scope, struct http_request *request_out, struct err *err)
+oauth_login(const struct auth *auth, struct expr_scope *scope, const struct auth_session *session,
+            struct http_request *request_out, struct err *err)
 {
+    (void)session;
     const struct oauth_plan *p = auth->plan;
     struct draft d = {.arena = scope->arena, .text = STR_NONE};
     struct str endpoint, grant_name, grant, refresh_name, refresh;

@@ -1,9 +1,8 @@
 /*
  * Session tokens: a request of the template's own logs in, its answer holds the token.
  *
- * SessionTokenAuthenticator names a whole requester for the login and says how the token is put into requests;
- * LegacySessionTokenAuthenticator posts a user name and a password to one address. The token lives as long as
- * the reader, or for expiration_duration; nothing of it is stored.
+ * SessionTokenAuthenticator names a whole requester for the login and says how the token is put into requests.
+ * The token lives as long as the reader, or for expiration_duration; nothing of it is stored.
  */
 #include "template/plan_priv.h"
 
@@ -48,9 +47,11 @@ session_compile(struct compiler *c, const struct node *n, struct auth *auth)
 }
 
 static bool
-session_login(const struct auth *auth, struct expr_scope *scope, struct http_request *request_out, struct err *err)
+session_login(const struct auth *auth, struct expr_scope *scope, const struct auth_session *session,
+              struct http_request *request_out, struct err *err)
 {
     const struct session_plan *p = auth->plan;
+    (void)session;
     struct draft d = {.arena = scope->arena, .text = STR_NONE};
     return requester_build(&p->login, &d, scope, STR_NONE, STR_NONE, request_out, err);
 }
@@ -60,7 +61,7 @@ static bool
 session_identity(const struct auth *auth, struct expr_scope *scope, struct str *identity_out, struct err *err)
 {
     struct http_request request;
-    if (!auth->kind->login(auth, scope, &request, err))
+    if (!session_login(auth, scope, NULL, &request, err))
         return false;
     struct buf b;
     buf_init(&b, LIMIT_RECORD_BYTES);
@@ -81,8 +82,8 @@ session_need(const struct auth *auth, struct expr_scope *scope, struct auth_sess
     return session->token.len && !session->forced ? AUTH_READY : AUTH_LOGIN;
 }
 
-static bool
-session_refused(struct expr_scope *scope, const struct http_reply *reply, yyjson_val *body, struct err *err)
+bool
+auth_login_refused(struct expr_scope *scope, const struct http_reply *reply, yyjson_val *body, struct err *err)
 {
     struct str words = vendor_message(scope->arena, body);
     return err_set(err, E_AUTH_EXPIRED, "The vendor refused the login (status %d)%s%.*s", reply->status, words.len ? ": " : "",
@@ -116,7 +117,7 @@ session_answer(const struct auth *auth, struct expr_scope *scope, const struct h
     *patch_out = NULL;
     yyjson_val *body = decoder_read(&p->decoder, scope->arena, reply->body, &fault);
     if (reply->status < 200 || reply->status > 299)
-        return session_refused(scope, reply, body, err);
+        return auth_login_refused(scope, reply, body, err);
     if (p->path_count > LIMIT_TEMPLATE_DEPTH)
         return err_set(err, E_LIMIT, "session_token_path is too long");
     for (size_t i = 0; i < p->path_count; i++)
@@ -164,81 +165,3 @@ const struct auth_kind auth_session_token = {.type = "SessionTokenAuthenticator"
                                              .login = session_login,
                                              .answer = session_answer,
                                              .single_use = session_single_use};
-
-/* ---- the older form: one address, a user name and a password */
-
-struct legacy_plan {
-    struct text header, login_url, token, token_key, user, password;
-};
-
-static bool
-legacy_compile(struct compiler *c, const struct node *n, struct auth *auth)
-{
-    struct legacy_plan *p = ARENA_NEW(c->arena, struct legacy_plan);
-    if (!p)
-        return compile_full(c);
-    auth->plan = p;
-    return text_field(c, n, "header", &p->header) && text_field(c, n, "login_url", &p->login_url) &&
-           text_field(c, n, "session_token", &p->token) && text_field(c, n, "session_token_response_key", &p->token_key) &&
-           text_field(c, n, "username", &p->user) && text_field(c, n, "password", &p->password);
-}
-
-static enum auth_need
-legacy_need(const struct auth *auth, struct expr_scope *scope, struct auth_session *session, struct err *err)
-{
-    const struct legacy_plan *p = auth->plan;
-    struct str given;
-    if (session->token.len && !session->forced)
-        return AUTH_READY;
-    if (!session->forced && text_str(&p->token, scope, &given, err) && given.len)
-        return auth_session_set(session, given, INT64_MAX, err) ? AUTH_READY : AUTH_FAILED;
-    return AUTH_LOGIN;
-}
-
-static bool
-legacy_login(const struct auth *auth, struct expr_scope *scope, struct http_request *request_out, struct err *err)
-{
-    const struct legacy_plan *p = auth->plan;
-    struct draft d = {.arena = scope->arena, .text = STR_NONE};
-    struct str url, user, password;
-    return text_str(&p->login_url, scope, &url, err) && text_str(&p->user, scope, &user, err) &&
-           text_str(&p->password, scope, &password, err) && draft_put(&d, INJECT_JSON, STR("username"), value_str(user), err) &&
-           draft_put(&d, INJECT_JSON, STR("password"), value_str(password), err) &&
-           draft_finish(&d, STR("POST"), url, request_out, err);
-}
-
-static bool
-legacy_answer(const struct auth *auth, struct expr_scope *scope, const struct http_reply *reply, struct auth_session *session,
-              yyjson_val **patch_out, struct err *err)
-{
-    const struct legacy_plan *p = auth->plan;
-    struct err ignored = {0};
-    struct str key;
-    *patch_out = NULL;
-    yyjson_val *body = json_parse(scope->arena, reply->body, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, &ignored);
-    if (reply->status < 200 || reply->status > 299)
-        return session_refused(scope, reply, body, err);
-    if (!text_str(&p->token_key, scope, &key, err))
-        return false;
-    struct str token = json_str(json_get(body, key));
-    if (!token.len)
-        return err_set(err, E_BAD_PAGE, "The vendor's answer to the login holds no %.*s", STR_ARG(str_slice(key, 0, 60)));
-    return auth_session_set(session, token, INT64_MAX, err);
-}
-
-static bool
-legacy_apply(const struct auth *auth, struct draft *d, struct expr_scope *scope, struct str token, struct err *err)
-{
-    const struct legacy_plan *p = auth->plan;
-    struct str header;
-    return text_str(&p->header, scope, &header, err) && draft_put(d, INJECT_HEADER, header, value_str(token), err);
-}
-
-const struct auth_kind auth_session_token_legacy = {.type = "LegacySessionTokenAuthenticator",
-                                                    .compile = legacy_compile,
-                                                    .apply = legacy_apply,
-                                                    .identity = session_identity,
-                                                    .need = legacy_need,
-                                                    .login = legacy_login,
-                                                    .answer = legacy_answer,
-                                                    .single_use = session_single_use};

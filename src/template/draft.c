@@ -352,6 +352,19 @@ has_header(const struct draft *d, const char *name)
     return false;
 }
 
+/* In a form a blank is a plus. A percent sign of the data is escaped, so every %20 is one. */
+static void
+blanks_to_plus(struct buf *b)
+{
+    size_t to = 0;
+    for (size_t i = 0; i < b->len; i++) {
+        bool blank = b->len - i >= 3 && memcmp(b->ptr + i, "%20", 3) == 0;
+        b->ptr[to++] = blank ? '+' : b->ptr[i];
+        i += blank ? 2 : 0;
+    }
+    buf_truncate(b, to);
+}
+
 static bool
 write_body(struct draft *d, struct buf *b, const char **content_type_out)
 {
@@ -367,6 +380,8 @@ write_body(struct draft *d, struct buf *b, const char **content_type_out)
     *content_type_out = d->form.count ? "application/x-www-form-urlencoded" : NULL;
     for (size_t i = 0; i < d->form.count; i++)
         add_pairs(b, d->arena, &d->form.items[i]);
+    if (buf_ok(b))
+        blanks_to_plus(b);
     return buf_ok(b);
 }
 
@@ -401,6 +416,8 @@ draft_finish(struct draft *d, struct str method, struct str url, struct http_req
     bool takes_body = str_eq(method, STR("GET")) || str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) ||
                       str_eq(method, STR("PATCH"));
     struct http_request request = {.method = method};
+    if (takes_body && value_count(d->json) > 0 && (d->form.count || d->text.ptr))
+        return err_set(err, E_TEMPLATE_INVALID, "The request would have two bodies, JSON and form data: the template may give one");
     bool ok = write_url(&b, d->arena, d, url) && (!takes_body || write_body(d, &body, &content_type));
     if (ok) {
         request.url = str_copy(d->arena, buf_str(&b));

@@ -13,6 +13,8 @@
 #include "base/limits.h"
 #include "json/writer.h"
 
+#define REPEATS_MAX 20000 /* per stream: more parents than a replay describes */
+
 static bool
 is_unreserved(unsigned char c)
 {
@@ -246,7 +248,7 @@ exchanges_answer(struct exchanges *x, yyjson_val *request, enum exchange_repeats
         reply = repeat(x, asked, false, now_us);
     if (!reply)
         reply = take_unused(x, request, true, asked, now_us);
-    if (!reply && repeats == EXCHANGE_CACHED)
+    if (!reply && repeats == EXCHANGE_CACHED && x->repeated++ < REPEATS_MAX) /* a parent's paging may go in circles */
         reply = repeat(x, asked, true, now_us);
     return reply ? reply : take_unused(x, request, false, asked, now_us);
 }

@@ -16,6 +16,7 @@ struct exchanges {
     bool *used;
     struct str *asked;     /* the request that each exchange answered, where it may be repeated; else STR_NONE */
     struct http_reply reply;
+    unsigned repeated;     /* answers given again to requests of parents */
 };
 
 enum exchange_repeats {

@@ -133,7 +133,7 @@ selector_path(const struct selector *s, struct expr_scope *scope, struct str pat
     for (size_t i = 0; i < s->path_count; i++) {
         if (!text_str(&s->path[i], scope, &path[count], err))
             return false;
-        count += path[count].len > 0 || !str_is_none(s->path[i].constant);
+        count += path[count].len > 0 || !str_is_none(s->path[i].constant) || scope->as_reference;
     }
     *count_out = count;
     return true;

@@ -348,6 +348,17 @@ give(struct picking *p, yyjson_val *value, struct str rejected, struct err *err)
     return true;
 }
 
+/* The field's readers hand out what stands before a failure; so do comparisons. */
+static bool
+keep_fault(struct reader *r, struct err *err)
+{
+    if (!r->options.as_reference || err->code != E_EXPRESSION)
+        return false;
+    r->fault = str_copy(&r->keep, str_from_c(err->message));
+    *err = (struct err){.items = err->items};
+    return r->fault.ptr != NULL;
+}
+
 static bool
 pick_one(struct picking *p, struct expr_scope *scope, yyjson_val *raw, bool plain, struct err *err)
 {
@@ -357,6 +368,8 @@ pick_one(struct picking *p, struct expr_scope *scope, yyjson_val *raw, bool plai
     if (!plain && !selector_apply(s, scope, raw, client_side ? is_wanted : NULL, p, &value, err)) {
         if (err->code != E_EXPRESSION)
             return false;
+        if (keep_fault(p->r, err))
+            return true;
         struct str why = str_copy(p->page, str_from_c(err->message));
         *err = (struct err){.items = err->items};
         return give(p, raw, why.ptr ? why : STR("the template's expression failed"), err);
@@ -400,7 +413,7 @@ pick_all(struct picking *p, struct expr_scope *scope, const struct value_span *s
     bool plain = s->transform_count == 0 && !s->normalize && !text_given(&s->filter) && !client_side;
     if (!p->r->stream->properties && !records_begin(p, span->count, err))
         return false;
-    for (size_t i = 0; i < span->count; i++)
+    for (size_t i = 0; i < span->count && !p->r->fault.ptr; i++)
         if (!pick_one(p, scope, span->items[i], plain, err))
             return false;
     p->event->records_read = span->count;
@@ -589,6 +602,14 @@ end_of_pages(struct reader *r, struct arena *page, struct reader_event *event, s
     return reader_first_token(r, err);
 }
 
+/* The page is handed out as far as it was read, and nothing comes after it. */
+static enum page_step
+end_badly(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
+{
+    r->phase = PHASE_FAILED;
+    return page_describe(r, page, event, err) ? PAGE_READY : PAGE_FAILED;
+}
+
 static enum page_step
 make_page(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_val *body, bool ended,
           struct reader_event *event, struct err *err)
@@ -605,6 +626,8 @@ make_page(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson
         drift_watch(r, &span, event->declared_total);
     if (!test_accepts(r, scope, body, err) || !pick_all(&p, scope, &span, err))
         return PAGE_FAILED;
+    if (r->fault.ptr)
+        return end_badly(r, page, event, err);
     if (more) {
         r->portions.index++;
         r->attempt = r->parse_attempt = 0, r->refreshed = false;
@@ -614,7 +637,7 @@ make_page(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson
         event->records_read = event->record_count;
     scope->steps_left = LIMIT_EXPRESSION_STEPS;
     if (!find_next(&p, scope, body, span.count, ended, err))
-        return PAGE_FAILED;
+        return keep_fault(r, err) ? end_badly(r, page, event, err) : PAGE_FAILED;
     if (r->phase == PHASE_NEXT && !end_of_pages(r, page, event, err))
         return PAGE_FAILED;
     return page_describe(r, page, event, err) ? PAGE_READY : PAGE_FAILED;

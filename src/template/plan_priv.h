@@ -77,6 +77,7 @@ struct compiler {
     struct template *owner;
     struct err *err;
     unsigned depth;            /* streams inside streams */
+    const struct node *requester; /* whose authenticator is compiled, or NULL */
     /* Where streams depend on it: the configuration, or NULL while it is not known. */
     yyjson_val *config;
     int64_t now_us;
@@ -143,7 +144,8 @@ struct auth_kind {
     bool (*identity)(const struct auth *auth, struct expr_scope *scope, struct str *identity_out, struct err *err);
     /* Is a request needed first? */
     enum auth_need (*need)(const struct auth *auth, struct expr_scope *scope, struct auth_session *session, struct err *err);
-    bool (*login)(const struct auth *auth, struct expr_scope *scope, struct http_request *request_out, struct err *err);
+    bool (*login)(const struct auth *auth, struct expr_scope *scope, const struct auth_session *session,
+                  struct http_request *request_out, struct err *err);
     /* Takes the answer; *patch_out is what to store, or NULL. */
     bool (*answer)(const struct auth *auth, struct expr_scope *scope, const struct http_reply *reply,
                    struct auth_session *session, yyjson_val **patch_out, struct err *err);
@@ -161,8 +163,10 @@ bool auth_compile(struct compiler *c, const struct node *n, struct auth *auth_ou
 const struct auth *auth_choose(const struct auth *auth, struct expr_scope *scope, struct err *err);
 bool auth_session_set(struct auth_session *session, struct str token, int64_t expires_us, struct err *err);
 void auth_session_release(struct auth_session *session);
+/* "The vendor refused the login", in the vendor's words. Always false. */
+bool auth_login_refused(struct expr_scope *scope, const struct http_reply *reply, yyjson_val *body, struct err *err);
 extern const struct auth_kind auth_none, auth_api_key, auth_bearer, auth_basic, auth_oauth, auth_selective, auth_session_token,
-    auth_session_token_legacy, auth_jwt;
+    auth_session_legacy, auth_jwt;
 /* A JwtAuthenticator's plan, and the token it makes: also the assertion of an OAuthAuthenticator. */
 bool jwt_compile(struct compiler *c, const struct node *n, struct auth *auth);
 bool jwt_token(const struct auth *auth, struct expr_scope *scope, struct str *token_out, struct err *err);

@@ -295,7 +295,9 @@ step(struct reader *r, struct arena *page, struct reader_event *event, struct er
     case PHASE_DONE: return READER_DONE;
     case PHASE_FAILED: break;
     }
-    if (err->code == E_OK)
+    if (r->fault.ptr)
+        err_set(err, E_EXPRESSION, "%.*s", STR_ARG(r->fault));
+    else if (err->code == E_OK)
         err_set(err, E_INTERNAL, "This read has already failed");
     return READER_FAILED;
 }

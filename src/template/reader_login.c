@@ -48,7 +48,7 @@ reader_log_in(struct reader *r, struct expr_scope *scope, struct reader_event *e
         *token_out = session->token;
         return READER_PAGE;
     }
-    if (!auth->kind->login(auth, scope, &event->request, err))
+    if (!auth->kind->login(auth, scope, session, &event->request, err))
         return reader_fail(r);
     return reader_ask(r, event, READER_FOR_TOKEN, PHASE_LOGIN);
 }

@@ -165,6 +165,7 @@ struct reader {
     unsigned attempt, parse_attempt;
     bool refreshed;               /* a 401 was answered by a new token once for this request */
     const struct http_reply *reply;
+    struct str fault;             /* why nothing comes after the page that was handed out; in keep, or none */
 };
 
 /* ---- reader.c */
@@ -276,6 +277,8 @@ bool position_restore_json(struct reader *r, yyjson_val *json, struct err *err);
 bool state_rows(struct reader *r, struct arena *page, bool partition_changed, bool final, struct reader_event *event, struct err *err);
 /* Rows as one JSON value, as the field's readers save it, and back. `partitioned`: the stream has a router. */
 yyjson_val *state_blob(struct arena *a, const struct reader_state *rows, size_t count, bool partitioned);
+/* A newer value over an older one: partitions and members that the newer does not name stay. */
+yyjson_val *state_blob_over(struct arena *a, yyjson_val *before, yyjson_val *blob);
 yyjson_val *state_unblob(struct arena *a, yyjson_val *blob, bool partitioned);
 /* Reads options.state into the reader. */
 bool state_take(struct reader *r, struct err *err);

@@ -30,6 +30,17 @@ refuse_properties(struct compiler *c, const struct node *n)
     return true;
 }
 
+/* Some authenticators ask at their requester's own address. */
+static bool
+compile_auth(struct compiler *c, const struct node *n, struct auth *auth)
+{
+    const struct node *outer = c->requester;
+    c->requester = n;
+    bool ok = auth_compile(c, node_get_c(n, "authenticator"), auth);
+    c->requester = outer;
+    return ok;
+}
+
 bool
 requester_compile(struct compiler *c, const struct node *n, struct requester *requester_out)
 {
@@ -43,7 +54,7 @@ requester_compile(struct compiler *c, const struct node *n, struct requester *re
            text_field(c, n, "path", &r->path) && refuse_properties(c, n) &&
            input_compile(c, n, node_get_c(n, "request_parameters"), &r->query) &&
            input_compile(c, n, node_get_c(n, "request_headers"), &r->headers) && compile_body(c, n, r) &&
-           auth_compile(c, node_get_c(n, "authenticator"), &r->auth) &&
+           compile_auth(c, n, &r->auth) &&
            error_handler_compile(c, node_get_c(n, "error_handler"), &r->errors);
 }
 

@@ -158,7 +158,7 @@ shared_row(struct reader *r, struct arena *a, bool final)
         json_end_object(&w);
     }
     const struct router *router = r->walk.router;
-    if (router->kind == ROUTER_GROUPS && router->parts[0].kind == ROUTER_SUBSTREAM) {
+    if (router->kind == ROUTER_GROUPS && router->parts[0].kind == ROUTER_SUBSTREAM && !(router->listed && r->options.as_reference)) {
         json_begin_object(&w, "parent_state");
         json_end_object(&w);
     }
@@ -179,7 +179,8 @@ state_rows(struct reader *r, struct arena *page, bool partition_changed, bool fi
     bool own_row = r->has_cursor && !(r->has_walk && r->cursor.plan->global);
     if (own_row && (partition_changed || (final && !r->has_walk)))
         rows[count++] = (struct reader_state){str_copy(page, r->has_walk ? r->partition_text : STR("")), partition_row(r, page)};
-    if (r->has_walk && (r->has_cursor || keeps_parents) && (final || r->parent_states_changed))
+    bool told_often = r->options.as_reference && keeps_parents && partition_changed; /* as the field's readers do */
+    if (r->has_walk && (r->has_cursor || keeps_parents) && (final || r->parent_states_changed || told_often))
         rows[count++] = (struct reader_state){STR(""), shared_row(r, page, final)};
     for (size_t i = 0; i < count; i++)
         if (!rows[i].state.ptr)
@@ -236,6 +237,37 @@ state_blob(struct arena *a, const struct reader_state *rows, size_t count, bool 
     yyjson_val *blob = buf_ok(&b) ? json_parse(a, buf_str(&b), JSON_NUMBERS_RAW, 128, &ignored) : NULL;
     buf_release(&b);
     return blob;
+}
+
+static bool
+has_partition(yyjson_val *states, yyjson_val *partition)
+{
+    size_t index, max;
+    yyjson_val *item;
+    JSON_EACH_ITEM(states, index, max, item) {
+        if (json_equal(json_get_c(item, "partition"), partition))
+            return true;
+    }
+    return false;
+}
+
+yyjson_val *
+state_blob_over(struct arena *a, yyjson_val *before, yyjson_val *blob)
+{
+    yyjson_mut_doc *doc = json_mut_doc(a);
+    yyjson_mut_val *out = doc ? yyjson_val_mut_copy(doc, blob) : NULL;
+    yyjson_mut_val *states = yyjson_mut_obj_get(out, "states");
+    size_t index, max;
+    yyjson_val *key, *item;
+    JSON_EACH_MEMBER(before, index, max, key, item) {
+        if (!json_get(blob, json_str(key)) && !str_eq(json_str(key), STR("states")))
+            yyjson_mut_obj_add(out, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, item));
+    }
+    JSON_EACH_ITEM(json_get_c(before, "states"), index, max, item) {
+        if (states && !has_partition(json_get_c(blob, "states"), json_get_c(item, "partition")))
+            yyjson_mut_arr_append(states, yyjson_val_mut_copy(doc, item));
+    }
+    return out ? json_freeze(a, out) : NULL;
 }
 
 static bool

@@ -20,6 +20,16 @@ entry_part(yyjson_val *entry, size_t which)
     return yyjson_arr_get(entry, which);
 }
 
+/*
+ * The field's readers read parents a little further than the partition they are at. That shows only where a read fails,
+ * so it is done in comparisons alone; a product is read there with all of its parents first.
+ */
+static bool
+walk_looks_ahead(const struct walk *w)
+{
+    return w->owner->options.as_reference && !w->owner->options.first_request_only;
+}
+
 bool
 walk_init(struct walk *w, const struct router *router, struct reader *owner, struct err *err)
 {
@@ -34,7 +44,7 @@ walk_init(struct walk *w, const struct router *router, struct reader *owner, str
     w->lists = ARENA_ARRAY(&w->arena, yyjson_val *, router->part_count);
     if (!w->parts || !w->lists)
         return err_no_memory(err);
-    w->draining = router->kind == ROUTER_PRODUCT ? 1 : 0;
+    w->draining = router->kind == ROUTER_PRODUCT && !walk_looks_ahead(w) ? 1 : 0;
     for (; w->part_count < router->part_count; w->part_count++)
         if (!walk_init(&w->parts[w->part_count], &router->parts[w->part_count], owner, err))
             return false;
@@ -202,13 +212,30 @@ static bool
 take_parent_states(struct walk *w, struct reader_event *event, struct err *err)
 {
     const struct parent_plan *plan = &w->router->parents[w->parent_index];
+    if (plan->incremental && !plan->stream->cursor && w->owner->options.as_reference && w->parent_pending.len == 0)
+        return buf_add_c(&w->parent_pending, "{\"__ab_no_cursor_state_message\":true}") || err_no_memory(err);
     if (!plan->incremental || event->state_count == 0)
         return true;
+    struct err ignored = {0};
+    const struct str *known = map_get(&w->owner->parent_states, plan->stream->info.name);
+    struct str before = w->parent_pending.len ? str_copy(&w->page, buf_str(&w->parent_pending)) : known ? *known : STR("{}");
     yyjson_val *blob = state_blob(&w->page, event->states, event->state_count, plan->stream->router != NULL);
+    if (blob && plan->stream->router) /* only what changed was told */
+        blob = state_blob_over(&w->page, json_parse(&w->page, before, JSON_NUMBERS_RAW, 128, &ignored), blob);
     buf_clear(&w->parent_pending);
     if (!blob || !json_write(&w->parent_pending, blob))
         return err_no_memory(err);
     return true;
+}
+
+/* What is left of the page before stays in front of this one. */
+static bool
+keep_rest(const struct walk *w, yyjson_mut_doc *doc, yyjson_mut_val *list)
+{
+    bool ok = true;
+    for (size_t i = w->index; ok && i < yyjson_arr_size(w->list); i++)
+        ok = yyjson_mut_arr_append(list, yyjson_val_mut_copy(doc, yyjson_arr_get(w->list, i)));
+    return ok;
 }
 
 static bool
@@ -217,13 +244,15 @@ take_parent_page(struct walk *w, struct reader_event *event, struct err *err)
     const struct parent_plan *plan = &w->router->parents[w->parent_index];
     struct scene scene;
     struct expr_scope scope;
-    arena_clear(&w->arena);
-    w->list = NULL, w->index = 0;
     reader_scene(w->owner, &w->page, value_undefined(), &scene);
     scene.slice = scene.extra_fields = NULL;
     scene_scope(&scene, &scope);
     yyjson_mut_doc *doc = json_mut_doc(&w->page);
     yyjson_mut_val *list = doc ? yyjson_mut_arr(doc) : NULL;
+    if (!list || !keep_rest(w, doc, list))
+        return err_no_memory(err);
+    arena_clear(&w->arena);
+    w->list = NULL, w->index = 0;
     for (size_t i = 0; list && i < event->record_count; i++)
         if (str_is_none(event->records[i].rejected) && yyjson_is_obj(event->records[i].value) &&
             !add_partition(w, plan, event->records[i].value, doc, list, &scope, err))
@@ -233,6 +262,23 @@ take_parent_page(struct walk *w, struct reader_event *event, struct err *err)
     if (!w->list || !buf_add(&w->parent_position, event->position))
         return err_no_memory(err);
     return take_parent_states(w, event, err);
+}
+
+static bool
+store_parent_state(struct walk *w, struct err *err)
+{
+    if (w->parent_pending.len == 0)
+        return true;
+    struct reader *r = w->owner;
+    struct str *text = ARENA_NEW(&r->keep, struct str);
+    struct str name = w->router->parents[w->parent_index].stream->info.name;
+    if (text)
+        *text = str_copy(&r->keep, buf_str(&w->parent_pending));
+    if (!text || !text->ptr || !map_put(&r->parent_states, name, text))
+        return err_no_memory(err);
+    r->parent_states_changed = true;
+    buf_clear(&w->parent_pending);
+    return true;
 }
 
 /* Asks the parent's reader for its next page. True: look at the list again; false: *step_out says what came. */
@@ -251,7 +297,7 @@ parent_step(struct walk *w, struct reader_event *event, enum reader_step *step_o
         return false;
     }
     if (step == READER_DONE) {
-        if (!take_parent_states(w, event, err) || !walk_partition_done(w, err))
+        if (!take_parent_states(w, event, err) || !store_parent_state(w, err))
             return false;
         reader_free(w->parent);
         w->parent = NULL, w->parent_index++;
@@ -265,13 +311,24 @@ parent_step(struct walk *w, struct reader_event *event, enum reader_step *step_o
     return !told;
 }
 
+/* A parent's record counts once the next one has come, or its slice has ended; where there is a cursor, one later still. */
+static bool
+wants_more_first(const struct walk *w)
+{
+    size_t left = yyjson_arr_size(w->list) - w->index, ahead = w->owner->stream->cursor ? 2 : 1;
+    enum phase phase = w->parent ? w->parent->phase : PHASE_DONE;
+    bool in_slice = phase == PHASE_SEND || phase == PHASE_ASKED || phase == PHASE_LOGIN;
+    return left > 0 && w->parent_index < w->router->parent_count && (left < ahead || (left == ahead && in_slice));
+}
+
 static enum walk_step
 substream_step(struct walk *w, yyjson_val **entry_out, enum reader_step *step_out, struct reader_event *event, struct err *err)
 {
     for (;;) {
-        if (list_step(w, entry_out) == WALK_PARTITION)
+        bool ahead = walk_looks_ahead(w) && wants_more_first(w);
+        if (!ahead && list_step(w, entry_out) == WALK_PARTITION)
             return WALK_PARTITION;
-        if (!walk_partition_done(w, err)) /* an empty parent page may carry a state too */
+        if (!ahead && !walk_partition_done(w, err)) /* an empty parent page may carry a state too */
             return fail(step_out);
         if (w->parent_index >= w->router->parent_count)
             return WALK_END;
@@ -283,18 +340,7 @@ substream_step(struct walk *w, yyjson_val **entry_out, enum reader_step *step_ou
 bool
 walk_partition_done(struct walk *w, struct err *err)
 {
-    if (w->router->kind != ROUTER_SUBSTREAM || w->parent_pending.len == 0 || w->index < yyjson_arr_size(w->list))
-        return true;
-    struct reader *r = w->owner;
-    struct str *text = ARENA_NEW(&r->keep, struct str);
-    struct str name = w->router->parents[w->parent_index].stream->info.name;
-    if (text)
-        *text = str_copy(&r->keep, buf_str(&w->parent_pending));
-    if (!text || !text->ptr || !map_put(&r->parent_states, name, text))
-        return err_no_memory(err);
-    r->parent_states_changed = true;
-    buf_clear(&w->parent_pending);
-    return true;
+    return w->router->kind != ROUTER_SUBSTREAM || w->index < yyjson_arr_size(w->list) || store_parent_state(w, err);
 }
 
 /* ---- product */
@@ -315,9 +361,11 @@ walk_drain(struct walk *w, struct arena *page, enum reader_step *step_out, struc
             yyjson_mut_arr_append(w->drained, yyjson_val_mut_copy(w->drain_doc, entry));
             if (yyjson_mut_arr_size(w->drained) > WALK_LIST_MAX)
                 return err_set(err, E_LIMIT, "A product of partition routers is too large"), fail(step_out);
-            continue;
+            if (!walk_group_suffices(w))
+                continue;
         }
         w->lists[w->draining++] = json_freeze(&w->arena, w->drained);
+        w->index = 0;
         w->drained = NULL;
     }
     w->parts_ready = true;
@@ -367,6 +415,19 @@ combine(struct walk *w, struct arena *a)
     return json_freeze(a, entry);
 }
 
+/* The next partition of the first part: as it comes, or from what was read before. */
+static enum walk_step
+head_step(struct walk *w, struct arena *page, yyjson_val **entry_out, enum reader_step *step_out, struct reader_event *event,
+          struct err *err)
+{
+    if (!w->lists[0])
+        return walk_next(&w->parts[0], page, entry_out, step_out, event, err);
+    if (w->index >= yyjson_arr_size(w->lists[0]))
+        return WALK_END;
+    *entry_out = yyjson_arr_get(w->lists[0], w->index++);
+    return WALK_PARTITION;
+}
+
 static enum walk_step
 product_step(struct walk *w, struct arena *page, yyjson_val **entry_out, enum reader_step *step_out, struct reader_event *event,
              struct err *err)
@@ -380,7 +441,7 @@ product_step(struct walk *w, struct arena *page, yyjson_val **entry_out, enum re
         return err_set(err, E_LIMIT, "Too many partition routers"), fail(step_out);
     while (!w->has_head || w->combination >= combinations(w)) {
         yyjson_val *entry;
-        enum walk_step step = walk_next(&w->parts[0], page, &entry, step_out, event, err);
+        enum walk_step step = head_step(w, page, &entry, step_out, event, err);
         if (step != WALK_PARTITION)
             return step;
         arena_clear(&w->page);

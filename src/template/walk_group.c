@@ -83,6 +83,22 @@ group_entry(struct walk *w, size_t to)
     return json_freeze(&w->page, entry);
 }
 
+bool
+walk_group_suffices(const struct walk *w)
+{
+    size_t index, max, unique = 0;
+    yyjson_mut_val *entry;
+    if (w->router->kind != ROUTER_GROUPS || !w->owner->options.as_reference || !w->owner->options.first_request_only)
+        return false;
+    yyjson_mut_arr_foreach(w->drained, index, max, entry) {
+        bool again = false;
+        for (size_t i = 0; w->router->group_unique && i < index && !again; i++)
+            again = yyjson_mut_equals(yyjson_mut_arr_get_first(yyjson_mut_arr_get(w->drained, i)), yyjson_mut_arr_get_first(entry));
+        unique += !again;
+    }
+    return unique >= w->router->group_size;
+}
+
 enum walk_step
 walk_group_step(struct walk *w, struct arena *page, yyjson_val **entry_out, enum reader_step *step_out, struct reader_event *event,
                 struct err *err)
