@@ -155,6 +155,21 @@ test('Shopify: one call for all topics, looked at again, repaired, and taken bac
   assert.deepEqual(await list(), []);
 });
 
+test('Amazon notifies event buses only: the guide says how one calls here, and its notification brings the order', async () => {
+  const id = await connect('amazon_sp_api', { clientId: 'c', clientSecret: 's', refreshToken: 'Atzr|x', sellerId: 'A1SELLER', baseUrl: `${sandbox.url}/amazon_sp_api` }, { match: 'none', streams: ['orders'] });
+  const guide = await setup(id);
+  assert.equal(guide.registered, false);
+  assert.match(guide.instructions, /API destination/);
+  const [order] = await sandbox.truth('amazon_sp_api', 'orders');
+  const detail = { NotificationVersion: '1.0', NotificationType: 'ORDER_CHANGE', PayloadVersion: '1.0', EventTime: '2026-11-01T00:09:53.109Z',
+    Payload: { OrderChangeNotification: { NotificationLevel: 'OrderLevel', SellerId: 'A1SELLER', AmazonOrderId: order.AmazonOrderId } }, NotificationMetadata: { NotificationId: 'd0e9e693' } };
+  const tell = (body) => server.anonymous('POST', guide.webhookUrl.replace(/^.*\/api/, '/api'), body);
+  const taken = await tell({ version: '0', 'detail-type': 'ORDER_CHANGE', source: 'aws.partner/sellingpartnerapi.amazon.com', detail });
+  assert.deepEqual([taken.status, taken.body.trust], [200, 'token'], taken.text);
+  assert.equal((await tell(detail)).body.duplicate, true, 'the same notification, taken out of its event');
+  await until('the order is there', async () => (await server.api('GET', `/api/v1/records/${id}/orders`)).body.data?.some((o) => o.orderId === order.AmazonOrderId));
+});
+
 test('HighLevel has no call for it: the guide says where, and then its events come signed', async () => {
   const key = (await sandbox.raw('GET', '/gohighlevel/_webhooks/key', undefined, { authorization: 'Bearer pit-test' })).body.publicKey;
   const credentials = { apiKey: 'pit-test', locationId: LOCATION, baseUrl: `${sandbox.url}/gohighlevel`, webhookPublicKey: key };
