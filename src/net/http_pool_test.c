@@ -76,6 +76,38 @@ test_jobs_that_block_get_a_thread_each_up_to_the_maximum(void **state)
     assert_int_equal(atomic_load(&discarded), 0);
 }
 
+#define IN_LINE 64
+
+static struct http_job line[IN_LINE];
+static ptrdiff_t order[IN_LINE + 1]; /* by what had run before; the first is the gate's */
+
+static void
+run_noting(struct http_job *job)
+{
+    order[atomic_fetch_add(&ran, 1)] = job - line;
+}
+
+/* Who asks again stands behind all that wait: the slowest of many clients waits for one round of the others, no more. */
+static void
+test_jobs_are_taken_in_the_order_in_which_they_came(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct http_job first = {.run = run_waiting, .discard = discard};
+    assert_ok(http_pool_init(&pool, 1, 1000, &err), err);
+    assert_true(http_pool_submit(&pool, &first));
+    until(&inside, 1);
+    for (size_t i = 0; i < IN_LINE; i++) {
+        line[i] = (struct http_job){.run = run_noting, .discard = discard};
+        assert_true(http_pool_submit(&pool, &line[i]));
+    }
+    sem_post(&gate);
+    until(&ran, IN_LINE + 1);
+    for (size_t i = 0; i < IN_LINE; i++)
+        assert_int_equal(order[i + 1], i);
+    http_pool_stop(&pool);
+}
+
 static atomic_bool enough;
 
 static void
