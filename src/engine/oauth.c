@@ -178,15 +178,29 @@ open_verifier(struct returning *rt, const struct account *account, struct str *v
     return verifier_out->ptr || err_no_memory(err);
 }
 
-/* The code for the tokens; sent once, whatever becomes of it. */
+static bool
+send_token_request(struct returning *rt, const struct account *account, const struct oauth_spec *spec, struct http_request *request,
+                   yyjson_val **patch_out, struct err *err)
+{
+    const struct sender *sender = &rt->engine->sender;
+    int64_t now_us = clock_wall_us(rt->engine->options.clock);
+    request->operator_address = account_is_operator_url(account, request->url);
+    request->once = true;
+    void *call = sender->start(sender->ctx, request, err);
+    if (!call)
+        return false;
+    bool ok = oauth_token_answer(spec, rt->arena, sender->wait(call), now_us, rt->callback->parameters, patch_out, err);
+    sender->free(call);
+    return ok;
+}
+
+/* The code for the tokens, where need be the token for a longer one; each is sent once, whatever becomes of it. */
 static bool
 exchange(struct returning *rt, const struct account *account, const struct oauth_spec *spec, yyjson_val **patch_out, struct err *err)
 {
     struct http_request request;
     struct str verifier;
-    const struct sender *sender = &rt->engine->sender;
     struct str code = json_str(json_get(rt->callback->parameters, spec->code_parameter));
-    int64_t now_us = clock_wall_us(rt->engine->options.clock);
     if (code.len == 0)
         return err_set(err, E_VALIDATION_FAILED, "The vendor sent nobody's code back: begin again");
     if (!open_verifier(rt, account, &verifier, err))
@@ -195,14 +209,10 @@ exchange(struct returning *rt, const struct account *account, const struct oauth
         verifier = json_str(json_get_c(rt->callback->parameters, "state"));
     if (!oauth_token_request(spec, rt->arena, rt->sign_in.redirect_uri, code, verifier, &request, err))
         return false;
-    request.operator_address = account_is_operator_url(account, request.url);
-    request.once = true;
-    void *call = sender->start(sender->ctx, &request, err);
-    if (!call)
+    if (!send_token_request(rt, account, spec, &request, patch_out, err))
         return false;
-    bool ok = oauth_token_answer(spec, rt->arena, sender->wait(call), now_us, rt->callback->parameters, patch_out, err);
-    sender->free(call);
-    return ok;
+    return spec->exchange.len == 0 || (oauth_exchange_request(spec, rt->arena, *patch_out, &request, err) &&
+                                       send_token_request(rt, account, spec, &request, patch_out, err));
 }
 
 static bool

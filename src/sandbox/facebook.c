@@ -262,11 +262,19 @@ log_in(struct sandbox_request *r, struct sandbox_reply *reply)
         reply_header(reply, "Location", str_format(r->arena, "%.*s?code=" LOGIN_CODE "&state=%.*s", STR_ARG(back), STR_ARG(state)));
         return;
     }
+    struct str shortest = facebook_param(r, "fb_exchange_token");
+    if (shortest.len > 0 && str_eq_c(facebook_param(r, "grant_type"), "fb_exchange_token")) {
+        if (!str_eq_c(shortest, "EAAB-short") || !str_eq_c(facebook_param(r, "client_secret"), FB_APP_SECRET))
+            return facebook_error(reply, 400, 190, 0, "OAuthException", "Invalid OAuth access token.");
+        reply_json(reply, 200);
+        buf_add(&reply->body, STR("{\"access_token\":\"EAAB-simulated\",\"token_type\":\"bearer\",\"expires_in\":5183944}"));
+        return;
+    }
     bool known = str_eq_c(facebook_param(r, "code"), LOGIN_CODE) && str_eq_c(facebook_param(r, "client_secret"), FB_APP_SECRET);
     if (!known)
         return facebook_error(reply, 400, 100, 36009, "OAuthException", "This authorization code has been used or is another app's.");
     reply_json(reply, 200);
-    buf_add(&reply->body, STR("{\"access_token\":\"EAAB-simulated\",\"token_type\":\"bearer\",\"expires_in\":5183944}"));
+    buf_add(&reply->body, STR("{\"access_token\":\"EAAB-short\",\"token_type\":\"bearer\",\"expires_in\":5183}"));
 }
 
 static void

@@ -125,6 +125,7 @@ template_oauth(const struct template *t, struct arena *a, yyjson_val *config, in
     s.code_parameter = json_str_or(json_get_c(rd.oauth, "code_parameter"), STR("code"));
     s.state_parameter = json_str_or(json_get_c(rd.oauth, "state_parameter"), STR("state"));
     s.error_parameter = json_str_or(json_get_c(rd.oauth, "error_parameter"), STR("error"));
+    s.exchange = json_str_or(json_get_c(rd.oauth, "exchange"), STR(""));
     s.store = json_get_c(rd.oauth, "store");
     s.store_parameters = json_get_c(rd.oauth, "store_parameters");
     s.standard_parameters = json_bool_or(json_get_c(rd.oauth, "standard_parameters"), true);
@@ -209,6 +210,31 @@ oauth_token_request(const struct oauth_spec *spec, struct arena *a, struct str r
            put(&d, INJECT_FORM, "redirect_uri", redirect_uri, err) && put(&d, INJECT_FORM, "code_verifier", verifier, err) &&
            put_client(spec, &d, err) && put_all(&d, INJECT_FORM, spec->token_parameters, err) &&
            put(&d, INJECT_HEADER, "Accept", STR("application/json"), err) &&
+           draft_finish(&d, STR("POST"), spec->token_url, request_out, err);
+}
+
+/* What the first answer brought as its access token. */
+static struct str
+short_token(const struct oauth_spec *spec, yyjson_val *patch)
+{
+    size_t index, max;
+    yyjson_val *member, *path;
+    yyjson_obj_foreach(spec->store, index, max, member, path)
+        if (str_eq_c(json_str(path), "access_token"))
+            return json_str(json_get(patch, json_str(member)));
+    return STR_NONE;
+}
+
+bool
+oauth_exchange_request(const struct oauth_spec *spec, struct arena *a, yyjson_val *patch, struct http_request *request_out,
+                       struct err *err)
+{
+    struct draft d = {.arena = a, .text = STR_NONE};
+    char *parameter = str_cstr(a, spec->exchange);
+    if (parameter == NULL)
+        return err_no_memory(err);
+    return put(&d, INJECT_FORM, "grant_type", spec->exchange, err) && put(&d, INJECT_FORM, parameter, short_token(spec, patch), err) &&
+           put_client(spec, &d, err) && put(&d, INJECT_HEADER, "Accept", STR("application/json"), err) &&
            draft_finish(&d, STR("POST"), spec->token_url, request_out, err);
 }
 

@@ -20,6 +20,7 @@ struct oauth_spec {
     yyjson_val *authorize_parameters, *token_parameters;         /* objects of texts, evaluated; or NULL */
     yyjson_val *store;              /* member of the configuration -> path in the token's answer */
     yyjson_val *store_parameters;   /* member of the configuration -> parameter of the callback; or NULL */
+    struct str exchange;            /* a grant that changes the token that came for one that lives longer; or STR_NONE */
     bool standard_parameters;       /* response_type, client_id, scope are sent to the authorize address */
     bool pkce, basic;               /* S256; the client's credential stands in Authorization */
     yyjson_val *declared, *variables; /* of spec.advanced_auth (oauth_declared.c); NULL: metadata.tidemark.oauth says it all */
@@ -37,6 +38,9 @@ MUST_USE bool oauth_authorize_url(const struct oauth_spec *spec, struct arena *a
  * where `declared` is set, which may make its challenge of it. */
 MUST_USE bool oauth_token_request(const struct oauth_spec *spec, struct arena *a, struct str redirect_uri, struct str code,
                                   struct str verifier, struct http_request *request_out, struct err *err);
+/* The same for `exchange`: the grant's name is also the parameter's in which the token of the first answer stands. */
+MUST_USE bool oauth_exchange_request(const struct oauth_spec *spec, struct arena *a, yyjson_val *patch, struct http_request *request_out,
+                                     struct err *err);
 /*
  * What the answer brings for the configuration, as a merge patch. parameters: those of the callback, an object.
  * E_VENDOR_REFUSED with the vendor's words, E_BAD_PAGE when a token is missing.

@@ -261,3 +261,19 @@ test('another key or an altered body is 401; unsigned is a hint; another page fi
   await until('the hint was followed', () => leadOf(created[1]));
 });
 
+
+test('signing in changes the short token for a long one before anything is kept', async () => {
+  const { body: made } = await server.api('POST', `${SYNC}/connections?test=false`, { name: 'By login', platform: 'facebook_ads', match: 'none',
+    credentials: { accessToken: 'none-yet', adAccountId: '77', appId: '1', appSecret: SECRET, baseUrl: `${sandbox.url}/facebook_ads` } });
+  const { body: begun } = await server.api('GET', `/api/v1/oauth/start?connectionId=${made.data.id}`);
+  const address = begun.authUrl ?? begun.data?.authUrl;
+  const back = new URL((await fetch(address, { redirect: 'manual' })).headers.get('location'));
+  const since = await lastSeq();
+  const done = await server.anonymous('GET', back.pathname + back.search);
+  assert.ok(done.status < 400, done.text);
+  const asked = (await sandbox.ledger()).filter((e) => e.seq > since && e.target.includes('/oauth/access_token'));
+  assert.equal(asked.length, 2, JSON.stringify(asked));
+  const shown = (await server.api('GET', `/api/admin/integrations/${made.data.id}`)).body.config.accessToken;
+  assert.ok(shown.endsWith('ated'), `the long one is kept: ${shown}`);
+  await server.api('DELETE', `${SYNC}/connections/${made.data.id}`);
+});
