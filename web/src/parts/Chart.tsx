@@ -13,6 +13,13 @@ interface Props { points: readonly Point[]; words: { title: string; time: string
 
 const HEIGHT = 150, LINE = 1.5;
 
+// Each step is as wide as its span: the last one ends where a next one would begin.
+function columns(points: readonly Point[]): uPlot.AlignedData {
+  const last = points.at(-1), span = (points[1]?.at ?? 0) - (points[0]?.at ?? 0);
+  const all = last ? [...points, { ...last, at: last.at + span }] : points;
+  return [all.map((p) => p.at / 1000), all.map((p) => p.ok), all.map((p) => p.err)];
+}
+
 function draw(box: HTMLElement, data: uPlot.AlignedData, language: string, words: Props['words']) {
   const css = getComputedStyle(box), colour = (name: string) => css.getPropertyValue(name).trim();
   const axis = { stroke: colour('--dim'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: `11px ${css.fontFamily}` };
@@ -21,7 +28,7 @@ function draw(box: HTMLElement, data: uPlot.AlignedData, language: string, words
   const stepped = uPlot.paths.stepped?.({ align: 1 });
   return new uPlot({
     width: box.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { show: false }, padding: [8, 4, 0, 0],
-    axes: [{ ...axis, space: 90, values: (_, at) => at.map((s) => clock.format(s * 1000)) }, { ...axis, size: 46, values: (_, n) => n.map((x) => short.format(x)) }],
+    axes: [{ ...axis, space: 90, incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400], values: (_, at) => at.map((s) => clock.format(s * 1000)) }, { ...axis, size: 46, values: (_, n) => n.map((x) => short.format(x)) }],
     scales: { y: { range: (_, __, most) => [0, Math.max(1, most) * 1.08] } },
     series: [{}, { label: words.ok, stroke: colour('--accent'), fill: colour('--info-bg'), width: LINE, paths: stepped, points: { show: false } },
       { label: words.err, stroke: colour('--bad'), fill: colour('--bad-bg'), width: LINE, paths: stepped, points: { show: false } }],
@@ -34,7 +41,7 @@ export default function Chart({ points, words }: Props) {
   const scheme = useComputedColorScheme();
   const box = useRef<HTMLDivElement>(null), plot = useRef<uPlot | null>(null);
   const data = useRef<uPlot.AlignedData>([[], [], []]);
-  data.current = [points.map((p) => p.at / 1000), points.map((p) => p.ok), points.map((p) => p.err)];
+  data.current = columns(points);
   useEffect(() => {
     const el = box.current;
     if (!el) return undefined;
