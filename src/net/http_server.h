@@ -90,9 +90,9 @@ void http_server_free(struct http_server *server);
 /*
  * For a handler that returned without an answer, because it waits for something without holding a thread: runs go_on for
  * the same exchange, on a thread of the pool, where it may block or wait again; on its server thread where x->at_once.
- * From any thread, also before that handler has returned (which must not touch the exchange any more). It runs whatever happened meanwhile: to the client, whose
- * leaving is only seen by the answer, or to the server; when that ends, on the calling thread. Not while http_server_free
- * runs.
+ * From any thread, also before that handler has returned (which must not touch the exchange any more). It runs
+ * whatever happened meanwhile: to the client, whose leaving is only seen by the answer, or to the server; when that
+ * ends, on the calling thread. Not while http_server_free runs.
  */
 void http_exchange_continue(struct http_exchange *x, http_handler_fn *go_on, void *ctx);
 /* The same from a handler that finds it would have to wait: the exchange is at_once no more. Its last act. */
