@@ -39,7 +39,7 @@
 #define WATCH_STACK_BYTES (64 * 1024)
 #define WATCH_US US_PER_MS
 #define BUSY_MIN 2
-#define SURPLUS_LOOKS 32 /* asking after all threads takes a while: only at every so manieth look */
+#define SURPLUS_LOOKS 32 /* asking after all threads takes a while: only now and then */
 
 bool
 http_thread_start(pthread_t *thread_out, size_t stack_bytes, bool detached, void *(*run)(void *), void *ctx)
@@ -247,10 +247,12 @@ thread_add(struct http_pool *pool)
 
 /* ---- the watcher ---- */
 
-/* As many more threads as the cores can take. */
+/* As many more threads as the cores can take. Where there are no more, nobody need be asked. */
 static void
 add_missing(struct http_pool *pool)
 {
+    if (!pool->idle && pool->threads == pool->threads_max)
+        return;
     unsigned computing = count_computing(pool, pool->busy_wanted);
     while (computing++ < pool->busy_wanted && !pool->stopping && thread_add(pool))
         ;
