@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/engine_priv.h"
+#include "engine/lists.h"
 
 #define REFRESH_LOCK_US (60 * US_PER_S)
 
@@ -149,12 +150,12 @@ account_template(struct account *acc, struct err *err)
 }
 
 /* Which streams there are may depend on the configuration: the account has its own. */
-static bool
-account_configure(struct account *acc, struct err *err)
+bool
+account_configure(struct account *acc, yyjson_val *lists, struct err *err)
 {
     if (!template_depends_on_config(acc->template))
         return true;
-    struct template *own = template_configured(acc->template, acc->effective, clock_wall_us(clock_system()), err);
+    struct template *own = template_configured_with(acc->template, acc->effective, clock_wall_us(clock_system()), lists, err);
     if (own == NULL)
         return false;
     template_unref(acc->template);
@@ -177,7 +178,7 @@ account_open(struct engine *e, struct arena *a, int64_t tenant, int64_t connecti
     if (!account_template(&acc, err) ||
         !config_open(e->options.keys, &place, a, acc.connection.config, &acc.own_config, err) ||
         !merge_tokens(&acc, &rows.tokens, err) || !make_effective(&acc, err) || !name_credential(&acc, err) ||
-        !account_configure(&acc, err)) {
+        !account_configure(&acc, lists_kept(&acc), err)) {
         template_unref(acc.template);
         config_wipe(a, acc.own_config);
         return false;
@@ -196,7 +197,7 @@ account_open_with(struct engine *e, struct arena *a, const struct connection *co
         return false;
     struct account acc = {.engine = e, .arena = a, .connection = *connection, .tenant = rows.tenant_row,
                           .own_config = config, .config = config};
-    if (!account_template(&acc, err) || !make_effective(&acc, err) || !account_configure(&acc, err)) {
+    if (!account_template(&acc, err) || !make_effective(&acc, err) || !account_configure(&acc, NULL, err)) {
         template_unref(acc.template);
         return false;
     }

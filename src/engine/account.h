@@ -45,6 +45,8 @@ MUST_USE bool account_open_with(struct engine *e, struct arena *a, const struct 
 MUST_USE bool account_check_address(const struct account *account, struct err *err);
 /* From now on, and after each refresh, requests see these filters. They must live as long as the account. */
 MUST_USE bool account_set_filters(struct account *account, yyjson_val *filters, struct err *err);
+/* The template with the streams of this account's configuration; lists: what the vendor lists, or NULL. */
+MUST_USE bool account_configure(struct account *account, yyjson_val *lists, struct err *err);
 void account_close(struct account *account); /* wipes; accepts a zeroed struct */
 
 /* Reads the tokens again, when another worker has stored newer ones: *changed_out. */

@@ -2,6 +2,7 @@
  * The engine's own life: threads made, started, stopped in reverse order, numbers for /metrics.
  */
 #include "engine/engine_priv.h"
+#include "engine/lists.h"
 #include "engine/catalogue.h"
 #include "engine/errand.h"
 
@@ -57,7 +58,8 @@ make_parts(struct engine *e, struct err *err)
     if (!circuit_init(&e->circuit, o->clock))
         return err_no_memory(err);
     e->quotas = quota_book_new(o->store, o->clock, err);
-    if (e->quotas == NULL)
+    e->lists = e->quotas ? lists_new(err) : NULL;
+    if (e->lists == NULL)
         return false;
     struct lease_keeper_options keeper = {o->store, o->clock, o->lease_ms, o->heartbeat_ms};
     e->keeper = lease_keeper_new(&keeper, err);
@@ -214,6 +216,7 @@ engine_free(struct engine *e)
     catalogue_free(e->catalogue);
     circuit_release(&e->circuit);
     quota_book_free(e->quotas);
+    lists_free(e->lists);
     pthread_cond_destroy(&e->changed);
     pthread_cond_destroy(&e->background);
     pthread_mutex_destroy(&e->lock);

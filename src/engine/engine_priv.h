@@ -38,6 +38,7 @@ struct engine {
     struct pool *pool;
     struct circuit circuit;
     struct quota_book *quotas;       /* owned */
+    struct lists *lists;             /* owned; of the vendors, that streams are made of */
     struct engine_worker *workers;   /* owned; one per worker of the pool and one for engine_run_here */
     struct catalogue *catalogue;     /* owned; templates as rows */
     struct fetch_numbers numbers;

@@ -8,6 +8,7 @@
 #include "engine/work.h"
 
 #include "engine/job.h"
+#include "engine/lists.h"
 #include "engine/push.h"
 
 #include <xxhash.h>
@@ -289,7 +290,7 @@ prepare_all(struct work *w, struct err *err)
 {
     struct str version = STR_NONE;
     if (!account_open(w->engine, w->arena, w->run->tenant, w->run->connection, &w->account, err) ||
-        !account_check_address(&w->account, err))
+        !account_check_address(&w->account, err) || !lists_read(&w->account, w->lease, w->engine->keeper, err))
         return false;
     fetch_init(&w->fetch, &w->account, &w->engine->sender, NULL);
     w->requests = request_log_new(&w->engine->sender, w->engine->options.clock);
@@ -326,12 +327,24 @@ prepare_all(struct work *w, struct err *err)
     return w->push == NULL || push_begin(w, err);
 }
 
+/* The vendor's list of streams is to be asked for later. */
+static enum step_result
+vendor_waits(struct work *w, const struct err *err)
+{
+    int64_t wait_ms = err->retry_after_ms < LIMIT_RETRY_AFTER_MS ? err->retry_after_ms : LIMIT_RETRY_AFTER_MS;
+    if (err->code == E_VENDOR_RATE_LIMITED)
+        return work_park(w, wait_ms, "RATE_LIMITED", str_from_c(err->message), false);
+    if (w->run->retries >= LIMIT_RETRY_5XX)
+        return work_store_failed(w, err);
+    return work_park(w, wait_ms, "RETRY", str_from_c(err->message), true);
+}
+
 enum step_result
 work_prepare(struct work *w)
 {
     struct err err = {0};
     if (!prepare_all(w, &err))
-        return work_store_failed(w, &err);
+        return err.retry_after_ms > 0 ? vendor_waits(w, &err) : work_store_failed(w, &err);
     w->committed_seq = w->run->page_seq;
     if (w->run->page_seq == 0)
         work_log(w, LOG_INFO, "run started", STR_NONE, w->push ? STR("push") : w->run->full ? STR("full") : STR("incremental"));

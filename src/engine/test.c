@@ -5,6 +5,7 @@
  * credential back.
  */
 #include "engine/engine_priv.h"
+#include "engine/lists.h"
 #include "engine/tell.h"
 #include "queue/schedule.h"
 
@@ -88,7 +89,8 @@ engine_test_account(struct engine *e, struct account *account, bool background, 
     struct fetch f;
     if (template_info(account->template)->configure_only)
         return err_set(err, E_TEMPLATE_REFUSED, "Test not implemented for this integration type");
-    struct reader *reader = account_check_address(account, &why) ? check_reader(e, account, &why) : NULL;
+    bool ready = account_check_address(account, &why) && lists_read(account, NULL, NULL, &why);
+    struct reader *reader = ready ? check_reader(e, account, &why) : NULL;
     if (reader == NULL)
         return test_failed(&why, err);
     fetch_init(&f, account, &e->sender, reader);

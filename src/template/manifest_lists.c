@@ -16,22 +16,22 @@ struct listing {
     const struct list_source *source;
 };
 
-static bool
-keep_page(struct listing *l, const struct reader_event *event)
+bool
+manifest_list_keep(yyjson_mut_doc *doc, yyjson_mut_val *pairs, struct arena *page, const struct reader_event *event)
 {
     struct err ignored = {0};
-    yyjson_val *slice = event->slice.len ? json_parse(&l->page, event->slice, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, &ignored) : NULL;
+    yyjson_val *slice = event->slice.len ? json_parse(page, event->slice, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, &ignored) : NULL;
     for (size_t i = 0; i < event->record_count; i++) {
-        yyjson_mut_val *pair = yyjson_mut_arr(l->doc);
+        yyjson_mut_val *pair = yyjson_mut_arr(doc);
         if (!str_is_none(event->records[i].rejected))
             continue;
-        yyjson_mut_val *record = yyjson_val_mut_copy(l->doc, event->records[i].value);
+        yyjson_mut_val *record = yyjson_val_mut_copy(doc, event->records[i].value);
         if (!pair || !record)
             return false;
         yyjson_mut_arr_append(pair, record);
         if (slice)
-            yyjson_mut_arr_append(pair, yyjson_val_mut_copy(l->doc, slice));
-        yyjson_mut_arr_append(l->pairs, pair);
+            yyjson_mut_arr_append(pair, yyjson_val_mut_copy(doc, slice));
+        yyjson_mut_arr_append(pairs, pair);
     }
     return true;
 }
@@ -50,7 +50,7 @@ read_list(struct listing *l, struct reader *r)
             reader_reply(r, reply);
             break;
         case READER_PAGE:
-            if (!keep_page(l, &event))
+            if (!manifest_list_keep(l->doc, l->pairs, &l->page, &event))
                 return false;
             arena_clear(&l->page);
             break;

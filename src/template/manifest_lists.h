@@ -6,6 +6,9 @@
 
 #include "template/reader.h"
 
+/* A page of a list: adds [record, slice] for each record. False: no memory. */
+bool manifest_list_keep(yyjson_mut_doc *doc, yyjson_mut_val *pairs, struct arena *page, const struct reader_event *event);
+
 struct list_source {
     /* Answers event.request; NULL: no answer, the list stays unread. The reply must live until the next call. */
     const struct http_reply *(*fetch)(void *ctx, const struct reader_event *event);

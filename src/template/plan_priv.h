@@ -453,11 +453,6 @@ struct template_stream {
 bool notices_compile(struct compiler *c, const struct node *stream, struct template_stream *s); /* notice.c */
 /* As template_load, but all of the streams may be refused: for those who only list them. */
 struct template *template_load_any(struct str yaml, struct str name, struct err *err);
-/*
- * template_configured with what the vendor lists for each of t->dynamics: a JSON array of [[record, slice], ...], or of
- * null where it could not be read.
- */
-struct template *template_configured_with(struct template *t, yyjson_val *config, int64_t now_us, yyjson_val *lists, struct err *err);
 /* stream_compile where a refusal is kept in the stream. */
 bool template_compile_stream(struct compiler *c, const struct node *n, size_t index, struct template_stream *s);
 /* Compiles a stream's declaration. False with E_TEMPLATE_REFUSED or E_TEMPLATE_INVALID. */

@@ -119,6 +119,8 @@ void reader_config_replace(struct reader *r, yyjson_val *config);
  * streams named there. Driven in the same way; READER_DONE means the credential works.
  */
 struct reader *reader_new_check(const struct reader_options *options, struct err *err);
+/* The vendor's list behind a dynamic declaration (template_dynamic_is_list), read as a stream is. */
+struct reader *reader_new_list(const struct reader_options *options, size_t index, struct err *err);
 /* One record by its id (metadata.tidemark.reads); READER_PAGE has 0 or 1 records. NULL with E_TEMPLATE_REFUSED without `reads`. */
 struct reader *reader_new_single(const struct reader_options *options, struct str external_id, struct err *err);
 /*

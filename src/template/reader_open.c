@@ -68,6 +68,12 @@ reader_new_for(const struct reader_options *options, const struct template_strea
     return r;
 }
 
+struct reader *
+reader_new_list(const struct reader_options *options, size_t index, struct err *err)
+{
+    return reader_new_for(options, options->template->dynamics[index].list, NULL, err);
+}
+
 void
 reader_free(struct reader *r)
 {

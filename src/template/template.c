@@ -450,6 +450,33 @@ template_configured(struct template *t, yyjson_val *config, int64_t now_us, stru
     return template_configured_with(t, config, now_us, NULL, err);
 }
 
+size_t
+template_dynamic_count(const struct template *t)
+{
+    return t->dynamic_count;
+}
+
+struct str
+template_dynamic_name(const struct template *t, size_t index)
+{
+    return t->dynamics[index].name;
+}
+
+bool
+template_dynamic_is_list(const struct template *t, size_t index)
+{
+    return t->dynamics[index].list && str_is_none(t->dynamics[index].refused);
+}
+
+size_t
+template_list_count(const struct template *t)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < t->dynamic_count; i++)
+        count += template_dynamic_is_list(t, i);
+    return count;
+}
+
 bool
 template_depends_on_config(const struct template *t)
 {

@@ -100,6 +100,16 @@ yyjson_val *template_config_masked(const struct template *t, struct arena *a, yy
  */
 struct template *template_configured(struct template *t, yyjson_val *config, int64_t now_us, struct err *err);
 bool template_depends_on_config(const struct template *t);
+/*
+ * The same with what the vendor lists for each dynamic declaration: a JSON array of [[record, slice], ...], or of null where
+ * it is not known. lists NULL: nothing is. reader_new_list (reader.h) reads one.
+ */
+struct template *template_configured_with(struct template *t, yyjson_val *config, int64_t now_us, yyjson_val *lists, struct err *err);
+size_t template_dynamic_count(const struct template *t);
+struct str template_dynamic_name(const struct template *t, size_t index);
+/* Is it made of a list that the vendor gives, and can that be read? */
+bool template_dynamic_is_list(const struct template *t, size_t index);
+size_t template_list_count(const struct template *t); /* how many are */
 
 /* The built-in templates, embedded at build time. */
 struct template_builtin {

@@ -1,0 +1,243 @@
+/*
+ * Lists of the vendor that streams are made of: reading and keeping them.
+ */
+#include "engine/lists.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "engine/engine_priv.h"
+#include "template/manifest_lists.h"
+
+#define LISTS_MAX 256                     /* connections; the one that was read longest ago goes */
+#define LIST_BYTES_MAX (8 * 1024 * 1024)  /* of all lists of a connection */
+#define LIST_PAGES_MAX 10000
+
+struct kept {
+    int64_t tenant, connection, read_us;
+    uint64_t fingerprint;                 /* of configuration and template */
+    char *text;                           /* owned */
+    size_t len;
+};
+
+struct lists {
+    pthread_mutex_t lock;
+    struct kept kept[LISTS_MAX];          /* under lock */
+    size_t count;
+};
+
+struct lists *
+lists_new(struct err *err)
+{
+    struct lists *l = alloc_zeroed(1, sizeof(*l));
+    if (l == NULL) {
+        err_no_memory(err);
+        return NULL;
+    }
+    pthread_mutex_init(&l->lock, NULL);
+    return l;
+}
+
+void
+lists_free(struct lists *l)
+{
+    if (l == NULL)
+        return;
+    for (size_t i = 0; i < l->count; i++)
+        free(l->kept[i].text);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+static uint64_t
+fingerprint_of(const struct account *account)
+{
+    struct buf b;
+    buf_init(&b, LIMIT_RECORD_BYTES);
+    uint64_t hash = template_info(account->template)->source_hash;
+    if (json_write_canonical(&b, account->own_config))
+        hash ^= XXH3_64bits(b.ptr, b.len);
+    if (b.ptr != NULL)
+        explicit_bzero(b.ptr, b.len);
+    buf_release(&b);
+    return hash ^ XXH3_64bits(account->base_url.ptr ? account->base_url.ptr : "", account->base_url.len);
+}
+
+/* Under lock. */
+static struct kept *
+find(struct lists *l, const struct account *account)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (l->kept[i].connection == account->connection.id && l->kept[i].tenant == account->connection.tenant)
+            return &l->kept[i];
+    return NULL;
+}
+
+/* Under lock. A place for the account's lists. */
+static struct kept *
+place(struct lists *l, const struct account *account)
+{
+    struct kept *k = find(l, account);
+    if (k == NULL && l->count < LISTS_MAX)
+        k = &l->kept[l->count++];
+    for (size_t i = 0; k == NULL && i < l->count; i++)
+        if (k == NULL || l->kept[i].read_us < k->read_us)
+            k = &l->kept[i];
+    free(k->text);
+    *k = (struct kept){.tenant = account->connection.tenant, .connection = account->connection.id};
+    return k;
+}
+
+static void
+keep(const struct account *account, struct str text)
+{
+    struct lists *l = account->engine->lists;
+    char *copy = account->stored ? alloc_bytes(text.len + 1) : NULL;
+    if (copy == NULL)
+        return;
+    memcpy(copy, text.ptr, text.len);
+    uint64_t fingerprint = fingerprint_of(account);
+    pthread_mutex_lock(&l->lock);
+    struct kept *k = place(l, account);
+    k->read_us = clock_wall_us(account->engine->options.clock);
+    k->fingerprint = fingerprint;
+    k->text = copy, k->len = text.len;
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* STR_NONE: nothing is kept. */
+static struct str
+look_up(const struct account *account, int64_t *read_us_out)
+{
+    struct lists *l = account->engine->lists;
+    struct str text = STR_NONE;
+    uint64_t fingerprint = fingerprint_of(account);
+    pthread_mutex_lock(&l->lock);
+    struct kept *k = find(l, account);
+    if (k != NULL && k->fingerprint == fingerprint && k->text != NULL) {
+        text = str_copy(account->arena, (struct str){k->text, k->len});
+        *read_us_out = k->read_us;
+    }
+    pthread_mutex_unlock(&l->lock);
+    return text;
+}
+
+yyjson_val *
+lists_kept(const struct account *account)
+{
+    struct err ignored = {0};
+    int64_t read_us = 0;
+    if (!account->stored || template_list_count(account->template) == 0)
+        return NULL;
+    struct str text = look_up(account, &read_us);
+    return text.ptr ? json_parse(account->arena, text, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR + 4, &ignored) : NULL;
+}
+
+static bool
+is_fresh(const struct account *account)
+{
+    int64_t read_us = 0, now_us = clock_wall_us(account->engine->options.clock);
+    return account->stored && look_up(account, &read_us).ptr && now_us - read_us < LISTS_KEPT_US && now_us >= read_us;
+}
+
+/* ---- reading ---- */
+
+static bool
+wait_error(const struct reader_event *event, struct err *err)
+{
+    err_set(err, event->rate_limited ? E_VENDOR_RATE_LIMITED : E_VENDOR_UNAVAILABLE, "%.*s", STR_ARG(event->wait_reason));
+    err->retry_after_ms = event->wait_ms > 0 ? event->wait_ms : 1;
+    return false;
+}
+
+static bool
+read_one(struct fetch *f, yyjson_mut_doc *doc, yyjson_mut_val *pairs, struct err *err)
+{
+    struct arena page;
+    struct reader_event event;
+    enum fetch_result result = FETCH_PAGE;
+    arena_init(&page, LIMIT_PAGE_ARENA_BYTES);
+    for (int i = 0; result == FETCH_PAGE && i < LIST_PAGES_MAX; i++) {
+        result = fetch_next(f, &page, &event, err);
+        if (result == FETCH_PAGE && !manifest_list_keep(doc, pairs, &page, &event)) {
+            err_no_memory(err);
+            result = FETCH_FAILED;
+        }
+    }
+    if (result == FETCH_WAIT)
+        wait_error(&event, err);
+    if (result == FETCH_STOPPED)
+        err_set(err, E_CANCELLED, NULL);
+    if (result == FETCH_PAGE)
+        err_set(err, E_RUN_LIMIT, "it has more than %d pages", LIST_PAGES_MAX);
+    arena_release(&page);
+    return result == FETCH_DONE;
+}
+
+static bool
+read_all(struct account *account, struct fetch *f, yyjson_mut_doc *doc, yyjson_mut_val *lists, struct err *err)
+{
+    struct reader_options options = {.template = account->template, .config = account->effective, .position = STR_NONE,
+                                     .updated_since = STR_NONE, .now_us = clock_wall_us(account->engine->options.clock)};
+    for (size_t i = 0; i < template_dynamic_count(account->template); i++) {
+        struct str name = template_dynamic_name(account->template, i);
+        yyjson_mut_val *pairs = yyjson_mut_arr(doc);
+        struct reader *reader = NULL;
+        if (!template_dynamic_is_list(account->template, i)) {
+            yyjson_mut_arr_add_null(doc, lists);
+            continue;
+        }
+        if (pairs == NULL || !yyjson_mut_arr_append(lists, pairs))
+            return err_no_memory(err);
+        if ((reader = reader_new_list(&options, i, err)) == NULL)
+            return err_prefix(err, "The list that streams of %.*s are made of: ", STR_ARG(name));
+        fetch_reader(f, reader);
+        if (!read_one(f, doc, pairs, err))
+            return err->code != E_CANCELLED ? err_prefix(err, "The list that streams of %.*s are made of: ", STR_ARG(name)) : false;
+    }
+    return true;
+}
+
+/* Reads with a fetch of its own, because one holds on to the template. */
+static bool
+fetch_all(struct account *account, struct lease *lease, struct lease_keeper *keeper, yyjson_mut_doc *doc, yyjson_mut_val *lists,
+          struct err *err)
+{
+    struct fetch f;
+    struct engine *e = account->engine;
+    fetch_init(&f, account, &e->sender, NULL);
+    f.circuit = &e->circuit, f.numbers = &e->numbers;
+    f.lease = lease, f.keeper = keeper;
+    f.quota_class = lease != NULL ? QUOTA_INCREMENTAL : QUOTA_MANUAL;
+    if (lease != NULL)
+        lease_on_stop(keeper, lease, fetch_stop, &f);
+    bool ok = read_all(account, &f, doc, lists, err);
+    if (lease != NULL)
+        lease_on_stop(keeper, lease, NULL, NULL);
+    fetch_release(&f);
+    return ok;
+}
+
+bool
+lists_read(struct account *account, struct lease *lease, struct lease_keeper *keeper, struct err *err)
+{
+    if (template_list_count(account->template) == 0 || is_fresh(account))
+        return true; /* it was opened with them */
+    yyjson_mut_doc *doc = json_mut_doc(account->arena);
+    yyjson_mut_val *lists = doc ? yyjson_mut_arr(doc) : NULL;
+    if (lists == NULL)
+        return err_no_memory(err);
+    if (!fetch_all(account, lease, keeper, doc, lists, err))
+        return false;
+    yyjson_val *frozen = json_freeze(account->arena, lists);
+    struct str text = frozen ? json_to_text(account->arena, frozen) : STR_NONE;
+    if (str_is_none(text))
+        return err_no_memory(err);
+    if (text.len > LIST_BYTES_MAX)
+        return err_set(err, E_LIMIT, "The lists that streams are made of are too large");
+    keep(account, text);
+    return account_configure(account, frozen, err);
+}

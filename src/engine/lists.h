@@ -1,0 +1,30 @@
+/*
+ * Lists of the vendor that a connection's streams are made of (HttpComponentsResolver).
+ *
+ * They are read when a run begins and when the connection is tested, and kept for a while, so that whoever else opens the
+ * account (lists of streams, checks of a name, webhooks) knows the streams without asking the vendor. Only in memory, by
+ * connection, configuration and template: after a restart the next run reads them again.
+ */
+#ifndef TIDEMARK_ENGINE_LISTS_H
+#define TIDEMARK_ENGINE_LISTS_H
+
+#include "engine/account.h"
+#include "queue/lease.h"
+
+#define LISTS_KEPT_US (10 * US_PER_MINUTE) /* younger ones are not read again */
+
+struct lists; /* of all connections. Any thread. */
+
+struct lists *lists_new(struct err *err);
+void lists_free(struct lists *l); /* accepts NULL */
+
+/* What is kept for the account, into its arena, however old; NULL: nothing. */
+yyjson_val *lists_kept(const struct account *account);
+/*
+ * Reads what the account's template needs and is not known freshly, and gives the account the template with those streams.
+ * lease, keeper: of the run that it is for, or NULL. Blocks on the vendor. E_VENDOR_RATE_LIMITED and E_VENDOR_UNAVAILABLE with
+ * retry_after_ms: come back then; else the vendor's refusal, in words that say what was asked for.
+ */
+MUST_USE bool lists_read(struct account *account, struct lease *lease, struct lease_keeper *keeper, struct err *err);
+
+#endif
