@@ -343,8 +343,10 @@ enum step_result
 work_prepare(struct work *w)
 {
     struct err err = {0};
-    if (!prepare_all(w, &err))
-        return err.retry_after_ms > 0 ? vendor_waits(w, &err) : work_store_failed(w, &err);
+    if (!prepare_all(w, &err)) {
+        bool vendor = err.code == E_VENDOR_RATE_LIMITED || err.code == E_VENDOR_UNAVAILABLE;
+        return vendor && err.retry_after_ms > 0 ? vendor_waits(w, &err) : work_store_failed(w, &err);
+    }
     w->committed_seq = w->run->page_seq;
     if (w->run->page_seq == 0)
         work_log(w, LOG_INFO, "run started", STR_NONE, w->push ? STR("push") : w->run->full ? STR("full") : STR("incremental"));
