@@ -118,6 +118,13 @@ static const struct cli_option conflicts_options[] = {
     {"status", "STATUS", "with list: open (default), resolved or all"},
     {0},
 };
+static const struct cli_option webhooks_options[] = {
+    PAGE_OPTIONS,
+    {"status", "STATUS", "with list: pending, applied, failed or unhandled"},
+    {"connection", "NAME", "with list: only of this connection"},
+    {"search", "TEXT", "with list: only what holds these words"},
+    {0},
+};
 static const struct cli_option keys_options[] = {
     PAGE_OPTIONS,
     {"role", "ROLE", "with create: user (default) or admin"},
@@ -185,6 +192,9 @@ const struct cli_command cli_commands[] = {
     {"conflicts", "[list | show ID | resolve ID source|local|VALUES]", "Decide where a source and somebody here disagree",
      "  tidemark conflicts\n  tidemark conflicts resolve 01a2... source\n  tidemark conflicts resolve 01a2... '{\"name\":\"Ana Souza\"}'\n"
      "There are some only for connections with conflictPolicy manual.\n", conflicts_options, 3, cmd_conflicts},
+    {"webhooks", "[list | show EVENT | replay EVENT]", "List what platforms sent, look at it, or apply it once more",
+     "  tidemark webhooks --status failed\n  tidemark webhooks replay 0193b2f0-...\n"
+     "An older event never overwrites newer data.\n", webhooks_options, 2, cmd_webhooks},
     {"deletes", "RUN [confirm]", "List the deletes that wait for a person, or confirm them",
      "  tidemark deletes 0193b2f0-...\n  tidemark deletes confirm 0193b2f0-...\n", page_options, 2, cmd_deletes},
     {"contacts", "[list | show ID | export]", "List, show and export contacts",

@@ -24,6 +24,8 @@ enum exit_code cmd_rejected(struct cli *cli);
 enum exit_code cmd_deletes(struct cli *cli);
 /* cmd_conflicts.c */
 enum exit_code cmd_conflicts(struct cli *cli);
+/* cmd_webhooks.c */
+enum exit_code cmd_webhooks(struct cli *cli);
 /* cmd_entities.c */
 enum exit_code cmd_entities(struct cli *cli);
 enum exit_code cmd_export(struct cli *cli);

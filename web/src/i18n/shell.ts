@@ -58,6 +58,7 @@ export const shellWords = dictionary({
   choose: ['Choose {name}', 'Selecionar {name}'],
   chooseAll: ['Choose all', 'Selecionar todos'],
   clear: ['Clear', 'Limpar'],
+  showSecret: ['Show the password', 'Mostrar a senha'],
   showAll: ['Show all', 'Mostrar tudo'],
   looser: ['Ask for less, or show all.', 'Peça menos ou mostre tudo.'],
   notAllowed: ['This page is not for your role', 'Esta página não é para o seu papel'],

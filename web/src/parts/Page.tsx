@@ -10,15 +10,19 @@ import { useWords } from '../i18n';
 import { shellWords } from '../i18n/shell';
 import { Icon } from './Icon';
 
-export interface Commands { method?: string; path: string; body?: unknown; cli?: string | readonly string[] }
+export interface Commands { method?: string; path: string; headers?: Record<string, string>; body?: unknown; cli?: string | readonly string[] }
 
 export const shellText = (text: string) => (/^[\w@.:/-]+$/.test(text) ? text : quoted(text));
+// Options of the command line, of those that are given: ` --status failed`.
+export const options = (given: Record<string, string | undefined>) =>
+  Object.entries(given).filter(([, value]) => value).map(([name, value]) => ` --${name} ${shellText(value ?? '')}`).join('');
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-export function curlOf({ method = 'GET', path, body }: Commands): string {
+export function curlOf({ method = 'GET', path, headers = {}, body }: Commands): string {
   const parts = ['curl', method === 'GET' ? '' : `-X ${method}`, quoted(window.location.origin + path), '-H "Authorization: Bearer $KEY"'];
   const tenant = tenantChosen();
   if (tenant) parts.push(`-H ${quoted(`X-Tenant-Id: ${tenant}`)}`);
+  for (const [name, value] of Object.entries(headers)) parts.push(`-H ${quoted(`${name}: ${value}`)}`);
   if (body !== undefined) parts.push("-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body))}`);
   return parts.filter(Boolean).join(' ');
 }

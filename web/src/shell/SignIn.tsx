@@ -1,5 +1,5 @@
 // Signing in with a key or a token; the server answers with the session's cookie.
-import { Button, NativeSelect, PasswordInput } from '@mantine/core';
+import { Button, NativeSelect } from '@mantine/core';
 import { useDocumentTitle } from '@mantine/hooks';
 import { useState } from 'react';
 import type { FormEvent } from 'react';
@@ -11,6 +11,7 @@ import type { Language } from '../i18n';
 import { shellWords } from '../i18n/shell';
 import mark from '../mark.svg';
 import { ErrorBox } from '../parts/ErrorBox';
+import { Secret } from '../parts/Secret';
 import { Ticked } from '../parts/Small';
 
 export function SignIn({ onDone }: { onDone: () => void }) {
@@ -32,7 +33,7 @@ export function SignIn({ onDone }: { onDone: () => void }) {
         <div className="stack">
           <div className="row"><img src={mark} alt="" width={30} height={30} /><h1>{t('signInTitle')}</h1></div>
           <p className="dim">{t('signInHint')}</p>
-          <PasswordInput label={t('token')} description={<Ticked text={t('tokenWhere')} />} value={token} onChange={(event) => setToken(event.currentTarget.value)}
+          <Secret label={t('token')} description={<Ticked text={t('tokenWhere')} />} value={token} onChange={(event) => setToken(event.currentTarget.value)}
             error={fault} autoComplete="current-password" spellCheck={false} data-autofocus autoFocus />
           {signIn.error && <ErrorBox error={signIn.error} />}
           <div className="row">

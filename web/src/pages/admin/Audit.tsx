@@ -7,7 +7,7 @@ import { useList } from '../../api/query';
 import { useWords } from '../../i18n';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { queryText, useFilters } from '../../parts/filters';
-import { Page, shellText } from '../../parts/Page';
+import { Page, options } from '../../parts/Page';
 import { Ago, Empty, Loading, NoMatch } from '../../parts/Small';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
@@ -28,7 +28,7 @@ export default function Audit() {
     { id: 'at', header: t('at'), width: '110px', narrow: '108px', cell: (e) => <Ago at={e.at} /> },
   ];
   return (
-    <Page title={t('audit')} lead={t('auditLead')} commands={{ path: `/api/v1/audit${queryText(filters)}`, cli: `tidemark audit${filters.actor ? ` --actor ${shellText(filters.actor)}` : ''}` }}>
+    <Page title={t('audit')} lead={t('auditLead')} commands={{ path: `/api/v1/audit${queryText(filters)}`, cli: `tidemark audit${options({ actor: filters.actor })}` }}>
       <div className="panel">
         <div className="filters" role="search">
           <TextInput size="xs" aria-label={t('actor')} placeholder={t('anybody')} value={filters.actor} onChange={(event) => setFilters({ actor: event.currentTarget.value })} type="search" w={260} />

@@ -13,7 +13,7 @@ import { useWords } from '../../i18n';
 import { say, sayError } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { chosenOnly, queryText, useFilters } from '../../parts/filters';
-import { Page } from '../../parts/Page';
+import { Page, options } from '../../parts/Page';
 import { Ago, Empty, Loading, NoMatch } from '../../parts/Small';
 import { Status } from '../../parts/Status';
 import { conflictWords } from './words';
@@ -134,7 +134,7 @@ export default function Conflicts() {
   ]);
   const pick = (row: Item) => () => { if (row.id !== item?.id) { setEditing(false); setCurrent(row.id); } };
   return (
-    <Page title={t('title')} lead={t('lead')} commands={{ path: `/api/v1/conflicts${queryText(query)}`, cli: 'tidemark conflicts' }}>
+    <Page title={t('title')} lead={t('lead')} commands={{ path: `/api/v1/conflicts${queryText(query)}`, cli: `tidemark conflicts${options({ status: filters.status })}` }}>
       <div className="stack">
         <div className="row wrap">
           <SegmentedControl size="xs" aria-label={t('status')} value={shown} onChange={(value) => setFilters({ status: value === 'open' ? '' : value })}

@@ -56,7 +56,7 @@ export function NeedsYou({ needs }: { needs: readonly Need[] }) {
               </div>
               {need.kind === 'overdue' && mayChange
                 ? <Button variant="default" onClick={() => start(need)} loading={sync.isPending && sync.variables === need.connectionId}>{t('a_overdue')}</Button>
-                : <Button component={Link} href={placeOf(need)} variant={SEVERE.has(need.kind) ? 'filled' : 'default'}>{t(need.kind === 'overdue' ? 'a_other' : `a_${kind}`)}</Button>}
+                : <Button component={Link} href={placeOf(need)} variant={SEVERE.has(need.kind) ? 'filled' : 'default'}>{t(!mayChange || need.kind === 'overdue' ? 'a_other' : `a_${kind}`)}</Button>}
             </li>
           );
         })}

@@ -138,7 +138,7 @@ export default function Jobs() {
   const askPurge = () => confirm.ask({ title: t('purgeAsk'), body: t('purgeText'), action: t('purge'), danger: true,
     run: async () => { const { purgedJobs } = await purge.mutateAsync(undefined); say(t('purged', { n: purgedJobs.completed + purgedJobs.failed })); } });
   return (
-    <Page title={t('title')} lead={t('lead')} commands={{ path: `/sync/jobs${queryText(filters)}`, cli: `tidemark jobs${status ? ` --status ${status}` : ''}` }}
+    <Page title={t('title')} lead={t('lead')} commands={{ path: `/sync/jobs${queryText(filters)}`, headers: header, cli: `tidemark jobs${status ? ` --status ${status}` : ''}` }}
       actions={<>
         {mayDelete && <Button variant="default" onClick={askPurge}>{t('purge')}</Button>}
         {mayChange && <Button onClick={() => setMaking(true)}>{t('new')}</Button>}

@@ -11,7 +11,7 @@ import { sayError } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { useFieldWord } from '../../parts/fields';
 import { queryText, useFilters } from '../../parts/filters';
-import { Page } from '../../parts/Page';
+import { Page, options } from '../../parts/Page';
 import { Ago, Empty, Loading } from '../../parts/Small';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
@@ -48,7 +48,7 @@ function OfKind({ kind }: { kind: Kind }) {
     { id: 'updated', header: t('updated'), width: '110px', narrow: false, cell: (r) => <Ago at={r.updatedAt} /> },
   ];
   return (
-    <Page title={t('title')} commands={{ path, cli: [`tidemark ${kind}${filters.q ? ` --search '${filters.q.replaceAll("'", `'\\''`)}'` : ''}`, `tidemark ${kind} export --format csv > ${kind}.csv`] }}
+    <Page title={t('title')} commands={{ path, cli: [`tidemark ${kind}${options({ search: filters.q, status: filters.status })}`, `tidemark ${kind} export --format csv > ${kind}.csv`] }}
       actions={(
         <Menu position="bottom-end">
           <Menu.Target><Button variant="default">{t('export')}</Button></Menu.Target>

@@ -10,7 +10,7 @@ import { useFormats, useWords } from '../../i18n';
 import { shellWords } from '../../i18n/shell';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { chosenOnly, queryText, useFilters, useIsFiltered } from '../../parts/filters';
-import { Page } from '../../parts/Page';
+import { Page, options } from '../../parts/Page';
 import { Ago, Empty, Loading } from '../../parts/Small';
 import { RunStatus } from '../../parts/Status';
 import { Table } from '../../parts/Table';
@@ -75,7 +75,7 @@ export default function Runs() {
   const runs = useList(['runs', query], (cursor) => api.GET('/api/v1/sync/runs', { params: { query: { ...query, cursor, limit: 100 } } }), { every: EVERY_MS });
   const columns = useRunColumns(connections.nameOf);
   return (
-    <Page title={t('title')} lead={t('lead')} commands={{ path: `/api/v1/sync/runs${queryText(filters)}`, cli: 'tidemark runs' }}>
+    <Page title={t('title')} lead={t('lead')} commands={{ path: `/api/v1/sync/runs${queryText(filters)}`, cli: `tidemark runs${options({ status: filters.status, connection: filters.connectionId })}` }}>
       <div className="panel">
         <div className="filters">
           <Select size="xs" aria-label={t('status')} placeholder={t('anyStatus')} data={useStatusChoices()} value={filters.status || null} clearable w={170}

@@ -32,7 +32,7 @@ export default function WebhookEventPage() {
   return (
     <Page title={event.type || t('event')} up={up} badge={<Status of={event.status === 'pending' ? 'waiting' : event.status} />}
       actions={mayChange && <Button loading={replay.isPending} onClick={() => replay.mutate(undefined, { onSuccess: () => say(t('replayed')), onError: sayError })}>{t('replay')}</Button>}
-      commands={{ method: 'POST', path: `/api/v1/webhooks/events/${event.id}/replay` }}>
+      commands={{ path: `/api/v1/webhooks/events/${event.id}`, cli: [`tidemark webhooks show ${event.id}`, `tidemark webhooks replay ${event.id}`] }}>
       <div className="stack">
         {event.errorMessage && <p className="note bad">{event.errorCode && <code>{event.errorCode}</code>} {event.errorMessage}</p>}
         <div className="grid wide-narrow">

@@ -12,7 +12,7 @@ import { useWords } from '../../i18n';
 import { shellWords } from '../../i18n/shell';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { chosenOnly, queryText, useFilters, useIsFiltered } from '../../parts/filters';
-import { Page } from '../../parts/Page';
+import { Page, options } from '../../parts/Page';
 import { Ago, Empty, Loading, NoMatch } from '../../parts/Small';
 import { Status } from '../../parts/Status';
 import { Table } from '../../parts/Table';
@@ -43,7 +43,7 @@ export default function Webhooks() {
     { id: 'received', header: t('received'), width: '110px', narrow: false, cell: (e) => <Ago at={e.receivedAt} /> },
   ];
   return (
-    <Page title={t('title')} lead={t('lead')} commands={{ path: `/api/v1/webhooks/events${queryText(filters)}` }}>
+    <Page title={t('title')} lead={t('lead')} commands={{ path: `/api/v1/webhooks/events${queryText(filters)}`, cli: `tidemark webhooks${options({ status: filters.status, connection: filters.connectionId, search: filters.q })}` }}>
       <div className="panel">
         <div className="filters" role="search">
           <TextInput size="xs" aria-label={t('search')} placeholder={t('search')} value={typed} className="grow" style={{ minWidth: 180 }} type="search"

@@ -1,5 +1,5 @@
 // A form from a template's JSON Schema, in Mantine's inputs: secrets masked, each fault at its field, rare options folded away.
-import { ActionIcon, Button, Checkbox, NativeSelect, NumberInput, PasswordInput, TextInput, Textarea } from '@mantine/core';
+import { ActionIcon, Button, Checkbox, NativeSelect, NumberInput, TextInput, Textarea } from '@mantine/core';
 import Form from '@rjsf/core';
 import type { ArrayFieldTemplateProps, ErrorSchema, FieldTemplateProps, ObjectFieldTemplateProps, RJSFSchema, TemplatesType, UiSchema, WidgetProps } from '@rjsf/utils';
 import { useMemo } from 'react';
@@ -9,6 +9,7 @@ import { Icon } from '../../../parts/Icon';
 import { addWords } from '../words';
 import type { Values } from './faults';
 import { judge } from './judge';
+import { Secret } from '../../../parts/Secret';
 
 interface Property { type?: string | string[]; format?: string; writeOnly?: boolean; airbyte_secret?: boolean; order?: number; default?: unknown; enum?: unknown[]; properties?: Record<string, Property> }
 
@@ -38,7 +39,7 @@ const widgets = {
     : <TextInput {...common(p)} {...text(p)} />),
   URLWidget: (p: WidgetProps) => <TextInput {...common(p)} {...text(p)} type="url" inputMode="url" />,
   EmailWidget: (p: WidgetProps) => <TextInput {...common(p)} {...text(p)} type="email" />,
-  PasswordWidget: (p: WidgetProps) => <PasswordInput {...common(p)} {...text(p)} autoComplete="new-password" />,
+  PasswordWidget: (p: WidgetProps) => <Secret {...common(p)} {...text(p)} autoComplete="new-password" />,
   TextareaWidget: (p: WidgetProps) => <Textarea {...common(p)} {...text(p)} autosize minRows={3} />,
   SelectWidget: (p: WidgetProps) => (
     <NativeSelect {...common(p)} value={p.value === undefined ? '' : String(p.options.enumOptions?.findIndex((o) => o.value === p.value) ?? '')}

@@ -79,9 +79,9 @@ function commandsOf(c: ConnectionDetail, tab: Tab): Commands {
   switch (tab) {
     case 'runs': return { path: `/api/v1/sync/runs?connectionId=${c.id}`, cli: `tidemark runs --connection ${c.id}` };
     case 'records': return { path: `${at}/rejected`, cli: `tidemark rejected ${c.id}` };
-    case 'mapping': return { method: 'PATCH', path: at, body: { mapping: c.mapping ?? {} } };
+    case 'mapping': return { method: 'PATCH', path: at, body: { mapping: c.mapping ?? {} }, cli: `tidemark connections show ${c.id} --json` };
     case 'conflicts': return { path: `/api/v1/conflicts?connectionId=${c.id}`, cli: 'tidemark conflicts' };
-    case 'webhooks': return { method: 'POST', path: `${at}/setup-webhook` };
+    case 'webhooks': return { method: 'POST', path: `${at}/setup-webhook`, cli: `tidemark webhooks --connection ${c.id}` };
     default: return { path: at, cli: [`tidemark connections show ${c.id}`, `tidemark sync ${c.id}`] };
   }
 }

@@ -1,5 +1,5 @@
 // A connection's webhooks: its address, its secret, what came last, and once more.
-import { Button, PasswordInput } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { Suspense, lazy, useState } from 'react';
 import { Link } from 'wouter';
 
@@ -11,6 +11,7 @@ import { useWords } from '../../../i18n';
 import { say, sayError } from '../../../parts/Confirm';
 import { ErrorBox } from '../../../parts/ErrorBox';
 import { Copy, Panel } from '../../../parts/Page';
+import { Secret as SecretInput } from '../../../parts/Secret';
 import { Ago, Empty, Loading } from '../../../parts/Small';
 import { Status } from '../../../parts/Status';
 import { Table } from '../../../parts/Table';
@@ -45,7 +46,7 @@ function Secret({ id }: { id: string }) {
   return (
     <Panel title={t('secret')}>
       <form className="stack" onSubmit={(event) => { event.preventDefault(); send(); }}>
-        <PasswordInput label={t('secret')} description={t('secretHint')} value={secret} maxLength={1024} autoComplete="new-password" onChange={(event) => setSecret(event.currentTarget.value)} />
+        <SecretInput label={t('secret')} description={t('secretHint')} value={secret} maxLength={1024} autoComplete="new-password" onChange={(event) => setSecret(event.currentTarget.value)} />
         {save.error && <ErrorBox error={save.error} />}
         <div><Button type="submit" variant="default" disabled={!secret} loading={save.isPending}>{t('saveSecret')}</Button></div>
       </form>
