@@ -87,7 +87,7 @@ export function Table<R>(p: Props<R>) {
 
   const check = p.onChoose ? '20px ' : '';
   const tracks = check + p.columns.map((c) => c.width ?? 'minmax(0, 1fr)').join(' ');
-  const narrow = check + p.columns.filter((c) => c.narrow !== false).map((c) => c.narrow || 'minmax(0, 1fr)').join(' ');
+  const narrow = check + p.columns.filter((c) => c.narrow !== false).map((c) => c.narrow || (c.width?.endsWith('px') ? c.width : 'minmax(0, 1fr)')).join(' ');
   const style = { '--tracks': tracks, '--tracks-narrow': narrow, '--row': `${height}px` } as CSSProperties;
   const classOf = (c: Column<R>, what: string) => `${what}${c.end ? ' end' : ''}${c.narrow === false ? ' wide-only' : ''}${c.free && what === 'td' ? ' free' : ''}`;
 

@@ -41,7 +41,7 @@ function useColumns(activity: ReadonlyMap<string, Activity>, title: (name: strin
       <div className="row">
         <Logo name={title(c.platform)} />
         <div className="grow"><Link href={`/connections/${c.id}`} className="first ellipsis" style={{ display: 'block' }}>{c.name}</Link>
-          {c.errorMessage ? <span className="under bad-text">{c.errorMessage}</span> : <span className="under narrow-only"><Ago at={c.lastSyncAt} /></span>}</div>
+          {c.errorMessage ? <span className="under bad-text">{c.errorMessage}</span> : <span className="under narrow-only">{t('recordsShort', { n: c.syncedRecords })} · <Ago at={c.lastSyncAt} /></span>}</div>
       </div>) },
     { id: 'state', header: t('state'), width: '116px', narrow: '116px', sort: (c) => STATES.indexOf(c.status), cell: (c) => <Status of={c.status} /> },
     { id: 'fresh', header: t('fresh'), width: '96px', narrow: false, sort: (c) => c.lastSyncAt, cell: (c) => <Ago at={c.lastSyncAt} /> },
@@ -51,7 +51,7 @@ function useColumns(activity: ReadonlyMap<string, Activity>, title: (name: strin
     } },
     { id: 'next', header: t('next'), width: '88px', narrow: false, sort: (c) => c.nextSyncAt,
       cell: (c) => (c.enabled ? <Ago at={c.nextSyncAt} otherwise="–" /> : <span className="dim">{t('off')}</span>) },
-    { id: 'records', header: t('records'), width: '82px', narrow: '64px', end: true, sort: (c) => c.syncedRecords,
+    { id: 'records', header: t('records'), width: '82px', narrow: false, end: true, sort: (c) => c.syncedRecords,
       cell: (c) => <NumberLink n={c.syncedRecords} href={`/connections/${c.id}/records`} label={t('records')} /> },
     { id: 'activity', header: t('activity'), width: '104px', narrow: false, cell: (c) => <Sparkline bars={barsOf(activity.get(c.id)?.hours ?? [])} /> },
   ];

@@ -27,6 +27,7 @@ export const connectionsWords = dictionary({
   failedFor: ['{name}: {message}', '{name}: {message}'],
   pauseTitle: ['Switch off {n} connection?|Switch off {n} connections?', 'Desligar {n} conexão?|Desligar {n} conexões?'],
   pauseBody: ['No scheduled run starts until they are switched on again. What was synced stays.', 'Nenhuma execução agendada começa até que sejam ligadas de novo. O que foi sincronizado fica.'],
+  recordsShort: ['{n} record|{n} records', '{n} registro|{n} registros'],
   empty: ['No connections yet', 'Nenhuma conexão ainda'],
   emptyText: ['A connection is your account at a platform. To look around without an account, start the server with --sandbox: it plays the platforms.',
     'Uma conexão é a sua conta em uma plataforma. Para conhecer sem ter conta, inicie o servidor com --sandbox: ele simula as plataformas.'],

@@ -1,6 +1,6 @@
 // One record: its fields with who set each last, its ids on every platform, what changed when, conflicts.
 import { Button, Menu, Textarea } from '@mantine/core';
-import { useState } from 'react';
+import { Fragment, useState } from 'react';
 import { Link, useLocation, useParams } from 'wouter';
 
 import { api } from '../../api/client';
@@ -19,6 +19,7 @@ import { recordWords } from './words';
 import '../../parts/lists.css';
 import './records.css';
 
+const LINES_MAX = 40;
 const TOUCHES = ['records', 'overview', 'conflicts'];
 type Change = EntityDetail['history'][number];
 type Place = EntityDetail['externalIds'][number];
@@ -27,6 +28,8 @@ const fieldsOf = (record: EntityDetail) => Object.keys(record).filter((name) => 
 function Value({ value }: { value: unknown }) {
   const t = useWords(recordWords);
   if (value === null || value === undefined || value === '') return <span className="dim">{t('nothing')}</span>;
+  if (typeof value === 'object' && !Array.isArray(value) && Object.keys(value).length <= LINES_MAX)
+    return <dl className="facts nested">{Object.entries(value).map(([name, inner]) => <Fragment key={name}><dt>{name}</dt><dd>{plain(inner) || t('nothing')}</dd></Fragment>)}</dl>;
   if (typeof value === 'object') return <code className="small">{JSON.stringify(value)}</code>;
   return <>{String(value)}</>;
 }

@@ -37,7 +37,7 @@ export default function Templates() {
       <div className="row"><Logo name={x.displayName ?? x.name} /><div className="grow ellipsis"><Link href={`/templates/${x.name}`} className="first">{x.displayName ?? x.name}</Link><span className="under">{x.description}</span></div></div>) },
     { id: 'category', header: t('category'), width: 'minmax(0, 1fr)', narrow: false, sort: (x) => categoryOf(x.category), cell: (x) => categoryOf(x.category) },
     { id: 'version', header: t('version'), width: '110px', narrow: false, cell: (x) => x.apiVersion },
-    { id: 'connections', header: t('connections'), width: '100px', end: true, narrow: '60px', sort: (x) => x.integrationsCount ?? 0, cell: (x) => <NumberLink n={x.integrationsCount ?? 0} href={`/connections?platform=${x.name}`} label={t('connections')} /> },
+    { id: 'connections', header: t('connections'), width: '100px', end: true, narrow: false, sort: (x) => x.integrationsCount ?? 0, cell: (x) => <NumberLink n={x.integrationsCount ?? 0} href={`/connections?platform=${x.name}`} label={t('connections')} /> },
     { id: 'own', header: '', width: '110px', narrow: '108px', cell: (x) => <span className="badge plain">{t(!x.isActive ? 'inactive' : x.builtIn ? 'builtIn' : 'own')}</span> },
   ];
   return (
