@@ -89,8 +89,8 @@ function commandsOf(c: ConnectionDetail, tab: Tab): Commands {
 export default function ConnectionPage() {
   const t = useWords(connectionsWords);
   const params = useParams<{ id: string; tab?: string }>();
-  const tab: Tab = params.tab && params.tab in TABS ? (params.tab as Tab) : 'overview';
   const mayChange = useMay('content:update');
+  const tab: Tab = params.tab && params.tab in TABS && (params.tab !== 'settings' || mayChange) ? (params.tab as Tab) : 'overview';
   const asked = useConnection(params.id);
   const connection = asked.data?.data;
   const Shown = TABS[tab];
