@@ -67,6 +67,7 @@ struct page_item {
     struct str raw;                /* packed; STR_NONE: not yet */
     struct str keys[PAGE_KEYS_MAX];/* match keys; STR_NONE: none */
     bool keys_made;
+    bool key_free[PAGE_KEYS_MAX];  /* nobody had it when this try looked */
     bool eager;                    /* raw and keys were made by page_prepare: they outlive a rewind */
     bool rejected;
     unsigned char fingerprint[FINGERPRINT_BYTES];

@@ -1,9 +1,9 @@
 /*
  * Match keys of what a page changes: old ones are released, new ones claimed (design, section 5).
  *
- * A claim is the lock that keeps two connections from creating one person twice, so all nodes take keys in
- * the same order. What a record no longer says is read from the history of its update; a record that goes
- * gives all its keys back.
+ * A claim is the lock that keeps two connections from creating one person twice, so all nodes take keys in the same order, and a page
+ * that loses one it thought free is decided anew. What a record no longer says is read from the history of its update; a record that
+ * goes gives all its keys back.
  */
 #include "engine/page.h"
 
@@ -22,7 +22,7 @@ struct key_list {
 
 struct key_work {
     struct page_batch *batch;
-    struct key_list released, claimed;
+    struct key_list released, claimed, fresh;
 };
 
 static bool
@@ -90,8 +90,49 @@ claim_all(struct key_work *w, struct page_item *item)
         return;
     }
     page_item_keys(w->batch, item);
-    for (size_t i = 0; i < PAGE_KEYS_MAX; i++)
+    for (size_t i = 0; i < PAGE_KEYS_MAX; i++) {
         list_add(&w->claimed, item->keys[i], item->record);
+        if (item->action == PAGE_CREATE && item->key_free[i])
+            list_add(&w->fresh, item->keys[i], item->record);
+    }
+}
+
+/* Two of this very page with one key make it ambiguous by themselves: what the page claims for more than one record is left out. */
+static void
+drop_shared(struct key_list *list, const struct key_list *claimed)
+{
+    size_t kept = 0, at = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct key_claim *row = &list->rows[i];
+        bool shared = false;
+        while (at < claimed->count && str_compare(claimed->rows[at].key, row->key) < 0)
+            at++;
+        for (size_t k = at; k < claimed->count && str_eq(claimed->rows[k].key, row->key); k++)
+            shared = shared || claimed->rows[k].record != row->record;
+        if (!shared)
+            list->rows[kept++] = *row;
+    }
+    list->count = kept;
+}
+
+/* Somebody else may have made the same person since this page looked: then it looks again, and links. */
+static bool
+check_fresh(struct key_work *w, struct db *db, struct err *err)
+{
+    struct page_batch *b = w->batch;
+    struct key_list *list = &w->fresh;
+    qsort(list->rows, list->count, sizeof(*list->rows), by_key);
+    drop_shared(list, &w->claimed); /* sorted when it was written */
+    int64_t *scratch = ARENA_ARRAY(b->arena, int64_t, list->count + 1);
+    struct str *keys = ARENA_ARRAY(b->arena, struct str, list->count + 1);
+    int64_t *records = ARENA_ARRAY(b->arena, int64_t, list->count + 1);
+    if (scratch == NULL || keys == NULL || records == NULL)
+        return err_set(err, E_TOO_LARGE, "The page is larger than allowed");
+    for (size_t i = 0; i < list->count; i++) {
+        keys[i] = list->rows[i].key;
+        records[i] = list->rows[i].record;
+    }
+    return store_match_is_ours(db, b->context->tenant, b->context->stream.collection, keys, records, list->count, scratch, err);
 }
 
 static void
@@ -135,10 +176,11 @@ page_write_keys(struct page_batch *batch, struct db *db, struct err *err)
         return true;
     struct key_work w = {.batch = batch};
     size_t most = batch->item_count * PAGE_KEYS_MAX + 1;
-    if (!list_init(batch->arena, &w.released, most) || !list_init(batch->arena, &w.claimed, most))
+    if (!list_init(batch->arena, &w.released, most) || !list_init(batch->arena, &w.claimed, most) ||
+        !list_init(batch->arena, &w.fresh, most))
         return err_set(err, E_TOO_LARGE, "The page is larger than allowed");
     for (size_t i = 0; i < batch->item_count; i++)
         keys_of_item(&w, &batch->items[i]);
     return list_write(batch, db, &w.released, store_match_release, err) &&
-           list_write(batch, db, &w.claimed, store_match_claim, err);
+           list_write(batch, db, &w.claimed, store_match_claim, err) && check_fresh(&w, db, err);
 }

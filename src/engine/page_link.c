@@ -142,6 +142,17 @@ link_merged(struct link_work *w, struct page_item *item, struct err *err)
     return true;
 }
 
+static void
+note_free_keys(struct link_work *w)
+{
+    for (size_t i = 0; i < w->batch->item_count; i++)
+        memset(w->batch->items[i].key_free, 0, sizeof(w->batch->items[i].key_free));
+    for (size_t i = 0; i < w->key_count; i++) {
+        struct page_item *item = &w->batch->items[w->owners[i]];
+        item->key_free[w->keys[i].ptr != item->keys[0].ptr] = w->records[i] == 0;
+    }
+}
+
 bool
 page_link(struct page_batch *batch, struct db *db, struct err *err)
 {
@@ -158,6 +169,7 @@ page_link(struct page_batch *batch, struct db *db, struct err *err)
         return true;
     if (!store_match_lookup(db, c->tenant, c->stream.collection, w.keys, w.key_count, w.records, err))
         return false;
+    note_free_keys(&w);
     for (size_t i = 0; i < w.key_count; i++)
         if (!try_key(&w, i, err))
             return false;

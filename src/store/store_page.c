@@ -59,6 +59,22 @@ store_match_claim(struct db *db, int64_t tenant, int64_t collection, const struc
 }
 
 bool
+store_match_is_ours(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, const int64_t *records, size_t count,
+                    int64_t *scratch, struct err *err)
+{
+    if (count == 0 || !db_can(db, DB_SKIP_LOCKED))
+        return true;
+    if (!store_match_lookup(db, tenant, collection, keys, count, scratch, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (scratch[i] != records[i]) {
+            db->try_again = true;
+            return err_set(err, E_STORE_BUSY, NULL);
+        }
+    return true;
+}
+
+bool
 store_match_release(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, const int64_t *records,
                     size_t count, struct err *err)
 {

@@ -55,6 +55,12 @@ MUST_USE bool store_match_lookup(struct db *db, int64_t tenant, int64_t collecti
 /* Claims keys for records (the lock between connections): a key someone else took meanwhile becomes ambiguous. */
 MUST_USE bool store_match_claim(struct db *db, int64_t tenant, int64_t collection, const struct str *keys,
                                 const int64_t *records, size_t count, struct err *err);
+/*
+ * Are these still the claimants' alone? For keys that nobody had when the closure looked, and that it has just claimed: whoever took
+ * one in between is known now, so the closure must run again and find him. E_STORE_BUSY, and the store repeats it. One writer: always.
+ */
+MUST_USE bool store_match_is_ours(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, const int64_t *records,
+                                  size_t count, int64_t *scratch, struct err *err);
 MUST_USE bool store_match_release(struct db *db, int64_t tenant, int64_t collection, const struct str *keys,
                                   const int64_t *records, size_t count, struct err *err);
 /* Does this connection already map a record of its own to that record (any of its streams of this kind)? */

@@ -200,3 +200,57 @@ test_a_changed_email_gives_its_old_key_back(void **state)
     struct connection second = rig_connect(rig, "second");
     assert_counts(rig_run_of(rig, &second, false), 1, 0, 0, 0, 0);
 }
+
+/* ---- the same people of two connections, at the same moment */
+
+#define RACE_ROUNDS 8
+#define RACE_PEOPLE 40
+
+static void *
+run_one(void *ctx)
+{
+    struct rig *rig = ctx;
+    struct err err = {0};
+    bool ran = false;
+    if (!engine_run_here(rig->engine, rig->tenant, STR_NONE, &ran, &err))
+        ran = false;
+    return NULL;
+}
+
+/* Two workers, perhaps of two nodes, commit pages with the same people: one of them makes a person, the other one links. */
+static void
+test_two_connections_that_bring_the_same_people_at_once_make_each_of_them_once(void **state)
+{
+    struct rig *rig = *state;
+    struct connection other = rig_connect_with(rig, "Other", &(struct connection_change){.enabled = -1, .match = STR("auto")});
+    for (size_t round = 1; round <= RACE_ROUNDS; round++) {
+        pthread_t threads[2];
+        rig_fill(rig, RACE_PEOPLE);
+        struct run runs[] = {rig_start(rig, &rig->connection, true), rig_start(rig, &other, true)};
+        for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, run_one, rig), 0);
+        for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+            pthread_join(threads[i], NULL);
+        while (rig_step(rig))
+            ;
+        for (size_t i = 0; i < ARRAY_LEN(runs); i++)
+            assert_state(rig_look(rig, runs[i].uuid), RUN_SUCCEEDED);
+        assert_int_equal(rig_count(rig, "contacts", false), round * RACE_PEOPLE);
+    }
+}
+
+/* Not a race: somebody here takes the address of somebody new on the same page. Both stay, and it is told at once, not tried again. */
+static void
+test_an_address_that_two_of_one_page_have_is_no_race(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 2);
+    assert_state(rig_run(rig, true), RUN_SUCCEEDED);
+    rig_fill(rig, 1);
+    snprintf(rig_contact(rig, 1)->email, 64, "person3@example.com");
+    rig_contact(rig, 1)->updated_s += 1000;
+    struct run run = rig_run(rig, true);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_counts(run, 1, 1, 1, 0, 0);
+    assert_int_equal(rig_count(rig, "contacts", false), 3);
+}
