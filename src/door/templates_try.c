@@ -159,8 +159,9 @@ read_change(struct request *r, struct connection_change *change, struct err *err
 
 /* Each try asks a vendor a dozen things, in whoever's name: nobody guesses credentials with it (D32). */
 static bool
-may_try(struct request *r, struct err *err)
+may_try(void *ctx, struct err *err)
 {
+    struct request *r = ctx;
     int64_t wait_ms;
     struct str who = str_format(r->arena, "%lld", (long long)r->tenant.id);
     if (attempts_add(r->door->tries, who, &wait_ms))
@@ -177,7 +178,8 @@ templates_try(struct request *r, struct err *err)
     struct try_result *t = ARENA_NEW(r->arena, struct try_result);
     if (!t)
         return err_no_memory(err);
-    if (!read_change(r, &change, err) || !may_try(r, err) || !engine_try(request_parts(r)->engine, r->arena, r->tenant.id, &change, t, err))
+    if (!read_change(r, &change, err) ||
+        !engine_try(request_parts(r)->engine, r->arena, r->tenant.id, &change, may_try, r, t, err))
         return false;
     struct json_writer *w = reply_object(r, 200);
     json_add_bool(w, "ok", t->code == E_OK && rung_of_streams(t) != RUNG_FAILED);

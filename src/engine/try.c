@@ -153,7 +153,7 @@ try_account(struct attempt *t, struct err *err)
 
 bool
 engine_try(struct engine *e, struct arena *a, int64_t tenant, const struct connection_change *change,
-           struct try_result *result_out, struct err *err)
+           bool (*may)(void *ctx, struct err *err), void *ctx, struct try_result *result_out, struct err *err)
 {
     struct template *t = registry_get(e->options.templates, change->provider, err);
     if (!t)
@@ -170,7 +170,7 @@ engine_try(struct engine *e, struct arena *a, int64_t tenant, const struct conne
     if (ok && !given)
         given = json_parse(a, STR("{}"), JSON_PLAIN, 2, err);
     ok = ok && template_config_accept(t, a, given, change->pointer_prefix, &config, err) &&
-         account_open_with(e, a, &c, config, &attempt.account, err) && try_account(&attempt, err);
+         account_open_with(e, a, &c, config, &attempt.account, err) && may(ctx, err) && try_account(&attempt, err);
     account_close(&attempt.account);
     template_unref(t);
     if (ok)

@@ -44,8 +44,9 @@ struct try_result {
 /*
  * change: provider and configuration. False only for what is wrong with the question itself: E_PLATFORM_NOT_SUPPORTED,
  * E_VALIDATION_FAILED with items, E_TEMPLATE_REFUSED (nothing to read), E_NO_MEMORY. Blocks on the vendor. Texts live in a.
+ * `may` is asked once the question is known to be right, before the vendor is: false with err ends it.
  */
 MUST_USE bool engine_try(struct engine *e, struct arena *a, int64_t tenant, const struct connection_change *change,
-                         struct try_result *result_out, struct err *err);
+                         bool (*may)(void *ctx, struct err *err), void *ctx, struct try_result *result_out, struct err *err);
 
 #endif
