@@ -32,7 +32,6 @@ export const connectionsWords = dictionary({
   emptyText: ['A connection is your account at a platform. To look around without an account, start the server with --sandbox: it plays the platforms.',
     'Uma conexão é a sua conta em uma plataforma. Para conhecer sem ter conta, inicie o servidor com --sandbox: ele simula as plataformas.'],
   noMatch: ['No connection is like that', 'Nenhuma conexão corresponde'],
-  clearFilters: ['Clear the filters', 'Limpar os filtros'],
   reader: ['Your role may look, not change.', 'Seu papel pode ver, não alterar.'],
 });
 
