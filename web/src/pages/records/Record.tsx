@@ -29,7 +29,7 @@ function Value({ value }: { value: unknown }) {
   const t = useWords(recordWords);
   if (value === null || value === undefined || value === '') return <span className="dim">{t('nothing')}</span>;
   if (typeof value === 'object' && !Array.isArray(value) && Object.keys(value).length <= LINES_MAX)
-    return <dl className="facts nested">{Object.entries(value).map(([name, inner]) => <Fragment key={name}><dt>{name}</dt><dd>{plain(inner) || t('nothing')}</dd></Fragment>)}</dl>;
+    return <dl className="facts nested">{Object.entries(value).map(([name, inner]) => <Fragment key={name}><dt>{name}</dt><dd><Value value={inner} /></dd></Fragment>)}</dl>;
   if (typeof value === 'object') return <code className="small">{JSON.stringify(value)}</code>;
   return <>{String(value)}</>;
 }
