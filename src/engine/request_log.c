@@ -172,7 +172,10 @@ write_answer(struct request_log *log, struct buf *b, const struct http_reply *re
 {
     bool none = reply == NULL, failed = !none && reply->code != E_OK;
     buf_addf(b, ",\"outcome\":\"%s\",\"status\":", outcome_of(reply));
-    none || reply->status == 0 ? buf_add_c(b, "null") : buf_add_i64(b, reply->status);
+    if (none || reply->status == 0)
+        buf_add_c(b, "null");
+    else
+        buf_add_i64(b, reply->status);
     buf_add_c(b, ",\"error\":");
     if (failed) {
         buf_addf(b, "{\"code\":\"%s\"", err_name(reply->code));
