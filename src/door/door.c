@@ -37,9 +37,11 @@ make_parts(struct door *door, const struct door_options *o, struct err *err)
 {
     door->looks = audit_looks_new(o->clock);
     door->tries = attempts_new(o->clock, LIMIT_TRIES, LIMIT_TRIES_WINDOW_S);
-    door->identity = (struct identity_options){.store = o->store, .clock = o->clock, .jwt = o->jwt, .jwks = o->jwks,
-                                               .auto_provision = o->auto_provision, .failures = attempts_new(o->clock, LIMIT_AUTH_FAILURES, LIMIT_AUTH_WINDOW_S),
-                                               .cache = identity_cache_new(o->store, o->clock)};
+    door->identity = (struct identity_options){
+        .store = o->store, .clock = o->clock, .jwt = o->jwt, .jwks = o->jwks, .auto_provision = o->auto_provision,
+        .failures = attempts_new(o->clock, LIMIT_AUTH_FAILURES, LIMIT_AUTH_WINDOW_S),
+        .cache = identity_cache_new(o->store, o->clock),
+    };
     if (!door->looks || !door->tries || !door->identity.failures || !door->identity.cache || !copy_texts(door, o))
         return err_no_memory(err);
     return (!o->session_secret.len || secret_set(&door->session_secret, o->session_secret, err)) &&
