@@ -30,6 +30,7 @@ function watchFocus() {
   globalThis.walk = {
     begin(root) {
       focused.length = 0;
+      this.left = false;
       this.root = document.querySelector(root);
       this.before = new Map(wanted(this.root).map((e) => [e, looks(e)]));
     },
@@ -40,7 +41,7 @@ function watchFocus() {
         if (how.same) wrong.push(`the focus cannot be seen: ${nameOf(element)}`);
         if (how.hidden) wrong.push(`the focus is out of sight or covered: ${nameOf(element)} ${how.hidden}`);
       }
-      return { wrong: [...new Set(wrong)], reached: focused.length, isIn: this.root.contains(document.activeElement) };
+      return { wrong: [...new Set(wrong)], reached: focused.length, isIn: !this.left && this.root.contains(document.activeElement) };
     },
   };
   const coverOf = (target) => {
@@ -51,7 +52,9 @@ function watchFocus() {
   };
   document.addEventListener('focusin', ({ target }) => {
     const { walk } = globalThis;
-    if (!walk?.root?.contains(target) || !walk.before.has(target)) return;
+    if (!walk?.root) return;
+    walk.left ||= focused.length > 0 && !walk.root.contains(target);
+    if (walk.left || !walk.before.has(target)) return;
     const entry = { element: target, same: looks(target) === walk.before.get(target), hidden: '' };
     focused.push(entry);
     // The browser scrolls to it after it says so.
@@ -65,7 +68,7 @@ async function walkThrough(root) {
   await page.evaluate((selector) => globalThis.walk.begin(selector), root);
   for (let i = 0; i < TABS_MAX; i++) {
     await page.keyboard.press('Tab');
-    if (i % 8 === 7 && !(await page.evaluate(() => globalThis.walk.root.contains(document.activeElement)))) break;
+    if (i % 8 === 7 && await page.evaluate(() => globalThis.walk.left || !globalThis.walk.root.contains(document.activeElement))) break;
   }
   return page.evaluate(() => globalThis.walk.report());
 }
