@@ -98,7 +98,7 @@
 /* Who may try a password how often */
 #define LIMIT_AUTH_FAILURES 10
 #define LIMIT_AUTH_WINDOW_S 300
-#define LIMIT_TRIES 20                               /* of credentials before there is a connection, per tenant */
+#define LIMIT_TRIES 20                               /* of credentials: of new ones per tenant, of a connection's per connection */
 #define LIMIT_TRIES_WINDOW_S 60
 
 /* Keys that an identity provider publishes (JWKS) */

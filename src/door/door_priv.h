@@ -21,7 +21,7 @@ struct door {
     struct identity_options identity;
     struct origins origins;
     struct audit_looks *looks;
-    struct attempts *tries;         /* of credentials before there is a connection, by tenant (D32) */
+    struct attempts *tries;         /* of credentials: of new ones by tenant, of a connection's by it (D32) */
     struct secret session_secret;   /* signs the tokens of sessions; empty: there are none */
     int64_t session_us;
     bool demo_user;

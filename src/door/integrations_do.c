@@ -140,7 +140,7 @@ integrations_test(struct request *r, struct err *err)
 {
     struct connection c;
     struct err why = {0};
-    if (!find_integration(r, &c, err))
+    if (!find_integration(r, &c, err) || !request_may_try(r, c.uuid, err))
         return false;
     if (engine_connection_test(request_parts(r)->engine, r->arena, c.tenant, c.uuid, &c, &why))
         return switch_on(r, &c, err) && reply_success(r, &c, err);

@@ -4,6 +4,7 @@
 #include "base/encode.h"
 #include "base/rng.h"
 #include "door/dialect_priv.h"
+#include "door/door_priv.h"
 
 #define CURSOR_PREFIX "t1:"
 
@@ -357,4 +358,15 @@ void
 reply_add_header(struct request *r, const char *name, struct str value)
 {
     http_reply_header(r->x, name, value);
+}
+
+bool
+request_may_try(struct request *r, struct str whose, struct err *err)
+{
+    int64_t wait_ms;
+    if (attempts_add(r->door->tries, whose, &wait_ms))
+        return true;
+    err_set(err, E_RATE_LIMITED, "Too many credentials were tried: wait before the next");
+    err->retry_after_ms = wait_ms;
+    return false;
 }

@@ -154,6 +154,11 @@ MUST_USE bool request_body_object(struct request *r, const char *name, yyjson_va
 MUST_USE bool request_body_array(struct request *r, const char *name, yyjson_val **value_out, struct err *err);
 /* The list "permissions" as bits of enum permission; 0 when it is missing, null or empty. */
 MUST_USE bool request_body_permissions(struct request *r, unsigned *bits_out, struct err *err);
+/*
+ * May credentials be tried? Each try asks a vendor in whoever's name: nobody guesses with it (D32). `whose` is what the tries are counted
+ * for. E_RATE_LIMITED says when again.
+ */
+MUST_USE bool request_may_try(struct request *r, struct str whose, struct err *err);
 /* E_VALIDATION_FAILED with one item: false. */
 bool request_fault(struct request *r, struct err *err, const char *pointer, const char *words);
 

@@ -199,7 +199,8 @@ bool
 connections_test(struct request *r, struct err *err)
 {
     struct connection connection;
-    if (!engine_connection_test(request_parts(r)->engine, r->arena, r->tenant.id, request_path_param(r, 0), &connection, err))
+    if (!find_connection(r, request_path_param(r, 0), &connection, err) || !request_may_try(r, connection.uuid, err) ||
+        !engine_connection_test(request_parts(r)->engine, r->arena, r->tenant.id, connection.uuid, &connection, err))
         return false;
     struct json_writer *w = reply_object(r, 200);
     json_add_str(w, "id", connection.uuid);

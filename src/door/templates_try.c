@@ -157,18 +157,11 @@ read_change(struct request *r, struct connection_change *change, struct err *err
     return true;
 }
 
-/* Each try asks a vendor a dozen things, in whoever's name: nobody guesses credentials with it (D32). */
 static bool
 may_try(void *ctx, struct err *err)
 {
     struct request *r = ctx;
-    int64_t wait_ms;
-    struct str who = str_format(r->arena, "%lld", (long long)r->tenant.id);
-    if (attempts_add(r->door->tries, who, &wait_ms))
-        return true;
-    err_set(err, E_RATE_LIMITED, "Too many credentials were tried: wait before the next");
-    err->retry_after_ms = wait_ms;
-    return false;
+    return request_may_try(r, str_format(r->arena, "%lld", (long long)r->tenant.id), err);
 }
 
 bool

@@ -291,7 +291,7 @@ assert_once(struct rig *rig, const char *when, int64_t n)
         assert_false(str_is_none(rig_data(rig, &connection, "contacts", id)));
     }
     assert_int_equal(rig_count(rig, "contacts", true), PEOPLE);
-    assert_int_equal(rig_rejected(rig), 0);
+    assert_int_equal(rig_rejected_of(rig, &connection), 0);
 }
 
 static void

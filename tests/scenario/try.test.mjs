@@ -99,3 +99,15 @@ test('after twenty tries in a minute a tenant must wait, and only that one', asy
   assert.equal((await sandbox.ledger()).length, before, 'no vendor is asked');
   assert.equal((await attempt(credentials(), { 'X-Tenant-Id': 'other' })).status, 200);
 });
+
+test('a connection is tested twenty times in a minute at most (D32)', async () => {
+  const made = await server.api('POST', '/api/v1/sync/connections', { name: 'Often', platform: 'chatwoot', credentials: credentials() }, { 'X-Tenant-Id': 'other' });
+  assert.equal(made.status, 201, made.text);
+  const path = `/api/v1/sync/connections/${made.body.data.id}/test`, other = { 'X-Tenant-Id': 'other' };
+  let reply, asked = 0;
+  do reply = await server.api('POST', path, undefined, other); while (reply.status === 200 && ++asked < 30);
+  assert.deepEqual([reply.status, reply.body.code, asked], [429, 'RATE_LIMITED', 20], reply.text);
+  assert.ok(Number(reply.headers.get('Retry-After')) >= 1);
+  const own = await server.api('POST', '/api/v1/sync/connections/00000000-0000-7000-8000-000000000000/test', undefined, other);
+  assert.equal(own.status, 404, 'an unknown one is not counted');
+});
