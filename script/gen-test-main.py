@@ -4,8 +4,8 @@
 usage: gen-test-main.py TEST.c OUT.c [SHARED.h]
 
 A file may define `static int setup(void **state)` and `static int teardown(void **state)`, run around
-each test, and `group_setup` / `group_teardown`, run once. What it does not define is taken from the header that
-its tests share, where the name has that header's prefix: `rig_setup`, `fixture_group_setup`.
+each test, and `group_setup` / `group_teardown`, run once. Where its tests take a state (`= *state`), what it does not
+define is taken from the header that they share, where the name has that header's prefix: `rig_setup`, `fixture_group_setup`.
 """
 import os
 import re
@@ -24,7 +24,7 @@ if len(set(names)) != len(names):
 def hook(name):
     if re.search(rf'^{name}\(void \*\*\w+\)\s*$', text, re.M):
         return name
-    common = re.search(rf'^(?:int )?([a-z]+_{name})\(void \*\*\w+\);?\s*$', shared, re.M)
+    common = re.search(rf'^(?:int )?([a-z]+_{name})\(void \*\*\w+\);?\s*$', shared, re.M) if '= *state' in text else None
     return common[1] if common else 'NULL'
 
 
