@@ -96,7 +96,9 @@ describe('Shopify as its own schema says', { skip: missing }, () => {
     }
     const setup = await server.api('POST', `/api/admin/integrations/${id}/setup-webhook`, {});
     assert.equal(setup.body.registered, true, JSON.stringify(setup.body));
-    await server.api('POST', `/api/admin/integrations/${id}/setup-webhook`, {});
+    assert.equal(setup.body.verified, true, JSON.stringify(setup.body));
+    const rotated = await server.api('POST', `/api/admin/integrations/${id}/setup-webhook?rotate=true`, {});
+    assert.equal(rotated.body.registered, true, JSON.stringify(rotated.body));
     const written = await server.api('POST', '/api/v1/customers', { name: 'Conceição Araújo', email: 'c@example.com', phone: '+5581998765432' });
     const there = () => sandbox.truth('shopify', 'customers').then((all) => all.find((c) => c.email === 'c@example.com'));
     await until('it is there', there);
@@ -104,7 +106,7 @@ describe('Shopify as its own schema says', { skip: missing }, () => {
     await until('it is changed', async () => (await there()).lastName === 'Lima');
     assert.deepEqual([...between.faults], []);
     for (const name of ['products', 'productVariants', 'collections', 'customers', 'orders', 'shop', 'customer', 'customerCreate', 'customerUpdate',
-      'webhookSubscriptionCreate', 'webhookSubscriptionDelete'])
+      'webhookSubscriptions', 'webhookSubscriptionCreate', 'webhookSubscriptionDelete'])
       assert.ok(between.names.has(name), `${name} was not asked for: ${[...between.names]}`);
     removeFolder(data);
   });

@@ -176,14 +176,15 @@ test('a backfill leaves a part for webhooks, and a restart knows it still', asyn
 });
 
 test('two nodes share one budget', { skip: noDatabase }, async () => {
-  const desk = await startDesk(30), database = freshDatabase('quota'), nodes = [];
-  for (let i = 0; i < 2; i++) {
+  const desk = await startDesk(30), database = freshDatabase('quota');
+  const begin = async (name) => {
     const node = await startTidemark({
-      data: folder(`quota-node${i}`), args: ['--database', database], env: { ...loopback, API_KEY_ENCRYPTION_SECRET: 'one-key-for-all-nodes-of-this-test' },
+      data: folder(name), args: ['--database', database], env: { ...loopback, API_KEY_ENCRYPTION_SECRET: 'one-key-for-all-nodes-of-this-test' },
     });
     open.push(() => node.stop());
-    nodes.push(node);
-  }
+    return node;
+  };
+  const nodes = [await begin('quota-node0'), await begin('quota-node1')];
   const one = await connect(nodes[0], desk, 'One');
   await start(nodes[0], one);
   await parked(nodes[0], one);
@@ -203,8 +204,10 @@ test('two nodes share one budget', { skip: noDatabase }, async () => {
   await Promise.all([parked(nodes[0], three), parked(nodes[1], four)]);
   const asked = calm.state.asked.length;
   assert.ok(asked >= 8 && asked <= 16, `${asked} requests`);
-  const five = await connect(nodes[0], calm, 'Five', 'modest');
-  await start(nodes[0], five);
-  await parked(nodes[0], five);
+  // A node that comes later knows what those before it have spent.
+  for (const node of nodes) await node.stop();
+  const later = await begin('quota-node2'), five = await connect(later, calm, 'Five', 'modest');
+  await start(later, five);
+  await parked(later, five);
   assert.equal(calm.state.asked.length, asked);
 });
