@@ -106,10 +106,11 @@ request_log_goes_on(struct request_log *log, struct arena *scratch, const struct
 {
     struct err ignored = {0};
     yyjson_val *line = last->failed ? json_parse(scratch, last->json, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_API, &ignored) : NULL;
-    int64_t attempt = 1, status = 0;
+    int64_t attempt, status;
     if (log == NULL || line == NULL || last->page != 0)
         return;
-    (void)json_to_i64(json_get_c(line, "attempt"), &attempt);
+    if (!json_to_i64(json_get_c(line, "attempt"), &attempt))
+        attempt = 1;
     struct str words = json_str(json_get_c(json_get_c(line, "error"), "message"));
     if (json_to_i64(json_get_c(line, "status"), &status))
         words = str_format(scratch, "Answered %lld", (long long)status);
