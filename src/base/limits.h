@@ -63,7 +63,7 @@
 #define LIMIT_RECORD_BYTES (4 * 1024 * 1024)         /* one mapped record */
 #define LIMIT_ERROR_MESSAGES 100                     /* in a reply; all are under rejected */
 #define LIMIT_MATCH_TAIL_KEYS 131072                 /* changed match keys in memory, 24 bytes each (SQLite) */
-#define LIMIT_SEEN_TAIL_KEYS 32768                   /* known deliveries in memory, 48 bytes each, before they go into their tree (SQLite) */
+#define LIMIT_SEEN_TAIL_KEYS 32768                   /* known deliveries in memory, 48 bytes each, before their tree (SQLite) */
 #define LIMIT_DELETE_GUARD_PERCENT 20
 #define LIMIT_DELETE_GUARD_COUNT 10
 #define LIMIT_UNSEEN_PERCENT 1 /* of a declared total: records that came and went while a full pass was read */

@@ -103,8 +103,10 @@ dry_run(struct cli *cli, struct client *c, yyjson_val *connection, struct err *e
     yyjson_val *item;
     struct client_reply reply;
     struct str stream = cli_value(cli, "stream");
-    struct str path = str_format(cli->arena, "/api/v1/sync/connections/%.*s/push?full=%s%s%.*s", STR_ARG(json_str(json_get_c(connection, "id"))),
-                                 cli_has(cli, "full") ? "true" : "false", stream.len ? "&stream=" : "", (int)stream.len, stream.ptr ? stream.ptr : "");
+    struct str id = json_str(json_get_c(connection, "id"));
+    struct str path = str_format(cli->arena, "/api/v1/sync/connections/%.*s/push?full=%s%s%.*s", STR_ARG(id),
+                                 cli_has(cli, "full") ? "true" : "false", stream.len ? "&stream=" : "",
+                                 (int)stream.len, stream.ptr ? stream.ptr : "");
     if (!cli_has(cli, "push"))
         return err_set(err, E_USAGE, "--dry-run goes with --push: reading sends nothing");
     if (!client_call(c, cli->arena, "GET", path, STR_NONE, &reply, err))

@@ -97,7 +97,8 @@ open_stream(struct applier *ap, const struct stream *row, struct applier_stream 
         .tenant = c->tenant, .connection = c->id, .connection_uuid = c->uuid, .stream = *row, .config = ap->account.effective,
         .now_us = clock_wall_us(ap->engine->options.clock), .region = ap->account.tenant.region,
         .match = str_eq_c(row->kind, "contacts") && !str_eq_c(c->match, "none"),
-        .policy = conflict_policy_from_name(c->conflict_policy), .pushes = str_eq_c(c->direction, "both"), .parents = ap->parents, .parent_count = ap->row_count,
+        .policy = conflict_policy_from_name(c->conflict_policy), .pushes = str_eq_c(c->direction, "both"),
+        .parents = ap->parents, .parent_count = ap->row_count,
         .packer = ap->tools.packer, .rng = &ap->tools.rng,
         .mapping = mapping_compile(&ap->arena, ap->account.template, row->name, json_get(mapping, row->name), &options, err),
     };

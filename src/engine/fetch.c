@@ -253,7 +253,8 @@ static void
 probe_note(struct fetch_probe *probe, const struct reader_event *event, const struct http_reply *reply)
 {
     if (probe != NULL && !probe->taken)
-        *probe = (struct fetch_probe){.taken = true, .https = str_starts_nocase(event->request.url, STR("https:")), .opening = reply->opening};
+        *probe = (struct fetch_probe){.taken = true, .opening = reply->opening,
+                                      .https = str_starts_nocase(event->request.url, STR("https:"))};
 }
 
 /* Waits for the call and feeds the reader. False: stopped. */

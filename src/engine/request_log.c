@@ -168,6 +168,8 @@ outcome_of(const struct http_reply *reply)
     return reply->code == E_OK ? "answered" : "failed";
 }
 
+static const struct http_headers no_headers;
+
 static void
 write_answer(struct request_log *log, struct buf *b, const struct http_reply *reply)
 {
@@ -186,7 +188,7 @@ write_answer(struct request_log *log, struct buf *b, const struct http_reply *re
         buf_add_c(b, "null");
     }
     buf_add_c(b, ",\"responseHeaders\":");
-    request_mask_headers(b, &log->scratch, none ? &(struct http_headers){0} : &reply->headers);
+    request_mask_headers(b, &log->scratch, none ? &no_headers : &reply->headers);
     int64_t tenths = none ? 0 : reply->duration_us / 100;
     buf_addf(b, ",\"bytes\":%zu,\"durationMs\":%lld.%lld}", none ? 0 : reply->body.len, (long long)(tenths / 10), (long long)(tenths % 10));
 }

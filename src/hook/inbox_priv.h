@@ -136,8 +136,8 @@ void *inbox_heart_main(void *inbox);
 
 /*
  * Does what a person asked the vendor for: his record is erased, everything of the connection is, or those who run this are told
- * that he wants to see what is kept. Only for proven events. Blocks on the store; may be repeated. words_out: what was done; STR_NONE: the event itself is
- * gone, because it speaks of him too.
+ * that he wants to see what is kept. Only for proven events. Blocks on the store; may be repeated. words_out: what was done;
+ * STR_NONE: the event itself is gone, because it speaks of him too.
  */
 MUST_USE bool inbox_obey(struct inbox *in, struct applier *applier, struct arena *a, int64_t event,
                          const struct webhook_record *request, struct str *words_out, struct err *err);

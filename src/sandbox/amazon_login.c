@@ -120,7 +120,8 @@ exchange_code(struct sandbox_request *r, struct sandbox_reply *reply)
 void
 amazon_token(struct sandbox_request *r, struct sandbox_reply *reply)
 {
-    struct str client = request_form_value(r, "client_id"), secret = request_form_value(r, "client_secret"), grant = request_form_value(r, "grant_type");
+    struct str client = request_form_value(r, "client_id"), secret = request_form_value(r, "client_secret");
+    struct str grant = request_form_value(r, "grant_type");
     if (client.len == 0 || secret.len == 0 || str_eq_c(client, "invalid") || str_eq_c(secret, "invalid"))
         login_error(reply, 401, "invalid_client", "Client authentication failed");
     else if (str_eq_c(grant, "authorization_code"))

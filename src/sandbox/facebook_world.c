@@ -50,7 +50,8 @@ fill(struct world *world, struct collection *c, int64_t first_id, int64_t count)
     for (int64_t i = 0; i < count; i++) {
         size_t parents = c->parent ? c->parent->count : 0;
         uint32_t parent = parents ? (uint32_t)((size_t)i % parents) : OBJECT_NONE;
-        uint32_t index = world_add(world, c, i == 0 ? first_id : 0, world_spread(US_PER_S, world->seed ^ (uint64_t)first_id, i, count), parent);
+        int64_t at_us = world_spread(US_PER_S, world->seed ^ (uint64_t)first_id, i, count);
+        uint32_t index = world_add(world, c, i == 0 ? first_id : 0, at_us, parent);
         if (index == OBJECT_NONE)
             return false;
         uint64_t share = facebook_random(world, c, index) % 100;
