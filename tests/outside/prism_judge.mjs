@@ -1,7 +1,7 @@
 // Stands between whole-server tests and the server: Prism, with the server's own document. What it finds in answers is
-// written to TIDEMARK_TEST_FINDINGS, one JSON object a line, with a line {"calls": n} for each server at its end. What tests
-// send on purpose may be wrong: only answers are judged.
+// written to TIDEMARK_TEST_FINDINGS, one JSON object a line, with a line {"calls": n} for each server at its end.
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -38,16 +38,51 @@ export async function problemJudge(document) {
   };
 }
 
-export async function judge(url) {
-  const folder = mkdtempSync(join(tmpdir(), 'tidemark-judge-')), file = join(folder, 'openapi.json');
-  const document = await (await fetch(`${url}/openapi.json`)).json();
-  document.servers = [{ url }];
-  writeFileSync(file, JSON.stringify(document));
-  const proxy = await start(['proxy', file, url, '--cors=false']);
-  const faultsOf = await problemJudge(document);
-  let calls = 0, problems = 0;
+// One Prism for many servers, since it is slow to start: it hands on to a relay, which sends each request to the server that
+// the request names. What tests send on purpose may be wrong: only answers are judged.
+const SERVER = 'x-tidemark-judged-server';
+
+function relay() {
+  const server = createServer((asked, answer) => {
+    const at = new URL(asked.headers[SERVER]), headers = { ...asked.headers, host: at.host };
+    delete headers[SERVER];
+    const onward = request({ host: at.hostname, port: at.port, method: asked.method, path: asked.url, headers }, (reply) => {
+      answer.writeHead(reply.statusCode, reply.rawHeaders);
+      reply.pipe(answer);
+    });
+    onward.on('error', () => answer.destroy());
+    asked.pipe(onward);
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}
+
+// Starts it for a document: {url, stop()}; the url goes to the tests as TIDEMARK_TEST_PRISM.
+export async function startCourt(document) {
+  const folder = mkdtempSync(join(tmpdir(), 'tidemark-judge-')), file = join(folder, 'openapi.json'), onward = await relay();
+  const upstream = `http://127.0.0.1:${onward.address().port}`;
+  writeFileSync(file, JSON.stringify({ ...document, servers: [{ url: upstream }] }));
+  const proxy = await start(['proxy', file, upstream, '--cors=false']);
   return {
     url: proxy.url,
+    async stop() {
+      await proxy.stop();
+      onward.closeAllConnections();
+      onward.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+let faultsKnown; // all servers of a process are of one program
+
+// The judge of one server; `headers` are what a request carries on its way there.
+export async function judge(url) {
+  faultsKnown ??= problemJudge(await (await fetch(`${url}/openapi.json`)).json());
+  const faultsOf = await faultsKnown;
+  let calls = 0, problems = 0;
+  return {
+    url: process.env.TIDEMARK_TEST_PRISM,
+    headers: { [SERVER]: url },
     look(reply, method, path) {
       calls++;
       const violations = JSON.parse(reply.headers.get('sl-violations') ?? '[]');
@@ -59,10 +94,6 @@ export async function judge(url) {
       if (wrong.length) tell({ method, path, status: reply.status, wrong, text: reply.text.slice(0, 500) });
       return reply;
     },
-    async stop() {
-      tell({ calls, problems });
-      await proxy.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    stop: () => tell({ calls, problems }),
   };
 }

@@ -61,7 +61,7 @@ async function call(url, key, method, path, body, headers = {}) {
 }
 
 // Somebody who stands between a test and its server (tests/outside/prism_own.test.mjs): a module with judge(url), which
-// gives {url, look(reply, method, path), stop()}.
+// gives {url, headers, look(reply, method, path), stop()}.
 const judgeOf = async (url) => process.env.TIDEMARK_TEST_JUDGE ? (await import(process.env.TIDEMARK_TEST_JUDGE)).judge(url) : null;
 
 // With TIDEMARK_TEST_STORE=postgres every data folder has a database of its own, so a whole file runs on PostgreSQL.
@@ -92,11 +92,13 @@ export async function startTidemark({ data = tempFolder(), args = [], env = {}, 
   });
   const judge = await judgeOf(server.url);
   const at = judge?.url ?? server.url, judged = judge?.look ?? ((reply) => reply);
+  const ask = async (key, method, path, body, headers) =>
+    judged(await call(at, key, method, path, body, { ...judge?.headers, ...headers }), method, path);
   process_.exited.then(() => judge?.stop());
   return {
     ...server, data, pid: process_.child.pid, output: process_.output,
-    api: async (method, path, body, headers) => judged(await call(at, server.key, method, path, body, headers), method, path),
-    anonymous: async (method, path, body, headers) => judged(await call(at, null, method, path, body, headers), method, path),
+    api: (...what) => ask(server.key, ...what),
+    anonymous: (...what) => ask(null, ...what),
     async stop(signal = 'SIGTERM') {
       process_.child.kill(signal);
       return process_.exited;
