@@ -6,21 +6,7 @@
 #include "engine/operation.h"
 
 #define OPERATIONS_YAML                                                                                  \
-    "version: 6.0.0\n"                                                                                   \
-    "type: DeclarativeSource\n"                                                                          \
-    "check: {type: CheckStream, stream_names: [contacts]}\n"                                             \
-    "streams:\n"                                                                                         \
-    "  - type: DeclarativeStream\n"                                                                      \
-    "    name: contacts\n"                                                                               \
-    "    primary_key: [id]\n"                                                                            \
-    "    retriever:\n"                                                                                   \
-    "      type: SimpleRetriever\n"                                                                      \
-    "      requester:\n"                                                                                 \
-    "        type: HttpRequester\n"                                                                      \
-    "        url_base: https://desk.example.com\n"                                                       \
-    "        path: contacts\n"                                                                           \
-    "        authenticator: {type: BearerAuthenticator, api_token: \"{{ config['token'] }}\"}\n"         \
-    "      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: [data]}}\n" \
+    RIG_DESK_YAML("https://desk.example.com")                                                            \
     "spec:\n"                                                                                            \
     "  type: Spec\n"                                                                                     \
     "  connection_specification: {type: object, properties: {token: {type: string, airbyte_secret: true}}}\n" \

@@ -20,6 +20,24 @@
 #define RIG_CONTACTS_MAX 4000
 #define RIG_SECRET "a secret for tests only, long enough"
 
+/* A template's beginning, up to its `spec`: one stream of contacts, asked with a token. */
+#define RIG_DESK_YAML(url)                                                                                                              \
+    "version: 6.0.0\n"                                                                                                                  \
+    "type: DeclarativeSource\n"                                                                                                         \
+    "check: {type: CheckStream, stream_names: [contacts]}\n"                                                                            \
+    "streams:\n"                                                                                                                        \
+    "  - type: DeclarativeStream\n"                                                                                                     \
+    "    name: contacts\n"                                                                                                              \
+    "    primary_key: [id]\n"                                                                                                           \
+    "    retriever:\n"                                                                                                                  \
+    "      type: SimpleRetriever\n"                                                                                                     \
+    "      requester:\n"                                                                                                                \
+    "        type: HttpRequester\n"                                                                                                     \
+    "        url_base: \"" url "\"\n"                                                                                                   \
+    "        path: contacts\n"                                                                                                          \
+    "        authenticator: {type: BearerAuthenticator, api_token: \"{{ config['token'] }}\"}\n"                                        \
+    "      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: [data]}}\n"
+
 struct rig_contact {
     int64_t id, updated_s;
     char name[48], email[64], phone[24];
