@@ -305,7 +305,9 @@ list_known(struct arena *a, yyjson_val *list, struct str name, enum err_code cod
         return err_set(err, E_CONNECTION_NOT_FOUND, "There is no connection yet: make one with tidemark connect");
     if (code == E_CONNECTION_NOT_FOUND)
         return err_set(err, code, "There is no connection \"%.*s\". There are: %.*s", STR_ARG(name), STR_ARG(names));
-    return err_set(err, code, "Several connections fit; name one by its id. There are: %.*s", STR_ARG(names));
+    if (!name.len)
+        return err_set(err, code, "Say which connection. There are: %.*s", STR_ARG(names));
+    return err_set(err, code, "Several connections fit \"%.*s\": name one by its id (tidemark connections)", STR_ARG(name));
 }
 
 static bool

@@ -12,7 +12,8 @@
 #define FOLLOW_EVERY_MS 300
 
 static const struct out_column run_columns[] = {
-    {"RUN", "id", OUT_TEXT, 0},          {"STATUS", "status", OUT_TEXT, 0},
+    {"RUN", "id", OUT_TEXT, 0},          {"CONNECTION", "connection.name", OUT_TEXT, 28},
+    {"STATUS", "status", OUT_TEXT, 0},
     {"VERDICT", "verdict", OUT_TEXT, 0}, {"STARTED (UTC)", "startedAt", OUT_TIME, 0},
     {"TOOK", "duration", OUT_TEXT, 0},   {"SYNCED", "recordsSynced", OUT_NUMBER, 0},
     {"NEW", "recordsCreated", OUT_NUMBER, 0}, {"CHANGED", "recordsUpdated", OUT_NUMBER, 0},
@@ -205,24 +206,33 @@ print_lines(struct cli *cli, struct str text)
     fflush(stdout);
 }
 
-/* A run by its id, else the newest run of a connection. */
+static bool
+find_newest(struct cli *cli, struct client *c, struct str of, struct str *id_out, struct err *err)
+{
+    struct client_reply reply;
+    struct str path = str_join2(cli->arena, STR("/api/v1/sync/runs?limit=1"), of);
+    if (!client_call(c, cli->arena, "GET", path, STR_NONE, &reply, err))
+        return false;
+    *id_out = json_str(json_get_c(yyjson_arr_get_first(reply.data), "id"));
+    return id_out->len || err_set(err, E_RUN_NOT_FOUND, "Nothing has run yet: tidemark sync");
+}
+
+/* A run by its id, else the newest run of a connection, or of all. */
 static bool
 find_run(struct cli *cli, struct client *c, struct str name, struct str *id_out, struct err *err)
 {
     yyjson_val *connection;
     struct client_reply reply;
+    if (!name.len)
+        return find_newest(cli, c, STR(""), id_out, err);
     if (uuid_is_valid(name) && client_call(c, cli->arena, "GET", run_path(cli, name, ""), STR_NONE, &reply, err)) {
         *id_out = name;
         return true;
     }
     if (!client_find_connection(c, cli->arena, name, &connection, err))
         return false;
-    struct str path = str_format(cli->arena, "/api/v1/sync/runs?limit=1&connectionId=%.*s",
-                                 STR_ARG(json_str(json_get_c(connection, "id"))));
-    if (!client_call(c, cli->arena, "GET", path, STR_NONE, &reply, err))
-        return false;
-    *id_out = json_str(json_get_c(yyjson_arr_get_first(reply.data), "id"));
-    return id_out->len || err_set(err, E_RUN_NOT_FOUND, "This connection has not run yet: tidemark sync");
+    struct str of = str_format(cli->arena, "&connectionId=%.*s", STR_ARG(json_str(json_get_c(connection, "id"))));
+    return find_newest(cli, c, of, id_out, err);
 }
 
 static bool

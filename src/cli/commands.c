@@ -160,6 +160,9 @@ const struct cli_command cli_commands[] = {
      "  tidemark sandbox --fault 429:after=3:count=2:retry-after=1\n",
      sandbox_options, 0, cmd_sandbox},
 #endif
+    {"status", "", "Show what is healthy, what needs you, and what to do",
+     "  tidemark status\n"
+     "Exit code 0: nothing needs you, 4: something does.\n", NULL, 0, cmd_status},
     {"connect", "PLATFORM NAME=VALUE...", "Connect a platform",
      "  tidemark connect chatwoot accountId=1 accessToken=- --name Support\n"
      "A value of \"-\" is asked for (or read from standard input), so that a secret stands in no history.\n"
@@ -183,8 +186,8 @@ const struct cli_command cli_commands[] = {
      "  tidemark jobs pause nightly\n  tidemark jobs --status queued\n"
      "A job waits while its connection is busy. `purge` removes finished jobs with their runs and logs.\n",
      jobs_options, 3, cmd_jobs},
-    {"logs", "RUN|CONNECTION [--follow]", "Print the log of a run, or of a connection's newest",
-     "  tidemark logs Support --follow\n", logs_options, 1, cmd_logs},
+    {"logs", "[RUN|CONNECTION] [--follow]", "Print the log of a run, or of a connection's newest; of the newest of all when nothing is said",
+     "  tidemark logs\n  tidemark logs Support --follow\n", logs_options, 1, cmd_logs},
     {"state", "[CONNECTION] [reset] [--stream NAME]", "Show how far each stream was read, or start over",
      "  tidemark state Support\n  tidemark state reset Support --stream contacts\n", state_options, 2, cmd_state},
     {"rejected", "[CONNECTION] [replay]", "List records that could not be taken, or try them again",

@@ -18,6 +18,8 @@ enum exit_code cmd_runs(struct cli *cli);
 enum exit_code cmd_logs(struct cli *cli);
 /* cmd_jobs.c */
 enum exit_code cmd_jobs(struct cli *cli);
+/* cmd_status.c */
+enum exit_code cmd_status(struct cli *cli);
 /* cmd_state.c */
 enum exit_code cmd_state(struct cli *cli);
 enum exit_code cmd_rejected(struct cli *cli);

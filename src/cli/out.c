@@ -42,25 +42,27 @@ out_width(struct str text)
     return width;
 }
 
-static bool
-is_control(unsigned char c)
-{
-    return (c < 0x20 && c != '\t' && c != '\n') || c == 0x7f;
-}
-
 /* C1 controls are two bytes in UTF-8 (0xc2 0x80 .. 0x9f) and steer some terminals too. */
-void
-out_text(struct str text)
+static void
+put_clean(struct str text, bool one_line)
 {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i], next = i + 1 < text.len ? (unsigned char)text.ptr[i + 1] : 0;
         if (c == 0xc2 && next >= 0x80 && next <= 0x9f) {
             putchar('?');
             i++;
+        } else if (c == '\t' || c == '\n') {
+            putchar(one_line ? ' ' : (int)c);
         } else {
-            putchar(is_control(c) ? '?' : (int)c);
+            putchar(c < 0x20 || c == 0x7f ? '?' : (int)c);
         }
     }
+}
+
+void
+out_text(struct str text)
+{
+    put_clean(text, false);
 }
 
 void
@@ -123,26 +125,16 @@ pad(size_t count)
         putchar(' ');
 }
 
-/* A line break inside a cell would break the table. */
+/* A line break inside a cell would break the table. After the last cell of a row nothing is filled up. */
 static void
 put_cell(struct str text, size_t width, bool right, bool last)
 {
     size_t own = out_width(text), missing = width > own ? width - own : 0;
     if (right)
         pad(missing);
-    for (size_t i = 0; i < text.len; i++) {
-        struct str one = {text.ptr + i, 1};
-        if (text.ptr[i] == '\n' || text.ptr[i] == '\t')
-            putchar(' ');
-        else if (((unsigned char)text.ptr[i] & 0x80))
-            putchar(text.ptr[i]);
-        else
-            out_text(one);
-    }
-    if (!right && !last)
-        pad(missing);
+    put_clean(text, true);
     if (!last)
-        pad(2);
+        pad(right ? 2 : missing + 2);
 }
 
 static size_t
@@ -157,6 +149,8 @@ column_count(const struct out_column *columns)
 static void
 put_row(const struct out_column *columns, size_t count, const struct str *cells, const size_t *widths)
 {
+    while (count && !cells[count - 1].len)
+        count--;
     for (size_t c = 0; c < count; c++)
         put_cell(cells[c], widths[c], columns[c].kind == OUT_NUMBER, c + 1 == count);
     putchar('\n');

@@ -45,6 +45,15 @@ read_status(struct request *r, unsigned *states_out, struct err *err)
     return false;
 }
 
+static void
+write_connection(struct json_writer *w, const struct run *run)
+{
+    json_begin_object(w, "connection");
+    json_add_str(w, "name", run->connection_name);
+    json_add_str(w, "platform", run->template_name);
+    json_end_object(w);
+}
+
 bool
 runs_list(struct request *r, struct err *err)
 {
@@ -64,6 +73,7 @@ runs_list(struct request *r, struct err *err)
     for (size_t i = 0; i < p.count; i++) {
         json_begin_object(w, NULL);
         view_run(w, &p.rows[i], now_us);
+        write_connection(w, &p.rows[i]);
         json_end_object(w);
     }
     json_end_array(w);
@@ -181,10 +191,7 @@ runs_get(struct request *r, struct err *err)
         return err_set(err, E_RUN_NOT_FOUND, NULL);
     struct json_writer *w = reply_object(r, 200);
     view_run(w, &d.run, clock_wall_us(request_parts(r)->clock));
-    json_begin_object(w, "connection");
-    json_add_str(w, "name", d.run.connection_name);
-    json_add_str(w, "platform", d.run.template_name);
-    json_end_object(w);
+    write_connection(w, &d.run);
     write_errors(w, &d);
     write_streams(w, &d);
     if (d.run.declared_total >= 0)

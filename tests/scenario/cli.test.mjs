@@ -66,12 +66,30 @@ test('without server and data folder the exit code is 3 and the way out is named
 test('lists are tables for people and JSON for programs', () => {
   assert.match(cli('connections').stdout, /^NAME +PLATFORM +STATUS/);
   assert.ok(json('connections').data.some((c) => c.platform === 'chatwoot'));
-  assert.match(cli('runs').stdout, /success/);
+  assert.match(cli('runs').stdout, /^RUN +CONNECTION +STATUS[\s\S]* Chatwoot \(simulated\) +success/);
+  assert.doesNotMatch(cli('runs').stdout, / $/m);
   const contacts = cli('contacts', '--limit', '5');
   assert.equal(contacts.stdout.trim().split('\n').length, 7, contacts.stdout); // head, five, and "5 of 40"
   assert.equal(json('contacts', '--limit', '5').data.length, 5);
   assert.match(cli('templates').stdout, /chatwoot/);
   assert.match(cli('templates', 'chatwoot').stdout, /accessToken/);
+});
+
+test('status says what is healthy, and of what is not what to do', async () => {
+  const well = cli('status');
+  assert.equal(well.code, 0, well.stdout + well.stderr);
+  assert.match(well.stdout, /^9 connections: 9 connected\.\nRuns: 0 under way/);
+  assert.match(well.stdout, /Nothing needs you\.\n$/);
+  const credentials = { accountId: '1', accessToken: 'expired' }; // answers 401 in the middle of a run
+  const made = await server.api('POST', '/api/v1/sync/connections', { name: 'Broken\u009b31m\u001b[0m', platform: 'chatwoot', credentials });
+  assert.equal(cli('sync', made.body.data.id).code, 1);
+  const ill = cli('status');
+  assert.equal(ill.code, 4, ill.stdout);
+  assert.match(ill.stdout, /1 failing[\s\S]*1 thing needs you[\s\S]*Broken\?31m\?\[0m: the connection fails/);
+  assert.match(ill.stdout, new RegExp(`do: .* connections test ${made.body.data.id}\n`));
+  for (const text of [ill.stdout, cli('connections').stdout]) assert.doesNotMatch(text, /[\u0080-\u009f\u001b]/); // no vendor or user steers a terminal
+  await server.api('DELETE', `/api/v1/sync/connections/${made.body.data.id}`);
+  assert.equal(cli('status').code, 0);
 });
 
 test('sync watches the run and ends with one honest sentence', () => {
@@ -83,6 +101,7 @@ test('sync watches the run and ends with one honest sentence', () => {
   assert.equal(run.fullSync, true);
   assert.match(cli('runs', 'show', run.id).stdout, /Verdict/);
   assert.ok(cli('logs', run.id).stdout.length > 0);
+  assert.equal(cli('logs').stdout, cli('logs', run.id).stdout); // the newest of all
   assert.ok(cli('logs', 'chatwoot', '--follow').stdout.length > 0);
   assert.match(cli('state', 'chatwoot').stdout, /contacts/);
 });
@@ -96,6 +115,7 @@ test('connect makes a connection, refuses a wrong credential, and never prints t
   assert.match(refused.stderr, /Connection test failed/);
   assert.match(cli('connections', 'show', 'By hand').stdout, /••••/);
   assert.equal(cli('connect', 'fax').code, 1);
+  assert.match(cli('rejected').stderr, /Say which connection\. There are: "/);
   const two = cli('sync', 'chatwoot');
   assert.equal(two.code, 1);
   assert.match(two.stderr, /name one by its id/);

@@ -100,19 +100,24 @@ async function sync(id) {
   return finishedRun(server, started.body.data.runId, 600_000);
 }
 
-const settled = () => until('everything is pushed', async () => {
-  for (const id of Object.values(connections)) {
+// What still moves, in words; nothing when all is at rest.
+async function restless() {
+  const found = [];
+  for (const [platform, id] of Object.entries(connections)) {
     const { body } = await server.api('GET', `${SYNC}/connections/${id}`);
-    if (body.data.status !== 'connected') {
-      await server.api('POST', `${SYNC}/connections/${id}/test`);
-      return false;
-    }
-    if (body.data.push.waiting > 0) return false;
-    const runs = (await server.api('GET', `${SYNC}/runs?connectionId=${id}&limit=3`)).body.data;
-    if (runs.some((r) => !isFinished(r))) return false;
+    if (body.data.status !== 'connected') await server.api('POST', `${SYNC}/connections/${id}/test`);
+    const runs = (await server.api('GET', `${SYNC}/runs?connectionId=${id}&limit=3`)).body.data.filter((r) => !isFinished(r));
+    if (body.data.status !== 'connected' || body.data.push.waiting > 0 || runs.length > 0)
+      found.push(`${platform} ${body.data.status}, ${JSON.stringify(body.data.push)}, ${runs.map((r) => `${r.direction} ${r.trigger} ${r.status} ${r.pages}`)}`);
   }
-  return true;
-}, 900_000, 200);
+  return found;
+}
+
+async function settled() {
+  let found;
+  await until('everything is pushed', async () => (found = await restless()).length === 0, 900_000, 200)
+    .catch((e) => assert.fail(`${e.message}: ${found.join('; ')}`));
+}
 
 // ---- what people do meanwhile
 

@@ -106,7 +106,7 @@ export default function Home() {
   const lead = overview && overview.health.connections.total > 0 && (overview.health.status === 'failing' ? t('lead_failing')
     : overview.needsYou.length ? t('lead_attention', { n: overview.needsYou.length }) : t('lead_ok'));
   return (
-    <Page title={t('title')} lead={lead || undefined} commands={{ path: '/api/v1/overview', cli: ['tidemark connections', 'tidemark runs'] }}
+    <Page title={t('title')} lead={lead || undefined} commands={{ path: '/api/v1/overview', cli: ['tidemark status', 'tidemark runs'] }}
       actions={mayAdd && <Button component={Link} href="/connections/new" variant="default" leftSection={<Icon name="plus" size={14} />}>{t('addConnection')}</Button>}>
       {asked.error && !overview && <ErrorBox error={asked.error} retry={() => void asked.refetch()} />}
       {asked.isPending && <div className="panel"><Loading lines={10} /></div>}
