@@ -194,6 +194,10 @@ amazon_event(struct world *world, uint32_t index, struct arena *a)
     };
 }
 
+struct event_query {
+    int64_t after_us, before_us;
+};
+
 static bool
 event_key(struct world *world, struct collection *c, uint32_t index, struct arena *scratch, const void *ctx, struct view_key *key_out)
 {
@@ -203,11 +207,10 @@ event_key(struct world *world, struct collection *c, uint32_t index, struct aren
     return key_out->number >= q->after_us && key_out->number < q->before_us;
 }
 
-bool
-amazon_event_query(struct sandbox_request *r, struct sandbox_reply *reply, const char *after_name, const char *before_name,
-                   struct event_query *q)
+static bool
+read_query(struct sandbox_request *r, struct sandbox_reply *reply, const struct event_names *names, struct event_query *q)
 {
-    struct str after = request_param(r, after_name), before = request_param(r, before_name);
+    struct str after = request_param(r, names->after), before = request_param(r, names->before);
     int64_t latest_us = clock_wall_us(r->world->clock) - 2 * US_PER_MINUTE;
     *q = (struct event_query){0, latest_us};
     if ((!str_is_none(after) && !time_parse(after, &q->after_us)) || (!str_is_none(before) && !time_parse(before, &q->before_us))) {
@@ -223,25 +226,41 @@ amazon_event_query(struct sandbox_request *r, struct sandbox_reply *reply, const
     return true;
 }
 
-const struct view *
-amazon_event_view(struct world *world, const struct event_query *query)
+bool
+amazon_event_page(struct sandbox_request *r, struct sandbox_reply *reply, const struct event_names *names, int64_t limit,
+                  struct event_page *page_out)
 {
-    return world_view(world, amazon_of(world).events, STR_NONE, event_key, query, false);
+    struct event_query q;
+    int64_t place = 0;
+    if (!read_query(r, reply, names, &q) || !amazon_page(r, reply, names->token, &place))
+        return false;
+    const struct view *view = world_view(r->world, amazon_of(r->world).events, STR_NONE, event_key, &q, false);
+    if (!view) {
+        amazon_error(reply, 500, "InternalFailure", "Out of memory", "");
+        return false;
+    }
+    /* An odd place is the empty page before what follows. */
+    bool empty = place % 2 == 1;
+    int64_t count = (int64_t)view->count, from = place / 2, to = empty ? from : from + limit;
+    bool empty_is_next = !empty && (to / limit) % EMPTY_EVERY == 1;
+    *page_out = (struct event_page){.view = view, .from = from, .to = to < count ? to : count,
+                                    .next = to < count ? amazon_page_token(r->arena, 2 * to + empty_is_next) : STR_NONE};
+    return true;
 }
 
 static void
-write_lists(struct sandbox_request *r, struct sandbox_reply *reply, const struct view *view, int64_t from, int64_t to,
-            struct json_writer *w)
+write_lists(struct sandbox_request *r, struct sandbox_reply *reply, const struct event_page *page, struct json_writer *w)
 {
     struct collection *events = amazon_of(r->world).events;
     json_begin_object(w, "FinancialEvents");
     for (int kind = 0; kind < EVENT_KINDS; kind++) {
         json_begin_array(w, lists[kind]);
-        for (int64_t i = from; i < to && i < (int64_t)view->count; i++) {
-            if (event_kind(r->world, events, view->items[i]) != (enum event_kind)kind)
+        for (int64_t i = page->from; i < page->to; i++) {
+            uint32_t event = page->view->items[i];
+            if (event_kind(r->world, events, event) != (enum event_kind)kind)
                 continue;
-            write_one(r->world, events, view->items[i], r->arena, false, w);
-            reply_served(reply, "events", world_object(events, view->items[i])->id);
+            write_one(r->world, events, event, r->arena, false, w);
+            reply_served(reply, "events", world_object(events, event)->id);
         }
         json_end_array(w);
     }
@@ -252,25 +271,17 @@ void
 amazon_events_list(struct sandbox_request *r, struct sandbox_reply *reply)
 {
     struct json_writer w;
-    struct event_query q;
-    int64_t place = 0, limit = request_number(r, "MaxResultsPerPage", 1, PER_PAGE, PER_PAGE);
-    if (!amazon_event_query(r, reply, "PostedAfter", "PostedBefore", &q) || !amazon_page(r, reply, "NextToken", &place))
+    struct event_page page;
+    int64_t limit = request_number(r, "MaxResultsPerPage", 1, PER_PAGE, PER_PAGE);
+    if (!amazon_event_page(r, reply, &(struct event_names){"PostedAfter", "PostedBefore", "NextToken"}, limit, &page))
         return;
-    const struct view *view = amazon_event_view(r->world, &q);
-    if (!view) {
-        amazon_error(reply, 500, "InternalFailure", "Out of memory", "");
-        return;
-    }
-    /* An odd place is the empty page before what follows. */
-    bool empty = place % 2 == 1;
-    int64_t from = place / 2, to = empty ? from : from + limit;
     reply_json(reply, 200);
     json_writer_init(&w, &reply->body);
     json_begin_object(&w, NULL);
     json_begin_object(&w, "payload");
-    if (to < (int64_t)view->count)
-        json_add_str(&w, "NextToken", amazon_page_token(r->arena, 2 * to + (!empty && (to / limit) % EMPTY_EVERY == 1)));
-    write_lists(r, reply, view, from, to, &w);
+    if (!str_is_none(page.next))
+        json_add_str(&w, "NextToken", page.next);
+    write_lists(r, reply, &page, &w);
     json_end_object(&w);
     json_end_object(&w);
 }

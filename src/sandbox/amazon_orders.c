@@ -138,6 +138,16 @@ order_key(struct world *world, struct collection *c, uint32_t index, struct aren
     return key_out->number >= q->since_us && key_out->number < q->until_us;
 }
 
+const struct view *
+amazon_order_view(struct sandbox_request *r, struct sandbox_reply *reply, bool created, int64_t since_us, int64_t before_us)
+{
+    struct order_query q = {.created = created, .since_us = since_us, .until_us = before_us};
+    const struct view *view = world_view(r->world, amazon_of(r->world).orders, STR_NONE, order_key, &q, false);
+    if (!view)
+        amazon_error(reply, 500, "InternalFailure", "Out of memory", "");
+    return view;
+}
+
 static bool
 read_query(struct sandbox_request *r, struct sandbox_reply *reply, struct order_query *q)
 {
@@ -183,11 +193,9 @@ amazon_orders_list(struct sandbox_request *r, struct sandbox_reply *reply)
     int64_t from = 0, limit = request_number(r, "MaxResultsPerPage", 1, PER_PAGE, PER_PAGE);
     if (!read_query(r, reply, &q) || !amazon_page(r, reply, "NextToken", &from))
         return;
-    const struct view *view = world_view(r->world, amazon_of(r->world).orders, STR_NONE, order_key, &q, false);
-    if (!view) {
-        amazon_error(reply, 500, "InternalFailure", "Out of memory", "");
+    const struct view *view = amazon_order_view(r, reply, q.created, q.since_us, q.until_us);
+    if (!view)
         return;
-    }
     reply_json(reply, 200);
     json_writer_init(&w, &reply->body);
     json_begin_object(&w, NULL);

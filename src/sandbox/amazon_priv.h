@@ -58,6 +58,9 @@ enum amazon_order_status amazon_order_status(const struct object *order);
 bool amazon_order_is_by_vendor(struct world *world, uint32_t order);
 /* What its items cost, and how many pieces they are. */
 int64_t amazon_order_cents(struct world *world, const struct object *order, struct arena *a, int64_t *pieces_out);
+/* Those changed, or created, in [since, before), oldest first. NULL: the answer is made. */
+const struct view *amazon_order_view(struct sandbox_request *r, struct sandbox_reply *reply, bool created, int64_t since_us,
+                                     int64_t before_us);
 /* OBJECT_NONE: there is none of that id. */
 uint32_t amazon_order_find(struct world *world, struct str id, struct arena *a);
 struct amazon_line {
@@ -77,13 +80,19 @@ void amazon_write_event(struct world *world, struct collection *c, uint32_t inde
 void amazon_orders_search(struct sandbox_request *r, struct sandbox_reply *reply);
 void amazon_order_get(struct sandbox_request *r, struct sandbox_reply *reply, struct str id);
 void amazon_transactions_list(struct sandbox_request *r, struct sandbox_reply *reply);
-struct event_query {
-    int64_t after_us, before_us;
+/* The events that a request asks for: those of the view in [from, to). */
+struct event_page {
+    const struct view *view;
+    int64_t from, to;
+    struct str next;               /* the token of the page after it; STR_NONE: it is the last */
 };
-/* Which events are asked for, by the names that this version has for the bounds. False: the answer is made. */
-bool amazon_event_query(struct sandbox_request *r, struct sandbox_reply *reply, const char *after, const char *before,
-                        struct event_query *query_out);
-const struct view *amazon_event_view(struct world *world, const struct event_query *query);
+/* What a version calls the bounds and the token. */
+struct event_names {
+    const char *after, *before, *token;
+};
+/* False: the answer is made. */
+bool amazon_event_page(struct sandbox_request *r, struct sandbox_reply *reply, const struct event_names *names, int64_t limit,
+                       struct event_page *page_out);
 /* One event as a transaction has it. */
 struct amazon_event {
     const char *kind;              /* "Refund"; of v0's list, without "EventList" */

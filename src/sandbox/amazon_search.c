@@ -175,20 +175,9 @@ write_order(struct world *world, uint32_t index, struct wanted wanted, struct ar
 /* ---- the search */
 
 struct order_query {
-    int64_t since_us, until_us;
+    int64_t since_us, until_us; /* both are in */
     bool created;
 };
-
-static bool
-order_key(struct world *world, struct collection *c, uint32_t index, struct arena *scratch, const void *ctx, struct view_key *key_out)
-{
-    const struct order_query *q = ctx;
-    const struct object *order = world_object(c, index);
-    (void)world, (void)scratch;
-    key_out->number = q->created ? order->created_us : order->updated_us;
-    key_out->number -= key_out->number % US_PER_S; /* as it is shown */
-    return key_out->number >= q->since_us && key_out->number <= q->until_us;
-}
 
 static bool
 read_query(struct sandbox_request *r, struct sandbox_reply *reply, struct order_query *q)
@@ -238,11 +227,9 @@ amazon_orders_search(struct sandbox_request *r, struct sandbox_reply *reply)
     int64_t from = 0, limit = request_number(r, "maxResultsPerPage", 1, PER_PAGE, PER_PAGE);
     if (!read_query(r, reply, &q) || !amazon_page(r, reply, "paginationToken", &from))
         return;
-    const struct view *view = world_view(r->world, amazon_of(r->world).orders, STR_NONE, order_key, &q, false);
-    if (!view) {
-        amazon_error(reply, 500, "InternalFailure", "Out of memory", "");
+    const struct view *view = amazon_order_view(r, reply, q.created, q.since_us, q.until_us + 1);
+    if (!view)
         return;
-    }
     reply_json(reply, 200);
     json_writer_init(&w, &reply->body);
     json_begin_object(&w, NULL);

@@ -7,7 +7,6 @@
 #include "sandbox/amazon_priv.h"
 
 #define PER_PAGE 100
-#define EMPTY_EVERY 3 /* so many pages, one is empty */
 #define DEFERRED_DAYS 7
 
 static void
@@ -77,29 +76,20 @@ void
 amazon_transactions_list(struct sandbox_request *r, struct sandbox_reply *reply)
 {
     struct json_writer w;
-    struct event_query q;
+    struct event_page page;
     struct collection *events = amazon_of(r->world).events;
-    int64_t place = 0;
-    if (!amazon_event_query(r, reply, "postedAfter", "postedBefore", &q) || !amazon_page(r, reply, "nextToken", &place))
+    if (!amazon_event_page(r, reply, &(struct event_names){"postedAfter", "postedBefore", "nextToken"}, PER_PAGE, &page))
         return;
-    const struct view *view = amazon_event_view(r->world, &q);
-    if (!view) {
-        amazon_error(reply, 500, "InternalFailure", "Out of memory", "");
-        return;
-    }
-    /* An odd place is the empty page before what follows. */
-    bool empty = place % 2 == 1;
-    int64_t from = place / 2, to = empty ? from : from + PER_PAGE;
     reply_json(reply, 200);
     json_writer_init(&w, &reply->body);
     json_begin_object(&w, NULL);
     json_begin_object(&w, "payload");
-    if (to < (int64_t)view->count)
-        json_add_str(&w, "nextToken", amazon_page_token(r->arena, 2 * to + (!empty && (to / PER_PAGE) % EMPTY_EVERY == 1)));
+    if (!str_is_none(page.next))
+        json_add_str(&w, "nextToken", page.next);
     json_begin_array(&w, "transactions");
-    for (int64_t i = from; i < to && i < (int64_t)view->count; i++) {
-        write_transaction(r->world, view->items[i], clock_wall_us(r->world->clock), r->arena, &w);
-        reply_served(reply, "events", world_object(events, view->items[i])->id);
+    for (int64_t i = page.from; i < page.to; i++) {
+        write_transaction(r->world, page.view->items[i], clock_wall_us(r->world->clock), r->arena, &w);
+        reply_served(reply, "events", world_object(events, page.view->items[i])->id);
     }
     json_end_array(&w);
     json_end_object(&w);
