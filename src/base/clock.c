@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static int64_t
@@ -99,6 +100,7 @@ civil_from_us(int64_t us)
 {
     int64_t days = floor_div(us, US_PER_DAY);
     int64_t rest = us - days * US_PER_DAY;
+    unsigned seconds = (unsigned)(rest / US_PER_S);
     int64_t shifted = days + 719468;
     int64_t era = floor_div(shifted, 146097);
     int64_t day_of_era = shifted - era * 146097;
@@ -108,10 +110,10 @@ civil_from_us(int64_t us)
     struct civil c = {.day = (int)(day_of_year - (153 * month_shifted + 2) / 5 + 1),
                       .month = (int)(month_shifted < 10 ? month_shifted + 3 : month_shifted - 9)};
     c.year = (int)(year_of_era + era * 400 + (c.month <= 2));
-    c.hour = (int)(rest / US_PER_HOUR);
-    c.minute = (int)(rest / US_PER_MINUTE % 60);
-    c.second = (int)(rest / US_PER_S % 60);
-    c.microsecond = (int)(rest % US_PER_S);
+    c.hour = (int)(seconds / 3600);
+    c.minute = (int)(seconds / 60 % 60);
+    c.second = (int)(seconds % 60);
+    c.microsecond = (int)(rest - (int64_t)seconds * US_PER_S);
     return c;
 }
 
@@ -130,20 +132,14 @@ civil_weekday(struct civil c)
     return (int)(((days + 4) % 7 + 7) % 7);
 }
 
-static char *
-put_digits(char *to, unsigned value, int digits, char behind)
-{
-    for (int i = digits - 1; i >= 0; i--, value /= 10)
-        to[i] = (char)('0' + value % 10);
-    to[digits] = behind;
-    return to + digits + 1;
-}
-
+/* Two digits and what stands behind them. */
 static char *
 put_two(char *to, unsigned value, char behind)
 {
-    to[0] = (char)('0' + value / 10);
-    to[1] = (char)('0' + value % 10);
+    static const char pairs[] =
+        "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+        "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+    memcpy(to, pairs + value % 100 * 2, 2);
     to[2] = behind;
     return to + 3;
 }
@@ -153,16 +149,24 @@ static const char *
 format_time(int64_t us, int digits, char text[static TIME_TEXT_BYTES])
 {
     struct civil c = civil_from_us(us);
-    unsigned fraction = (unsigned)(digits == 3 ? c.microsecond / 1000 : c.microsecond);
+    unsigned year = (unsigned)c.year % 10000u, fraction = (unsigned)c.microsecond;
     char *to = text;
     /* A year outside four digits cannot be written in RFC 3339; such times are refused on the way in. */
-    to = put_digits(to, (unsigned)c.year % 10000u, 4, '-');
+    to = put_two(to, year / 100, '-') - 1;
+    to = put_two(to, year, '-');
     to = put_two(to, (unsigned)c.month, '-');
     to = put_two(to, (unsigned)c.day, 'T');
     to = put_two(to, (unsigned)c.hour, ':');
     to = put_two(to, (unsigned)c.minute, ':');
     to = put_two(to, (unsigned)c.second, '.');
-    to = put_digits(to, fraction, digits, 'Z');
+    to = put_two(to, fraction / 10000, 'Z') - 1;
+    if (digits == 3) {
+        *to++ = (char)('0' + fraction / 1000 % 10);
+        *to++ = 'Z';
+    } else {
+        to = put_two(to, fraction / 100, 'Z') - 1;
+        to = put_two(to, fraction, 'Z');
+    }
     *to = '\0';
     return text;
 }

@@ -13,6 +13,10 @@ test_time_parse_and_format_are_inverse(void **state)
     assert_true(time_parse(STR("1969-12-31"), &us));
     assert_true(us == -US_PER_DAY);
     assert_string_equal(time_format_ms(us, text), "1969-12-31T00:00:00.000Z");
+    assert_true(time_parse(STR("9999-12-31T23:59:59.987654Z"), &us));
+    assert_string_equal(time_format_ms(us, text), "9999-12-31T23:59:59.987Z");
+    assert_string_equal(time_format_us(us, text), "9999-12-31T23:59:59.987654Z");
+    assert_string_equal(time_format_us(-1, text), "1969-12-31T23:59:59.999999Z");
 }
 
 static void

@@ -128,6 +128,21 @@ question_of_words(int64_t tenant, int64_t collection, const struct record_filter
     return q;
 }
 
+static bool
+asks_for_nothing(const struct record_filter *filter)
+{
+    return !filter->updated_since_us && !filter->stream && str_is_none(filter->status) && !filter->parent &&
+           str_is_none(filter->text);
+}
+
+static struct question
+question_of_live(int64_t tenant, int64_t collection, const struct record_filter *filter)
+{
+    return (struct question){SQL_RECORD_LIVE,
+                             {DB_I(tenant), DB_I(collection), DB_T(uuid_place(filter)), DB_I(filter->limit + 1), DB_I(filter->offset)},
+                             5};
+}
+
 /* One more than asked for tells whether there is a next page. */
 static bool
 question_make(struct db *db, struct arena *a, int64_t tenant, int64_t collection, const struct record_filter *filter,
@@ -135,6 +150,10 @@ question_make(struct db *db, struct arena *a, int64_t tenant, int64_t collection
 {
     struct search_terms terms;
     int64_t horizon_us = db_can(db, DB_ONE_WRITER) ? INT64_MAX : store_now(db) - FOLLOW_HORIZON_US;
+    if (filter->order == RECORD_NEWEST && !filter->include_deleted && asks_for_nothing(filter)) {
+        *question_out = question_of_live(tenant, collection, filter);
+        return true;
+    }
     if (!store_search_terms(db, a, filter->text, &terms, err))
         return false;
     if (terms.match.len) {
@@ -201,13 +220,6 @@ store_record_each(struct db *db, struct arena *a, int64_t tenant, int64_t collec
     *next_out = next;
     *count_out = count;
     return row == ROW_NONE;
-}
-
-static bool
-asks_for_nothing(const struct record_filter *filter)
-{
-    return !filter->updated_since_us && !filter->stream && str_is_none(filter->status) && !filter->parent &&
-           str_is_none(filter->text);
 }
 
 bool

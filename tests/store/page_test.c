@@ -548,3 +548,67 @@ test_records_are_listed_by_cursor_without_loss_or_repetition(void **state)
     commit(f);
     assert_int_equal(count, 4 * PAGE_RECORDS);
 }
+
+/* Twelve records: every third is deleted, every fourth a child of the first. */
+static void
+write_family(struct fixture *f)
+{
+    struct record_write records[12] = {0};
+    begin(f);
+    for (size_t i = 0; i < ARRAY_LEN(records); i++) {
+        struct record_write *r = &records[i];
+        *r = (struct record_write){.data = str_format(&f->arena, "{\"n\":%zu}", i), .deleted = i % 3 == 2,
+                                   .parent = i % 4 == 3 ? records[0].record : 0};
+        uuid_v7_now(r->uuid);
+        assert_ok(store_records_insert(f->db, f->tenant.id, f->stream.collection, r, 1, NOW + (int64_t)i, &f->err), f->err);
+    }
+    commit(f);
+}
+
+static void
+assert_same_record(const struct record *a, const struct record *b)
+{
+    assert_int_equal(a->id, b->id);
+    assert_true(str_eq(a->uuid, b->uuid) && str_eq(a->kind, b->kind) && str_eq(a->data, b->data));
+    assert_true(str_is_none(a->parent_uuid) == str_is_none(b->parent_uuid));
+    assert_true(str_is_none(a->parent_uuid) || str_eq(a->parent_uuid, b->parent_uuid));
+    assert_int_equal(a->version, b->version);
+    assert_int_equal(a->created_us, b->created_us);
+    assert_int_equal(a->updated_us, b->updated_us);
+    assert_int_equal(a->deleted_us, 0);
+}
+
+/* A list that asks for nothing has a statement of its own; it must show what the other one shows of the living. */
+static void
+test_a_list_of_all_is_the_list_of_the_living(void **state)
+{
+    struct fixture *f = *state;
+    struct record *all, *living[12], *rows;
+    struct record_place next;
+    size_t count, live = 0;
+    write_family(f);
+    assert_ok(db_begin_read(f->db, &f->err), f->err);
+    struct record_filter filter = {.include_deleted = true, .limit = 12};
+    assert_ok(store_record_list(f->db, &f->arena, f->tenant.id, f->stream.collection, &filter, &all, &count, &next, &f->err), f->err);
+    assert_int_equal(count, 12);
+    for (size_t i = 0; i < count; i++)
+        if (!all[i].deleted_us)
+            living[live++] = &all[i];
+    assert_int_equal(live, 8);
+    for (size_t limit = 1; limit < 10; limit++) {
+        size_t place = 0;
+        for (filter = (struct record_filter){.limit = limit}; place < live; place += count, filter.after = next) {
+            assert_ok(store_record_list(f->db, &f->arena, f->tenant.id, f->stream.collection, &filter, &rows, &count, &next, &f->err),
+                      f->err);
+            assert_int_equal(count, live - place < limit ? live - place : limit);
+            assert_true((next.id != 0) == (place + count < live));
+            for (size_t i = 0; i < count; i++)
+                assert_same_record(&rows[i], living[place + i]);
+        }
+        filter = (struct record_filter){.limit = limit, .offset = 3};
+        assert_ok(store_record_list(f->db, &f->arena, f->tenant.id, f->stream.collection, &filter, &rows, &count, &next, &f->err), f->err);
+        assert_int_equal(count, limit < 5 ? limit : 5);
+        assert_same_record(&rows[0], living[3]);
+    }
+    db_rollback(f->db);
+}

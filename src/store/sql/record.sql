@@ -50,6 +50,15 @@ WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updat
     AND r.uuid < $9
 ORDER BY r.uuid DESC LIMIT $10 OFFSET $11
 
+-- The same of all that live, which most lists ask for: without the questions that it does not ask, a row costs a third less.
+-- @name record_live
+SELECT r.id, r.uuid, c.kind,
+    CASE WHEN r.parent IS NULL THEN NULL ELSE (SELECT p.uuid FROM records p WHERE p.tenant = $1 AND p.id = r.parent) END,
+    r.data, r.version, r.created_at, r.updated_at, r.deleted_at
+FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
+WHERE r.tenant = $1 AND r.collection = $2 AND r.deleted_at IS NULL AND r.uuid < $3
+ORDER BY r.uuid DESC LIMIT $4 OFFSET $5
+
 -- The same, oldest first.
 -- @name record_oldest
 -- @sqlite
