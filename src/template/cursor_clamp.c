@@ -62,14 +62,6 @@ clamp_floor(const struct cursor *c, int64_t us)
     return us;
 }
 
-bool
-clamp_leaves_gap(const struct cursor *c, int64_t state_us)
-{
-    int64_t base_us = state_us > c->start_us ? state_us : c->start_us;
-    int64_t next_us = c->has_granularity ? datetime_add(base_us, c->granularity, 1) : base_us + US_PER_MS;
-    return c->clamp != CLAMP_NONE && clamp_ceiling(c, cursor_first_lower(c, state_us)) > next_us;
-}
-
 static bool
 take_weekday(struct cursor *c, struct expr_scope *scope, struct err *err)
 {

@@ -181,9 +181,8 @@ cursor_init(struct cursor *c, const struct cursor_plan *plan, struct expr_scope 
 }
 
 bool
-cursor_parse(const struct cursor *c, struct arena *a, yyjson_val *value, int64_t *us_out)
+cursor_parse_text(const struct cursor *c, struct str text, int64_t *us_out)
 {
-    struct str text = yyjson_is_str(value) ? json_str(value) : json_number_text(a, value);
     if (!text.ptr)
         return false;
     if (c->plan->count)
@@ -192,6 +191,12 @@ cursor_parse(const struct cursor *c, struct arena *a, yyjson_val *value, int64_t
         if (datetime_parse(text, c->plan->formats[i], us_out))
             return true;
     return datetime_parse(text, c->plan->format, us_out);
+}
+
+bool
+cursor_parse(const struct cursor *c, struct arena *a, yyjson_val *value, int64_t *us_out)
+{
+    return cursor_parse_text(c, yyjson_is_str(value) ? json_str(value) : json_number_text(a, value), us_out);
 }
 
 struct str

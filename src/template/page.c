@@ -293,9 +293,9 @@ static void
 observe(struct reader *r, int64_t us)
 {
     bool feed = r->cursor.plan->data_feed;
-    r->saw_records = true;
     if (us == INT64_MIN)
         return;
+    r->saw_records = true;
     if (!r->options.as_reference) {
         if (feed && r->pages > 0)
             return;
@@ -304,7 +304,7 @@ observe(struct reader *r, int64_t us)
     }
     if (us > r->slice_recent_us)
         r->slice_recent_us = us;
-    if (r->cursor.plan->global && us > r->global_new_us)
+    if ((r->cursor.plan->global || r->options.as_reference) && us > r->global_new_us)
         r->global_new_us = us;
 }
 
@@ -359,6 +359,17 @@ keep_fault(struct reader *r, struct err *err)
     return r->fault.ptr != NULL;
 }
 
+/* They end at what is no object, once it is theirs to hand out. */
+static bool
+is_no_record(const struct picking *p, yyjson_val *value)
+{
+    struct reader *r = p->r;
+    if (!r->options.as_reference || r->root != r || yyjson_is_obj(value))
+        return false;
+    r->fault = STR("a record is no object");
+    return true;
+}
+
 static bool
 pick_one(struct picking *p, struct expr_scope *scope, yyjson_val *raw, bool plain, struct err *err)
 {
@@ -374,7 +385,7 @@ pick_one(struct picking *p, struct expr_scope *scope, yyjson_val *raw, bool plai
         *err = (struct err){.items = err->items};
         return give(p, raw, why.ptr ? why : STR("the template's expression failed"), err);
     }
-    return !value || give(p, value, STR_NONE, err);
+    return !value || is_no_record(p, value) || give(p, value, STR_NONE, err);
 }
 
 static bool
@@ -520,12 +531,13 @@ page_close(struct reader *r, struct arena *page, struct reader_event *event, str
 {
     event->slice_done = true;
     r->slices_done++;
-    bool stays = r->has_cursor && r->options.as_reference && clamp_leaves_gap(&r->cursor, r->state_us);
-    if (r->has_cursor && r->slice_recent_us > r->recent_us && !stays)
+    if (r->covered && !covered_add(r, err))
+        return false;
+    if (r->has_cursor && !r->covered && r->slice_recent_us > r->recent_us)
         r->recent_us = r->slice_recent_us;
     r->lower_us = r->has_cursor && !r->span.last ? r->span.next_us : INT64_MIN;
     bool partition_done = !r->has_cursor || r->span.last;
-    if (r->has_cursor && partition_done && !r->cursor.plan->global) {
+    if (r->has_cursor && partition_done && !state_is_global(r)) {
         int64_t base_us = r->state_us > r->cursor.start_us ? r->state_us : r->cursor.start_us;
         int64_t last_us = r->recent_us > base_us ? r->recent_us : base_us;
         if (last_us > r->global_new_us)

@@ -338,6 +338,7 @@ bool cursor_init(struct cursor *c, const struct cursor_plan *plan, struct expr_s
                  int64_t overlap_us, int64_t updated_since_us, struct err *err);
 /* Reads a cursor value (text or number) by the plan's formats. */
 bool cursor_parse(const struct cursor *c, struct arena *a, yyjson_val *value, int64_t *us_out);
+bool cursor_parse_text(const struct cursor *c, struct str text, int64_t *us_out);
 struct str cursor_format(const struct cursor *c, struct arena *a, int64_t us);
 bool cursor_record_us(const struct cursor *c, struct arena *a, yyjson_val *record, int64_t *us_out);
 /*
@@ -355,8 +356,6 @@ bool cursor_slice_at(const struct cursor *c, int64_t lower_us, bool first, struc
 bool clamp_init(struct cursor *c, struct expr_scope *scope, struct err *err);
 int64_t clamp_ceiling(const struct cursor *c, int64_t us);
 int64_t clamp_floor(const struct cursor *c, int64_t us);
-/* Does the first slice after this state begin later than right behind it? Other readers' states stay there then. */
-bool clamp_leaves_gap(const struct cursor *c, int64_t state_us);
 bool cursor_apply(const struct cursor *c, struct draft *d, struct expr_scope *scope, yyjson_val *slice, struct err *err);
 
 /* ---- routers */

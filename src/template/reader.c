@@ -182,7 +182,8 @@ next_slice(struct reader *r, struct arena *page, struct reader_event *event, str
         if (r->single_partition_done)
             return finish(r, page, event, err);
         r->single_partition_done = true;
-        if (!reader_open_partition(r, NULL, NULL, err))
+        bool passed;
+        if (!reader_open_partition(r, NULL, NULL, err) || !covered_open(r, &passed, err))
             return reader_fail(r);
         if (!r->has_cursor) { /* one slice without bounds */
             if (!reader_open_slice(r, INT64_MIN, err))
@@ -201,10 +202,11 @@ next_slice(struct reader *r, struct arena *page, struct reader_event *event, str
     case WALK_END: return finish(r, page, event, err);
     case WALK_PARTITION: break;
     }
-    if (!reader_open_partition(r, yyjson_arr_get(entry, 0), yyjson_arr_get(entry, 1), err))
+    bool passed;
+    if (!reader_open_partition(r, yyjson_arr_get(entry, 0), yyjson_arr_get(entry, 1), err) || !covered_open(r, &passed, err))
         return reader_fail(r);
     /* A partition that comes twice, its parent having been listed twice, has been read to now already. */
-    if (r->has_cursor && !seen_add(&r->partitions, reader_hash(r->partition_text))) {
+    if (passed || (r->has_cursor && !r->covered && !seen_add(&r->partitions, reader_hash(r->partition_text)))) {
         r->partition_open = false;
         return walk_partition_done(&r->walk, err) ? GO_ON : reader_fail(r);
     }

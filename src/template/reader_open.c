@@ -56,8 +56,9 @@ reader_new_for(const struct reader_options *options, const struct template_strea
     arena_init(&r->portions.arena, LIMIT_PAGE_ARENA_BYTES);
     buf_init(&r->token, LIMIT_RECORD_BYTES);
     map_init(&r->states, &r->keep);
+    map_init(&r->covers, &r->keep);
     map_init(&r->parent_states, &r->keep);
-    r->state_us = r->recent_us = INT64_MIN;
+    r->state_us = r->recent_us = r->again_us = INT64_MIN;
     r->has_walk = stream->router != NULL;
     if ((!root && !reader_normal_config(r, options->config, err)) || !keep_text(r, &r->options.position, err) ||
         !keep_text(r, &r->options.updated_since, err) ||

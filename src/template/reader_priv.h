@@ -102,6 +102,8 @@ struct page_reset {
     unsigned same, total;         /* resets that did not move the start; all */
 };
 
+struct covered;                   /* covered.c */
+
 struct reader {
     struct reader_options options;
     const struct template_stream *stream;
@@ -148,6 +150,9 @@ struct reader {
     int64_t state_us;             /* the partition's state when it was opened, or INT64_MIN */
     int64_t recent_us;            /* greatest cursor value of its finished slices, or INT64_MIN */
     bool partition_open;
+    struct map covers;            /* partition -> struct covered *; in comparisons */
+    struct covered *covered;      /* of the open partition; else NULL */
+    int64_t again_us;             /* where a partition that comes again begins; INT64_MIN: it does not */
 
     yyjson_val *slice;            /* in slice_arena: partition, bounds, extra_fields */
     struct cursor_slice span;
@@ -183,6 +188,12 @@ bool reader_open_slice_at(struct reader *r, struct cursor_slice span, int64_t st
 /* Is there another span in the open partition? Opens it. */
 bool reader_next_span(struct reader *r, bool *opened_out, struct err *err);
 bool reader_first_token(struct reader *r, struct err *err);
+
+/* ---- covered.c */
+/* The partition just opened, as it is in comparisons: another time, or passed over. */
+bool covered_open(struct reader *r, bool *passed_out, struct err *err);
+/* The slice is read to its end: sets r->recent_us. */
+bool covered_add(struct reader *r, struct err *err);
 
 /* ---- reader_login.c; READER_PAGE from here means: go on, the token is ready */
 enum reader_step reader_log_in(struct reader *r, struct expr_scope *scope, struct reader_event *event, struct str *token_out,
@@ -283,5 +294,6 @@ yyjson_val *state_unblob(struct arena *a, yyjson_val *blob, bool partitioned);
 /* Reads options.state into the reader. */
 bool state_take(struct reader *r, struct err *err);
 int64_t state_of_partition(struct reader *r, struct str partition);
+bool state_is_global(const struct reader *r);  /* one cursor stands for all partitions */
 
 #endif

@@ -52,7 +52,8 @@ reader_open_partition(struct reader *r, yyjson_val *partition, yyjson_val *extra
     if (!ok || !r->partition_text.ptr)
         return err_set(err, E_LIMIT, "A partition is too large");
     r->partition_open = true;
-    r->recent_us = INT64_MIN;
+    r->recent_us = r->again_us = INT64_MIN;
+    r->covered = NULL;
     r->state_us = state_of_partition(r, r->partition_text);
     r->lower_us = r->has_cursor ? cursor_first_lower(&r->cursor, r->state_us) : INT64_MIN;
     return true;
@@ -113,7 +114,7 @@ reader_first_token(struct reader *r, struct err *err)
 static bool
 is_first(const struct reader *r, int64_t lower_us)
 {
-    return lower_us == cursor_first_lower(&r->cursor, r->state_us);
+    return lower_us == (r->again_us != INT64_MIN ? r->again_us : cursor_first_lower(&r->cursor, r->state_us));
 }
 
 bool

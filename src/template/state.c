@@ -62,6 +62,12 @@ state_take(struct reader *r, struct err *err)
     return true;
 }
 
+bool
+state_is_global(const struct reader *r)
+{
+    return r->cursor.plan->global || json_bool_or(json_get_c(r->global, "use_global_cursor"), false);
+}
+
 int64_t
 state_of_partition(struct reader *r, struct str partition)
 {
@@ -124,7 +130,7 @@ write_global(struct reader *r, struct arena *a, struct json_writer *w, bool fina
 {
     int64_t window_us = r->root->wall_us - r->options.now_us; /* the run began then, also if it was resumed */
     bool fresh = final && r->saw_records && r->global_new_us != INT64_MIN;
-    json_add_bool(w, "use_global_cursor", r->cursor.plan->global || json_bool_or(json_get_c(r->global, "use_global_cursor"), false));
+    json_add_bool(w, "use_global_cursor", state_is_global(r));
     if (fresh)
         json_add_raw(w, "state", cursor_row(r, a, NULL, r->global_new_us));
     else if (json_get_c(r->global, "state"))
@@ -176,7 +182,7 @@ state_rows(struct reader *r, struct arena *page, bool partition_changed, bool fi
     bool keeps_parents = r->has_walk && r->walk.router->kind == ROUTER_SUBSTREAM;
     if (!rows)
         return err_no_memory(err);
-    bool own_row = r->has_cursor && !(r->has_walk && r->cursor.plan->global);
+    bool own_row = r->has_cursor && !(r->has_walk && state_is_global(r));
     if (own_row && (partition_changed || (final && !r->has_walk)))
         rows[count++] = (struct reader_state){str_copy(page, r->has_walk ? r->partition_text : STR("")), partition_row(r, page)};
     bool told_often = r->options.as_reference && keeps_parents && partition_changed; /* as the field's readers do */
