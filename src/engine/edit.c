@@ -97,7 +97,7 @@ edit_audit(struct db *db, const struct edit_by *by, const char *action, struct s
     return store_audit_add(db, &audit, now_us, err);
 }
 
-/* ---- creating and changing ---- */
+/* ---- changing ---- */
 
 struct edit {
     struct arena *arena;
@@ -107,6 +107,7 @@ struct edit {
     int64_t if_version;
     yyjson_val *accepted;
     struct str parent_uuid;
+    struct record known;         /* found by the write: whom a new contact is */
     struct record *out;
 };
 
@@ -175,28 +176,6 @@ finish(struct db *db, const struct edit *e, int64_t record, int64_t version, str
            store_record_get_by_id(db, e->arena, e->by.tenant, record, e->out, err) == ROW_FOUND;
 }
 
-static bool
-create(struct db *db, void *ctx, struct err *err)
-{
-    struct edit *e = ctx;
-    struct record record = {.tenant = e->by.tenant, .kind = str_from_c(e->kind->name)};
-    struct record_write write;
-    struct str data;
-    int64_t now_us = store_now(db);
-    if (!edit_merge(e->arena, STR_NONE, e->accepted, &data, err) ||
-        !store_collection_ensure(db, record.tenant, record.kind, &record.collection, err) ||
-        !find_parent(db, e, &record.parent, err))
-        return false;
-    fill(e, &record, data, &write);
-    uuid_v7_now(write.uuid);
-    db_note_effect(db, "record", str_from_c(write.uuid));
-    if (!store_records_insert(db, record.tenant, record.collection, &write, 1, now_us, err))
-        return false;
-    record.id = write.record;
-    return edit_keys(db, e->arena, &e->by, &record, STR_NONE, data, err) &&
-           finish(db, e, record.id, 0, STR("{}"), now_us, err);
-}
-
 /* An edit and who does it, in the arena. */
 static struct edit *
 edit_new(struct arena *a, const struct edit_by *by, struct str kind, struct record *out, struct err *err)
@@ -224,15 +203,6 @@ accept_new(struct arena *a, const struct edit_by *by, struct str kind, yyjson_va
     err_set(err, E_VALIDATION_FAILED, "A %s needs at least one of its fields, for example `%s`", e->kind->singular,
             e->kind->fields[0].name);
     return NULL;
-}
-
-bool
-edit_create(struct arena *a, const struct edit_by *by, struct str kind, yyjson_val *fields, struct record *record_out,
-            struct store_call *call_out, struct err *err)
-{
-    struct edit *e = accept_new(a, by, kind, fields, record_out, err);
-    *call_out = (struct store_call){create, e};
-    return e != NULL;
 }
 
 static bool
@@ -298,6 +268,134 @@ change(struct db *db, void *ctx, struct err *err)
            store_records_update(db, e->by.tenant, old.collection, &write, 1, 0, 0, now_us, err) &&
            conflict_settle(db, e->arena, e->by.tenant, old.id, data, e->by.actor, now_us, err) &&
            finish(db, e, old.id, old.version, same ? STR("{\"parentId\":null}") : history, now_us, err);
+}
+
+/* ---- creating ---- */
+
+/*
+ * Who has the keys of a new contact already. One whom a platform has brought is the one that is meant, as he would be if he came a
+ * moment later and met what is made here (page_link.c): it must not matter who was first. Two that were made here are two.
+ */
+struct claims {
+    struct str keys[KEYS_MAX];
+    size_t count;
+    struct str fresh[KEYS_MAX];      /* those that nobody had */
+    size_t fresh_count;
+};
+
+static bool
+is_of_a_platform(struct db *db, const struct edit *e, int64_t record, bool *is_out, struct err *err)
+{
+    size_t count;
+    struct record_source *rows;
+    *is_out = false;
+    if (!store_record_sources(db, e->arena, e->by.tenant, record, &rows, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        *is_out = *is_out || !rows[i].deleted_us;
+    return true;
+}
+
+/* Two people may share a phone: one with another e-mail is somebody else. */
+static bool
+try_known(struct db *db, struct edit *e, struct str key, bool has_email, int64_t record, struct err *err)
+{
+    struct err ignored = {0};
+    struct record found;
+    bool of_a_platform = false;
+    enum row row = store_record_get_by_id(db, e->arena, e->by.tenant, record, &found, err);
+    if (row != ROW_FOUND || found.deleted_us)
+        return row != ROW_FAILED;
+    yyjson_val *fields = json_parse(e->arena, found.data, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, &ignored);
+    if (has_email && str_starts(key, STR("phone:")) && json_str(json_get_c(fields, "email")).len)
+        return true;
+    if (!is_of_a_platform(db, e, record, &of_a_platform, err))
+        return false;
+    if (of_a_platform)
+        e->known = found;
+    return true;
+}
+
+static bool
+find_known(struct db *db, struct edit *e, const struct record *record, struct str data, struct claims *claims, struct err *err)
+{
+    int64_t owners[KEYS_MAX];
+    e->known = (struct record){.id = 0};
+    if (!str_eq_c(record->kind, "contacts"))
+        return true;
+    claims->count = keys_of(e->arena, e->by.region, data, claims->keys);
+    if (!claims->count || !store_match_lookup(db, record->tenant, record->collection, claims->keys, claims->count, owners, err))
+        return !claims->count;
+    bool has_email = str_starts(claims->keys[0], STR("email:"));
+    for (size_t i = 0; i < claims->count; i++) {
+        if (!owners[i])
+            claims->fresh[claims->fresh_count++] = claims->keys[i];
+        if (owners[i] > 0 && !e->known.id && !try_known(db, e, claims->keys[i], has_email, owners[i], err))
+            return false;
+    }
+    return true;
+}
+
+/* Nobody had these keys a moment ago; who has taken one since is met when the write runs again. */
+static bool
+keys_are_ours(struct db *db, const struct record *record, const struct claims *claims, struct err *err)
+{
+    int64_t records[KEYS_MAX], scratch[KEYS_MAX + 1];
+    for (size_t i = 0; i < claims->fresh_count; i++)
+        records[i] = record->id;
+    return claims->fresh_count == 0 ||
+           store_match_is_ours(db, record->tenant, record->collection, claims->fresh, records, claims->fresh_count, scratch, err);
+}
+
+static bool
+insert(struct db *db, struct edit *e, struct record *record, struct str data, const struct claims *claims, struct err *err)
+{
+    struct record_write write;
+    int64_t now_us = store_now(db);
+    if (!find_parent(db, e, &record->parent, err))
+        return false;
+    fill(e, record, data, &write);
+    uuid_v7_now(write.uuid);
+    db_note_effect(db, "record", str_from_c(write.uuid));
+    if (!store_records_insert(db, record->tenant, record->collection, &write, 1, now_us, err))
+        return false;
+    record->id = write.record;
+    return edit_keys(db, e->arena, &e->by, record, STR_NONE, data, err) && keys_are_ours(db, record, claims, err) &&
+           finish(db, e, record->id, 0, STR("{}"), now_us, err);
+}
+
+/* The person is here already: what is said of him is an edit of his record. What is left blank takes nothing away. */
+static bool
+change_known(struct db *db, const struct edit *e, struct str data, struct err *err)
+{
+    struct edit known = *e;
+    known.uuid = e->known.uuid;
+    known.accepted = json_parse(e->arena, data, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, err);
+    db_note_effect(db, "record", known.uuid);
+    return known.accepted && change(db, &known, err);
+}
+
+static bool
+create(struct db *db, void *ctx, struct err *err)
+{
+    struct str data;
+    struct edit *e = ctx;
+    struct claims claims = {.count = 0};
+    struct record record = {.tenant = e->by.tenant, .kind = str_from_c(e->kind->name)};
+    if (!edit_merge(e->arena, STR_NONE, e->accepted, &data, err) ||
+        !store_collection_ensure(db, record.tenant, record.kind, &record.collection, err) ||
+        !find_known(db, e, &record, data, &claims, err))
+        return false;
+    return e->known.id ? change_known(db, e, data, err) : insert(db, e, &record, data, &claims, err);
+}
+
+bool
+edit_create(struct arena *a, const struct edit_by *by, struct str kind, yyjson_val *fields, struct record *record_out,
+            struct store_call *call_out, struct err *err)
+{
+    struct edit *e = accept_new(a, by, kind, fields, record_out, err);
+    *call_out = (struct store_call){create, e};
+    return e != NULL;
 }
 
 bool

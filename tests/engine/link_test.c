@@ -3,6 +3,8 @@
  */
 #include "rig.h"
 
+#include "engine/edit.h"
+
 static void
 test_the_same_email_of_another_connection_is_linked_and_counted_as_updated(void **state)
 {
@@ -253,4 +255,112 @@ test_an_address_that_two_of_one_page_have_is_no_race(void **state)
     assert_state(run, RUN_SUCCEEDED);
     assert_counts(run, 1, 1, 1, 0, 0);
     assert_int_equal(rig_count(rig, "contacts", false), 3);
+}
+
+/* ---- somebody is made here while a platform brings the same people */
+
+static void
+make_here(struct rig *rig, int64_t id, struct str *uuid_out)
+{
+    struct err err = {0};
+    struct arena arena;
+    struct record made;
+    struct store_call call;
+    arena_init(&arena, 1024L * 1024);
+    struct edit_by by = {.tenant = rig->tenant, .region = STR_NONE, .actor = STR("local")};
+    struct str text = str_format(&arena, "{\"name\":\"Made here\",\"phone\":null,\"email\":\"PERSON%lld@example.com\"}", (long long)id);
+    yyjson_val *fields = json_parse(&arena, text, JSON_NUMBERS_RAW, 8, &err);
+    assert_ok(edit_create(&arena, &by, STR("contacts"), fields, &made, &call, &err), err);
+    assert_ok(store_write(rig->store, call.fn, call.ctx, &err), err);
+    if (uuid_out)
+        *uuid_out = str_format(&rig->arena, "%.*s", STR_ARG(made.uuid));
+    arena_release(&arena);
+}
+
+/* What is said here is said; what is left out here stays as it came. */
+static void
+test_who_is_made_here_and_a_platform_has_brought_is_one_person(void **state)
+{
+    struct str uuid;
+    struct rig *rig = *state;
+    rig_fill(rig, 3);
+    snprintf(rig_contact(rig, 1)->phone, 24, "+5581999990000");
+    rig_run(rig, true);
+    make_here(rig, 1, &uuid);
+    assert_int_equal(rig_count(rig, "contacts", true), 3);
+    struct str data = rig_data(rig, &rig->connection, "contacts", 1);
+    assert_true(str_contains(data, STR("Made here")));
+    assert_true(str_contains(data, STR("+5581999990000")));
+    /* The keys are his alone: whoever else brings him is linked. */
+    struct connection second = rig_connect(rig, "second");
+    assert_counts(rig_run_of(rig, &second, false), 0, 3, 0, 0, 0);
+    assert_int_equal(rig_count(rig, "contacts", true), 3);
+}
+
+/* While the fourth page is asked for: the first person may be here by then, the last one is not. */
+static void
+make_first_and_last(void *ctx, int64_t number, struct str url)
+{
+    (void)url;
+    if (number != 4)
+        return;
+    make_here(ctx, 1, NULL);
+    make_here(ctx, 6, NULL);
+}
+
+static void
+test_who_is_made_here_during_a_first_sync_is_who_that_brings_whoever_comes_first(void **state)
+{
+    struct rig *rig = *state;
+    rig_fill(rig, 6);
+    rig->vendor.page_size = 1;
+    rig->vendor.on_request = make_first_and_last;
+    rig->vendor.on_request_ctx = rig;
+    assert_state(rig_run(rig, true), RUN_SUCCEEDED);
+    rig->vendor.on_request = NULL;
+    assert_int_equal(rig_count(rig, "contacts", true), 6);
+    struct connection second = rig_connect(rig, "second");
+    rig_run_of(rig, &second, false);
+    assert_int_equal(rig_count(rig, "contacts", true), 6);
+}
+
+static void
+test_two_that_are_made_here_with_one_email_stay_two(void **state)
+{
+    struct str one, two;
+    make_here(*state, 1, &one);
+    make_here(*state, 1, &two);
+    assert_false(str_eq(one, two));
+    assert_int_equal(rig_count(*state, "contacts", true), 2);
+}
+
+static void *
+make_all(void *ctx)
+{
+    struct rig *rig = ctx;
+    size_t last = rig->vendor.contact_count;
+    for (size_t i = last; i > last - RACE_PEOPLE; i--)
+        make_here(rig, (int64_t)i, NULL);
+    return NULL;
+}
+
+/* At the same moment, perhaps on another node. */
+static void
+test_people_that_are_made_here_and_come_at_once_are_there_once(void **state)
+{
+    struct rig *rig = *state;
+    rig->vendor.page_size = 2;
+    for (size_t round = 1; round <= RACE_ROUNDS; round++) {
+        pthread_t threads[2];
+        rig_fill(rig, RACE_PEOPLE);
+        struct run run = rig_start(rig, &rig->connection, true);
+        assert_int_equal(pthread_create(&threads[0], NULL, run_one, rig), 0);
+        assert_int_equal(pthread_create(&threads[1], NULL, make_all, rig), 0);
+        for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+            pthread_join(threads[i], NULL);
+        while (rig_step(rig))
+            ;
+        assert_state(rig_look(rig, run.uuid), RUN_SUCCEEDED);
+        assert_int_equal(rig_count(rig, "contacts", false), round * RACE_PEOPLE);
+    }
 }
