@@ -30,6 +30,7 @@ struct account {
     char credential[QUOTA_CREDENTIAL_BYTES]; /* of its budget; "": none is kept */
     yyjson_val *filters;            /* of the run, or NULL; requests see them as config['tidemark_filters'] */
     yyjson_val *unfiltered;         /* effective without them: wiped with it */
+    struct err lists_failed;        /* why a list that streams are made of could not be read (lists.h); E_OK: all were */
 };
 
 /* E_CONNECTION_NOT_FOUND, E_PLATFORM_NOT_SUPPORTED, E_CRYPT, E_KEY_MISSING, or the store's. Blocks on the store. */

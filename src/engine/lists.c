@@ -19,8 +19,10 @@
 struct kept {
     int64_t tenant, connection, read_us;
     uint64_t fingerprint;                 /* of configuration and template */
-    char *text;                           /* owned */
+    char *text;                           /* owned; null in the place of a list that was never read */
     size_t len;
+    int64_t run;                          /* that found one unreadable, and why; 0: none did */
+    struct err failed;
 };
 
 struct lists {
@@ -92,7 +94,7 @@ place(struct lists *l, const struct account *account)
 }
 
 static void
-keep(const struct account *account, struct str text)
+keep(const struct account *account, struct str text, int64_t run)
 {
     struct lists *l = account->engine->lists;
     char *copy = account->stored ? alloc_bytes(text.len + 1) : NULL;
@@ -105,12 +107,19 @@ keep(const struct account *account, struct str text)
     k->read_us = clock_wall_us(account->engine->options.clock);
     k->fingerprint = fingerprint;
     k->text = copy, k->len = text.len;
+    k->failed = account->lists_failed;
+    k->run = account->lists_failed.code != E_OK ? run : 0;
     pthread_mutex_unlock(&l->lock);
 }
 
+struct kept_note {
+    int64_t read_us, run;
+    struct err failed;
+};
+
 /* STR_NONE: nothing is kept. */
 static struct str
-look_up(const struct account *account, int64_t *read_us_out)
+look_up(const struct account *account, struct kept_note *note_out)
 {
     struct lists *l = account->engine->lists;
     struct str text = STR_NONE;
@@ -119,7 +128,7 @@ look_up(const struct account *account, int64_t *read_us_out)
     struct kept *k = find(l, account);
     if (k != NULL && k->fingerprint == fingerprint && k->text != NULL) {
         text = str_copy(account->arena, (struct str){k->text, k->len});
-        *read_us_out = k->read_us;
+        *note_out = (struct kept_note){k->read_us, k->run, k->failed};
     }
     pthread_mutex_unlock(&l->lock);
     return text;
@@ -129,18 +138,23 @@ yyjson_val *
 lists_kept(const struct account *account)
 {
     struct err ignored = {0};
-    int64_t read_us = 0;
+    struct kept_note note;
     if (!account->stored || template_list_count(account->template) == 0)
         return NULL;
-    struct str text = look_up(account, &read_us);
+    struct str text = look_up(account, &note);
     return text.ptr ? json_parse(account->arena, text, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR + 4, &ignored) : NULL;
 }
 
+/* A list that could not be read is asked for again by whoever comes next, but not each time that the same run is taken up. */
 static bool
-is_fresh(const struct account *account)
+is_fresh(struct account *account, int64_t run)
 {
-    int64_t read_us = 0, now_us = clock_wall_us(account->engine->options.clock);
-    return account->stored && look_up(account, &read_us).ptr && now_us - read_us < LISTS_KEPT_US && now_us >= read_us;
+    struct kept_note note = {0};
+    int64_t now_us = clock_wall_us(account->engine->options.clock);
+    if (!account->stored || !look_up(account, &note).ptr || now_us - note.read_us >= LISTS_KEPT_US || now_us < note.read_us)
+        return false;
+    account->lists_failed = note.failed;
+    return note.failed.code == E_OK || (run != 0 && run == note.run);
 }
 
 /* ---- reading ---- */
@@ -177,60 +191,95 @@ read_one(struct fetch *f, yyjson_mut_doc *doc, yyjson_mut_val *pairs, struct err
     return result == FETCH_DONE;
 }
 
+/* Does this say something of one list only? Then the streams that are made of the others go on. */
 static bool
-read_all(struct account *account, struct fetch *f, yyjson_mut_doc *doc, yyjson_mut_val *lists, struct err *err)
+is_of_one_list(const struct lists_ask *ask, const struct err *err)
+{
+    switch ((int)err->code) {
+    case E_VENDOR_UNAVAILABLE: return ask->run != 0 && (err->retry_after_ms == 0 || ask->last_try);
+    case E_VENDOR_REFUSED:
+    case E_BAD_PAGE:
+    case E_PAGE_TOO_LARGE:
+    case E_RUN_LIMIT: return true;
+    default: return false;
+    }
+}
+
+/* The streams that were made of it the last time stay; the first failure is the one that is told. */
+static bool
+do_without(struct account *account, size_t index, yyjson_mut_doc *doc, yyjson_mut_val *lists, const struct err *why)
+{
+    yyjson_val *before = yyjson_arr_get(lists_kept(account), index);
+    if (account->lists_failed.code == E_OK)
+        account->lists_failed = *why;
+    return yyjson_mut_arr_append(lists, before ? yyjson_val_mut_copy(doc, before) : yyjson_mut_null(doc));
+}
+
+static bool
+read_list(struct account *account, size_t index, struct fetch *f, yyjson_mut_doc *doc, yyjson_mut_val *pairs, struct err *err)
 {
     struct reader_options options = {.template = account->template, .config = account->effective, .position = STR_NONE,
                                      .updated_since = STR_NONE, .now_us = clock_wall_us(account->engine->options.clock)};
-    for (size_t i = 0; i < template_dynamic_count(account->template); i++) {
-        struct str name = template_dynamic_name(account->template, i);
-        yyjson_mut_val *pairs = yyjson_mut_arr(doc);
-        struct reader *reader = NULL;
-        if (!template_dynamic_is_list(account->template, i)) {
-            yyjson_mut_arr_add_null(doc, lists);
-            continue;
-        }
-        if (pairs == NULL || !yyjson_mut_arr_append(lists, pairs))
-            return err_no_memory(err);
-        if ((reader = reader_new_list(&options, i, err)) == NULL)
-            return err_prefix(err, "The list that streams of %.*s are made of: ", STR_ARG(name));
+    struct reader *reader = reader_new_list(&options, index, err);
+    if (reader != NULL)
         fetch_reader(f, reader);
-        if (!read_one(f, doc, pairs, err))
-            return err->code != E_CANCELLED ? err_prefix(err, "The list that streams of %.*s are made of: ", STR_ARG(name)) : false;
+    if (reader != NULL && read_one(f, doc, pairs, err))
+        return true;
+    struct str name = template_dynamic_name(account->template, index);
+    return err->code == E_CANCELLED ? false : err_prefix(err, "The list that streams of %.*s are made of: ", STR_ARG(name));
+}
+
+static bool
+read_all(struct account *account, const struct lists_ask *ask, struct fetch *f, yyjson_mut_doc *doc, yyjson_mut_val *lists,
+         struct err *err)
+{
+    for (size_t i = 0; i < template_dynamic_count(account->template); i++) {
+        struct err why = {0};
+        yyjson_mut_val *pairs = template_dynamic_is_list(account->template, i) ? yyjson_mut_arr(doc) : yyjson_mut_null(doc);
+        if (pairs == NULL)
+            return err_no_memory(err);
+        bool ok = yyjson_mut_is_null(pairs) || read_list(account, i, f, doc, pairs, &why);
+        if (!ok && !is_of_one_list(ask, &why)) {
+            err_copy(err, &why);
+            return false;
+        }
+        if (!(ok ? yyjson_mut_arr_append(lists, pairs) : do_without(account, i, doc, lists, &why)))
+            return err_no_memory(err);
     }
     return true;
 }
 
 /* Reads with a fetch of its own, because one holds on to the template. */
 static bool
-fetch_all(struct account *account, struct lease *lease, struct lease_keeper *keeper, yyjson_mut_doc *doc, yyjson_mut_val *lists,
-          struct err *err)
+fetch_all(struct account *account, const struct lists_ask *ask, yyjson_mut_doc *doc, yyjson_mut_val *lists, struct err *err)
 {
     struct fetch f;
     struct engine *e = account->engine;
     fetch_init(&f, account, &e->sender, NULL);
     f.circuit = &e->circuit, f.numbers = &e->numbers;
-    f.lease = lease, f.keeper = keeper;
-    f.quota_class = lease != NULL ? QUOTA_INCREMENTAL : QUOTA_MANUAL;
-    if (lease != NULL)
-        lease_on_stop(keeper, lease, fetch_stop, &f);
-    bool ok = read_all(account, &f, doc, lists, err);
-    if (lease != NULL)
-        lease_on_stop(keeper, lease, NULL, NULL);
+    f.lease = ask->lease, f.keeper = ask->keeper;
+    f.quota_class = ask->lease != NULL ? QUOTA_INCREMENTAL : QUOTA_MANUAL;
+    if (ask->lease != NULL)
+        lease_on_stop(ask->keeper, ask->lease, fetch_stop, &f);
+    bool ok = read_all(account, ask, &f, doc, lists, err);
+    if (ask->lease != NULL)
+        lease_on_stop(ask->keeper, ask->lease, NULL, NULL);
     fetch_release(&f);
     return ok;
 }
 
 bool
-lists_read(struct account *account, struct lease *lease, struct lease_keeper *keeper, struct err *err)
+lists_read(struct account *account, const struct lists_ask *ask, struct err *err)
 {
-    if (template_list_count(account->template) == 0 || is_fresh(account))
+    account->lists_failed = (struct err){0};
+    if (template_list_count(account->template) == 0 || is_fresh(account, ask->run))
         return true; /* it was opened with them */
+    account->lists_failed = (struct err){0};
     yyjson_mut_doc *doc = json_mut_doc(account->arena);
     yyjson_mut_val *lists = doc ? yyjson_mut_arr(doc) : NULL;
     if (lists == NULL)
         return err_no_memory(err);
-    if (!fetch_all(account, lease, keeper, doc, lists, err))
+    if (!fetch_all(account, ask, doc, lists, err))
         return false;
     yyjson_val *frozen = json_freeze(account->arena, lists);
     struct str text = frozen ? json_to_text(account->arena, frozen) : STR_NONE;
@@ -238,6 +287,6 @@ lists_read(struct account *account, struct lease *lease, struct lease_keeper *ke
         return err_no_memory(err);
     if (text.len > LIST_BYTES_MAX)
         return err_set(err, E_LIMIT, "The lists that streams are made of are too large");
-    keep(account, text);
+    keep(account, text, ask->run);
     return account_configure(account, frozen, err);
 }

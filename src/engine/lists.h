@@ -20,11 +20,18 @@ void lists_free(struct lists *l); /* accepts NULL */
 
 /* What is kept for the account, into its arena, however old; NULL: nothing. */
 yyjson_val *lists_kept(const struct account *account);
+struct lists_ask {
+    struct lease *lease;         /* of the run that it is for, or NULL */
+    struct lease_keeper *keeper;
+    int64_t run;                 /* its id, or 0 */
+    bool last_try;               /* a vendor that wants to be asked later was asked often enough */
+};
 /*
- * Reads what the account's template needs and is not known freshly, and gives the account the template with those streams.
- * lease, keeper: of the run that it is for, or NULL. Blocks on the vendor. E_VENDOR_RATE_LIMITED and E_VENDOR_UNAVAILABLE with
- * retry_after_ms: come back then; else the vendor's refusal, in words that say what was asked for.
+ * Reads what the account's template needs and is not known freshly, and gives the account the template with those streams. A list
+ * that alone cannot be read is left out: account->lists_failed says why, and its streams are those that were known before, if any.
+ * Blocks on the vendor. E_VENDOR_RATE_LIMITED and E_VENDOR_UNAVAILABLE with retry_after_ms: come back then; else what all streams
+ * would meet too, in words that say what was asked for.
  */
-MUST_USE bool lists_read(struct account *account, struct lease *lease, struct lease_keeper *keeper, struct err *err);
+MUST_USE bool lists_read(struct account *account, const struct lists_ask *ask, struct err *err);
 
 #endif

@@ -177,6 +177,8 @@ work_finish(struct work *w)
     }
     struct verdict verdict;
     verdict_of(w->arena, streams, w->stream_count, &verdict);
+    if (w->lacks_streams)
+        verdict_lack(w->account.lists_failed.code, work_clean(w, str_from_c(w->account.lists_failed.message)), &verdict);
     bool failed = verdict.kind == VERDICT_SUSPICIOUS;
     struct ending e = {.end = {.state = failed ? RUN_FAILED : RUN_SUCCEEDED, .verdict = verdict.kind,
                                .verdict_reason = verdict.reason},

@@ -66,6 +66,15 @@ is_of_run(struct work *w, size_t at, const struct stream_info *info, yyjson_val 
     return is_chosen(w, info, streams) && template_stream_is_for(info, w->account.effective);
 }
 
+/* A list could not be read: may a stream that this run was to read be missing? Those that were named are here or not. */
+static bool
+needs_lists(struct work *w, yyjson_val *streams)
+{
+    if (w->push != NULL || !str_is_none(w->run->entity))
+        return false;
+    return yyjson_arr_size(streams) == 0 || w->stream_count < yyjson_arr_size(streams);
+}
+
 static bool
 choose_streams(struct work *w, struct err *err)
 {
@@ -84,6 +93,11 @@ choose_streams(struct work *w, struct err *err)
             w->streams[w->stream_count++] =
                 (struct work_stream){.plan = plan, .info = *info, .declared = DECLARED_INIT, .delete_total = -1};
     }
+    if (w->stream_count == 0 && w->account.lists_failed.code != E_OK) {
+        err_copy(err, &w->account.lists_failed);
+        return false;
+    }
+    w->lacks_streams = w->account.lists_failed.code != E_OK && needs_lists(w, streams);
     if (w->stream_count == 0 && w->push != NULL)
         return err_set(err, E_VALIDATION_FAILED, "This platform cannot be written to: its template has no `writes` for what was asked");
     if (w->stream_count == 0)
@@ -286,11 +300,19 @@ remember_last_request(struct work *w)
 }
 
 static bool
+read_lists(struct work *w, struct err *err)
+{
+    struct lists_ask ask = {.lease = w->lease, .keeper = w->engine->keeper, .run = w->run->id,
+                            .last_try = w->run->retries >= LIMIT_RETRY_5XX};
+    return lists_read(&w->account, &ask, err);
+}
+
+static bool
 prepare_all(struct work *w, struct err *err)
 {
     struct str version = STR_NONE;
     if (!account_open(w->engine, w->arena, w->run->tenant, w->run->connection, &w->account, err) ||
-        !account_check_address(&w->account, err) || !lists_read(&w->account, w->lease, w->engine->keeper, err))
+        !account_check_address(&w->account, err) || !read_lists(w, err))
         return false;
     fetch_init(&w->fetch, &w->account, &w->engine->sender, NULL);
     w->requests = request_log_new(&w->engine->sender, w->engine->options.clock);
@@ -348,6 +370,9 @@ work_prepare(struct work *w)
         return vendor && err.retry_after_ms > 0 ? vendor_waits(w, &err) : work_store_failed(w, &err);
     }
     w->committed_seq = w->run->page_seq;
+    if (w->run->page_seq == 0 && w->account.lists_failed.code != E_OK)
+        work_log(w, LOG_WARN, "Streams are left out: a list could not be read", STR_NONE,
+                 work_clean(w, str_from_c(w->account.lists_failed.message)));
     if (w->run->page_seq == 0)
         work_log(w, LOG_INFO, "run started", STR_NONE, w->push ? STR("push") : w->run->full ? STR("full") : STR("incremental"));
     return STEP_DONE;

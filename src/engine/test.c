@@ -89,10 +89,10 @@ engine_test_account(struct engine *e, struct account *account, bool background, 
     struct fetch f;
     if (template_info(account->template)->configure_only)
         return err_set(err, E_TEMPLATE_REFUSED, "Test not implemented for this integration type");
-    bool ready = account_check_address(account, &why) && lists_read(account, NULL, NULL, &why);
+    bool ready = account_check_address(account, &why) && lists_read(account, &(struct lists_ask){0}, &why);
     struct reader *reader = ready ? check_reader(e, account, &why) : NULL;
     if (reader == NULL)
-        return test_failed(&why, err);
+        return test_failed(ready && account->lists_failed.code != E_OK ? &account->lists_failed : &why, err);
     fetch_init(&f, account, &e->sender, reader);
     f.numbers = &e->numbers;
     if (background)

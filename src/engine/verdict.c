@@ -102,3 +102,9 @@ verdict_of(struct arena *a, const struct verdict_stream *streams, size_t count, 
         v.reason = STR("");
     *verdict_out = v;
 }
+
+void
+verdict_lack(enum err_code code, struct str words, struct verdict *v)
+{
+    verdict_raise(v, VERDICT_PARTIAL, code, words);
+}

@@ -48,5 +48,7 @@ struct verdict {
 bool verdict_is_unbelievable(int64_t deletions, int64_t live);
 
 void verdict_of(struct arena *a, const struct verdict_stream *streams, size_t count, struct verdict *verdict_out);
+/* Streams were left out, because what says which ones there are could not be read: partial at best. words: as long as v. */
+void verdict_lack(enum err_code code, struct str words, struct verdict *v);
 
 #endif

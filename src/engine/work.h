@@ -86,6 +86,7 @@ struct work {
     size_t stream_count, stream_at;
     struct page_parent *parents;
     size_t parent_count;
+    bool lacks_streams;            /* account.lists_failed left out some that were to be read */
     struct fetch fetch;
     struct request_log *requests;  /* owned: what fetch asked for, until it is stored */
     struct loop_guard loop;

@@ -1,5 +1,5 @@
-// Streams that the vendor lists (HttpComponentsResolver): known at the first test or run, read anew after a restart, and a list that
-// cannot be read says so.
+// Streams that the vendor lists (HttpComponentsResolver): known at the first test or run, read anew after a restart. A list that cannot
+// be read fails what is made of it, and says so; the other streams are read (F15).
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -21,6 +21,15 @@ type: DeclarativeSource
 check: {type: CheckStream, stream_names: [people]}
 definitions:
   requester: {type: HttpRequester, url_base: "{{ config['baseUrl'] }}", http_method: GET, authenticator: {type: BearerAuthenticator, api_token: "{{ config['token'] }}"}}
+streams:
+  - type: DeclarativeStream
+    name: fixed
+    primary_key: [id]
+    schema_loader: {type: InlineSchemaLoader, schema: {type: object, properties: {}}}
+    retriever:
+      type: SimpleRetriever
+      requester: {$ref: "#/definitions/requester", path: "tables/fixed/rows"}
+      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: [rows]}}
 dynamic_streams:
   - type: DynamicDeclarativeStream
     name: tables
@@ -101,10 +110,26 @@ test('streams of a list that the vendor gives are synced', async () => {
   assert.equal(later.status, 'success', JSON.stringify(later));
   assert.ok(vendor.state.asked.includes('/tables/t3/rows'));
 
+  const choose = async (streams) => assert.equal((await server.api('PATCH', `${SYNC}/connections/${id}`, { streams })).status, 200);
+  await choose(['people']);
   await server.stop();
   vendor.state.status = 403;
   server = await startTidemark({ data, env: loopback });
-  const failed = await finishedRun(server, await start(id));
+  const why = /The list that streams of tables are made of: .*status 403: not today/;
+  const failed = await finishedRun(server, await start(id), 30_000);
   assert.notEqual(failed.status, 'success');
-  assert.match(JSON.stringify(failed), /The list that streams of tables are made of: .*status 403: not today/);
+  assert.match(JSON.stringify(failed), why);
+  await choose([]);
+  const others = await finishedRun(server, await start(id), 30_000);
+  assert.deepEqual([others.status, others.verdict, others.recordsSkipped], ['success', 'partial', 2], JSON.stringify(others));
+  assert.match(others.verdictReason, why);
+  assert.match((await server.api('GET', others.logUrl)).text, /Streams are left out/);
+  const named = await finishedRun(server, await start(id, { entityType: 'fixed' }), 30_000);
+  assert.deepEqual([named.status, named.verdict], ['success', 'complete'], 'who needs no list is whole without it');
+  await choose(['fixed']);
+  assert.equal((await finishedRun(server, await start(id), 30_000)).verdict, 'complete');
+  vendor.state.status = 200;
+  await choose([]);
+  const again = await finishedRun(server, await start(id), 30_000);
+  assert.deepEqual([again.verdict, again.recordsReceived], ['complete', 8], 'it is asked for again by the next run');
 });
