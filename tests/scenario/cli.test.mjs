@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { stopAll } from './lib/platform.mjs';
-import { finishedRun, removeFolder, startTidemark, tempFolder, tidemark } from './lib/tidemark.mjs';
+import { finishedRun, removeFolder, startTidemark, tempFolder, tidemark, withSandbox } from './lib/tidemark.mjs';
 
 const data = tempFolder('cli');
 let server;
@@ -17,7 +17,7 @@ const json = (...args) => {
 };
 
 before(async () => {
-  server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=40', '--size', 'conversations=3'] });
+  server = await startTidemark({ data, args: withSandbox({ contacts: 40, conversations: 3 }) });
   for (const run of (await server.api('GET', '/api/v1/sync/runs')).body.data) await finishedRun(server, run.id);
 });
 
@@ -166,7 +166,7 @@ test('doctor finds a running server well', () => {
 
 test('without a server the same commands work on the data folder', async () => {
   const bare = tempFolder('bare');
-  const first = await startTidemark({ data: bare, args: ['--sandbox', '--size', 'contacts=10'] });
+  const first = await startTidemark({ data: bare, args: withSandbox({ contacts: 10 }) });
   for (const run of (await first.api('GET', '/api/v1/sync/runs')).body.data) await finishedRun(first, run.id);
   await first.stop();
   const contacts = tidemark(['contacts', '--json', '--data', bare]);

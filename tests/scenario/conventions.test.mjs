@@ -6,7 +6,7 @@ import net from 'node:net';
 import { after, before, test } from 'node:test';
 
 import { stopAll } from './lib/platform.mjs';
-import { isFinished, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { isFinished, startTidemark, tempFolder, until, withSandbox } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const SECRET = 'a-secret-of-more-than-thirty-two-bytes';
@@ -23,7 +23,7 @@ const as = (token, method, path, body, headers = {}) =>
   server.anonymous(method, path, body, { Authorization: `Bearer ${token}`, ...headers });
 
 before(async () => {
-  server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=30', '--size', 'conversations=2'], env: { TIDEMARK_JWT_SECRET: SECRET } });
+  server = await startTidemark({ data, args: withSandbox({ contacts: 30, conversations: 2 }), env: { TIDEMARK_JWT_SECRET: SECRET } });
   connection = (await server.api('GET', `${SYNC}/connections`)).body.data[0].id;
   const key = async (tenant, body) => {
     const made = await server.api('POST', '/api/v1/keys', body, { 'X-Tenant-Id': tenant });

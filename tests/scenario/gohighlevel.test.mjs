@@ -4,7 +4,7 @@ import { createPublicKey, verify } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
 import { stopAll } from './lib/platform.mjs';
-import { finishedRun, listAll, startSandbox, startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { finishedRun, listAll, startSandbox, startTidemark, tempFolder, withSandbox } from './lib/tidemark.mjs';
 
 const data = tempFolder('ghl');
 const SYNC = '/api/v1/sync';
@@ -25,7 +25,7 @@ const syncAll = async (id, fullSync) => {
 const act = (id, action, body) => server.api('POST', `/api/admin/integrations/${id}/actions/${action}`, body);
 
 before(async () => {
-  server = await startTidemark({ data, args: ['--sandbox', '--size', 'gohighlevel.contacts=230', '--size', 'gohighlevel.conversations=110', '--size', 'chatwoot.contacts=1'] });
+  server = await startTidemark({ data, args: withSandbox({ 'gohighlevel.contacts': 230, 'gohighlevel.conversations': 110, 'chatwoot.contacts': 1 }) });
   sandbox = await startSandbox({ sizes: { 'gohighlevel.contacts': 230 } });
   const made = (await server.api('GET', `${SYNC}/connections`)).body.data.find((c) => c.platform === 'gohighlevel');
   connection = made.id;

@@ -6,7 +6,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { removeFolder, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
+import { removeFolder, startTidemark, tempFolder, tidemark, until, withSandbox } from './lib/tidemark.mjs';
 import { base64, hs256, inSeconds, keyPair, publishKeys, SECRET } from './lib/tokens.mjs';
 
 const data = tempFolder('identity');
@@ -412,7 +412,7 @@ test('iss and aud count when they are configured, and an address of keys that fa
 
 test('the demo-user is the sandbox\'s alone, for door 004, from this machine, and for no page of another site (D21)', async () => {
   const folder = tempFolder('demo'), status = '/api/v1/integrations/amazon/status', cancel = '/api/sync/cancel';
-  const other = await startTidemark({ data: folder, args: ['--sandbox', '--size', 'contacts=2', '--size', 'conversations=1'] });
+  const other = await startTidemark({ data: folder, args: withSandbox({ contacts: 2, conversations: 1 }) });
   const raw = (host, method, path, headers = {}) => new Promise((resolve, reject) => {
     const { hostname, port } = new URL(other.url);
     request({ hostname, port, method, path, headers: { Host: host, ...headers } }, (reply) => resolve(reply.resume().statusCode)).on('error', reject).end();

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSyn
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 
-import { finishedRun, removeFolder, startTidemark as start, tempFolder, tidemark, until } from './lib/tidemark.mjs';
+import { finishedRun, removeFolder, startTidemark as start, tempFolder, tidemark, until, withSandbox } from './lib/tidemark.mjs';
 
 const folders = [], servers = [];
 const folder = (name) => folders[folders.push(tempFolder(name)) - 1];
@@ -20,7 +20,7 @@ const adminKey = (output) => /Admin key \(shown this once\):\s+(tm_\w+)/.exec(ou
 
 test('first start prints an admin key once, what is synced, and what to try next', async () => {
   const data = folder('first');
-  const first = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=20'] });
+  const first = await startTidemark({ data, args: withSandbox({ contacts: 20 }) });
   await until('the greeting', () => first.output.stdout.includes('Try next'));
   const key = adminKey(first.output.stdout);
   assert.ok(key, first.output.stdout);
@@ -33,7 +33,7 @@ test('first start prints an admin key once, what is synced, and what to try next
   assert.deepEqual(await first.stop(), { code: 0, signal: null });
   assert.ok(!existsSync(join(data, 'server.json')), 'the address goes with the server');
 
-  const second = await startTidemark({ data, args: ['--sandbox'] });
+  const second = await startTidemark({ data, args: withSandbox() });
   await until('the greeting', () => second.output.stdout.includes('Try next'));
   assert.equal(adminKey(second.output.stdout), undefined);
   assert.equal((await second.anonymous('GET', '/api/v1/session', undefined, { Authorization: `Bearer ${key}` })).status, 200);
@@ -43,13 +43,13 @@ test('first start prints an admin key once, what is synced, and what to try next
 
 test('a restart keeps connections, runs, records and secrets', async () => {
   const data = folder('restart');
-  const first = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=20'] });
+  const first = await startTidemark({ data, args: withSandbox({ contacts: 20 }) });
   const [{ id }] = (await first.api('GET', '/api/v1/sync/connections')).body.data;
   const [run] = (await first.api('GET', '/api/v1/sync/runs')).body.data;
   const before = await finishedRun(first, run.id);
   const total = (await first.api('GET', '/api/v1/contacts')).body.meta.total;
   await first.stop();
-  const second = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=20'] });
+  const second = await startTidemark({ data, args: withSandbox({ contacts: 20 }) });
   assert.deepEqual((await second.api('GET', `/api/v1/sync/runs/${run.id}`)).body.data, before);
   assert.equal((await second.api('GET', '/api/v1/contacts')).body.meta.total, total);
   assert.equal((await second.api('POST', `/api/v1/sync/connections/${id}/test`)).status, 200, 'the credential still opens');
@@ -58,7 +58,7 @@ test('a restart keeps connections, runs, records and secrets', async () => {
 
 test('SIGTERM in the middle of a run exits 0 in time, and the run goes on after the start', async () => {
   const data = folder('term');
-  const args = ['--sandbox', '--size', 'contacts=3000'];
+  const args = withSandbox({ contacts: 3000 });
   const first = await startTidemark({ data, args });
   const [run] = (await first.api('GET', '/api/v1/sync/runs')).body.data;
   await until('some pages', async () => (await first.api('GET', `/api/v1/sync/runs/${run.id}`)).body.data.pages > 2, 30_000, 5);
@@ -74,7 +74,7 @@ test('SIGTERM in the middle of a run exits 0 in time, and the run goes on after 
 
 test('a request that waits does not hold up the stop', async () => {
   const data = folder('waiting');
-  const server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=3000'] });
+  const server = await startTidemark({ data, args: withSandbox({ contacts: 3000 }) });
   const [run] = (await server.api('GET', '/api/v1/sync/runs')).body.data;
   await finishedRun(server, run.id);
   const { id } = (await server.api('GET', '/api/v1/sync/connections')).body.data[0];
@@ -89,7 +89,7 @@ test('a request that waits does not hold up the stop', async () => {
 
 test('a followed log shows lines while the run goes on, and ends with it', async () => {
   const data = folder('follow');
-  const server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=1500', '--size', 'conversations=0'] });
+  const server = await startTidemark({ data, args: withSandbox({ contacts: 1500, conversations: 0 }) });
   const [run] = (await server.api('GET', '/api/v1/sync/runs')).body.data;
   const reply = await fetch(`${server.url}/api/v1/sync/runs/${run.id}/logs?follow=1`, { headers: { Authorization: `Bearer ${server.key}` } });
   assert.equal(reply.headers.get('content-type'), 'application/x-ndjson');
@@ -121,7 +121,7 @@ test('a second process on the same data folder is refused with what to do', asyn
 
 test('F42: a lost or wrong secret key is refused clearly, and nothing is overwritten', async () => {
   const data = folder('key');
-  const first = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=3'] });
+  const first = await startTidemark({ data, args: withSandbox({ contacts: 3 }) });
   await first.stop();
   const file = join(data, 'secret.key'), kept = readFileSync(file, 'utf8');
   renameSync(file, `${file}.away`);
@@ -147,7 +147,7 @@ test('a key file that others can read is refused', () => {
 // I-40
 test('a backup taken while the server writes is a committed moment, and a restore brings it back', async () => {
   const data = folder('backup'), file = join(data, 'saved.db');
-  const server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=2000', '--size', 'conversations=0'] });
+  const server = await startTidemark({ data, args: withSandbox({ contacts: 2000, conversations: 0 }) });
   const [run] = (await server.api('GET', '/api/v1/sync/runs')).body.data;
   await until('some pages', async () => (await server.api('GET', `/api/v1/sync/runs/${run.id}`)).body.data.pages > 5, 30_000, 5);
   const saved = tidemark(['backup', file, '--data', data]);
@@ -168,7 +168,7 @@ test('a backup taken while the server writes is a committed moment, and a restor
   assert.match(restored.stdout, /before-restore/);
 
   // The run that was under way in the backup goes on from there and ends as the undisturbed one did.
-  const again = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=2000', '--size', 'conversations=0'] });
+  const again = await startTidemark({ data, args: withSandbox({ contacts: 2000, conversations: 0 }) });
   const ended = await finishedRun(again, run.id);
   assert.equal(ended.status, 'success', JSON.stringify(ended));
   assert.equal(ended.recordsCreated, after.recordsCreated);

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 
 import { stopAll } from './lib/platform.mjs';
-import { finishedRun, startTidemark, tempFolder, tidemark } from './lib/tidemark.mjs';
+import { finishedRun, startTidemark, tempFolder, tidemark, withSandbox } from './lib/tidemark.mjs';
 
 const data = tempFolder('sandbox-gone');
-const size = ['--sandbox', '--size', 'contacts=20', '--size', 'conversations=2'];
+const size = withSandbox({ contacts: 20, conversations: 2 });
 let server;
 
 const newestRun = async () => {

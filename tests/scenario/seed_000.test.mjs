@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { stopAll } from './lib/platform.mjs';
-import { finishedRun, startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { finishedRun, startTidemark, tempFolder, withSandbox } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -12,7 +12,7 @@ const data = tempFolder('seed000');
 let server, connection, already; // already: what the sandbox connected by itself
 
 before(async () => {
-  server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=40', '--size', 'conversations=5'] });
+  server = await startTidemark({ data, args: withSandbox({ contacts: 40, conversations: 5 }) });
   already = (await server.api('GET', `${SYNC}/connections`)).body.meta.total;
 });
 

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { stopAll } from './lib/platform.mjs';
-import { finishedRun, listAll, startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { finishedRun, listAll, startTidemark, tempFolder, withSandbox } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const data = tempFolder('seed003');
 let server, connection;
 
 before(async () => {
-  server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=60', '--size', 'conversations=10', '--size', 'messages=3'] });
+  server = await startTidemark({ data, args: withSandbox({ contacts: 60, conversations: 10, messages: 3 }) });
   // The sandbox connects itself; the document begins with nothing.
   for (const { id } of (await server.api('GET', `${SYNC}/connections`)).body.data) {
     for (const run of (await server.api('GET', `${SYNC}/runs?connectionId=${id}`)).body.data) await finishedRun(server, run.id);

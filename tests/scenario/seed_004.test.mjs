@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 
 import { AMAZON } from './lib/amazon.mjs';
 import { stopAll } from './lib/platform.mjs';
-import { databaseOf, removeFolder, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { databaseOf, removeFolder, startTidemark, tempFolder, until, withSandbox } from './lib/tidemark.mjs';
 import { hs256, SECRET } from './lib/tokens.mjs';
 
 const data = tempFolder('seed004');
@@ -34,7 +34,7 @@ const sql = (query) => {
 
 before(async () => {
   server = await startTidemark({ data, env: { TIDEMARK_JWT_SECRET: SECRET },
-    args: ['--sandbox', '--size', 'contacts=5', '--size', 'conversations=1', '--size', 'quota=1000', '--size', 'orders=30'] });
+    args: withSandbox({ contacts: 5, conversations: 1, quota: 1000, orders: 30 }) });
   await finished((await newest()).syncId); // the sandbox syncs by itself at first
 });
 

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, openSync, closeSync, readFileSync, readdirSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { cpSync, existsSync, openSync, closeSync, readFileSync, readdirSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { assertSameAs, connectChatwoot, loopback } from './lib/chatwoot.mjs';
-import { finishedRun, removeFolder, startSandbox, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
+import { finishedRun, removeFolder, startSandbox, startTidemark, tempFolder, tidemark, until, withSandbox } from './lib/tidemark.mjs';
 
 const folders = [];
 const folder = (name) => folders[folders.push(tempFolder(name)) - 1];
@@ -56,11 +56,16 @@ test('F3: a full disk stops nothing for good', { skip: noPrlimit, timeout: 120_0
   }
 });
 
+let filled;
 async function filledFolder(name) {
+  if (!filled) {
+    filled = folder('filled');
+    const server = await startTidemark({ data: filled, args: withSandbox({ contacts: 50 }) });
+    for (const run of (await server.api('GET', '/api/v1/sync/runs')).body.data) await finishedRun(server, run.id);
+    assert.equal((await server.stop()).code, 0);
+  }
   const data = folder(name);
-  const server = await startTidemark({ data, args: ['--sandbox', '--size', 'contacts=50'] });
-  for (const run of (await server.api('GET', '/api/v1/sync/runs')).body.data) await finishedRun(server, run.id);
-  assert.equal((await server.stop()).code, 0);
+  cpSync(filled, data, { recursive: true });
   return data;
 }
 

@@ -31,7 +31,7 @@ function serve(request, response) {
     const answer = ([status, body]) => response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
     if (request.url.startsWith('/token')) {
       const reply = refresh(new URLSearchParams(text).get('refresh_token'));
-      return setTimeout(() => answer(reply), authority.holdMs);
+      return setTimeout(() => answer(reply), authority.holdMs).unref(); // to one that is dead: never
     }
     const token = /^Bearer (access-\d+)$/.exec(request.headers.authorization ?? '')?.[1];
     authority.used.push(token);

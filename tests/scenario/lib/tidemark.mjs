@@ -111,6 +111,10 @@ export async function startTidemark({ data = tempFolder(), args = [], env = {}, 
   };
 }
 
+// Arguments of a server with all the simulated vendors in it. Shopify's quota is widened: with its own, the first sync waits for it.
+export const withSandbox = (sizes = {}) =>
+  ['--sandbox', ...Object.entries({ 'shopify.quota': 1000, ...sizes }).flatMap(([entity, count]) => ['--size', `${entity}=${count}`])];
+
 // The simulated vendors on their own.
 export async function startSandbox({ seed = 7, sizes = {}, faults = [], args = [], port = 0 } = {}) {
   const options = ['sandbox', '--listen', `127.0.0.1:${port}`, '--seed', String(seed), '--json'];

@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { load, modules } from './modules.mjs';
-import { finishedRun, removeFolder, startTidemark, tempFolder } from '../../scenario/lib/tidemark.mjs';
+import { finishedRun, removeFolder, startTidemark, tempFolder, withSandbox } from '../../scenario/lib/tidemark.mjs';
 
 export const pictures = process.env.TIDEMARK_SCREENSHOTS ?? 'build/screenshots';
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path));
@@ -19,7 +19,7 @@ const WAIT_MS = 20_000;
 const WATCHED = new Set(['chatwoot', 'hubspot', 'zendesk']);
 
 // `seed(data)`: fills the store while no server stands on it, after `begin(server)`.
-export async function startStage({ args = ['--sandbox'], env = {}, synced = true, begin, seed } = {}) {
+export async function startStage({ args = withSandbox(), env = {}, synced = true, begin, seed } = {}) {
   const { chromium } = await load('playwright-core');
   assert.ok(CHROMIUM, 'no chromium: script/bootstrap --tests installs it');
   const axe = readFileSync(join(modules, 'axe-core', 'axe.min.js'), 'utf8');
