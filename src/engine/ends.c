@@ -162,6 +162,8 @@ struct warnings {
     int64_t tenant, now_us;
     struct ends_warning *rows;
     size_t count, limit;
+    struct str *names;               /* of the templates that are spoken */
+    size_t name_count;
     struct str template_name;        /* of the look-up below */
     struct connection *connections;
     size_t connection_count;
@@ -189,6 +191,14 @@ template_warns(struct warnings *w, struct str name)
             due = due || is_due(&ends[i]);
     template_unref(t);
     return due;
+}
+
+/* Only these are loaded: compiling a template takes a while, and at the first overview after a start none is. */
+static bool
+read_templates(struct db *db, void *ctx, struct err *err)
+{
+    struct warnings *w = ctx;
+    return store_connection_templates(db, w->arena, w->tenant, TEMPLATES_MAX, &w->names, &w->name_count, err);
 }
 
 static bool
@@ -223,13 +233,13 @@ engine_ends_warnings(struct engine *e, struct arena *a, int64_t tenant, size_t l
 {
     struct warnings w = {.engine = e, .arena = a, .tenant = tenant, .limit = limit, .now_us = clock_wall_us(e->options.clock),
                          .rows = ARENA_ARRAY(a, struct ends_warning, limit)};
-    struct str *names = NULL;
-    size_t count = registry_names(e->options.templates, a, &names);
-    if (w.rows == NULL || (count > 0 && names == NULL))
+    if (w.rows == NULL)
         return err_no_memory(err);
-    for (size_t i = 0; i < count && i < TEMPLATES_MAX && w.count < limit; i++) {
-        w.template_name = names[i];
-        if (!template_warns(&w, names[i]))
+    if (!store_read(e->options.store, read_templates, &w, err))
+        return false;
+    for (size_t i = 0; i < w.name_count && w.count < limit; i++) {
+        w.template_name = w.names[i];
+        if (!template_warns(&w, w.names[i]))
             continue;
         if (!store_read(e->options.store, read_connections, &w, err))
             return false;

@@ -367,3 +367,21 @@ store_connection_deleting(struct db *db, struct arena *a, struct connection **ro
     *count_out = list.count;
     return true;
 }
+
+static void
+name_read(struct row_reader *r, void *item)
+{
+    *(struct str *)item = read_text(r);
+}
+
+bool
+store_connection_templates(struct db *db, struct arena *a, int64_t tenant, size_t limit, struct str **names_out,
+                           size_t *count_out, struct err *err)
+{
+    struct list list = LIST_OF(a, struct str);
+    if (!store_rows(db, SQL_CONNECTION_TEMPLATES, DB_ARGS(DB_I(tenant), DB_I(limit)), &list, name_read, err))
+        return false;
+    *names_out = list.items;
+    *count_out = list.count;
+    return true;
+}

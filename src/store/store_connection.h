@@ -167,5 +167,8 @@ struct connection_counts {
     int64_t total, enabled, pending, active, error, disconnected;
 };
 MUST_USE bool store_connection_counts(struct db *db, int64_t tenant, struct connection_counts *counts_out, struct err *err);
+/* The names of the templates that its connections speak, sorted; connections of the sandbox and disabled ones do not count. */
+MUST_USE bool store_connection_templates(struct db *db, struct arena *a, int64_t tenant, size_t limit, struct str **names_out,
+                                         size_t *count_out, struct err *err);
 
 #endif

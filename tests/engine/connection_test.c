@@ -3,6 +3,7 @@
  */
 #include "rig.h"
 
+#include "engine/ends.h"
 #include "store/store_event.h"
 
 static struct connection_change
@@ -343,4 +344,25 @@ test_a_row_of_failures_raises_one_alert(void **state)
         assert_false(c.alerted);
         rig->vendor.fault = RIG_STATUS;
     }
+}
+
+/* A start has compiled none; the page's first request must not compile those that nobody speaks. */
+static void
+test_warnings_look_at_the_templates_that_are_spoken_alone(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    struct ends_warning *rows;
+    struct str *names;
+    size_t count, loaded = 0;
+    assert_ok(engine_ends_warnings(rig->engine, &rig->arena, rig->tenant, 10, &rows, &count, &err), err);
+    assert_int_equal(count, 0);
+    size_t name_count = registry_names(rig->templates, &rig->arena, &names);
+    assert_true(name_count > 1);
+    for (size_t i = 0; i < name_count; i++) {
+        struct template *t = registry_loaded(rig->templates, names[i]);
+        loaded += t != NULL;
+        template_unref(t);
+    }
+    assert_int_equal(loaded, 1);
 }

@@ -169,3 +169,35 @@ test_purging_a_connection_takes_the_records_that_nobody_else_maps(void **state)
     assert_int_equal(sql_number(f, "SELECT sum(live) FROM collection_counts"), 1);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM entity_map"), 1);
 }
+
+static size_t
+count_spoken(struct fixture *f, int64_t tenant)
+{
+    struct str *names;
+    size_t count;
+    assert_ok(store_connection_templates(f->db, &f->arena, tenant, 10, &names, &count, &f->err), f->err);
+    for (size_t i = 0; i < count; i++)
+        assert_true(str_eq(names[i], f->connection.template_name));
+    return count;
+}
+
+static void
+test_the_templates_that_are_spoken_are_those_of_connections_at_work(void **state)
+{
+    struct fixture *f = *state;
+    struct connection c = f->connection;
+    begin(f);
+    assert_int_equal(count_spoken(f, f->tenant.id), 1);
+    assert_int_equal(count_spoken(f, f->tenant.id + 1), 0);
+    c.enabled = false;
+    assert_ok(store_connection_update(f->db, &c, NOW, &f->err), f->err);
+    assert_int_equal(count_spoken(f, f->tenant.id), 0);
+    c.enabled = true;
+    assert_ok(store_connection_update(f->db, &c, NOW, &f->err), f->err);
+    assert_int_equal(count_spoken(f, f->tenant.id), 1);
+    commit(f);
+    delete_all(f, false);
+    begin(f);
+    assert_int_equal(count_spoken(f, f->tenant.id), 0);
+    commit(f);
+}

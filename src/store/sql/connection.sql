@@ -151,6 +151,11 @@ WHERE tenant = $1 AND id = $2 AND tokens_lock_owner = $3
 -- @name connection_counts
 SELECT status, enabled, count(*) FROM connections WHERE (tenant = $1 OR $1 = 0) AND deleting = 0 GROUP BY status, enabled
 
+-- The templates that a tenant's connections speak, sandboxes and those that are switched off aside.
+-- @name connection_templates
+SELECT DISTINCT template_name FROM connections WHERE tenant = $1 AND deleting = 0 AND enabled = 1 AND sandbox = 0
+ORDER BY template_name LIMIT $2
+
 -- Deletion begins: nobody sees it any more. 1 keeps the records, 2 purges them.
 -- @name connection_delete_mark
 UPDATE connections SET deleting = CASE WHEN deleting = 0 THEN CAST($3 AS BIGINT) ELSE deleting END, enabled = 0,
