@@ -1,24 +1,15 @@
 // Starts Directus on loopback with its own SQLite file in a temporary folder, and talks to it with its static token.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+import { freePort } from './port.mjs';
 
 const modules = process.env.TIDEMARK_OUTSIDE_MODULES ?? join(import.meta.dirname ?? '.', 'node_modules');
 const token = 'directus-static-token';
 
 export const directusIsInstalled = () => existsSync(join(modules, '.bin', 'directus'));
-
-const freePort = () =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 
 export async function startDirectus() {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-directus-'));

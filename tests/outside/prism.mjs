@@ -1,23 +1,14 @@
 // Prism, the OpenAPI mock and validating proxy, around the vendors' official files.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+
+import { freePort } from './port.mjs';
 
 const modules = process.env.TIDEMARK_OUTSIDE_MODULES ?? join(import.meta.dirname ?? '.', 'node_modules');
 const START_TIMEOUT_MS = 60_000;
 
 export const prismIsInstalled = () => existsSync(join(modules, '.bin', 'prism'));
-
-const freePort = () =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 
 export async function start(args) {
   const port = await freePort();

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
+import { peopleYaml } from './lib/people.mjs';
 import { stopAll } from './lib/platform.mjs';
 import { startTidemark, tempFolder } from './lib/tidemark.mjs';
 
@@ -13,19 +14,7 @@ const day = (days) => new Date(Date.now() + days * 86_400_000).toISOString().sli
 const data = tempFolder('ends');
 let server;
 
-const template = `
-version: 6.0.0
-type: DeclarativeSource
-check: {type: CheckStream, stream_names: [people]}
-streams:
-  - type: DeclarativeStream
-    name: people
-    primary_key: [id]
-    schema_loader: {type: InlineSchemaLoader, schema: {type: object, properties: {}}}
-    retriever:
-      type: SimpleRetriever
-      requester: {type: HttpRequester, url_base: "https://desk.example.com", path: people, http_method: GET}
-      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: [data]}}
+const template = `${peopleYaml({ url: 'https://desk.example.com' })}
 spec:
   type: Spec
   connection_specification:

@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
+import { peopleYaml } from './lib/people.mjs';
 import { removeFolder, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const data = tempFolder('oauth'), env = { ...loopback, TIDEMARK_RECONNECT_BASE: '200ms' };
@@ -29,23 +30,7 @@ function serve(request, response) {
   });
 }
 
-const manifest = () => `
-version: 6.0.0
-type: DeclarativeSource
-check: {type: CheckStream, stream_names: [people]}
-streams:
-  - type: DeclarativeStream
-    name: people
-    primary_key: id
-    retriever:
-      type: SimpleRetriever
-      requester:
-        type: HttpRequester
-        url_base: ${base}
-        path: /people
-        authenticator: {type: BearerAuthenticator, api_token: "{{ config['credentials']['access_token'] }}"}
-      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: [items]}}
-    schema_loader: {type: InlineSchemaLoader, schema: {type: object, properties: {id: {type: string}, name: {type: string}}}}
+const manifest = () => `${peopleYaml({ url: base, field: 'items', authenticator: `{type: BearerAuthenticator, api_token: "{{ config['credentials']['access_token'] }}"}` })}
 spec:
   type: Spec
   connection_specification:

@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 
+import { peopleYaml } from './lib/people.mjs';
 import { databaseOf, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const data = tempFolder('seed002');
@@ -149,19 +150,7 @@ test('2 a configSchema that is no JSON Schema is refused, draft-07 and 2020-12',
 });
 
 test('2 a template with a manifest is synced like a built-in one', async () => {
-  const manifest = `
-version: 6.0.0
-type: DeclarativeSource
-check: {type: CheckStream, stream_names: [people]}
-streams:
-  - type: DeclarativeStream
-    name: people
-    primary_key: [id]
-    schema_loader: {type: InlineSchemaLoader, schema: {type: object, properties: {}}}
-    retriever:
-      type: SimpleRetriever
-      requester: {type: HttpRequester, url_base: "{{ config['baseUrl'] }}", path: people, http_method: GET}
-      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: []}}
+  const manifest = `${peopleYaml({ url: "{{ config['baseUrl'] }}", field: '' })}
 spec:
   type: Spec
   connection_specification: {type: object, required: [baseUrl], properties: {baseUrl: {type: string, format: uri}}}

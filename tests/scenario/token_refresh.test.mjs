@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
+import { peopleYaml } from './lib/people.mjs';
 import { finishedRun, freshDatabase, pause, removeFolder, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const skip = process.env.TIDEMARK_TEST_PG ? false : 'TIDEMARK_TEST_PG is not set';
@@ -39,32 +40,14 @@ function serve(request, response) {
   });
 }
 
-const manifest = () => `
-version: 6.0.0
-type: DeclarativeSource
-check: {type: CheckStream, stream_names: [people]}
-streams:
-  - type: DeclarativeStream
-    name: people
-    primary_key: id
-    retriever:
-      type: SimpleRetriever
-      requester:
-        type: HttpRequester
-        url_base: ${base}
-        path: /people
-        authenticator:
-          type: OAuthAuthenticator
-          token_refresh_endpoint: ${base}/token
-          client_id: "{{ config['client_id'] }}"
-          client_secret: "{{ config['client_secret'] }}"
-          refresh_token: "{{ config['refresh_token'] }}"
-          refresh_token_updater:
-            refresh_token_config_path: [refresh_token]
-            access_token_config_path: [access_token]
-            token_expiry_date_config_path: [token_expiry_date]
-      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: [items]}}
-    schema_loader: {type: InlineSchemaLoader, schema: {type: object, properties: {id: {type: string}, name: {type: string}}}}
+const authenticator = () => JSON.stringify({
+  type: 'OAuthAuthenticator', token_refresh_endpoint: `${base}/token`, client_id: "{{ config['client_id'] }}", client_secret: "{{ config['client_secret'] }}",
+  refresh_token: "{{ config['refresh_token'] }}",
+  refresh_token_updater: {
+    refresh_token_config_path: ['refresh_token'], access_token_config_path: ['access_token'], token_expiry_date_config_path: ['token_expiry_date'],
+  },
+});
+const manifest = () => `${peopleYaml({ url: base, field: 'items', authenticator: authenticator() })}
 spec:
   type: Spec
   connection_specification:
