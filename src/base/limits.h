@@ -66,6 +66,7 @@
 #define LIMIT_SEEN_TAIL_KEYS 32768                   /* known deliveries in memory, 48 bytes each, before their tree (SQLite) */
 #define LIMIT_DELETE_GUARD_PERCENT 20
 #define LIMIT_DELETE_GUARD_COUNT 10
+#define LIMIT_PUSH_GUARD_HOURS 24                    /* deletions sent so long ago count as sent at once: a trickle is no way around */
 #define LIMIT_UNSEEN_PERCENT 1 /* of a declared total: records that came and went while a full pass was read */
 
 /* Kept for a while */

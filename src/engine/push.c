@@ -110,6 +110,7 @@ take(struct db *db, void *ctx, struct err *err)
     b->items = ARENA_ARRAY(&p->items, struct push_item, b->count + 1);
     if (b->items == NULL)
         return err_no_memory(err);
+    p->guards[w->stream_at].known = false;
     for (size_t i = 0; i < b->count; i++) {
         b->items[i] = (struct push_item){.row = rows[i]};
         if (!push_plan(db, &scene, &b->items[i], err) || !push_guard(db, &scene, &p->guards[w->stream_at], &b->items[i], err))

@@ -85,6 +85,7 @@ struct push_item {
     bool looked;                    /* the vendor still says what it said last, */
     int64_t looked_us;              /* as seen then, monotonic */
     bool nothing_done;              /* PUSH_END_LATER: certainly */
+    bool confirmed;                 /* PUSH_DELETE: a person has looked at it */
     int64_t wait_ms;                /* PUSH_END_LATER */
 };
 
@@ -134,11 +135,15 @@ yyjson_val *push_given(struct arena *a, yyjson_val *members);
 #define PUSH_GUARD_WORDS "More records were deleted here than is believable: replay this one to delete it there too"
 
 struct push_guard {
-    bool known, closed;             /* of a stream and a run: deletions wait for a person */
+    bool known, closed;             /* of a stream and a batch: deletions wait for a person */
     bool held;                      /* some did */
 };
 /* Inside a read, after the plan: a deletion that nobody believes becomes a rejection. */
 MUST_USE bool push_guard(struct db *db, const struct push_scene *scene, struct push_guard *guard, struct push_item *item, struct err *err);
+
+/* So many that nobody had confirmed are sent: in the transaction that keeps them. a: scratch. */
+MUST_USE bool push_guard_sent(struct db *db, struct arena *a, int64_t tenant, int64_t stream, int64_t deletions, int64_t now_us,
+                              struct err *err);
 
 /* ---- push_send.c */
 

@@ -25,6 +25,7 @@ struct keeping {
     struct buf lines;
     int64_t line_count;
     struct page_counts counts;
+    int64_t unconfirmed;     /* deletions that nobody has looked at */
     int64_t *changed;
     size_t changed_count;
 };
@@ -305,6 +306,7 @@ keep_deleted(struct keeping *k, struct push_item *item, struct err *err)
     if (gone)
         return rejected(k, item, STR("The record is no longer there: it was deleted, or merged into another"), err);
     k->counts.deleted++;
+    k->unconfirmed += !item->confirmed;
     return done(k, item, err);
 }
 
@@ -381,6 +383,7 @@ keep_all(struct db *db, void *ctx, struct err *err)
     k->now_us = store_now(db);
     k->line_count = 0;
     k->changed_count = 0;
+    k->unconfirmed = 0;
     k->counts = (struct page_counts){0};
     k->changed = ARENA_ARRAY(k->arena, int64_t, k->count * 2 + 1);
     if (k->changed == NULL)
@@ -390,7 +393,8 @@ keep_all(struct db *db, void *ctx, struct err *err)
     for (size_t i = 0; i < k->count; i++)
         if (!keep_one(k, k->items[i], err))
             return false;
-    return finish(k, &fence, err);
+    return push_guard_sent(db, k->arena, fence.tenant, k->stream->context.stream.id, k->unconfirmed, k->now_us, err) &&
+           finish(k, &fence, err);
 }
 
 static void

@@ -239,6 +239,26 @@ store_push_deletions(struct db *db, int64_t tenant, int64_t connection, int64_t 
 }
 
 bool
+store_push_deletions_sent(struct db *db, struct arena *a, int64_t tenant, int64_t stream, struct str *sent_out, struct err *err)
+{
+    struct db_rows rows;
+    enum row row = db_query_row(db, SQL_PUSH_DELETIONS_SENT, DB_ARGS(DB_I(tenant), DB_I(stream)), &rows, err);
+    if (row != ROW_FOUND) {
+        *sent_out = STR_NONE;
+        return row == ROW_NONE;
+    }
+    *sent_out = db_column_text_copy(&rows, 0, a);
+    db_finish(&rows);
+    return true;
+}
+
+bool
+store_push_deletions_sent_set(struct db *db, int64_t tenant, int64_t stream, struct str sent, struct err *err)
+{
+    return db_exec(db, SQL_PUSH_DELETIONS_SENT_SET, DB_ARGS(DB_I(tenant), DB_I(stream), DB_T(sent)), NULL, err);
+}
+
+bool
 store_push_deletion_held(struct db *db, int64_t tenant, int64_t stream, int64_t record, struct str held_why, bool *held_out,
                          struct err *err)
 {

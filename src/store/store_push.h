@@ -90,6 +90,10 @@ MUST_USE bool store_push_reject(struct db *db, int64_t tenant, const struct push
 /* Deletions that wait for the connection or were held back, rejected as `held_why`: what the guard judges. */
 MUST_USE bool store_push_deletions(struct db *db, int64_t tenant, int64_t connection, int64_t stream, struct str held_why,
                                    int64_t *count_out, struct err *err);
+/* Deletions of the stream that were sent of late and that nobody had confirmed, as the guard keeps them; STR_NONE: none. */
+MUST_USE bool store_push_deletions_sent(struct db *db, struct arena *a, int64_t tenant, int64_t stream, struct str *sent_out,
+                                        struct err *err);
+MUST_USE bool store_push_deletions_sent_set(struct db *db, int64_t tenant, int64_t stream, struct str sent, struct err *err);
 /* Was this one held back so? Then whoever queued it again has confirmed it. */
 MUST_USE bool store_push_deletion_held(struct db *db, int64_t tenant, int64_t stream, int64_t record, struct str held_why,
                                        bool *held_out, struct err *err);

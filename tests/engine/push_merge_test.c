@@ -432,6 +432,57 @@ test_more_deletions_than_is_believable_wait_for_a_person(void **state)
     assert_int_equal(desks[0].deletions, MANY + 1);
 }
 
+/* What was sent becomes a day older. */
+static bool
+age_sent(struct db *db, void *ctx, struct err *err)
+{
+    struct stream stream;
+    struct str sent;
+    (void)ctx;
+    if (store_stream_find(db, &rig->arena, rig->tenant, connection.id, STR("contacts"), &stream, err) != ROW_FOUND ||
+        !store_push_deletions_sent(db, &rig->arena, rig->tenant, stream.id, &sent, err))
+        return false;
+    assert_true(str_starts(sent, STR("[[")));
+    struct str old = str_format(&rig->arena, "[[%lld,10]]", (long long)(store_now(db) / (60 * US_PER_MINUTE) - LIMIT_PUSH_GUARD_HOURS));
+    return store_push_deletions_sent_set(db, rig->tenant, stream.id, old, err);
+}
+
+/* Five a push, each of them believable: the third push would make it fifteen of forty within a day, and waits (I-9). */
+static void
+test_a_trickle_of_deletions_is_judged_as_one(void **state)
+{
+    (void)state;
+    begin_deletions(true);
+    struct str uuids[CROWD];
+    for (int i = 2; i < CROWD; i++)
+        desk_put(0, "Name", str_cstr(&rig->arena, str_format(&rig->arena, "c%d@example.com", i)), "", "");
+    desk_pull(rig, &connection);
+    for (int i = 0; i < CROWD; i++)
+        uuids[i] = desk_uuid(rig, &connection, i + 1);
+    struct run run = {0};
+    for (int i = 0; i < 15; i++) {
+        desk_delete(rig, uuids[i]);
+        if (i % 5 == 4)
+            run = desk_push(rig, &connection, false);
+    }
+    assert_int_equal(run.verdict, VERDICT_PARTIAL);
+    assert_int_equal(desks[0].deletions, 10);
+    assert_int_equal(rig_rejected_of(rig, &connection), 5);
+    assert_int_equal(replay(), 5);
+    desk_push(rig, &connection, false);
+    assert_int_equal(desks[0].deletions, 15);
+    /* One more would be the eleventh that nobody has looked at. */
+    desk_delete(rig, uuids[15]);
+    assert_int_equal(desk_push(rig, &connection, false).verdict, VERDICT_PARTIAL);
+    assert_int_equal(desks[0].deletions, 15);
+    /* A day later nobody remembers. */
+    struct err err = {0};
+    assert_ok(store_write(rig->store, age_sent, NULL, &err), err);
+    desk_delete(rig, uuids[16]);
+    desk_push(rig, &connection, false);
+    assert_int_equal(desks[0].deletions, 16);
+}
+
 /* The answer is lost after it was done, or the request before: it is asked for again, and nobody there is as good as deleted. */
 static void
 test_a_deletion_may_be_lost_on_the_way(void **state)

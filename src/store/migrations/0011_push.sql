@@ -4,7 +4,8 @@
 -- leaves: when its answer is lost, the record is looked for before it is created again. `sent`: the record as it
 -- was when it left last, so that our own write is known when it is read before its answer came. `alias` of a map: values that the vendor
 -- keeps in its own spelling, {pointer: [ours, theirs]}. A job from one platform to another has two runs: it waits first at `source`, then
--- at `target`, and `connection` is where it is.
+-- at `target`, and `connection` is where it is. `pushed_deletions` of a stream: how many deletions were sent of late that nobody looked at, by
+-- the hour: [[hour, count], ...].
 -- @sqlite
 ALTER TABLE push_outbox ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE push_outbox ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;
@@ -15,6 +16,7 @@ ALTER TABLE push_outbox ADD COLUMN error TEXT;
 CREATE INDEX push_outbox_due ON push_outbox (connection, not_before);
 ALTER TABLE entity_map ADD COLUMN alias TEXT;
 ALTER TABLE rejected_records ADD COLUMN push_record INTEGER;
+ALTER TABLE streams ADD COLUMN pushed_deletions TEXT;
 ALTER TABLE jobs ADD COLUMN direction TEXT;
 ALTER TABLE jobs ADD COLUMN source INTEGER;
 ALTER TABLE jobs ADD COLUMN target INTEGER;
@@ -29,6 +31,7 @@ ALTER TABLE push_outbox ADD COLUMN error text;
 CREATE INDEX push_outbox_due ON push_outbox (tenant, connection, not_before);
 ALTER TABLE entity_map ADD COLUMN alias text;
 ALTER TABLE rejected_records ADD COLUMN push_record bigint;
+ALTER TABLE streams ADD COLUMN pushed_deletions text;
 ALTER TABLE jobs ADD COLUMN direction text;
 ALTER TABLE jobs ADD COLUMN source integer;
 ALTER TABLE jobs ADD COLUMN target integer;

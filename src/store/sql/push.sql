@@ -55,6 +55,14 @@ SELECT (SELECT count(*) FROM push_outbox o JOIN records r ON r.tenant = o.tenant
     + (SELECT count(*) FROM rejected_records j WHERE j.tenant = $1 AND j.stream = $3 AND j.reason = $4
         AND NOT EXISTS (SELECT 1 FROM push_outbox o WHERE o.tenant = $1 AND o.connection = $2 AND o.record = j.push_record))
 
+-- Deletions of a stream that were sent of late, by the hour.
+-- @name push_deletions_sent
+SELECT pushed_deletions FROM streams WHERE tenant = $1 AND id = $2
+
+-- And the new list of them.
+-- @name push_deletions_sent_set
+UPDATE streams SET pushed_deletions = $3 WHERE tenant = $1 AND id = $2
+
 -- Was this record's ($3) deletion held back?
 -- @name push_deletion_held
 SELECT 1 FROM rejected_records WHERE tenant = $1 AND stream = $2 AND ident = $3 AND reason = $4
