@@ -186,6 +186,8 @@ state_rows(struct reader *r, struct arena *page, bool partition_changed, bool fi
     if (own_row && (partition_changed || (final && !r->has_walk)))
         rows[count++] = (struct reader_state){str_copy(page, r->has_walk ? r->partition_text : STR("")), partition_row(r, page)};
     bool told_often = r->options.as_reference && keeps_parents && partition_changed; /* as the field's readers do */
+    if (!own_row && r->root == r && r->parent_states.count == 0)
+        told_often = false;
     if (r->has_walk && (r->has_cursor || keeps_parents) && (final || r->parent_states_changed || told_often))
         rows[count++] = (struct reader_state){STR(""), shared_row(r, page, final)};
     for (size_t i = 0; i < count; i++)

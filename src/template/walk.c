@@ -311,11 +311,15 @@ parent_step(struct walk *w, struct reader_event *event, enum reader_step *step_o
     return !told;
 }
 
-/* A parent's record counts once the next one has come, or its slice has ended; where there is a cursor, one later still. */
+/*
+ * A parent's record counts once the next one has come, or its slice has ended; where there is a cursor, one later still,
+ * and one more where the reader is a parent itself.
+ */
 static bool
 wants_more_first(const struct walk *w)
 {
-    size_t left = yyjson_arr_size(w->list) - w->index, ahead = w->owner->stream->cursor ? 2 : 1;
+    const struct reader *owner = w->owner;
+    size_t left = yyjson_arr_size(w->list) - w->index, ahead = 1 + (owner->stream->cursor != NULL) + (owner->root != owner);
     enum phase phase = w->parent ? w->parent->phase : PHASE_DONE;
     bool in_slice = phase == PHASE_SEND || phase == PHASE_ASKED || phase == PHASE_LOGIN;
     return left > 0 && w->parent_index < w->router->parent_count && (left < ahead || (left == ahead && in_slice));
