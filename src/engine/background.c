@@ -17,6 +17,8 @@
 #define SEARCH_LOOK_MS 300
 #define SEARCH_BESIDE_PAGES 3 /* pauses so many times as long as it worked */
 #define SEARCH_FAILED_MS 10000
+#define SEARCH_GIVE_WAY_MS 50
+#define SEARCH_GIVE_WAY_TIMES 40 /* then a batch goes anyway: a storm may last, and people search meanwhile */
 #define DUE_ROWS 100
 #define BUSY_AGAIN_US (10 * US_PER_S)   /* a firing that finds its connection busy waits; later ones join it */
 #define ROUND_ARENA_BYTES (64L * 1024 * 1024)
@@ -273,6 +275,16 @@ search_pause_ms(struct engine *e, int64_t began_us, int64_t *pages_seen)
     return busy ? SEARCH_BESIDE_PAGES * (took_ms + 1) : 0;
 }
 
+/* Those that somebody waits for, who is about to be told that they are kept. False: the engine stops. */
+static bool
+search_gives_way(struct engine *e)
+{
+    for (int i = 0; i < SEARCH_GIVE_WAY_TIMES && store_is_pressed(e->options.store); i++)
+        if (!engine_sleep(e, SEARCH_GIVE_WAY_MS))
+            return false;
+    return true;
+}
+
 void *
 engine_search_main(void *ctx)
 {
@@ -286,6 +298,6 @@ engine_search_main(void *ctx)
         if (!ok)
             log_err(LOG_WARN, "text search could not follow", &err);
         pause_ms = !ok ? SEARCH_FAILED_MS : more ? search_pause_ms(e, began_us, &pages_seen) : SEARCH_LOOK_MS;
-    } while (engine_sleep(e, pause_ms));
+    } while (engine_sleep(e, pause_ms) && search_gives_way(e));
     return NULL;
 }

@@ -81,6 +81,8 @@ db_begin(struct db *db, bool write, struct err *err)
     CHECK(!db->in_transaction);
     db->try_again = false;
     db->first_new_record = INT64_MAX;
+    if (write)
+        db_tidy(db);
     if (!db->driver->begin(db, write, err))
         return false;
     forget_match_tail(db, !write); /* a reader's snapshot is another one each time */
@@ -138,6 +140,14 @@ db_rollback(struct db *db)
     if (db->in_transaction)
         undo_seen_tail(db, false);
     db->in_transaction = false;
+}
+
+void
+db_tidy(struct db *db)
+{
+    CHECK(!db->in_transaction);
+    if (db->driver->tidy)
+        db->driver->tidy(db);
 }
 
 void

@@ -99,6 +99,7 @@ struct db_driver {
     bool (*begin)(struct db *db, bool write, struct err *err);
     bool (*commit)(struct db *db, struct err *err);
     void (*rollback)(struct db *db);
+    void (*tidy)(struct db *db);  /* NULL: nothing is ever left to do */
     bool (*savepoint)(struct db *db, struct err *err);
     bool (*savepoint_keep)(struct db *db, struct err *err);
     bool (*savepoint_undo)(struct db *db, struct err *err);
@@ -182,6 +183,8 @@ MUST_USE bool db_begin_read(struct db *db, struct err *err);
 /* E_STORE_UNCERTAIN: nobody knows. Any other failure: rolled back. */
 MUST_USE bool db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db);                 /* also after a failure; never fails */
+/* Outside a transaction: what the commits before left to be done and nobody waits for. Else the next db_begin_write does it. */
+void db_tidy(struct db *db);
 /* What is noted of one closure is forgotten: another one begins in the same transaction. */
 void db_closure_begins(struct db *db);
 /* One level of savepoint inside a transaction. */

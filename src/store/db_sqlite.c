@@ -44,6 +44,7 @@ struct db_sqlite {
     bool committing;
     int wal_pages;                        /* of the log after the last commit */
     unsigned bulk_commits_left;           /* this many small commits still belong to a bulk of pages */
+    bool checkpoint_due;
 };
 
 static struct db_sqlite *
@@ -183,7 +184,8 @@ sqlite_commit(struct db *db, struct err *err)
 
 /*
  * SQLite calls this after each commit with the length of its log. A fixed length is wrong twice: a short one
- * copies the pages of random keys once per page of a sync, a long one holds up a webhook.
+ * copies the pages of random keys once per page of a sync, a long one holds up a webhook. Those whose commit this was
+ * do not wait for the copying: it is done by sqlite_tidy.
  */
 static int
 sqlite_committed(void *ctx, sqlite3 *handle, const char *name, int pages)
@@ -198,8 +200,17 @@ sqlite_committed(void *ctx, sqlite3 *handle, const char *name, int pages)
     if (s->base.truncate_log) /* waits for readers a while; where they stay it is tried again */
         s->base.truncate_log = sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK;
     else if (pages >= (s->bulk_commits_left > 0 ? WAL_PAGES_BULK : WAL_PAGES))
-        sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        s->checkpoint_due = true;
     return SQLITE_OK; /* an error of a checkpoint is no error of the commit, and comes again with the next one */
+}
+
+static void
+sqlite_tidy(struct db *db)
+{
+    struct db_sqlite *s = own(db);
+    if (s->checkpoint_due)
+        sqlite3_wal_checkpoint_v2(s->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    s->checkpoint_due = false;
 }
 
 static void
@@ -372,6 +383,7 @@ static const struct db_driver driver_sqlite = {
     .close = sqlite_close,
     .begin = sqlite_begin,
     .commit = sqlite_commit,
+    .tidy = sqlite_tidy,
     .rollback = sqlite_rollback,
     .savepoint = sqlite_savepoint,
     .savepoint_keep = sqlite_savepoint_keep,

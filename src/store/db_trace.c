@@ -81,6 +81,14 @@ traced_rollback(struct db *db)
     copy_out(own(db), true);
 }
 
+static void
+traced_tidy(struct db *db)
+{
+    struct db *real = own(db)->real;
+    if (real->driver->tidy)
+        real->driver->tidy(real);
+}
+
 static bool
 traced_savepoint(struct db *db, struct err *err)
 {
@@ -154,6 +162,7 @@ static const struct db_driver driver_traced = {
     .begin = traced_begin,
     .commit = traced_commit,
     .rollback = traced_rollback,
+    .tidy = traced_tidy,
     .savepoint = traced_savepoint,
     .savepoint_keep = traced_savepoint_keep,
     .savepoint_undo = traced_savepoint_undo,

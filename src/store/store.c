@@ -20,6 +20,7 @@
 #define STORE_ARENA_BYTES (64 * 1024)
 #define CONNECTIONS_DEFAULT 8
 #define ENGINE_TEXT_BYTES 64
+#define PRESSED_QUEUE 8 /* writes that wait */
 
 struct store {
     struct arena arena;              /* texts that live as long as the store */
@@ -489,6 +490,16 @@ store_queue_length(struct store *st)
         return runner_queue_length(st->runner);
     writer_state(st->writer, &state);
     return state.queue_length;
+}
+
+bool
+store_is_pressed(struct store *st)
+{
+    struct writer_state state;
+    if (st->postgres)
+        return runner_queue_length(st->runner) > PRESSED_QUEUE;
+    writer_state(st->writer, &state);
+    return state.pressed || state.queue_length > PRESSED_QUEUE;
 }
 
 uint64_t

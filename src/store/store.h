@@ -106,6 +106,8 @@ struct store_health {
 void store_health(struct store *st, struct store_health *health_out);
 /* Writes that wait for the database: cheap, for those who must not add to a crowd. */
 int64_t store_queue_length(struct store *st);
+/* Do many wait for their commits at present? Whoever is in no hurry stands back, for a while. */
+bool store_is_pressed(struct store *st);
 /* Grows with every commit of this process that changes keys or tenants, before anybody hears of it. */
 uint64_t store_identity_generation(struct store *st);
 /* This node's id: a UUID kept in the data folder. */

@@ -62,7 +62,7 @@ void writer_settle(struct writer *w);                        /* waits until noth
 MUST_USE bool writer_run(struct writer *w, store_fn *fn, void *ctx, struct err *err);
 struct writer_state {
     int64_t queue_length;
-    bool disk_full, broken;
+    bool disk_full, broken, pressed;
 };
 void writer_state(struct writer *w, struct writer_state *state_out);
 

@@ -31,6 +31,8 @@
 #define LAZY_US (20 * US_PER_MS)      /* so long a lazy one waits for company */
 #define REOPEN_PAUSE_US 200000       /* between tries to open the file again */
 #define REOPEN_TRIES 25
+#define PRESSED_SHORT 4              /* so many short ones that waited for one commit are a crowd */
+#define PRESSED_US (20 * US_PER_MS)  /* which is not over when one commit has fewer */
 #define IO_FAILURES_MAX 2            /* in a row: then the process ends */
 
 #define LANES (STORE_LAZY + 1)
@@ -63,6 +65,7 @@ struct writer {
     bool dozing;                     /* under lock: looks by itself within LAZY_US, so a lazy one need not wake it */
     int64_t taken;                   /* under lock: of those that wait, the ones in the group at work */
     bool disk_full, broken;          /* under lock */
+    int64_t pressed_until_us;        /* under lock */
     /* Writer thread only. */
     bool rested;                     /* it has dozed for nothing since it worked last */
     struct queue group;
@@ -231,6 +234,17 @@ drop_transaction(struct writer *w)
 }
 
 static void
+note_crowd(struct writer *w, unsigned shorts)
+{
+    if (shorts < PRESSED_SHORT)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->pressed_until_us = clock_monotonic_us(clock_system()) + PRESSED_US;
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* Whoever waits hears of it before the log is copied: the copying costs them nothing but a core. */
+static void
 commit_group(struct writer *w)
 {
     struct err err = {0};
@@ -238,6 +252,7 @@ commit_group(struct writer *w)
         w->io_failures = 0;
         note_full(w, false);
         finish_group(w, true, NULL);
+        db_tidy(w->db);
         return;
     }
     if (err.code == E_STORE_FULL)
@@ -304,6 +319,7 @@ run_group(struct writer *w, struct entry *e)
         bool full = n >= closures_max || clock_monotonic_us(w->clock) >= until_us;
         e = full ? NULL : next_entry(w, shorts);
     }
+    note_crowd(w, shorts);
     if (w->group.count > 0)
         commit_group(w);
     else
@@ -479,7 +495,8 @@ void
 writer_state(struct writer *w, struct writer_state *state_out)
 {
     pthread_mutex_lock(&w->lock);
-    *state_out = (struct writer_state){waiting(w) + w->taken, w->disk_full, w->broken};
+    *state_out = (struct writer_state){.queue_length = waiting(w) + w->taken, .disk_full = w->disk_full, .broken = w->broken,
+                                       .pressed = clock_monotonic_us(clock_system()) < w->pressed_until_us};
     pthread_mutex_unlock(&w->lock);
 }
 

@@ -110,6 +110,46 @@ test_many_deferred_statements_are_more_than_fit_at_once(void **state)
     assert_int_equal(sql_number(f, "SELECT records FROM streams"), 300);
 }
 
+static int64_t
+file_bytes(const struct fixture *f)
+{
+    char path[96];
+    struct stat facts;
+    snprintf(path, sizeof(path), "%s/tidemark.db", f->folder);
+    assert_int_equal(stat(path, &facts), 0);
+    return facts.st_size;
+}
+
+#define LOG_COMMITS 60
+#define LOG_VALUE_BYTES (64 * 1024)
+
+/* Whoever's commit fills SQLite's log is told before it is copied into the file: by db_tidy, else by the next write. */
+static void
+test_the_log_is_copied_when_nobody_waits(void **state)
+{
+    struct fixture *f = *state;
+    if (!db_can(f->db, DB_ONE_WRITER))
+        return; /* nothing of the kind there */
+    char *bytes = arena_alloc_bytes(&f->arena, LOG_VALUE_BYTES), name[16];
+    memset(bytes, 'x', LOG_VALUE_BYTES);
+    db_tidy(f->db);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < LOG_COMMITS; i++) {
+            snprintf(name, sizeof(name), "%d-%d", round, i);
+            begin(f);
+            assert_ok(set_meta(f, name, (struct str){bytes, LOG_VALUE_BYTES}), f->err);
+            int64_t before = file_bytes(f);
+            commit(f);
+            assert_int_equal(file_bytes(f), before);
+            if (round == 0)
+                db_tidy(f->db);
+        }
+        if (round == 1)
+            db_tidy(f->db);
+        assert_true(file_bytes(f) > (round + 1) * LOG_COMMITS / 2 * LOG_VALUE_BYTES);
+    }
+}
+
 static void
 test_an_error_inside_a_savepoint_leaves_the_rest(void **state)
 {

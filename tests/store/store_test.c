@@ -243,6 +243,36 @@ write_together(struct store *store, struct note *n, size_t count)
         note_wait(&n[i]);
 }
 
+#define CROWD 16
+
+/* What can wait asks, and stands back; when the crowd has gone it is told so. */
+static void
+test_a_crowd_of_writes_is_known_while_it_lasts(void **state)
+{
+    struct fixture *f = *state;
+    struct store *store = opened(f, NULL);
+    struct note n[CROWD];
+    char names[CROWD][8];
+    assert_false(store_is_pressed(store));
+    for (size_t i = 0; i < CROWD; i++) {
+        snprintf(names[i], sizeof(names[i]), "n%zu", i);
+        note_init(&n[i], names[i]);
+    }
+    write_held(store, &n[0]);
+    for (size_t i = 1; i < CROWD; i++)
+        store_write_async(store, STORE_SHORT, write_note, &n[i], note_done);
+    if (!on_postgres())
+        assert_true(store_is_pressed(store));
+    open_gate();
+    for (size_t i = 0; i < CROWD; i++)
+        note_wait(&n[i]);
+    for (int i = 0; store_is_pressed(store); i++) {
+        assert_true(i < 5000);
+        usleep(1000);
+    }
+    store_close(store);
+}
+
 /* Without savepoints until one fails: then the others run once more, and with savepoints from there on. */
 static void
 test_a_failing_write_makes_its_group_run_again_and_those_after_it_only_once(void **state)
