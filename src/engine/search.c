@@ -12,7 +12,7 @@
 #include "store/store_search.h"
 
 #define BATCH_RECORDS 100
-#define BATCH_EVENTS 20
+#define BATCH_EVENTS 100         /* those of webhooks are of one record or a few */
 #define ROUND_ARENA_BYTES (64L * 1024 * 1024)
 #define WHOLE_US (6 * US_PER_DAY)         /* not looked at for so long: events may have aged out meanwhile */
 #define CHECKED_EVERY_US (10 * US_PER_MINUTE)

@@ -60,6 +60,27 @@ test_every_word_or_part_of_it_must_stand_in_the_text(void **state)
     commit(f);
 }
 
+/* FTS5 writes what it has gathered at every savepoint, also at that of a statement which may write several rows. */
+static void
+test_records_of_one_transaction_make_one_piece_of_the_index(void **state)
+{
+    struct fixture *f = *state;
+    char external[16];
+    if (!db_can(f->db, DB_ONE_WRITER))
+        return; /* a tree of PostgreSQL's own */
+    int64_t before = sql_number(f, "SELECT count(*) FROM search_text_data");
+    begin(f);
+    for (int i = 0; i < 10; i++) {
+        snprintf(external, sizeof(external), "%d", i);
+        add(f, external, "ana maria silva");
+    }
+    commit(f);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM search_text_data"), before + 1);
+    begin(f);
+    assert_int_equal(count_of(f, f->tenant.id, "silva", RECORD_NEWEST), 10);
+    commit(f);
+}
+
 /* I-32 */
 static void
 test_another_tenant_finds_and_erases_nothing(void **state)

@@ -107,10 +107,11 @@ INSERT INTO search_text (tenant, record, collection, text, grams) VALUES ($1, $2
 ON CONFLICT (tenant, record) DO UPDATE SET text = excluded.text, grams = excluded.grams
 WHERE search_text.text <> excluded.text
 
--- The same, new. $1, the tenant, is that of the record.
+-- The same, new. $1, the tenant, is that of the record. VALUES, not SELECT: a statement that may write several rows has a
+-- savepoint of its own, and at each savepoint FTS5 writes what it has gathered, a small tree for every record.
 -- @name search_insert
 -- @only sqlite
-INSERT INTO search_text (rowid, text) SELECT id, $3 FROM records WHERE id = $2 AND tenant = $1
+INSERT INTO search_text (rowid, text) VALUES ((SELECT id FROM records WHERE id = $2 AND tenant = $1), $3)
 
 -- Is it there already, and the same?
 -- @name search_same
