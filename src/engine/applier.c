@@ -28,7 +28,7 @@ struct applier_stream {
     struct str name;
     struct page_context context;
     bool has_reads;
-    int64_t *changed;              /* of this commit; in scratch */
+    int64_t *changed;              /* since applier_begin; in scratch */
     size_t changed_count, changed_size;
 };
 
@@ -282,6 +282,16 @@ prepare_bare(struct apply *w, bool deleted, struct err *err)
     return w->batch.items[0].value != NULL || err_no_memory(err);
 }
 
+/* Several events of one record are one change to whoever reads the feed. */
+static bool
+is_noted(const struct applier_stream *s, int64_t record)
+{
+    for (size_t i = s->changed_count; i > 0; i--)
+        if (s->changed[i - 1] == record)
+            return true;
+    return false;
+}
+
 static bool
 note_changed(struct apply *w, struct err *err)
 {
@@ -297,7 +307,8 @@ note_changed(struct apply *w, struct err *err)
         s->changed_size = size;
     }
     for (size_t i = 0; i < w->batch.changed_count; i++)
-        s->changed[s->changed_count++] = w->batch.changed_records[i];
+        if (!is_noted(s, w->batch.changed_records[i]))
+            s->changed[s->changed_count++] = w->batch.changed_records[i];
     return true;
 }
 
@@ -410,22 +421,40 @@ write_feed(struct applier *ap, struct db *db, int64_t now_us, struct err *err)
     return true;
 }
 
-bool
-applier_commit(struct applier *ap, struct db *db, struct arena *scratch, struct apply_item *items, size_t count,
-               int64_t received_us, struct err *err)
+void
+applier_begin(struct applier *ap)
 {
-    int64_t now_us = store_now(db);
     for (size_t i = 0; i < ap->stream_count; i++) {
         ap->streams[i].changed = NULL;
         ap->streams[i].changed_count = ap->streams[i].changed_size = 0;
     }
+}
+
+bool
+applier_apply(struct applier *ap, struct db *db, struct arena *scratch, struct apply_item *items, size_t count,
+              int64_t received_us, struct err *err)
+{
+    int64_t now_us = store_now(db);
     for (size_t i = 0; i < count; i++) {
         struct apply w = {.ap = ap, .db = db, .arena = scratch, .item = &items[i], .now_us = now_us,
                           .received_us = received_us != 0 ? received_us : now_us};
         if (!apply_one(&w, err))
             return false;
     }
-    return write_feed(ap, db, now_us, err);
+    return true;
+}
+
+bool
+applier_end(struct applier *ap, struct db *db, struct err *err)
+{
+    return write_feed(ap, db, store_now(db), err);
+}
+
+bool
+applier_commit(struct applier *ap, struct db *db, struct arena *scratch, struct apply_item *item, int64_t received_us, struct err *err)
+{
+    applier_begin(ap);
+    return applier_apply(ap, db, scratch, item, 1, received_us, err) && applier_end(ap, db, err);
 }
 
 /* ---- fetching ---- */

@@ -7,8 +7,10 @@
  * vendor's version, else by time; and where neither can decide, the record must be fetched (I-22).
  *
  *     applier_new                the connection opened, its mappings compiled
- *     applier_commit             inside a write closure, for any number of records
- *     applier_fetch              one record from the vendor (blocks), which then goes through applier_commit
+ *     applier_begin              inside a write closure,
+ *     applier_apply                  any number of times, each for the records of one event,
+ *     applier_end                and what changed goes into the feed once, however many events it were
+ *     applier_fetch              one record from the vendor (blocks), which then goes through applier_commit: the three for one record
  *     applier_free
  *
  * One thread, but applier_stop.
@@ -44,7 +46,7 @@ struct apply_item {
     bool certain;            /* observed_us decides even without a version: fetched, or trusted by order of a person */
     struct str version;      /* where the record has none itself; STR_NONE */
     int64_t observed_us;     /* database clock; 0: not known, then it is to be fetched */
-    /* results, set anew by each applier_commit */
+    /* results, set anew by each applier_apply */
     enum apply_result result;
     struct str reason;       /* of APPLY_REJECTED; in the applier's scratch arena */
     struct str id;           /* its external id */
@@ -52,13 +54,18 @@ struct apply_item {
     struct str data;         /* the mapped record: JSON, or STR_NONE */
 };
 
+void applier_begin(struct applier *ap);
 /*
- * Inside a write closure; `scratch` must live until the results are read, and is rewound to where it stood when this is called
- * again by the caller. received_us: when the event came, by the database clock. Also writes the change feed. False: the
- * store's codes, E_TOO_LARGE, E_LIMIT; the transaction must be given up.
+ * Inside a write closure; `scratch` must live until the results are read and the closure ends, and is rewound to where it stood
+ * when the closure runs again. received_us: when the event came, by the database clock. False: the store's codes, E_TOO_LARGE,
+ * E_LIMIT; the transaction must be given up.
  */
-MUST_USE bool applier_commit(struct applier *ap, struct db *db, struct arena *scratch, struct apply_item *items, size_t count,
-                             int64_t received_us, struct err *err);
+MUST_USE bool applier_apply(struct applier *ap, struct db *db, struct arena *scratch, struct apply_item *items, size_t count,
+                            int64_t received_us, struct err *err);
+MUST_USE bool applier_end(struct applier *ap, struct db *db, struct err *err);
+/* All three, for one record. */
+MUST_USE bool applier_commit(struct applier *ap, struct db *db, struct arena *scratch, struct apply_item *item, int64_t received_us,
+                             struct err *err);
 
 /* The record of that external id, whatever became of it. Inside a read or write closure. */
 enum row applier_record(const struct applier *ap, struct db *db, struct arena *a, struct str stream, struct str external_id,

@@ -19,7 +19,6 @@
 #define BATCH_BYTES (8L * 1024 * 1024)     /* of packed events in one transaction */
 #define BATCH_ARENA_BYTES LIMIT_PAGE_ARENA_BYTES
 #define TRIES_MAX 8
-#define GIVE_WAY_QUEUE 8                    /* writes that wait, others' and ours */
 #define GIVE_WAY_MS 5
 #define GIVE_WAY_TIMES 20                   /* a burst is over soon, and until then every moment is its senders' */
 #define BACKOFF_BASE_US (5 * US_PER_S)
@@ -43,6 +42,7 @@ struct work_event {
     size_t count;
     size_t request_count;   /* of records; then nothing is applied: count is 0 */
     bool hint, lead;
+    bool rejected;          /* by the closure: what made it fail is written with it, or undone with it */
     enum fate fate;
     struct err err;         /* why it is failed or later */
     struct str words;       /* said with "applied" */
@@ -107,7 +107,7 @@ open_applier(struct drain *d, struct err *err)
 static bool
 is_pressed(const struct drain *d)
 {
-    return store_queue_length(d->in->options.store) > GIVE_WAY_QUEUE;
+    return store_is_pressed(d->in->options.store);
 }
 
 static bool
@@ -236,8 +236,20 @@ note_rejected(struct work_event *e)
         if (e->items[i].result != APPLY_REJECTED || e->fate == FATE_FAILED)
             continue;
         e->fate = FATE_FAILED;
+        e->rejected = true;
         err_set(&e->err, E_VALIDATION_FAILED, "%.*s", STR_ARG(e->items[i].reason));
     }
+}
+
+/* What an earlier try of the closure has settled was undone. */
+static void
+reopen(struct work_event *e)
+{
+    if (e->fate != FATE_WRITTEN && !e->rejected)
+        return;
+    e->fate = FATE_OPEN;
+    e->rejected = false;
+    e->err = (struct err){0};
 }
 
 static bool
@@ -265,13 +277,13 @@ apply_events(struct db *db, void *ctx, struct err *err)
     arena_rewind(&d->arena, d->mark);
     if (!store_inbox_fence(db, d->queue, now_us + d->in->options.lease_ms * US_PER_MS, err))
         return false;
+    applier_begin(d->applier);
     for (size_t i = 0; i < d->count; i++) {
         struct work_event *e = &d->events[i];
-        if (e->fate == FATE_WRITTEN)
-            e->fate = FATE_OPEN; /* by an earlier try of this closure */
+        reopen(e);
         if (e->fate != FATE_OPEN || e->hint || e->request_count > 0)
             continue;
-        if (!applier_commit(d->applier, db, &d->arena, e->items, e->count, e->row->received_us, err))
+        if (!applier_apply(d->applier, db, &d->arena, e->items, e->count, e->row->received_us, err))
             return false;
         note_rejected(e);
         if (e->fate != FATE_OPEN || needs_fetch(e) || e->lead)
@@ -281,7 +293,7 @@ apply_events(struct db *db, void *ctx, struct err *err)
             return false;
         e->fate = FATE_WRITTEN;
     }
-    return true;
+    return applier_end(d->applier, db, err);
 }
 
 /* One event at a time, where the batch cannot be written as a whole: the bad one fails alone. */
@@ -318,8 +330,7 @@ apply_batch(struct drain *d, struct err *err)
         return false;
     *err = (struct err){0};
     for (size_t i = 0; i < d->count; i++)
-        if (d->events[i].fate == FATE_WRITTEN)
-            d->events[i].fate = FATE_OPEN;
+        reopen(&d->events[i]);
     return apply_one_by_one(d, err);
 }
 
@@ -344,7 +355,7 @@ commit_fetched(struct db *db, void *ctx, struct err *err)
     struct drain *d = f->drain;
     arena_rewind(&d->arena, d->mark);
     return store_inbox_fence(db, d->queue, store_now(db) + d->in->options.lease_ms * US_PER_MS, err) &&
-           applier_commit(d->applier, db, &d->arena, &f->item, 1, d->now_us, err);
+           applier_commit(d->applier, db, &d->arena, &f->item, d->now_us, err);
 }
 
 /* Brings one record here. *gone_out: the vendor has none. */
