@@ -9,7 +9,7 @@
 
 #define ARENA_ALIGN 16
 #define ARENA_FIRST_BLOCK_BYTES 4096
-#define ARENA_BLOCK_BYTES_MAX (1024 * 1024)
+#define ARENA_BLOCK_BYTES_MAX (4 * 1024 * 1024) /* a page or a batch of events fits: its memory stays, and is not asked for anew */
 #define ARENA_SPARE 8 /* an eighth more than was used, so that a slightly larger page fits too */
 
 struct arena_block {

@@ -1,6 +1,5 @@
 #include "base/rng.h"
 
-#include <stdio.h>
 #include <sys/random.h>
 
 #include "base/check.h"
@@ -61,12 +60,29 @@ rng_unit(struct rng *rng)
     return (double)(rng_next(rng) >> 11) * 0x1.0p-53;
 }
 
+/* The lowest digits of a number. */
+static char *
+put_hex(char *text, uint64_t value, unsigned digits)
+{
+    for (unsigned i = digits; i-- > 0; value >>= 4)
+        text[i] = "0123456789abcdef"[value & 15];
+    return text + digits;
+}
+
+/* Without printf: several are made for each request. */
 static const char *
 uuid_v7_from(uint64_t ms, uint64_t a, uint64_t b, char text[static UUID_TEXT_BYTES])
 {
-    snprintf(text, UUID_TEXT_BYTES, "%08llx-%04llx-7%03llx-%04llx-%012llx", (unsigned long long)(ms >> 16) & 0xffffffffu,
-             (unsigned long long)ms & 0xffff, (unsigned long long)(a & 0xfff),
-             (unsigned long long)(0x8000 | ((a >> 16) & 0x3fff)), (unsigned long long)b & 0xffffffffffffull);
+    char *end = put_hex(text, ms >> 16, 8);
+    *end++ = '-';
+    end = put_hex(end, ms, 4);
+    *end++ = '-';
+    end = put_hex(end, 0x7000 | (a & 0xfff), 4);
+    *end++ = '-';
+    end = put_hex(end, 0x8000 | ((a >> 16) & 0x3fff), 4);
+    *end++ = '-';
+    end = put_hex(end, b, 12);
+    *end = '\0';
     return text;
 }
 

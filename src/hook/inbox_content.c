@@ -6,6 +6,8 @@
  */
 #include "hook/inbox_priv.h"
 
+#include <sched.h>
+
 #include "json/writer.h"
 
 #define HEADERS_BYTES_MAX (LIMIT_HEADER_BYTES * 4)
@@ -37,6 +39,14 @@ write_headers(struct buf *b, const struct targets *t, const struct inbox_request
     json_end_object(&w);
 }
 
+/* The one whose tables lie in this core's cache; another thread may use it all the same, and then one of them waits. */
+static struct raw_packer *
+packer_at_hand(const struct inbox *in)
+{
+    int core = sched_getcpu();
+    return in->packers[core > 0 ? (unsigned)core % INBOX_PACKERS : 0];
+}
+
 struct str
 content_pack(struct inbox *in, struct arena *a, const struct targets *t, const struct inbox_request *r)
 {
@@ -50,8 +60,7 @@ content_pack(struct inbox *in, struct arena *a, const struct targets *t, const s
     for (int i = 0; buf_ok(&b) && i < PREFIX_BYTES; i++)
         b.ptr[i] = (char)(len >> (8 * i) & 0xff);
     buf_add(&b, r->body);
-    unsigned packer = atomic_fetch_add_explicit(&in->next_packer, 1, memory_order_relaxed) % INBOX_PACKERS;
-    struct str packed = buf_ok(&b) ? raw_pack(in->packers[packer], a, buf_str(&b)) : STR_NONE;
+    struct str packed = buf_ok(&b) ? raw_pack(packer_at_hand(in), a, buf_str(&b)) : STR_NONE;
     buf_release(&b);
     return packed;
 }

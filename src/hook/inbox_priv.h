@@ -100,7 +100,6 @@ struct inbox {
     struct limiter *limiter;
     yyjson_val *own_schemes;                /* x-webhook-signature, Standard Webhooks */
     struct raw_packer *packers[INBOX_PACKERS];
-    _Atomic unsigned next_packer;
     _Atomic int64_t clock_offset_us;        /* database clock minus ours */
     _Atomic int64_t accepted, duplicates, hints, refused, unknown, unhandled, limited, applied, failed, fetches, pending;
 

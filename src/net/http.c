@@ -14,8 +14,9 @@
 struct str
 http_header_get(const struct http_headers *headers, const char *name)
 {
+    struct str wanted = str_from_c(name);
     for (size_t i = 0; i < headers->count; i++)
-        if (str_eq_nocase(headers->items[i].name, str_from_c(name)))
+        if (str_eq_nocase(headers->items[i].name, wanted))
             return headers->items[i].value;
     return STR_NONE;
 }

@@ -79,12 +79,13 @@ test_jobs_that_block_get_a_thread_each_up_to_the_maximum(void **state)
 #define IN_LINE 64
 
 static struct http_job line[IN_LINE];
-static ptrdiff_t order[IN_LINE + 1]; /* by what had run before; the first is the gate's */
+static ptrdiff_t order[IN_LINE + 1]; /* by what had run before; the first is the gate's; of the pool's one thread until it is counted */
 
 static void
 run_noting(struct http_job *job)
 {
-    order[atomic_fetch_add(&ran, 1)] = job - line;
+    order[atomic_load(&ran)] = job - line;
+    atomic_fetch_add(&ran, 1);
 }
 
 /* Who asks again stands behind all that wait: the slowest of many clients waits for one round of the others, no more. */
