@@ -16,7 +16,7 @@ static const struct route routes[] = {
      webhook_setup},
     {"POST", "/api/v1/sync/:template/webhook", ACCESS_ANYONE, CORE, RAW | ROUTE_AT_ONCE, webhook_of_template},
     {"GET", "/api/v1/sync/:template/webhook", ACCESS_ANYONE, CORE, 0, webhook_greet_template},
-    {"POST", "/api/webhook", ACCESS_ANYONE, DIALECT_STATUS, RAW, webhook_envelope},
+    {"POST", "/api/webhook", ACCESS_ANYONE, DIALECT_STATUS, RAW | ROUTE_AT_ONCE, webhook_envelope},
     {"GET", "/api/webhook", ACCESS_ANYONE, DIALECT_STATUS, 0, webhook_greet_envelope},
 };
 

@@ -211,12 +211,19 @@ judge(struct accept *a)
 
 /* ---- who it is for ---- */
 
+/* An envelope has a payload; a vendor's own body has not. */
+static bool
+is_flat(yyjson_val *body)
+{
+    return !yyjson_is_obj(json_get_c(body, "payload"));
+}
+
 /* The template of an envelope, or of a body that only one vendor's table knows. */
 static struct str
 envelope_source(struct accept *a, yyjson_val *body)
 {
     struct str source = json_str(json_get_c(body, "source")), *names = NULL;
-    if (yyjson_is_obj(json_get_c(body, "payload")))
+    if (!is_flat(body))
         return source;
     size_t count = registry_names(a->in->options.templates, a->r->arena, &names);
     for (size_t i = 0; i < count; i++) {
@@ -507,6 +514,8 @@ judge_request(struct accept *a, struct err *err)
     a->body = (struct webhook_body){.body = body, .headers = a->r->headers, .arena = a->r->arena,
                                      .names_only = true};
     if (a->r->address == INBOX_ENVELOPE) {
+        if (a->r->at_once && is_flat(body))
+            return false; /* every template is asked, and some are not loaded yet */
         name = envelope_source(a, body);
         if (!check_envelope(body, name, err))
             return false;
