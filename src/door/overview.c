@@ -335,11 +335,30 @@ add_windows(struct request *r, struct json_writer *w, const struct quota *quota)
     json_end_array(w);
 }
 
+/* What the template allows itself, whatever the platform says. */
+static void
+add_own(struct json_writer *w, const struct quota_own *own)
+{
+    json_begin_array(w, "templateBudget");
+    for (size_t i = 0; i < own->count; i++) {
+        const struct quota_allowed *one = &own->rates[i];
+        json_begin_object(w, NULL);
+        json_add_c(w, "requests", one->requests[0] ? one->requests : NULL);
+        json_add_i64(w, "limit", one->limit);
+        json_add_i64(w, "remaining", one->used < one->limit ? one->limit - one->used : 0);
+        json_add_i64(w, "seconds", (one->span_us + US_PER_S - 1) / US_PER_S);
+        json_add_time(w, "resetAt", one->reset_us);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
 bool
 quota_show(struct request *r, struct err *err)
 {
     struct connection connection;
     struct quota quota;
+    struct quota_own own = {.count = 0};
     struct err ignored = {0};
     struct parked p = {.request = r};
     if (!find_connection(r, request_path_param(r, 0), &connection, err))
@@ -348,13 +367,14 @@ quota_show(struct request *r, struct err *err)
     if (!store_read(request_parts(r)->store, read_parked, &p, err))
         return false;
     /* A connection whose template or key is gone is told by its status: here nothing is known. */
-    if (!account_quota(request_parts(r)->engine, r->tenant.id, connection.id, &quota, &ignored))
+    if (!account_quota(request_parts(r)->engine, r->tenant.id, connection.id, &quota, &own, &ignored))
         quota = (struct quota){0};
     struct json_writer *w = reply_object(r, 200);
     json_add_str(w, "connectionId", connection.uuid);
     add_tightest(w, &quota, clock_wall_us(request_parts(r)->clock));
     json_add_time(w, "toldAt", quota.seen_us);
     add_windows(r, w, &quota);
+    add_own(w, &own);
     json_add_time(w, "waitingUntil", p.found ? p.parked.until_us : 0);
     json_add_str(w, "waitingCode", p.found ? p.parked.code : STR_NONE);
     json_add_str(w, "waitingMessage", p.found ? p.parked.message : STR_NONE);

@@ -361,8 +361,19 @@ account_is_operator_url(const struct account *acc, struct str url)
     return str_eq_nocase(base.scheme, target.scheme) && str_eq_nocase(base.host, target.host) && base.port == target.port;
 }
 
+/* One that this configuration makes no sense of is none, as for its requests. */
+static void
+look_own(const struct account *acc, struct arena *a, struct quota_use *use, struct quota_own *own_out)
+{
+    struct err ignored = {0};
+    struct budget *budget = NULL;
+    if (!budget_make(acc->template, a, acc->effective, clock_wall_us(acc->engine->options.clock), &budget, &ignored))
+        budget = NULL;
+    quota_look_own(use, budget, own_out);
+}
+
 bool
-account_quota(struct engine *e, int64_t tenant, int64_t connection, struct quota *quota_out, struct err *err)
+account_quota(struct engine *e, int64_t tenant, int64_t connection, struct quota *quota_out, struct quota_own *own_out, struct err *err)
 {
     struct arena a;
     struct account acc = {0};
@@ -371,8 +382,10 @@ account_quota(struct engine *e, int64_t tenant, int64_t connection, struct quota
     struct quota_use *use = ok ? quota_use_begin(e->quotas, tenant, acc.credential) : NULL;
     if (ok && use == NULL)
         ok = err_no_memory(err);
-    if (ok)
+    if (ok) {
         quota_look(use, quota_out);
+        look_own(&acc, &a, use, own_out);
+    }
     quota_use_end(use);
     account_close(&acc);
     arena_release(&a);

@@ -60,8 +60,12 @@ MUST_USE bool account_refresh_begin(struct account *account, bool *taken_out, st
 MUST_USE bool account_refresh_save(struct account *account, yyjson_val *patch, int64_t expires_us, struct err *err);
 void account_refresh_give_up(struct account *account);
 
-/* What is known of the budget of a connection's credential. Blocks on the store. E_CONNECTION_NOT_FOUND and those of account_open. */
-MUST_USE bool account_quota(struct engine *e, int64_t tenant, int64_t connection, struct quota *quota_out, struct err *err);
+/*
+ * What is known of the budget of a connection's credential, and what its template allows itself. Blocks on the store.
+ * E_CONNECTION_NOT_FOUND and those of account_open.
+ */
+MUST_USE bool account_quota(struct engine *e, int64_t tenant, int64_t connection, struct quota *quota_out, struct quota_own *own_out,
+                            struct err *err);
 
 /* May this request go to the operator's own address without the policy's consent? Same origin as the base only. */
 bool account_is_operator_url(const struct account *account, struct str url);

@@ -291,6 +291,30 @@ quota_look(struct quota_use *use, struct quota *quota_out)
     pthread_mutex_unlock(&use->book->lock);
 }
 
+static void
+name_requests(const struct budget_state *state, char words[QUOTA_REQUESTS_BYTES])
+{
+    if (state->matchers > 0)
+        snprintf(words, QUOTA_REQUESTS_BYTES, "%.*s%s%.*s%s", STR_ARG(state->method), state->method.len && state->path.len ? " " : "",
+                 STR_ARG(state->path), state->matchers > 1 ? ", and others" : state->method.len || state->path.len ? "" : "some");
+}
+
+void
+quota_look_own(struct quota_use *use, const struct budget *budget, struct quota_own *own_out)
+{
+    struct budget_state state;
+    int64_t now_us = clock_wall_us(use->book->clock);
+    own_out->count = 0;
+    pthread_mutex_lock(&use->book->lock);
+    const struct budget_meters *kept = use->meters ? &use->meters->kept : NULL, *own = use->meters ? &use->meters->own : NULL;
+    while (own_out->count < BUDGET_METERS_MAX && budget_look(budget, kept, own, own_out->count, now_us, &state)) {
+        struct quota_allowed *rate = &own_out->rates[own_out->count++];
+        *rate = (struct quota_allowed){.limit = state.limit, .used = state.used, .span_us = state.span_us, .reset_us = state.reset_us};
+        name_requests(&state, rate->requests);
+    }
+    pthread_mutex_unlock(&use->book->lock);
+}
+
 /* ---- once a second ---- */
 
 /* One credential of a flush: a copy, so that the lock is not held while the store works. */

@@ -38,6 +38,19 @@ void quota_answered(struct quota_use *use, yyjson_val *limits, struct str scope,
 /* Reads the row once more, so that what another node has learnt is in it. Blocks on the store. */
 void quota_look(struct quota_use *use, struct quota *quota_out);
 
+/* What a template allows itself (api_budget), and how much of it is spent. */
+#define QUOTA_REQUESTS_BYTES 160
+struct quota_allowed {
+    char requests[QUOTA_REQUESTS_BYTES]; /* which ones it counts, for a person; "": all */
+    int64_t limit, used, span_us, reset_us;
+};
+struct quota_own {
+    struct quota_allowed rates[BUDGET_METERS_MAX];
+    size_t count;
+};
+/* Without the row: call quota_look before. */
+void quota_look_own(struct quota_use *use, const struct budget *budget, struct quota_own *own_out);
+
 /* Writes what changed, reads what others wrote. Once a second by the engine, and before it ends. */
 MUST_USE bool quota_book_flush(struct quota_book *book, struct err *err);
 

@@ -72,6 +72,15 @@ bool budget_learn(const struct budget *b, const struct budget_meters *kept, stru
 void budget_add(struct budget_meters *to, const struct budget_meters *from);
 /* Takes out what was added; both of one origin. */
 void budget_subtract(struct budget_meters *from, const struct budget_meters *what);
+/* How a rate stands, by its number from 0. False: there is no such rate. */
+struct budget_state {
+    struct str method, path;  /* of the requests that its policy's first matcher fits; the policy has `matchers`. In the template */
+    size_t matchers;          /* 0: every request */
+    int64_t limit, span_us, used;
+    int64_t reset_us;         /* when a fixed window ends; 0: it moves, or nobody told */
+};
+bool budget_look(const struct budget *b, const struct budget_meters *kept, const struct budget_meters *own, size_t index,
+                 int64_t now_us, struct budget_state *state_out);
 /* The moments of another clock. */
 void budget_shift(struct budget_meters *m, int64_t offset_us);
 

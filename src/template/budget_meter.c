@@ -112,6 +112,26 @@ budget_wait_us(const struct budget_meters *kept, const struct budget_meters *own
     return longest_us;
 }
 
+bool
+budget_look(const struct budget *b, const struct budget_meters *kept, const struct budget_meters *own, size_t index,
+            int64_t now_us, struct budget_state *state_out)
+{
+    for (size_t i = 0; b != NULL && i < b->plan->count; i++) {
+        const struct budget_policy *policy = &b->policies[i];
+        const struct budget_plan_policy *plan = &b->plan->policies[i];
+        if (index < policy->first_meter || index >= policy->first_meter + policy->rate_count)
+            continue;
+        const struct budget_rate *rate = &policy->rates[index - policy->first_meter];
+        struct pair p = pair_of(kept, own, index, rate->span_us, now_us);
+        const struct budget_matcher *first = plan->matcher_count > 0 ? &plan->matchers[0] : NULL;
+        *state_out = (struct budget_state){.method = first ? first->method : STR_NONE, .path = first ? first->pattern : STR_NONE,
+                                           .matchers = plan->matcher_count, .limit = rate->limit, .span_us = rate->span_us,
+                                           .used = pair_used(&p, now_us / slot_us(rate->span_us)), .reset_us = p.reset_us};
+        return true;
+    }
+    return false;
+}
+
 /* Makes room for the slot of now; a clock that was put far back begins the counting anew. */
 static void
 meter_reach(struct budget_meter *m, int64_t span_us, int64_t slot)

@@ -155,6 +155,9 @@ test('a backfill leaves a part for webhooks, and a restart knows it still', asyn
   const modestRun = await start(server, modestId), own = await parked(server, modestId);
   assert.match(own.waitingMessage, /The template allows itself 10 requests in 3600.000 s \(api_budget\)/);
   assert.equal(calm.state.asked.length, 8, 'a backfill leaves a fifth to others');
+  const told10 = [{ requests: 'GET ^/people', limit: 10, remaining: 2, seconds: 3600, resetAt: null }];
+  assert.deepEqual((await quotaOf(server, modestId)).templateBudget, told10);
+  assert.deepEqual((await quotaOf(server, id)).templateBudget, [], 'a template that allows itself everything says nothing');
   await new Promise((resolve) => setTimeout(resolve, 1200)); // written once a second
 
   await server.stop();
@@ -162,6 +165,7 @@ test('a backfill leaves a part for webhooks, and a restart knows it still', asyn
   server = await startTidemark({ data, env: loopback });
   const kept = await quotaOf(server, id);
   assert.deepEqual([kept.limit, kept.remaining, kept.toldAt !== null], [100, 19, true], JSON.stringify(kept));
+  assert.deepEqual((await quotaOf(server, modestId)).templateBudget, told10, 'it is kept over a restart');
   // Another connection with the same credential is the same account at the vendor.
   const other = await connect(server, desk, 'Two'), second = await start(server, other);
   await parked(server, other);
