@@ -148,43 +148,100 @@ address_of(yyjson_val *registration)
 }
 
 struct standing {
-    bool told;                    /* the vendor has a list, and gave it */
-    bool exact;                   /* the one we know, with the very address */
-    struct str secret;            /* that it is signed with, where the list shows it */
+    bool told;                    /* the vendor has lists, and gave them */
+    size_t known;                 /* of those we know, how many have the very address */
+    bool whole;                   /* one stands for all of them: an app's address */
+    bool exact;                   /* all of them */
+    struct str secret;            /* that one is signed with, where the list shows it */
 };
 
+static bool
+has_text(yyjson_val *list, struct str text)
+{
+    size_t index, max;
+    yyjson_val *one;
+    yyjson_arr_foreach(list, index, max, one) {
+        if (str_eq(json_str(one), text))
+            return true;
+    }
+    return false;
+}
+
+/* How many ids are kept; with `id`, whether that is one of them. */
+static size_t
+count_known(struct setup *s, struct str id)
+{
+    struct str rest = s->keys.webhook_id, one;
+    size_t count = 0;
+    while (rest.len > 0) {
+        str_cut(rest, ID_SEPARATOR, &one, &rest);
+        count += str_is_none(id) || str_eq(one, id);
+    }
+    return count;
+}
+
 /*
- * Ours are those with this connection's address, whatever their token. The one we know stays when its address is right and
+ * Ours are those with this connection's address, whatever their token. Those we know stay when their address is right and
  * `keep` says so; all others go: a call that was interrupted, or another token, left them.
  */
-static struct standing
-look_what_stands(struct setup *s, struct str url, bool keep)
+static void
+look_at(struct setup *s, struct str url, bool keep, yyjson_val *list, struct standing *found)
 {
-    struct standing found = {0};
-    struct err why = {0};
     size_t index, max;
-    yyjson_val *list = NULL, *one;
+    yyjson_val *one;
     struct str ours, token;
     str_cut(url, '?', &ours, &token);
-    if (!template_has_operation(s->template, SECTION, STR("find")))
-        return found;
-    if (!call(s, "find", operation_input(s, url, STR_NONE, s->keys.webhook_id, STR_NONE), true, &list, &why)) {
-        log_err(LOG_WARN, "the vendor's list of webhooks could not be read", &why);
-        return found;
-    }
-    found.told = true;
     yyjson_arr_foreach(list, index, max, one) {
         struct str address = address_of(one), id = text_of(s, json_get_c(one, "id")), path, rest;
         str_cut(address, '?', &path, &rest);
         if (!str_eq(path, ours) || id.len == 0)
             continue;
-        if (!keep || !str_eq(address, url) || !str_eq(id, s->keys.webhook_id)) {
+        bool whole = str_eq(id, s->keys.webhook_id);
+        if (!keep || !str_eq(address, url) || (!whole && count_known(s, id) == 0)) {
             (void)remove_one(s, id);
             continue;
         }
-        found.exact = true;
-        found.secret = text_of(s, json_get_c(one, "secret"));
+        found->known++;
+        found->whole = found->whole || whole;
+        found->secret = text_of(s, json_get_c(one, "secret"));
     }
+}
+
+/* The list, or the one in which this item stands. */
+static bool
+look_at_list(struct setup *s, struct str url, bool keep, struct str item, struct standing *found)
+{
+    struct err why = {0};
+    yyjson_val *list = NULL;
+    if (!call(s, "find", operation_input(s, url, STR_NONE, s->keys.webhook_id, item), true, &list, &why)) {
+        log_err(LOG_WARN, "the vendor's list of webhooks could not be read", &why);
+        return false;
+    }
+    if (yyjson_is_str(list)) /* made by statements, which leave text: it is JSON then */
+        list = json_parse(s->arena, json_str(list), JSON_PLAIN, LIMIT_JSON_DEPTH_API, &why);
+    if (!yyjson_is_arr(list) && !yyjson_is_null(list)) {
+        log_write(LOG_WARN, "the vendor's list of webhooks is no list", LOG_S("template", s->connection.template_name));
+        return false;
+    }
+    look_at(s, url, keep, list, found);
+    return true;
+}
+
+/* items: what this connection has registered, or NULL. Where they stand in several lists, `find_items` has one of each. */
+static struct standing
+look_what_stands(struct setup *s, struct str url, bool keep, yyjson_val *items)
+{
+    size_t index, max;
+    yyjson_val *item, *lists = json_get_c(template_webhooks(s->template), "find_items");
+    struct standing found = {.told = template_has_operation(s->template, SECTION, STR("find"))};
+    if (found.told && lists == NULL)
+        found.told = look_at_list(s, url, keep, STR_NONE, &found);
+    yyjson_arr_foreach(lists, index, max, item) {
+        if (found.told && has_text(items, json_str(item)))
+            found.told = look_at_list(s, url, keep, json_str(item), &found);
+    }
+    size_t wanted = items != NULL ? yyjson_arr_size(items) : 1;
+    found.exact = found.told && (found.whole || (found.known >= wanted && found.known == count_known(s, STR_NONE)));
     return found;
 }
 
@@ -259,14 +316,14 @@ read_registrations(struct setup *s, yyjson_val **list_out, struct err *err)
  * stays written down, and goes with the next setup.
  */
 static bool
-register_new(struct setup *s, struct str url, struct err *err)
+register_new(struct setup *s, struct str url, yyjson_val *list, struct err *err)
 {
     struct err why = {0};
     struct str secret = STR_NONE;
-    yyjson_val *list = NULL, *item = NULL;
+    yyjson_val *item = NULL;
     size_t index, max;
     bool own = json_bool_or(json_get_c(template_webhooks(s->template), "own_secret"), false);
-    if ((own && !random_text(s->arena, STR(""), WEBHOOK_TOKEN_CHARS, &secret, err)) || !read_registrations(s, &list, err))
+    if (own && !random_text(s->arena, STR(""), WEBHOOK_TOKEN_CHARS, &secret, err))
         return false;
     s->keys.webhook_id = STR_NONE;
     bool ok = !template_has_operation(s->template, SECTION, STR("address")) ||
@@ -292,16 +349,19 @@ static bool
 register_with(struct setup *s, struct str url, bool rotate, int *verified_out, struct err *err)
 {
     struct str known = s->keys.webhook_id;
-    struct standing standing = look_what_stands(s, url, !rotate);
+    yyjson_val *items = NULL;
+    if (!read_registrations(s, &items, err))
+        return false;
+    struct standing standing = look_what_stands(s, url, !rotate, items);
     *verified_out = standing.told ? 1 : -1;
     if (standing.exact)
         return keep_secret(s, standing.secret, err);
-    if (!standing.told || is_shared(s)) /* else it went with the address that it had */
+    if (!standing.told || standing.known > 0 || is_shared(s)) /* else it went with the address that it had */
         (void)remove_one(s, known);
-    if (!register_new(s, url, err))
+    if (!register_new(s, url, items, err))
         return false;
     if (standing.told)
-        *verified_out = look_what_stands(s, url, true).exact;
+        *verified_out = look_what_stands(s, url, true, items).exact;
     return true;
 }
 

@@ -609,6 +609,8 @@ check_block(const struct template *t, yyjson_val *block, struct err *err)
         return fault(err, STR("overload"), "is 429 or 503");
     if (!are_registrations(json_get_c(block, "registrations")))
         return fault(err, STR("registrations"), "is a list of texts, or a map of such lists and `by`");
+    if (json_get_c(block, "find_items") != NULL && !(yyjson_is_arr(json_get_c(block, "find_items")) && is_paths(json_get_c(block, "find_items"))))
+        return fault(err, STR("find_items"), "is a list of texts");
     if (handshake != NULL && (json_str(json_get_c(handshake, "challenge")).len == 0 || json_str(json_get_c(handshake, "token")).len == 0))
         return fault(err, STR("handshake"), "names the query parameters of the challenge and of the token");
     if (json_get_c(block, "secret_fields") != NULL && !is_paths(json_get_c(block, "secret_fields")))

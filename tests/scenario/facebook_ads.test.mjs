@@ -209,7 +209,7 @@ const leadOf = async (id) => (await listAll(server, '/api/v1/leads')).find((l) =
 
 test('setup-webhook subscribes the page; the handshake gives the challenge back for the right token only', async () => {
   const reply = await server.api('POST', `${SYNC}/connections/${connection}/setup-webhook`);
-  assert.deepEqual([reply.status, reply.body.registered, reply.body.webhookId], [200, true, PAGE], JSON.stringify(reply.body));
+  assert.deepEqual([reply.status, reply.body.registered, reply.body.webhookId, reply.body.verified], [200, true, PAGE, true], JSON.stringify(reply.body));
   const apps = await sandbox.raw('GET', `/facebook_ads/v26.0/${PAGE}/subscribed_apps?access_token=t`);
   assert.deepEqual(apps.body.data[0].subscribed_fields, ['leadgen']);
   const url = new URL(reply.body.webhookUrl), token = url.searchParams.get('token');

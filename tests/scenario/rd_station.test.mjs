@@ -108,7 +108,7 @@ const contactOf = async (uuid) => (await rows('contacts')).find((c) => own(c).rd
 test('webhooks of both products are registered, believed by the token in the address, and replaced', async () => {
   const setup = await server.api('POST', `/api/admin/integrations/${connection}/setup-webhook`, {});
   assert.equal(setup.status, 200, JSON.stringify(setup.body));
-  assert.equal(setup.body.registered, true, JSON.stringify(setup.body));
+  assert.deepEqual([setup.body.registered, setup.body.verified], [true, true], JSON.stringify(setup.body));
   const registered = async () => [...(await ask('GET', '/integrations/webhooks')).body.webhooks.map((w) => w.event_type),
     ...(await ask('GET', '/crm/v2/webhooks')).body.data.map((w) => w.event_name)];
   assert.equal((await registered()).length, 8);
@@ -125,9 +125,18 @@ test('webhooks of both products are registered, believed by the token in the add
   const wrong = await server.anonymous('POST', `/api/v1/webhooks/${connection}?token=wh_wrong`, forged);
   assert.equal(wrong.status, 401, wrong.text);
   assert.equal((await contactOf(lead.uuid)).name, 'Zuleica Prado');
+  const ids = async () => [...(await ask('GET', '/integrations/webhooks')).body.webhooks.map((w) => w.uuid),
+    ...(await ask('GET', '/crm/v2/webhooks')).body.data.map((w) => w.id)];
+  const before = await ids();
   const again = await server.api('POST', `/api/admin/integrations/${connection}/setup-webhook`, {});
-  assert.equal(again.body.registered, true, JSON.stringify(again.body));
-  assert.equal((await registered()).length, 8, 'the ones before are removed');
+  assert.deepEqual([again.body.registered, again.body.verified], [true, true], JSON.stringify(again.body));
+  assert.deepEqual(await ids(), before, 'what stands is kept');
+  // Somebody takes one of them away over there: all are made anew, none is left behind.
+  assert.ok((await ask('DELETE', `/crm/v2/webhooks/${before.at(-1)}`)).status < 300);
+  const mended = await server.api('POST', `/api/admin/integrations/${connection}/setup-webhook`, {});
+  assert.equal(mended.body.verified, true, JSON.stringify(mended.body));
+  assert.equal((await registered()).length, 8);
+  assert.ok((await ids()).every((id) => !before.includes(id)));
 });
 
 test('a published delivery lands as it is, phones without a country code are Brazilian', async () => {
