@@ -61,6 +61,13 @@ static const struct out_column request_columns[] = {
     {0},
 };
 
+static const struct out_column record_columns[] = {
+    {"CHANGE", "change", OUT_TEXT, 0}, {"STREAM", "stream", OUT_TEXT, 0}, {"KIND", "record.kind", OUT_TEXT, 0},
+    {"ID", "record.id", OUT_TEXT, 0},  {"NAME", "record.name", OUT_TEXT, 40}, {"", "record.title", OUT_TEXT, 40},
+    {"UPDATED (UTC)", "record.updatedAt", OUT_TIME, 0},
+    {0},
+};
+
 static struct str
 run_path(struct cli *cli, struct str id, const char *action)
 {
@@ -119,6 +126,21 @@ requests(struct cli *cli, struct client *c, struct str id, struct err *err)
     return print_list(cli, c, path, request_columns, "No request of this run is kept.", err);
 }
 
+/* What a run did to which records. */
+static bool
+records(struct cli *cli, struct client *c, struct str id, struct err *err)
+{
+    static const char *const filters[] = {"change", "stream"};
+    struct str query;
+    if (!list_query(cli, &query, err))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(filters); i++)
+        if (cli_value(cli, filters[i]).len)
+            query = str_format(cli->arena, "%.*s&%s=%.*s", STR_ARG(query), filters[i], STR_ARG(encoded(cli, cli_value(cli, filters[i]))));
+    struct str path = str_join2(cli->arena, run_path(cli, id, "/records"), query);
+    return print_list(cli, c, path, record_columns, "This run has none.", err);
+}
+
 static bool
 runs(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *err)
 {
@@ -131,13 +153,15 @@ runs(struct cli *cli, struct client *c, enum exit_code *code_out, struct err *er
         return show(cli, c, id, err);
     if (str_eq(verb, STR("requests")) && id.len)
         return requests(cli, c, id, err);
+    if (str_eq(verb, STR("records")) && id.len)
+        return records(cli, c, id, err);
     for (size_t i = 0; i < ARRAY_LEN(actions); i++)
         if (str_eq_c(verb, actions[i]) && id.len)
             return print_one(cli, c, "POST", run_path(cli, id, str_cstr(cli->arena, str_format(cli->arena, "/%s", actions[i]))),
                              STR_NONE, run_pairs, err);
     if (uuid_is_valid(verb))
         return show(cli, c, verb, err);
-    return err_set(err, E_USAGE, "Say runs, runs show RUN, runs requests RUN, or runs cancel|pause|resume RUN");
+    return err_set(err, E_USAGE, "Say runs, runs show RUN, runs records RUN, runs requests RUN, or runs cancel|pause|resume RUN");
 }
 
 enum exit_code

@@ -55,6 +55,8 @@ static const struct cli_option runs_options[] = {
     {"from", "TIME", "that had not ended by then (RFC 3339)"},
     {"to", "TIME", "that had begun by then"},
     {"failed", NULL, "of a run's requests only those that failed"},
+    {"change", "CHANGE", "of a run's records only those it created, updated, skipped, deleted or found missing"},
+    {"stream", "NAME", "of a run's records only those of this stream"},
     {0},
 };
 static const struct cli_option jobs_options[] = {
@@ -176,9 +178,10 @@ const struct cli_command cli_commands[] = {
      "CONNECTION is a name, an id, or a platform that only one connection has; it may be left out when there is one.\n"
      "Exit code 0: complete, 1: failed, 4: partial (some records were rejected, or deletes wait for a person).\n",
      sync_options, 1, cmd_sync},
-    {"runs", "[list | show|requests|cancel|pause|resume RUN]", "List runs, look at one, steer one",
+    {"runs", "[list | show|records|requests|cancel|pause|resume RUN]", "List runs, look at one, steer one",
      "  tidemark runs --status error\n  tidemark runs show 0193b2f0-...\n  tidemark runs cancel 0193b2f0-...\n"
-     "  tidemark runs requests 0193b2f0-... --failed\n"
+     "  tidemark runs records 0193b2f0-... --change created\n  tidemark runs requests 0193b2f0-... --failed\n"
+     "`records` lists what a run did to which records, as long as its counters say.\n"
      "`requests` lists what a run asked of its vendor, credentials masked; with --json the headers too.\n",
      runs_options, 2, cmd_runs},
     {"jobs", "[list | queue NAME [CONNECTION] | pause|resume|cancel NAME | purge]", "List jobs, queue one, steer one",

@@ -38,6 +38,7 @@ bool runs_pause(struct request *r, struct err *err);
 bool runs_resume(struct request *r, struct err *err);
 /* sync_logs.c */
 bool runs_requests(struct request *r, struct err *err); /* sync_requests.c */
+bool runs_records(struct request *r, struct err *err);  /* sync_run_records.c */
 bool runs_logs(struct request *r, struct err *err);
 /* sync_deletes.c */
 bool deletes_list(struct request *r, struct err *err);

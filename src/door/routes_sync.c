@@ -25,6 +25,7 @@ static const struct route routes[] = {
     {"GET", SYNC "/runs/:id", ACCESS_READ, CORE, 0, runs_get},
     {"GET", SYNC "/runs/:id/logs", ACCESS_READ, CORE, 0, runs_logs},
     {"GET", SYNC "/runs/:id/requests", ACCESS_READ, CORE, 0, runs_requests},
+    {"GET", SYNC "/runs/:id/records", ACCESS_READ, CORE, 0, runs_records},
     {"GET", SYNC "/runs/:id/deletes", ACCESS_READ, CORE, 0, deletes_list},
     {"POST", SYNC "/runs/:id/deletes/confirm", ACCESS_DELETE, CORE, ROUTE_CREATES, deletes_confirm},
     {"POST", SYNC "/runs/:id/cancel", ACCESS_UPDATE, CORE, ROUTE_CREATES, runs_cancel},

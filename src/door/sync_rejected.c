@@ -10,7 +10,7 @@
 
 struct page_of {
     struct request *request;
-    int64_t connection;
+    int64_t connection, run;     /* run 0: any */
     struct str stream_name;
     struct paging paging;
     struct rejected *rows;
@@ -29,7 +29,7 @@ read_page(struct db *db, void *ctx, struct err *err)
         if (row != ROW_FOUND)
             return row == ROW_NONE; /* nothing was ever read there */
     }
-    return store_rejected_list(db, r->arena, r->tenant.id, p->connection, stream.id, p->paging.after, p->paging.offset,
+    return store_rejected_list(db, r->arena, r->tenant.id, p->connection, stream.id, p->run, p->paging.after, p->paging.offset,
                                (size_t)p->paging.limit, &p->rows, &p->count, &p->total, err);
 }
 
@@ -50,6 +50,18 @@ write_row(struct json_writer *w, const struct rejected *row)
     json_end_object(w);
 }
 
+/* Only those that this run rejected last. */
+static bool
+find_run_asked(struct request *r, int64_t *run_out, struct err *err)
+{
+    struct run run = {0};
+    struct str id = request_query(r, "runId");
+    if (!str_is_none(id) && !find_run(r, id, &run, err))
+        return false;
+    *run_out = run.id;
+    return true;
+}
+
 bool
 rejected_list(struct request *r, struct err *err)
 {
@@ -58,7 +70,7 @@ rejected_list(struct request *r, struct err *err)
     if (!request_paging(r, LIMIT_OTHERWISE, &p.paging, err) || !find_connection(r, request_path_param(r, 0), &connection, err))
         return false;
     p.connection = connection.id;
-    if (!store_read(request_parts(r)->store, read_page, &p, err))
+    if (!find_run_asked(r, &p.run, err) || !store_read(request_parts(r)->store, read_page, &p, err))
         return false;
     struct json_writer *w = reply_begin(r, 200);
     json_begin_array(w, NULL);

@@ -70,6 +70,7 @@ struct page_item {
     bool key_free[PAGE_KEYS_MAX];  /* nobody had it when this try looked */
     bool eager;                    /* raw and keys were made by page_prepare: they outlive a rewind */
     bool rejected;
+    size_t copies;                 /* how often more it came on this page */
     unsigned char fingerprint[FINGERPRINT_BYTES];
 
     /* set by page_commit, anew each time */

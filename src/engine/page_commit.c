@@ -6,6 +6,7 @@
  */
 #include "engine/page.h"
 
+#include "base/check.h"
 #include "engine/run_log.h"
 #include "store/store_log.h"
 
@@ -42,6 +43,30 @@ count_items(struct page_batch *b)
     b->counts = c;
 }
 
+static const enum run_change change_of[] = {[PAGE_SKIP] = RUN_UNCHANGED, [PAGE_CREATE] = RUN_CREATED, [PAGE_LINK] = RUN_UPDATED,
+                                            [PAGE_UPDATE] = RUN_UPDATED, [PAGE_TOMBSTONE] = RUN_DELETED};
+
+/* As many as count_items counted, without the errors: what came twice is listed twice. */
+static bool
+collect_touched(struct page_batch *b, struct run_touch **touched_out, size_t *count_out, struct err *err)
+{
+    size_t count = 0;
+    struct run_touch *touched = ARENA_ARRAY(b->arena, struct run_touch, b->item_count + b->duplicates + 1);
+    if (touched == NULL)
+        return err_set(err, E_TOO_LARGE, "The page is larger than allowed");
+    for (size_t i = 0; i < b->item_count; i++) {
+        const struct page_item *item = &b->items[i];
+        if (item->action != PAGE_REJECT)
+            touched[count++] = (struct run_touch){item->record, change_of[item->action]};
+        for (size_t k = 0; k < item->copies; k++)
+            touched[count++] = (struct run_touch){item->record, RUN_UNCHANGED};
+    }
+    CHECK((int64_t)count == b->counts.received - b->counts.errors);
+    *touched_out = touched;
+    *count_out = count;
+    return true;
+}
+
 static void
 log_page(struct page_batch *b, int64_t now_us)
 {
@@ -71,7 +96,9 @@ finish(struct page_batch *b, struct db *db, int64_t now_us, struct err *err)
 {
     const struct page_context *c = b->context;
     int64_t visited;
-    if (!find_visited(b, db, &visited, err))
+    size_t touched_count;
+    struct run_touch *touched;
+    if (!find_visited(b, db, &visited, err) || !collect_touched(b, &touched, &touched_count, err))
         return false;
     struct str log = log_pack(b->arena, buf_str(&b->lines));
     if (str_is_none(log))
@@ -93,6 +120,8 @@ finish(struct page_batch *b, struct db *db, int64_t now_us, struct err *err)
         .requests = b->requests,
         .changed_records = b->changed_records,
         .changed_count = b->changed_count,
+        .touched = touched,
+        .touched_count = touched_count,
         .seen_maps = b->seen_maps,
         .seen_count = b->seen_count,
         .visited_maps = &visited,

@@ -85,10 +85,12 @@ static void
 collapse(struct prepare *p, struct page_item *first, const struct page_item *again)
 {
     struct observation later = {again->mapped.version, 0}, known = {first->mapped.version, 0};
+    size_t copies = first->rejected ? 0 : first->copies + 1;
     if (!first->rejected)
         p->batch->duplicates++;
     if (first->rejected || !observation_is_older(&later, &known))
         *first = *again;
+    first->copies = copies;
 }
 
 static bool

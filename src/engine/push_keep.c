@@ -28,7 +28,20 @@ struct keeping {
     int64_t unconfirmed;     /* deletions that nobody has looked at */
     int64_t *changed;
     size_t changed_count;
+    struct run_touch *touched;     /* one for each that is counted and was not rejected */
+    size_t touched_count;
 };
+
+/* Counted, and shown behind its number. */
+static void
+count_touched(struct keeping *k, const struct push_item *item, enum run_change change)
+{
+    struct page_counts *c = &k->counts;
+    int64_t *counter = change == RUN_CREATED ? &c->created : change == RUN_UPDATED ? &c->updated
+                     : change == RUN_DELETED ? &c->deleted : &c->skipped;
+    (*counter)++;
+    k->touched[k->touched_count++] = (struct run_touch){item->row.record, change};
+}
 
 static void
 say(struct keeping *k, enum log_level level, const char *message, const struct push_item *item, struct str detail)
@@ -241,8 +254,8 @@ keep_taken(struct keeping *k, struct push_item *item, struct err *err)
         say(k, LOG_INFO, "It was changed there meanwhile", item, STR_NONE);
         return store_push_later(k->db, k->work->run->tenant, k->work->run->connection, item->row.record, k->now_us, STR_NONE, true, err);
     }
-    k->counts.created += item->end == PUSH_END_CREATED;
-    k->counts.updated += item->end == PUSH_END_UPDATED;
+    if (item->end == PUSH_END_CREATED || item->end == PUSH_END_UPDATED)
+        count_touched(k, item, item->end == PUSH_END_CREATED ? RUN_CREATED : RUN_UPDATED);
     if (item->end != PUSH_END_LINKED)
         return done(k, item, err);
     say(k, LOG_INFO, "Linked by its key", item, STR_NONE);
@@ -305,7 +318,7 @@ keep_deleted(struct keeping *k, struct push_item *item, struct err *err)
         return false;
     if (gone)
         return rejected(k, item, STR("The record is no longer there: it was deleted, or merged into another"), err);
-    k->counts.deleted++;
+    count_touched(k, item, RUN_DELETED);
     k->unconfirmed += !item->confirmed;
     return done(k, item, err);
 }
@@ -325,7 +338,7 @@ keep_one(struct keeping *k, struct push_item *item, struct err *err)
     switch (item->end) {
     case PUSH_END_NONE: return true;
     case PUSH_END_SKIPPED:
-        k->counts.skipped++;
+        count_touched(k, item, RUN_UNCHANGED);
         return done(k, item, err);
     case PUSH_END_CREATED:
     case PUSH_END_UPDATED:
@@ -366,7 +379,8 @@ finish(struct keeping *k, const struct page_fence *fence, struct err *err)
                              .counts = *c, .position = s->reader_position,
                                  .declared_total = s->counts.received + c->received + waiting.due,
                              .log = log_pack(k->arena, buf_str(&k->lines)), .log_lines = k->line_count, .changed_records = k->changed,
-                             .changed_count = k->changed_count, .now_us = k->now_us};
+                             .changed_count = k->changed_count, .touched = k->touched, .touched_count = k->touched_count,
+                             .now_us = k->now_us};
     if (str_is_none(mark.log))
         return err_no_memory(err);
     return store_page_finish(k->db, &mark, err);
@@ -382,11 +396,12 @@ keep_all(struct db *db, void *ctx, struct err *err)
     k->db = db;
     k->now_us = store_now(db);
     k->line_count = 0;
-    k->changed_count = 0;
+    k->changed_count = k->touched_count = 0;
     k->unconfirmed = 0;
     k->counts = (struct page_counts){0};
     k->changed = ARENA_ARRAY(k->arena, int64_t, k->count * 2 + 1);
-    if (k->changed == NULL)
+    k->touched = ARENA_ARRAY(k->arena, struct run_touch, k->count + 1);
+    if (k->changed == NULL || k->touched == NULL)
         return err_no_memory(err);
     if (!store_push_fence(db, &fence, k->now_us + k->stream->context.lease_ms * US_PER_MS, err))
         return false;

@@ -56,7 +56,7 @@ list_rejected(struct db *db, void *ctx, struct err *err)
 {
     struct replay *r = ctx;
     const struct connection *c = &r->account.connection;
-    if (!store_rejected_list(db, r->batch->arena, c->tenant, c->id, r->stream, r->before, 0, REPLAY_ROWS, &r->rows, &r->loaded, NULL, err))
+    if (!store_rejected_list(db, r->batch->arena, c->tenant, c->id, r->stream, 0, r->before, 0, REPLAY_ROWS, &r->rows, &r->loaded, NULL, err))
         return false;
     r->last = r->loaded > 0 ? r->rows[r->loaded - 1].id : 0;
     r->row_count = 0;

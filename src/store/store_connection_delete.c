@@ -85,8 +85,8 @@ delete_maps(struct deletion *del, struct err *err)
 static bool
 delete_runs(struct deletion *del, struct err *err)
 {
-    static const enum sql parts[] = {SQL_RUN_DELETE_LOGS, SQL_RUN_DELETE_REQUESTS, SQL_RUN_DELETE_PAGES, SQL_RUN_DELETE_STREAMS,
-                                     SQL_RUN_DELETE_PASSES, SQL_RUN_DELETE_HOLDS, SQL_RUN_DELETE};
+    static const enum sql parts[] = {SQL_RUN_DELETE_LOGS, SQL_RUN_DELETE_REQUESTS, SQL_RUN_DELETE_PAGES, SQL_RUN_DELETE_RECORDS,
+                                     SQL_RUN_DELETE_STREAMS, SQL_RUN_DELETE_PASSES, SQL_RUN_DELETE_HOLDS, SQL_RUN_DELETE};
     const struct doomed *d = del->doomed.items;
     for (size_t i = 0; i < del->doomed.count; i++) {
         for (size_t k = 0; k < ARRAY_LEN(parts); k++)

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "store/store_event.h"
 #include "store/store_priv.h"
+#include "store/store_run_record.h"
 
 #define CONFIRM_BATCH 500
 #define CONFIRM_ARENA_BYTES (4 * 1024 * 1024)
@@ -174,6 +175,7 @@ struct deleting {
     struct db *db;
     int64_t tenant, stream, connection, run, began_us, now_us;
     int64_t maps;          /* marked */
+    int64_t *missed;       /* the record of each of them */
     int64_t *records;      /* marked with them, for the feed */
     size_t record_count;
     struct gone_list *gone; /* NULL: nobody asks */
@@ -203,8 +205,10 @@ delete_map(struct deleting *d, int64_t map, int64_t record, struct err *err)
     if (!db_exec(d->db, SQL_DELETE_MAP, DB_ARGS(DB_I(d->tenant), DB_I(map), DB_I(d->began_us), DB_I(d->now_us),
                  DB_I(d->stream)), &changed, err))
         return false;
-    d->maps += changed;
-    return changed == 0 || delete_record(d, record, err);
+    if (changed == 0)
+        return true;
+    d->missed[d->maps++] = record;
+    return delete_record(d, record, err);
 }
 
 static bool
@@ -232,15 +236,17 @@ tell_feed(const struct deleting *d, struct err *err)
 static bool
 delete_rows(struct deleting *d, const struct delete_candidate *rows, size_t count, struct err *err)
 {
-    d->records = alloc_zeroed(count, sizeof(*d->records));
+    d->records = alloc_zeroed(count, 2 * sizeof(*d->records));
     if (!d->records)
         return err_no_memory(err);
+    d->missed = d->records + count;
     bool ok = true;
     for (size_t i = 0; i < count && ok; i++)
         ok = delete_map(d, rows[i].map, rows[i].record, err);
-    ok = ok && move_counters(d, err) && tell_feed(d, err);
+    ok = ok && move_counters(d, err) && tell_feed(d, err) &&
+         store_run_records_missing(d->db, d->tenant, d->run, d->stream, d->missed, (size_t)d->maps, err);
     free(d->records);
-    d->records = NULL;
+    d->records = d->missed = NULL;
     return ok;
 }
 

@@ -94,8 +94,8 @@ id_read(struct row_reader *r, void *item)
 static bool
 purge_job(struct db *db, int64_t tenant, int64_t job, struct job_purge *purge, struct err *err)
 {
-    static const unsigned parts[] = {SQL_JOB_PURGE_PAGES, SQL_JOB_PURGE_STREAMS, SQL_JOB_PURGE_PASSES, SQL_JOB_PURGE_LOGS,
-                                     SQL_JOB_PURGE_REQUESTS, SQL_JOB_PURGE_RUNS};
+    static const unsigned parts[] = {SQL_JOB_PURGE_PAGES, SQL_JOB_PURGE_RECORDS, SQL_JOB_PURGE_STREAMS, SQL_JOB_PURGE_PASSES,
+                                     SQL_JOB_PURGE_LOGS, SQL_JOB_PURGE_REQUESTS, SQL_JOB_PURGE_RUNS};
     struct db_rows rows;
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         if (!db_exec(db, parts[i], DB_ARGS(DB_I(tenant), DB_I(job)), NULL, err))

@@ -362,5 +362,6 @@ store_page_finish(struct db *db, const struct page_mark *m, struct err *err)
     CHECK(c->received == c->created + c->updated + c->skipped + c->deleted + c->errors);
     CHECK(m->tenant == m->fence.tenant);
     return finish_log(db, m, err) && store_requests_append(db, &m->fence, &m->requests, m->now_us, err) &&
-           finish_counters(db, m, err) && finish_state(db, m, err) && finish_feed(db, m, err) && finish_pass(db, m, err);
+           finish_counters(db, m, err) && finish_state(db, m, err) && finish_feed(db, m, err) && finish_pass(db, m, err) &&
+           store_run_records_add(db, m->tenant, m->fence.run, m->fence.page_seq, m->stream, m->touched, m->touched_count, err);
 }

@@ -11,6 +11,7 @@
 #define TIDEMARK_STORE_STORE_PAGE_H
 
 #include "store/store.h"
+#include "store/store_run_record.h"
 
 #define FINGERPRINT_BYTES 16
 
@@ -160,6 +161,8 @@ struct page_mark {
     struct page_requests requests;
     const int64_t *changed_records; /* for the change feed: one row per page, ids packed */
     size_t changed_count;
+    const struct run_touch *touched; /* what became of each record that is counted and was not rejected */
+    size_t touched_count;
     const int64_t *seen_maps;       /* full pass: what was seen, for deletes; packed into one row */
     size_t seen_count;
     const int64_t *visited_maps;    /* full pass of a substream: map ids of parents read to their end with this page */

@@ -64,6 +64,43 @@ store_record_get_by_id(struct db *db, struct arena *a, int64_t tenant, int64_t r
                      record_read, err);
 }
 
+static int
+by_id(const void *left, const void *right)
+{
+    int64_t a = ((const struct record *)left)->id, b = ((const struct record *)right)->id;
+    return a < b ? -1 : a > b;
+}
+
+/* One statement brings them in the order of ids; each place looks for its own. */
+static bool
+by_ids_at_once(struct db *db, struct arena *a, int64_t tenant, const int64_t *ids, size_t count, struct record *rows_out,
+               struct err *err)
+{
+    struct list list = LIST_OF(a, struct record);
+    if (!store_rows(db, SQL_RECORD_BY_IDS, DB_ARGS(DB_I(tenant), DB_I_ARRAY(ids, count)), &list, record_read, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct record key = {.id = ids[i]};
+        const struct record *found = list.count ? bsearch(&key, list.items, list.count, sizeof(key), by_id) : NULL;
+        rows_out[i] = found ? *found : (struct record){0};
+    }
+    return true;
+}
+
+bool
+store_records_by_ids(struct db *db, struct arena *a, int64_t tenant, const int64_t *ids, size_t count, struct record *rows_out,
+                     struct err *err)
+{
+    if (count > 0 && db_can(db, DB_ARRAYS))
+        return by_ids_at_once(db, a, tenant, ids, count, rows_out, err);
+    for (size_t i = 0; i < count; i++) {
+        rows_out[i] = (struct record){0};
+        if (store_record_get_by_id(db, a, tenant, ids[i], &rows_out[i], err) == ROW_FAILED)
+            return false;
+    }
+    return true;
+}
+
 enum row
 store_record_by_external(struct db *db, struct arena *a, int64_t tenant, int64_t stream, struct str external_id,
                          struct record *record_out, struct err *err)

@@ -24,6 +24,11 @@ enum row store_record_get(struct db *db, struct arena *a, int64_t tenant, struct
                           struct record *record_out, struct err *err);
 enum row store_record_get_by_id(struct db *db, struct arena *a, int64_t tenant, int64_t record, struct record *record_out,
                                 struct err *err);
+/*
+ * Many, of ids in any order, some of them twice; rows_out has `count` places in the same order, zeroed where there is no such record.
+ */
+MUST_USE bool store_records_by_ids(struct db *db, struct arena *a, int64_t tenant, const int64_t *ids, size_t count,
+                                   struct record *rows_out, struct err *err);
 /* By what the vendor calls it. */
 enum row store_record_by_external(struct db *db, struct arena *a, int64_t tenant, int64_t stream, struct str external_id,
                                   struct record *record_out, struct err *err);

@@ -35,15 +35,15 @@ read_rows(struct db *db, unsigned statement, const struct db_value *values, size
 }
 
 bool
-store_rejected_list(struct db *db, struct arena *a, int64_t tenant, int64_t connection, int64_t stream, int64_t before,
-                    size_t offset, size_t limit, struct rejected **rows_out, size_t *count_out, int64_t *total_out,
+store_rejected_list(struct db *db, struct arena *a, int64_t tenant, int64_t connection, int64_t stream, int64_t run,
+                    int64_t before, size_t offset, size_t limit, struct rejected **rows_out, size_t *count_out, int64_t *total_out,
                     struct err *err)
 {
-    if (total_out && db_query_i64(db, SQL_REJECTED_COUNT, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(stream)), total_out,
-                                  err) == ROW_FAILED)
+    if (total_out && db_query_i64(db, SQL_REJECTED_COUNT, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(stream), DB_I(run)),
+                                  total_out, err) == ROW_FAILED)
         return false;
     return read_rows(db, SQL_REJECTED_LIST, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(stream), DB_I(before), DB_I(limit),
-                     DB_I(offset)), a, rows_out, count_out, err);
+                     DB_I(offset), DB_I(run)), a, rows_out, count_out, err);
 }
 
 bool

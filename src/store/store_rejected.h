@@ -20,9 +20,9 @@ struct rejected {
     int64_t push_record;     /* it was to be sent: our record, and payload is what was sent; 0: it was read */
 };
 
-/* Newest first: id < before (0: from the newest). stream 0: all of the connection. total_out may be NULL. */
+/* Newest first: id < before (0: from the newest). stream 0, run 0: any. total_out may be NULL. */
 MUST_USE bool store_rejected_list(struct db *db, struct arena *a, int64_t tenant, int64_t connection, int64_t stream,
-                                  int64_t before, size_t offset, size_t limit, struct rejected **rows_out, size_t *count_out,
+                                  int64_t run, int64_t before, size_t offset, size_t limit, struct rejected **rows_out, size_t *count_out,
                                   int64_t *total_out, struct err *err);
 /* Those of one run, oldest first, for errors[] of a run. */
 MUST_USE bool store_rejected_of_run(struct db *db, struct arena *a, int64_t tenant, int64_t run, size_t limit,

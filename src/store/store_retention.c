@@ -29,8 +29,8 @@ sweep_log_bytes(struct db *db, int64_t bytes_max, int64_t *removed, struct err *
 static bool
 remove_run(struct db *db, int64_t tenant, int64_t run, int64_t *removed, struct err *err)
 {
-    static const unsigned parts[] = {SQL_RETENTION_RUN_PAGES, SQL_RETENTION_RUN_STREAMS, SQL_RETENTION_PASS_PAGES,
-                                     SQL_RETENTION_LOGS_OF_RUN, SQL_RETENTION_REQUESTS_OF_RUN};
+    static const unsigned parts[] = {SQL_RETENTION_RUN_PAGES, SQL_RETENTION_RUN_RECORDS, SQL_RETENTION_RUN_STREAMS,
+                                     SQL_RETENTION_PASS_PAGES, SQL_RETENTION_LOGS_OF_RUN, SQL_RETENTION_REQUESTS_OF_RUN};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         if (!db_exec(db, parts[i], DB_ARGS(DB_I(tenant), DB_I(run)), NULL, err))
             return false;

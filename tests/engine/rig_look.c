@@ -83,7 +83,7 @@ static bool
 list_rejected(struct db *db, void *ctx, struct err *err)
 {
     struct listing *l = ctx;
-    return store_rejected_list(db, &l->rig->arena, l->rig->tenant, l->connection->id, 0, 0, 0, 100, &l->rejected,
+    return store_rejected_list(db, &l->rig->arena, l->rig->tenant, l->connection->id, 0, 0, 0, 0, 100, &l->rejected,
                                &l->count, &l->total, err);
 }
 

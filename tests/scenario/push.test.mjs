@@ -65,6 +65,9 @@ describe('one platform', () => {
     const truth = (await sandbox.truth('chatwoot', 'contacts')).find((c) => String(c.id) === ana.customFields.chatwoot_id);
     assert.equal(truth.name, 'Ana de Souza');
     assert.equal(truth.email, ana.email);
+    const pushed = (await server.api('GET', `/api/v1/sync/runs?connectionId=${chatwoot}&limit=100`)).body.data.find((r) => r.direction === 'push' && r.recordsUpdated === 1);
+    const listed = (await server.api('GET', `/api/v1/sync/runs/${pushed.id}/records`)).body.data;
+    assert.deepEqual(listed.map((row) => [row.change, row.record.id]), [['updated', ana.id]]);
     const version = (await one(ana.id)).version;
     const run = await sync(chatwoot, { fullSync: true });
     assert.equal(run.recordsUpdated, 0, JSON.stringify(run));

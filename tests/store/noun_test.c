@@ -79,9 +79,9 @@ test_another_tenant_sees_and_changes_nothing(void **state)
     assert_fails_with(store_job_move(f->db, thief, run.job, -1, JOB_CANCELLED, NOW, err), f->err, E_CONFLICT);
     assert_ok(store_log_read(f->db, a, thief, run.id, 0, 10, &chunks, &count, err), f->err);
     assert_int_equal(count, 0);
-    assert_ok(store_rejected_list(f->db, a, thief, f->connection.id, 0, 0, 0, 10, &rejecteds, &count, &total, err), f->err);
+    assert_ok(store_rejected_list(f->db, a, thief, f->connection.id, 0, 0, 0, 0, 10, &rejecteds, &count, &total, err), f->err);
     assert_int_equal(count + (size_t)total, 0);
-    assert_ok(store_rejected_list(f->db, a, me, f->connection.id, 0, 0, 0, 10, &rejecteds, &count, &total, err), f->err);
+    assert_ok(store_rejected_list(f->db, a, me, f->connection.id, 0, 0, 0, 0, 10, &rejecteds, &count, &total, err), f->err);
     assert_int_equal(count, 1);
     assert_int_equal(store_rejected_get(f->db, a, thief, rejecteds[0].uuid, &r, err), ROW_NONE);
     assert_int_equal(store_record_get(f->db, a, thief, STR("contacts"), uuid, &found, err), ROW_NONE);

@@ -94,6 +94,9 @@ page_write(struct db *db, void *ctx, struct err *err)
         return false;
     for (int i = 0; i < PAGE_RECORDS; i++)
         p->map_ids[i] = p->maps[i].map;
+    struct run_touch touched[PAGE_RECORDS];
+    for (int i = 0; i < PAGE_RECORDS; i++)
+        touched[i] = (struct run_touch){p->record_ids[i], counts.created ? RUN_CREATED : RUN_UPDATED};
     struct rejected_write rejected = {str_format(&f->arena, "bad-%d", p->first), STR("no e-mail"), STR("{}")};
     struct str partition = STR(""), watermark = str_format(&f->arena, "{\"updated\":%d}", p->first);
     struct page_mark mark = {
@@ -101,7 +104,7 @@ page_write(struct db *db, void *ctx, struct err *err)
         .position = str_format(&f->arena, "{\"page\":%d}", (int)p->fence.page_seq), .token_hash = 7 + (uint64_t)p->first,
         .declared_total = 100, .partitions = &partition, .states = &watermark, .state_count = 1,
         .log = log_pack(&f->arena, STR("{\"message\":\"page\"}\n")), .log_lines = 1, .changed_records = p->record_ids,
-        .changed_count = PAGE_RECORDS, .seen_maps = p->map_ids, .seen_count = PAGE_RECORDS, .observed_us = NOW, .now_us = NOW};
+        .changed_count = PAGE_RECORDS, .touched = touched, .touched_count = PAGE_RECORDS, .seen_maps = p->map_ids, .seen_count = PAGE_RECORDS, .observed_us = NOW, .now_us = NOW};
     return store_rejected_write(db, f->tenant.id, f->stream.id, p->fence.run, &rejected, 1, NOW, err) &&
            store_rejected_clear(db, f->tenant.id, f->stream.id, p->ids, PAGE_RECORDS, err) &&
            store_page_finish(db, &mark, err);
@@ -124,7 +127,7 @@ everything(struct fixture *f)
     snprintf(text, sizeof(text), "SELECT (SELECT count(*) FROM records) * 1000000 + (SELECT count(*) FROM entity_map) * 10000"
                          " + (SELECT count(*) FROM raw) * 1000 + (SELECT count(*) FROM run_pages) * 100"
                          " + (SELECT count(*) FROM run_logs) + (SELECT count(*) FROM changes) + (SELECT count(*) FROM cursor_state)"
-                         " + (SELECT count(*) FROM rejected_records) + (SELECT count(*) FROM pass_pages)"
+                         " + (SELECT count(*) FROM rejected_records) + (SELECT count(*) FROM pass_pages) + (SELECT count(*) FROM run_records)"
                          " + (SELECT count(*) FROM match_keys) + %s (SELECT sum(page_seq) + sum(received) FROM runs)"
                          " + (SELECT sum(records) + sum(rejected) FROM streams)",
              on_postgres() ? "" : "(SELECT COALESCE(sum(length(keys)), 0) FROM match_tail) +");
@@ -457,6 +460,70 @@ test_a_full_pass_finds_what_it_did_not_see(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM records WHERE deleted_at IS NOT NULL"), PAGE_RECORDS);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM delete_holds"), 0);
     id_set_free(seen);
+}
+
+/* What each page leaves: created in the first half of the pages, updated in the other, one unchanged, one that is not here. */
+static void
+write_touched(struct fixture *f, int64_t run, int64_t pages)
+{
+    begin(f);
+    for (int64_t page = 1; page <= pages; page++) {
+        enum run_change change = page <= pages / 2 ? RUN_CREATED : RUN_UPDATED;
+        struct run_touch touched[] = {{page * 10, change}, {7, RUN_UNCHANGED}, {page * 10 + 1, change}, {0, RUN_DELETED}};
+        assert_ok(store_run_records_add(f->db, f->tenant.id, run, page, f->stream.id + page % 2, touched, 4, &f->err), f->err);
+    }
+    assert_ok(store_run_records_missing(f->db, f->tenant.id, run, f->stream.id, (int64_t[]){5, 6}, 2, &f->err), f->err);
+    assert_ok(store_run_records_missing(f->db, f->tenant.id, run, f->stream.id, (int64_t[]){8}, 1, &f->err), f->err);
+    commit(f);
+}
+
+/* All of them by cursor, `limit` at a time: how many. Each is later than the one before, by (change, page). */
+static int64_t
+walk_touched(struct fixture *f, int64_t run, struct run_record_filter filter, int64_t *total_out)
+{
+    int64_t seen = 0;
+    struct run_record last = {0};
+    do {
+        size_t count;
+        struct run_record *rows;
+        arena_clear(&f->arena);
+        assert_ok(store_run_records(f->db, &f->arena, f->tenant.id, run, &filter, &rows, &count, &filter.after, total_out, &f->err),
+                  f->err);
+        assert_true(count <= filter.limit);
+        for (size_t i = 0; i < count; last = rows[i++], seen++)
+            assert_true(rows[i].change > last.change || (rows[i].change == last.change && rows[i].page_seq >= last.page_seq));
+    } while (filter.after);
+    return seen;
+}
+
+static void
+test_lists_behind_a_runs_counters_are_as_long_as_they_say(void **state)
+{
+    struct fixture *f = *state;
+    struct run run = claimed_run(f, true);
+    enum { PAGES = 150 };        /* more than are read at once */
+    int64_t total;
+    write_touched(f, run.id, PAGES);
+    static const struct { struct run_record_filter filter; int64_t count; } asked[] = {
+        {{.limit = 7}, PAGES * 4},
+        {{.limit = 500}, PAGES * 4},
+        {{.change = RUN_CREATED, .limit = 3}, PAGES},
+        {{.change = RUN_UPDATED, .limit = 3}, PAGES},
+        {{.change = RUN_UNCHANGED, .limit = 100}, PAGES},
+        {{.change = RUN_DELETED, .limit = 1}, PAGES},
+        {{.change = RUN_MISSING, .limit = 2}, 3},
+        {{.change = RUN_CREATED, .limit = 500, .offset = 149}, 1},
+        {{.change = RUN_CREATED, .limit = 500, .offset = 150}, 0},
+    };
+    begin(f);
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        assert_int_equal(walk_touched(f, run.id, asked[i].filter, &total), asked[i].count);
+        assert_int_equal(total, asked[i].count + (int64_t)asked[i].filter.offset);
+    }
+    struct run_record_filter of_stream = {.stream = f->stream.id, .limit = 9}, foreign = {.limit = 9};
+    assert_int_equal(walk_touched(f, run.id, of_stream, &total), PAGES * 2);
+    assert_int_equal(walk_touched(f, run.id + 1, foreign, &total), 0);
+    commit(f);
 }
 
 struct walk {

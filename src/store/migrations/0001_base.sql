@@ -361,6 +361,19 @@ CREATE TABLE run_pages (
     PRIMARY KEY (run, page_seq)
 ) STRICT, WITHOUT ROWID;
 
+-- What became of the records of a page, for the lists behind a run's counters: their ids, packed. `change` is enum run_change
+-- (store_run_record.h); 0 stands for a record that is not here.
+CREATE TABLE run_records (
+    tenant INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    change INTEGER NOT NULL,
+    page_seq INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    entries INTEGER NOT NULL,
+    records BLOB NOT NULL,
+    PRIMARY KEY (run, change, page_seq)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE run_logs (
     id INTEGER PRIMARY KEY,
     tenant INTEGER NOT NULL,
@@ -827,6 +840,17 @@ CREATE TABLE run_pages (
     records_read bigint NOT NULL,
     created_at bigint NOT NULL,
     PRIMARY KEY (tenant, run, page_seq)
+);
+
+CREATE TABLE run_records (
+    tenant integer NOT NULL,
+    run bigint NOT NULL,
+    change integer NOT NULL,
+    page_seq bigint NOT NULL,
+    stream integer NOT NULL,
+    entries bigint NOT NULL,
+    records bytea NOT NULL,
+    PRIMARY KEY (tenant, run, change, page_seq)
 );
 
 CREATE TABLE run_logs (

@@ -216,6 +216,10 @@ DELETE FROM run_requests WHERE tenant = $1 AND run = $2
 -- @name run_delete_pages
 DELETE FROM run_pages WHERE tenant = $1 AND run = $2
 
+-- What became of their records.
+-- @name run_delete_records
+DELETE FROM run_records WHERE tenant = $1 AND run = $2
+
 -- The stream rows of a run.
 -- @name run_delete_streams
 DELETE FROM run_streams WHERE tenant = $1 AND run = $2

@@ -225,6 +225,11 @@ ORDER BY j.id LIMIT $3
 DELETE FROM run_pages WHERE tenant = $1 AND run IN (SELECT r.id FROM runs r JOIN jobs j ON j.tenant = r.tenant AND j.id = r.job
     WHERE r.tenant = $1 AND r.job = $2 AND j.state IN ('completed', 'failed', 'cancelled'))
 
+-- what became of their records,
+-- @name job_purge_records
+DELETE FROM run_records WHERE tenant = $1 AND run IN (SELECT r.id FROM runs r JOIN jobs j ON j.tenant = r.tenant AND j.id = r.job
+    WHERE r.tenant = $1 AND r.job = $2 AND j.state IN ('completed', 'failed', 'cancelled'))
+
 -- their progress,
 -- @name job_purge_streams
 DELETE FROM run_streams WHERE tenant = $1 AND run IN (SELECT r.id FROM runs r JOIN jobs j ON j.tenant = r.tenant AND j.id = r.job

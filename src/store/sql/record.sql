@@ -15,6 +15,15 @@ FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE r.tenant = $1 AND r.id = $2
 
+-- Many by their ids.
+-- @name record_by_ids
+-- @only postgres
+SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,
+    r.created_at, r.updated_at, r.deleted_at
+FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
+WHERE r.tenant = $1 AND r.id = ANY ($2::bigint[]) ORDER BY r.id
+
 -- One record by what the vendor calls it.
 -- @name record_by_external
 SELECT r.id, r.tenant, r.collection, r.uuid, c.kind, r.title, r.status, r.occurred_at, r.parent, p.uuid, r.data, r.version,

@@ -31,6 +31,10 @@ SELECT tenant, id FROM runs WHERE state IN ('succeeded', 'failed', 'cancelled') 
 -- @name retention_run_pages
 DELETE FROM run_pages WHERE tenant = $1 AND run = $2
 
+-- what became of its records,
+-- @name retention_run_records
+DELETE FROM run_records WHERE tenant = $1 AND run = $2
+
 -- its progress,
 -- @name retention_run_streams
 DELETE FROM run_streams WHERE tenant = $1 AND run = $2

@@ -139,6 +139,11 @@ DELETE FROM run_requests WHERE tenant = $1
 -- @only postgres
 DELETE FROM run_pages WHERE tenant = $1
 
+-- Its rows of run_records.
+-- @name tenant_drop_run_records
+-- @only postgres
+DELETE FROM run_records WHERE tenant = $1
+
 -- Its rows of run_streams.
 -- @name tenant_drop_run_streams
 -- @only postgres
