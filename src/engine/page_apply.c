@@ -7,7 +7,9 @@
  */
 #include "engine/page.h"
 
+#include "base/limits.h"
 #include "engine/alias.h"
+#include "engine/kind.h"
 #include "engine/run_log.h"
 #include "store/store_push.h"
 
@@ -107,6 +109,34 @@ log_conflict(struct apply *w, const struct page_item *item, const struct merged 
         b->line_count++;
 }
 
+/* What lists show of a member that stays ours is ours too: the source's own column would say what the record does not. */
+static void
+take_ours(yyjson_val *data, yyjson_val *theirs, const char *member, struct str old, struct str *column)
+{
+    if (member == NULL)
+        return;
+    yyjson_val *ours = json_get_c(data, member), *said = json_get_c(theirs, member);
+    if (ours == said || (ours != NULL && said != NULL && json_equal(ours, said)))
+        return;
+    struct str text = json_str(ours);
+    *column = text.len > 0 ? text : old;
+}
+
+static bool
+columns_of_merged(struct apply *w, struct page_item *item, struct err *err)
+{
+    const struct kind *kind = kind_find(w->batch->context->stream.kind);
+    if (kind == NULL || str_eq(item->data, item->theirs))
+        return true;
+    yyjson_val *data = json_parse(w->batch->arena, item->data, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, err);
+    yyjson_val *theirs = data == NULL ? NULL : json_parse(w->batch->arena, item->theirs, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, err);
+    if (theirs == NULL)
+        return false;
+    take_ours(data, theirs, kind->title, item->old->title, &item->title);
+    take_ours(data, theirs, kind->status, item->old->status, &item->status);
+    return true;
+}
+
 /* Nothing the source leaves blank takes away what a list shows. */
 static void
 keep_columns(struct page_item *item)
@@ -189,7 +219,7 @@ merge_item(struct apply *w, struct page_item *item, struct err *err)
     item->base = merged.agrees ? STR_NONE : item->theirs;
     item->base_set = linking ? !merged.agrees : true;
     keep_columns(item);
-    return true;
+    return columns_of_merged(w, item, err);
 }
 
 static bool

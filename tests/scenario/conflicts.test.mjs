@@ -47,6 +47,7 @@ test('the conflict is listed with both values and what they agreed on', async ()
     ['open', 'contacts', contact.id, connection, 'chatwoot']);
   assert.deepEqual(conflict.fields, [{ field: 'name', base: contact.name, local: 'Name Here', source: 'Name There' }]);
   assert.equal((await server.api('GET', `/api/v1/contacts/${contact.id}`)).body.data.name, 'Name Here');
+  assert.equal(conflict.title, 'Name Here', 'it is called what the record says, as it stands');
   assert.equal((await conflicts('?status=resolved')).meta.total, 0);
   assert.equal((await conflicts(`?connectionId=${connection}&recordId=${contact.id}`)).meta.total, 1);
   assert.equal((await server.api('GET', '/api/v1/conflicts?status=new')).status, 400);
