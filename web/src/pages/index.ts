@@ -17,6 +17,7 @@ export const routes: readonly PageRoute[] = [
   { path: '/connections/:id/:tab?', page: lazy(() => import('./connections/one/Connection')) },
   { path: '/runs', page: lazy(() => import('./runs/Runs')) },
   { path: '/runs/:id', page: lazy(() => import('./runs/Run')) },
+  { path: '/runs/:id/records', page: lazy(() => import('./runs/Records')) },
   { path: '/records', page: lazy(() => import('./records/Records')) },
   { path: '/records/kind/:kind', page: lazy(() => import('./records/Records')) },
   { path: '/records/:id', page: lazy(() => import('./records/Record')) },

@@ -22,7 +22,7 @@ import { homeWords } from './words';
 type Overview = Schemas['Overview'];
 type Stream = Overview['freshness'][number];
 
-const QUIET_MS = 30_000, BUSY_MS = 2_000;
+const QUIET_MS = 30_000, BUSY_MS = 2_000, MINUTE_MS = 60_000, DAY_MS = 86_400_000;
 const isBusy = ({ runs }: Overview['health']) => runs.running + runs.queued + runs.waiting > 0;
 
 function Tile({ label, n, note, href }: { label: string; n: number; note: string; href: string }) {
@@ -38,13 +38,15 @@ function Tiles({ overview }: { overview: Overview }) {
   const t = useWords(homeWords);
   const f = useFormats();
   const { health: { connections, runs }, needsYou, last24h: day } = overview;
+  // By the minute: a link that changes with every drawing could not be sent to anybody.
+  const ofTheDay = `/runs?from=${encodeURIComponent(new Date(Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS - DAY_MS).toISOString())}`;
   return (
     <div className="tiles">
       <Tile label={t('healthy')} n={connections.active} note={t('ofConnections', { n: connections.total })} href="/connections?state=connected" />
       <Tile label={t('needsYou')} n={needsYou.length} note={needsYou.length > 1 ? t('itemsByHarm') : ''} href="#needs-you" />
-      <Tile label={t('running')} n={runs.running + runs.queued} note={t('waitingNote', { waiting: runs.waiting, paused: runs.paused })} href="/runs?status=in_progress" />
-      <Tile label={t('received')} n={day.received} note={t('receivedNote', { created: f.short(day.created), updated: f.short(day.updated) })} href="/runs" />
-      <Tile label={t('errors')} n={day.errors} note={t('errorsNote', { ok: day.runsSucceeded, failed: day.runsFailed })} href="/runs?status=error" />
+      <Tile label={t('running')} n={runs.running + runs.waiting} note={t('waitingNote', { queued: runs.queued, paused: runs.paused })} href="/runs?status=in_progress" />
+      <Tile label={t('received')} n={day.received} note={t('receivedNote', { created: f.short(day.created), updated: f.short(day.updated) })} href={ofTheDay} />
+      <Tile label={t('errors')} n={day.errors} note={t('errorsNote', { ok: day.runsSucceeded, failed: day.runsFailed })} href={ofTheDay} />
     </div>
   );
 }

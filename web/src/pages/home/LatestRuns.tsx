@@ -21,7 +21,7 @@ export function LatestRuns({ names, every }: { names: ReadonlyMap<string, string
           <li key={run.id}>
             <RunStatus run={run} />
             <Link href={`/runs/${run.id}`} className="grow ellipsis">{names.get(run.connectionId ?? '') ?? t('runRead', { n: run.recordsReceived })}</Link>
-            <span className="dim small number" title={t('runRead', { n: run.recordsReceived })}>{f.short(run.recordsReceived)}</span>
+            <Link href={`/runs/${run.id}/records`} className="dim small number" aria-label={t('runRead', { n: run.recordsReceived })}>{f.short(run.recordsReceived)}</Link>
             <span className="dim small"><Ago at={run.completedAt ?? run.startedAt ?? run.createdAt} /></span>
           </li>
         ))}

@@ -10,7 +10,7 @@ export const homeWords = dictionary({
   needsYou: ['Needs you', 'Precisa de você'],
   itemsByHarm: ['most harmful first', 'o mais grave primeiro'],
   running: ['Running', 'Em execução'],
-  waitingNote: ['{waiting} waiting, {paused} paused', '{waiting} aguardando, {paused} pausadas'],
+  waitingNote: ['{queued} queued, {paused} paused', '{queued} na fila, {paused} pausadas'],
   received: ['Records, 24 h', 'Registros, 24 h'],
   receivedNote: ['{created} new, {updated} changed', '{created} novos, {updated} alterados'],
   errors: ['Errors, 24 h', 'Erros, 24 h'],

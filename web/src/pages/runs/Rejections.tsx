@@ -12,6 +12,7 @@ import { ErrorBox } from '../../parts/ErrorBox';
 import { Json } from '../../parts/Json';
 import { Panel } from '../../parts/Page';
 import { Loading } from '../../parts/Small';
+import { recordsOf } from './numbers';
 import { runWords } from './words';
 import '../../parts/lists.css';
 
@@ -34,9 +35,9 @@ export function reasonsOf(faults: readonly Fault[]): Reason[] {
 
 const LISTED_MAX = 500;
 
-function Payloads({ connectionId, ids }: { connectionId: string; ids: ReadonlySet<string> }) {
+function Payloads({ connectionId, runId, ids }: { connectionId: string; runId: string; ids: ReadonlySet<string> }) {
   const t = useWords(runWords);
-  const asked = useData(['rejected', connectionId], () => api.GET('/api/v1/sync/connections/{id}/rejected', { params: { path: { id: connectionId }, query: { limit: LISTED_MAX } } }));
+  const asked = useData(['rejected', connectionId, runId], () => api.GET('/api/v1/sync/connections/{id}/rejected', { params: { path: { id: connectionId }, query: { runId, limit: LISTED_MAX } } }));
   if (asked.error) return <ErrorBox error={asked.error} retry={() => void asked.refetch()} />;
   if (!asked.data) return <Loading lines={3} />;
   const rows = asked.data.data.filter((row) => ids.has(row.externalId ?? ''));
@@ -68,13 +69,14 @@ export function Rejections({ run, mayChange }: { run: RunDetail; mayChange: bool
                 </Button>
               )}
             </div>
-            {open === reason.words && <Payloads connectionId={connection} ids={new Set(reason.faults.map((x) => x.externalId ?? ''))} />}
+            {open === reason.words && <Payloads connectionId={connection} runId={run.id} ids={new Set(reason.faults.map((x) => x.externalId ?? ''))} />}
           </li>
         ))}
       </ul>
       {connection && (
         <div className="table-more">
           {run.recordsErrors > run.errors.length && <span>{t('errorsMore')}</span>}
+          <Link href={recordsOf(run, 'errors')} className="link">{t('ofThisRun')}</Link>
           <Link href={`/connections/${connection}/records?show=rejected`} className="link">{t('allRejected')}</Link>
         </div>
       )}

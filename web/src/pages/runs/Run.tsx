@@ -11,7 +11,7 @@ import { useFormats, useWords } from '../../i18n';
 import { say, sayError, useConfirm } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { Page, Panel } from '../../parts/Page';
-import { Ago, Loading, Progress, useTick } from '../../parts/Small';
+import { Ago, Loading, NumberLink, Progress, useTick } from '../../parts/Small';
 import { RunStatus, Status } from '../../parts/Status';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
@@ -20,6 +20,8 @@ import { Log, useLines } from './Log';
 import { Pace } from './Pace';
 import { Rejections, reasonsOf } from './Rejections';
 import { Requests } from './Requests';
+import { recordsOf } from './numbers';
+import type { Change } from './numbers';
 import { runWords } from './words';
 import './runs.css';
 
@@ -89,15 +91,15 @@ function Numbers({ run }: { run: RunDetail }) {
   const f = useFormats();
   const part = { created: run.recordsCreated, updated: run.recordsUpdated, skipped: run.recordsSkipped, deleted: run.recordsDeleted, errors: run.recordsErrors };
   const accounted = Object.values(part).reduce((n, x) => n + x, 0);
-  const tile = (label: string, n: number) => (
-    <div className="tile" key={label}><span className="tile-label">{label}</span><span className="tile-number">{f.number(n)}</span></div>
+  const tile = (label: string, n: number, change?: Change | 'errors') => (
+    <Link className="tile" key={label} href={recordsOf(run, change)}><span className="tile-label">{label}</span><span className="tile-number">{f.number(n)}</span></Link>
   );
   return (
     <div className="stack-small">
       <div className="tiles">
-        {tile(t('received'), run.recordsReceived)}{tile(t('created'), part.created)}{tile(t('updated'), part.updated)}
-        {tile(t('skipped'), part.skipped)}{tile(t('deleted'), part.deleted)}{tile(t('errors'), part.errors)}
-        {run.recordsMissing > 0 && tile(t('missing'), run.recordsMissing)}
+        {tile(t('received'), run.recordsReceived)}{tile(t('created'), part.created, 'created')}{tile(t('updated'), part.updated, 'updated')}
+        {tile(t('skipped'), part.skipped, 'skipped')}{tile(t('deleted'), part.deleted, 'deleted')}{tile(t('errors'), part.errors, 'errors')}
+        {run.recordsMissing > 0 && tile(t('missing'), run.recordsMissing, 'missing')}
       </div>
       <p className={`small ${accounted === run.recordsReceived || GOING.has(run.status) ? 'dim' : 'note bad'}`}>
         {accounted === run.recordsReceived || GOING.has(run.status) ? t('sum', { received: run.recordsReceived, ...part })
@@ -107,20 +109,19 @@ function Numbers({ run }: { run: RunDetail }) {
   );
 }
 
-function Streams({ streams }: { streams: readonly Stream[] }) {
+function Streams({ run, streams }: { run: RunDetail; streams: readonly Stream[] }) {
   const t = useWords(runWords);
-  const f = useFormats();
-  const count = (n: number) => <span className={n === 0 ? 'dim' : undefined}>{f.number(n)}</span>;
+  const count = (s: Stream, n: number, label: string, change?: Change | 'errors') => <NumberLink n={n} label={label} href={recordsOf(run, change, s.name)} />;
   const columns: Column<Stream>[] = [
     { id: 'stream', header: t('stream'), width: 'minmax(0, 2fr)', cell: (s) => <>{s.name}{s.errorMessage && <span className="under">{s.errorMessage}</span>}</> },
     { id: 'status', header: t('status'), width: '120px', narrow: '108px', cell: (s) => <Status of={s.status === 'pending' ? 'queued' : s.status === 'error' ? 'failed' : s.status} /> },
     { id: 'done', header: t('received'), width: '130px', narrow: '92px', end: true,
-      cell: (s) => (s.total ? t('ofTotal', { done: s.recordsReceived, total: s.total }) : count(s.recordsReceived)) },
-    { id: 'created', header: t('created'), width: '76px', end: true, narrow: false, cell: (s) => count(s.recordsCreated) },
-    { id: 'updated', header: t('updated'), width: '76px', end: true, narrow: false, cell: (s) => count(s.recordsUpdated) },
-    { id: 'skipped', header: t('skipped'), width: '90px', end: true, narrow: false, cell: (s) => count(s.recordsSkipped) },
-    { id: 'deleted', header: t('deleted'), width: '76px', end: true, narrow: false, cell: (s) => count(s.recordsDeleted) },
-    { id: 'errors', header: t('errors'), width: '80px', end: true, narrow: false, cell: (s) => count(s.recordsErrors) },
+      cell: (s) => <>{count(s, s.recordsReceived, t('received'))}{s.total ? <span className="dim"> {t('ofTotal', { total: s.total })}</span> : null}</> },
+    { id: 'created', header: t('created'), width: '76px', end: true, narrow: false, cell: (s) => count(s, s.recordsCreated, t('created'), 'created') },
+    { id: 'updated', header: t('updated'), width: '76px', end: true, narrow: false, cell: (s) => count(s, s.recordsUpdated, t('updated'), 'updated') },
+    { id: 'skipped', header: t('skipped'), width: '90px', end: true, narrow: false, cell: (s) => count(s, s.recordsSkipped, t('skipped'), 'skipped') },
+    { id: 'deleted', header: t('deleted'), width: '76px', end: true, narrow: false, cell: (s) => count(s, s.recordsDeleted, t('deleted'), 'deleted') },
+    { id: 'errors', header: t('errors'), width: '80px', end: true, narrow: false, cell: (s) => count(s, s.recordsErrors, t('errors'), 'errors') },
   ];
   return <Panel title={t('streams')} flush><Table label={t('streams')} rows={streams} columns={columns} rowKey={(s) => s.name} rowHeight={44} /></Panel>;
 }
@@ -205,7 +206,7 @@ function Shown({ run, up, mayChange }: { run: RunDetail; up: { href: string; lab
         <Numbers run={run} />
         <Pace lines={lines} />
         <HeldDeletes run={run} mayDelete={mayChange} />
-        {run.streams.length > 0 && <Streams streams={run.streams} />}
+        {run.streams.length > 0 && <Streams run={run} streams={run.streams} />}
         <div className="grid wide-narrow">
           <div className="stack">
             <Rejections run={run} mayChange={mayChange} />

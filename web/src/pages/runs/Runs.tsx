@@ -6,15 +6,17 @@ import { api } from '../../api/client';
 import type { Run } from '../../api/client';
 import { useConnections } from '../../api/names';
 import { useList } from '../../api/query';
-import { useFormats, useWords } from '../../i18n';
+import { useWords } from '../../i18n';
 import { shellWords } from '../../i18n/shell';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { chosenOnly, queryText, useFilters, useIsFiltered } from '../../parts/filters';
 import { Page, options } from '../../parts/Page';
-import { Ago, Empty, Loading } from '../../parts/Small';
+import { Ago, Empty, Loading, NumberLink } from '../../parts/Small';
 import { RunStatus } from '../../parts/Status';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
+import { recordsOf } from './numbers';
+import type { Change } from './numbers';
 import { runWords } from './words';
 
 const STATUSES = ['pending', 'in_progress', 'paused', 'success', 'error', 'cancelled'] as const;
@@ -30,8 +32,7 @@ function useStatusChoices() {
 
 export function useRunColumns(nameOf: ((id: string | null) => string | null) | null): Column<Run>[] {
   const t = useWords(runWords);
-  const f = useFormats();
-  const count = (n: number) => <span className={n === 0 ? 'dim' : undefined}>{f.number(n)}</span>;
+  const count = (run: Run, n: number, label: string, change?: Change | 'errors') => <NumberLink n={n} label={label} href={recordsOf(run, change)} />;
   const kind = (run: Run) => [t(run.fullSync ? 'full' : 'incremental'), run.entityType].filter(Boolean).join(' · ');
   return [
     { id: 'run', header: nameOf ? t('connection') : t('run'), width: 'minmax(0, 2fr)', cell: (run) => (
@@ -39,10 +40,10 @@ export function useRunColumns(nameOf: ((id: string | null) => string | null) | n
     { id: 'status', header: t('status'), width: '128px', narrow: '108px', cell: (run) => <RunStatus run={run} /> },
     { id: 'started', header: t('started'), width: '110px', narrow: false, cell: (run) => <Ago at={run.startedAt ?? run.createdAt} /> },
     { id: 'took', header: t('took'), width: '70px', end: true, narrow: false, cell: (run) => run.duration ?? '' },
-    { id: 'received', header: t('received'), width: '84px', end: true, narrow: '72px', cell: (run) => count(run.recordsReceived) },
-    { id: 'created', header: t('created'), width: '76px', end: true, narrow: false, cell: (run) => count(run.recordsCreated) },
-    { id: 'updated', header: t('updated'), width: '76px', end: true, narrow: false, cell: (run) => count(run.recordsUpdated) },
-    { id: 'errors', header: t('errors'), width: '80px', end: true, narrow: false, cell: (run) => count(run.recordsErrors) },
+    { id: 'received', header: t('received'), width: '84px', end: true, narrow: '72px', cell: (run) => count(run, run.recordsReceived, t('received')) },
+    { id: 'created', header: t('created'), width: '76px', end: true, narrow: false, cell: (run) => count(run, run.recordsCreated, t('created'), 'created') },
+    { id: 'updated', header: t('updated'), width: '76px', end: true, narrow: false, cell: (run) => count(run, run.recordsUpdated, t('updated'), 'updated') },
+    { id: 'errors', header: t('errors'), width: '80px', end: true, narrow: false, cell: (run) => count(run, run.recordsErrors, t('errors'), 'errors') },
   ];
 }
 

@@ -45,13 +45,13 @@ function Stored({ connection, stream }: { connection: ConnectionDetail; stream: 
     totalAtLeast={list.meta?.totalAtLeast} more={list.more} />;
 }
 
-function Refused({ connection, stream }: { connection: ConnectionDetail; stream: string }) {
+function Refused({ connection, stream, runId }: { connection: ConnectionDetail; stream: string; runId: string }) {
   const t = useWords(oneWords);
   const mayChange = useMay('content:update');
   const [open, setOpen] = useState<string | null>(null);
   const path = { id: connection.id };
-  const list = useList(['rejected', connection.id, stream],
-    (cursor) => api.GET('/api/v1/sync/connections/{id}/rejected', { params: { path, query: { limit: 100, cursor, ...(stream ? { stream } : {}) } } }));
+  const list = useList(['rejected', connection.id, stream, runId],
+    (cursor) => api.GET('/api/v1/sync/connections/{id}/rejected', { params: { path, query: { limit: 100, cursor, ...(stream ? { stream } : {}), ...(runId ? { runId } : {}) } } }));
   const replay = useChange(() => api.POST('/api/v1/sync/connections/{id}/rejected/replay', { params: { path }, body: stream ? { stream } : {} }), ['rejected', 'connections', 'overview', 'records']);
   const run = () => replay.mutate(undefined, { onSuccess: ({ data }) => say(t('replayed', data)), onError: sayError });
   const columns: Column<Rejected>[] = [
@@ -80,7 +80,7 @@ export function Records({ connection }: { connection: ConnectionDetail }) {
   const [params, setParams] = useSearchParams();
   const state = useData(['connections', connection.id, 'state'], () => api.GET('/api/v1/sync/connections/{id}/state', { params: { path: { id: connection.id } } }));
   const streams = state.data?.data.streams ?? [];
-  const rejected = params.get('show') === 'rejected';
+  const rejected = params.get('show') === 'rejected', runId = params.get('runId') ?? '';
   const stream = params.get('stream') ?? (rejected ? '' : streams[0]?.stream ?? '');
   const put = (name: string, value: string) => setParams((old) => {
     const next = new URLSearchParams(old);
@@ -95,9 +95,10 @@ export function Records({ connection }: { connection: ConnectionDetail }) {
         <SegmentedControl size="xs" value={rejected ? 'rejected' : 'stored'} onChange={(v) => put('show', v === 'rejected' ? 'rejected' : '')}
           data={[{ value: 'stored', label: t('showRecords') }, { value: 'rejected', label: t('showRejected') }]} />
         <NativeSelect size="xs" aria-label={t('stream')} value={stream} onChange={(event) => put('stream', event.currentTarget.value)}
-          data={[...(rejected ? [{ value: '', label: '*' }] : []), ...streams.map((s) => s.stream)]} />
+          data={[...(rejected ? [{ value: '', label: t('anyStream') }] : []), ...streams.map((s) => s.stream)]} />
+        {rejected && runId && <Button variant="default" size="compact-xs" aria-label={t('ofAnyRun')} onClick={() => put('runId', '')}>{t('ofOneRun')} ✕</Button>}
       </div>
-      {rejected ? <Refused connection={connection} stream={stream} /> : stream ? <Stored connection={connection} stream={stream} /> : <Empty title={t('noRecords')}>{t('noRecordsText')}</Empty>}
+      {rejected ? <Refused connection={connection} stream={stream} runId={runId} /> : stream ? <Stored connection={connection} stream={stream} /> : <Empty title={t('noRecords')}>{t('noRecordsText')}</Empty>}
     </div>
   );
 }

@@ -11,6 +11,7 @@ import { Ago, Empty, Loading, NumberLink } from '../../../parts/Small';
 import { RunStatus } from '../../../parts/Status';
 import { Table } from '../../../parts/Table';
 import type { Column } from '../../../parts/Table';
+import { recordsOf } from '../../runs/numbers';
 import { oneWords } from '../words';
 
 export function RunTable({ rows, more, total, short = false }: { rows: readonly Run[]; more?: More; total?: number; short?: boolean }) {
@@ -21,10 +22,10 @@ export function RunTable({ rows, more, total, short = false }: { rows: readonly 
     { id: 'started', header: t('started_at'), width: short ? 'minmax(0, 1fr)' : '110px', narrow: 'minmax(0, 1fr)', cell: (r) => <Ago at={r.startedAt ?? r.createdAt} /> },
     { id: 'trigger', header: t('trigger'), narrow: false, cell: (r) => <span className="dim">{[r.trigger, r.fullSync ? t('fullSync') : null, r.entityType].filter(Boolean).join(' · ')}</span> },
     { id: 'duration', header: t('duration'), width: '78px', narrow: false, end: true, cell: (r) => r.duration ?? '–' },
-    { id: 'received', header: t('received'), width: '84px', narrow: '62px', end: true, cell: (r) => <NumberLink n={r.recordsReceived} href={place(r)} label={t('received')} /> },
-    { id: 'new', header: t('newOnes'), width: '70px', narrow: false, end: true, cell: (r) => <NumberLink n={r.recordsCreated} href={place(r)} label={t('newOnes')} /> },
-    { id: 'changed', header: t('changed'), width: '76px', narrow: false, end: true, cell: (r) => <NumberLink n={r.recordsUpdated} href={place(r)} label={t('changed')} /> },
-    { id: 'errors', header: t('errors'), width: '62px', narrow: '44px', end: true, cell: (r) => <NumberLink n={r.recordsErrors} href={place(r)} label={t('errors')} /> },
+    { id: 'received', header: t('received'), width: '84px', narrow: '62px', end: true, cell: (r) => <NumberLink n={r.recordsReceived} href={recordsOf(r)} label={t('received')} /> },
+    { id: 'new', header: t('newOnes'), width: '70px', narrow: false, end: true, cell: (r) => <NumberLink n={r.recordsCreated} href={recordsOf(r, 'created')} label={t('newOnes')} /> },
+    { id: 'changed', header: t('changed'), width: '76px', narrow: false, end: true, cell: (r) => <NumberLink n={r.recordsUpdated} href={recordsOf(r, 'updated')} label={t('changed')} /> },
+    { id: 'errors', header: t('errors'), width: '62px', narrow: '44px', end: true, cell: (r) => <NumberLink n={r.recordsErrors} href={recordsOf(r, 'errors')} label={t('errors')} /> },
   ];
   const shown = short ? columns.filter((c) => !['trigger', 'new', 'changed'].includes(c.id)) : columns;
   if (rows.length === 0) return <Empty title={t('noRuns')}>{t('noRunsText')}</Empty>;
