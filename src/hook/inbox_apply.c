@@ -18,6 +18,7 @@
 #define BATCH_EVENTS_PRESSED 50             /* while others wait: they wait for the whole of it */
 #define BATCH_BYTES (8L * 1024 * 1024)     /* of packed events in one transaction */
 #define BATCH_ARENA_BYTES LIMIT_PAGE_ARENA_BYTES
+#define BATCH_OPENED_BYTES (BATCH_ARENA_BYTES / 4) /* of events unpacked and parsed; applying them takes as much again */
 #define TRIES_MAX 8
 #define GIVE_WAY_MS 5
 #define GIVE_WAY_TIMES 20                   /* a burst is over soon, and until then every moment is its senders' */
@@ -203,7 +204,7 @@ open_events(struct drain *d, struct err *err)
     for (size_t i = 0; i < d->count; i++) {
         struct err why = {0};
         bytes += d->rows[i].content.len;
-        if (i > 0 && bytes > BATCH_BYTES) {
+        if (i > 0 && (bytes > BATCH_BYTES || d->arena.used_bytes > BATCH_OPENED_BYTES)) {
             d->count = i; /* the rest is due again at once */
             break;
         }
