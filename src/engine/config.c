@@ -252,9 +252,12 @@ config_wipe(const struct arena *a, yyjson_val *config)
     }
 }
 
+/* tokens: what refreshes brought there; with it go other members that come and go with a token, such as when it ends. */
 static yyjson_mut_val *
-without_secrets(const struct template *t, yyjson_mut_doc *doc, struct buf *pointer, yyjson_val *value)
+without_secrets(const struct template *t, yyjson_mut_doc *doc, struct buf *pointer, yyjson_val *value, yyjson_val *tokens)
 {
+    if (tokens != NULL && !yyjson_is_obj(tokens))
+        return yyjson_mut_null(doc);
     if (!yyjson_is_obj(value))
         return template_config_is_secret(t, buf_str(pointer)) ? yyjson_mut_null(doc) : yyjson_val_mut_copy(doc, value);
     yyjson_mut_val *object = yyjson_mut_obj(doc);
@@ -264,20 +267,21 @@ without_secrets(const struct template *t, yyjson_mut_doc *doc, struct buf *point
         struct str name = json_str(key);
         size_t before = pointer->len;
         json_pointer_add(pointer, name);
-        yyjson_mut_obj_add(object, yyjson_mut_strncpy(doc, name.ptr, name.len), without_secrets(t, doc, pointer, member));
+        yyjson_mut_obj_add(object, yyjson_mut_strncpy(doc, name.ptr, name.len), without_secrets(t, doc, pointer, member,
+                           json_get(tokens, name)));
         buf_truncate(pointer, before);
     }
     return object;
 }
 
 bool
-config_hash(const struct template *t, struct arena *a, yyjson_val *config, uint64_t *hash_out, struct err *err)
+config_hash(const struct template *t, struct arena *a, yyjson_val *config, yyjson_val *tokens, uint64_t *hash_out, struct err *err)
 {
     yyjson_mut_doc *doc = json_mut_doc(a);
     struct buf pointer, text;
     buf_init(&pointer, POINTER_BYTES);
     buf_init(&text, CONFIG_TEXT_BYTES);
-    yyjson_mut_val *open_part = doc == NULL ? NULL : without_secrets(t, doc, &pointer, config);
+    yyjson_mut_val *open_part = doc == NULL ? NULL : without_secrets(t, doc, &pointer, config, tokens);
     yyjson_val *frozen = open_part == NULL ? NULL : json_freeze(a, open_part);
     bool ok = frozen != NULL && json_write_canonical(&text, frozen);
     if (ok)

@@ -51,6 +51,7 @@ void config_wipe_secrets(const struct template *t, yyjson_val *config);
 /* Overwrites every text of a value that lives in this arena (others belong to a template). Accepts NULL. */
 void config_wipe(const struct arena *a, yyjson_val *config);
 /* XXH3 over the canonical form without secrets: a change of it makes the next run full. */
-MUST_USE bool config_hash(const struct template *t, struct arena *a, yyjson_val *config, uint64_t *hash_out, struct err *err);
+MUST_USE bool config_hash(const struct template *t, struct arena *a, yyjson_val *config, yyjson_val *tokens, uint64_t *hash_out,
+                          struct err *err);
 
 #endif

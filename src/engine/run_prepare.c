@@ -105,6 +105,20 @@ choose_streams(struct work *w, struct err *err)
     return true;
 }
 
+/* Members that signing in and refreshing bring: what a template stores then, and what came. */
+static yyjson_val *
+token_members(struct work *w)
+{
+    size_t i, count;
+    yyjson_val *key, *value;
+    yyjson_mut_doc *doc = json_mut_doc(w->arena);
+    yyjson_mut_val *all = !doc ? NULL : w->account.tokens ? yyjson_val_mut_copy(doc, w->account.tokens) : yyjson_mut_obj(doc);
+    yyjson_val *store = json_get_c(json_get_c(template_info(w->account.template)->tidemark, "oauth"), "store");
+    yyjson_obj_foreach(all ? store : NULL, i, count, key, value)
+        yyjson_mut_obj_put(all, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, value));
+    return all ? json_freeze(w->arena, all) : w->account.tokens;
+}
+
 /* Of everything that decides what a record becomes: another one makes the next run full. */
 static bool
 stream_version(struct work *w, struct str *version_out, struct err *err)
@@ -112,7 +126,7 @@ stream_version(struct work *w, struct str *version_out, struct err *err)
     const struct connection *c = &w->account.connection;
     const struct template_info *info = template_info(w->account.template);
     uint64_t config = 0;
-    if (!config_hash(w->account.template, w->arena, w->account.effective, &config, err))
+    if (!config_hash(w->account.template, w->arena, w->account.effective, token_members(w), &config, err))
         return false;
     const uint64_t parts[] = {info->source_hash, config, XXH3_64bits(c->mapping.ptr, c->mapping.len),
                               XXH3_64bits(c->rules.ptr, c->rules.len),

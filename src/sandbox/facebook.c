@@ -264,10 +264,12 @@ log_in(struct sandbox_request *r, struct sandbox_reply *reply)
     }
     struct str shortest = facebook_param(r, "fb_exchange_token");
     if (shortest.len > 0 && str_eq_c(facebook_param(r, "grant_type"), "fb_exchange_token")) {
-        if (!str_eq_c(shortest, "EAAB-short") || !str_eq_c(facebook_param(r, "client_secret"), FB_APP_SECRET))
+        bool again = str_starts(shortest, STR("EAAB-long")); /* one that lives longer is changed for the next */
+        if ((!again && !str_eq_c(shortest, "EAAB-short")) || !str_eq_c(facebook_param(r, "client_secret"), FB_APP_SECRET))
             return facebook_error(reply, 400, 190, 0, "OAuthException", "Invalid OAuth access token.");
         reply_json(reply, 200);
-        buf_add(&reply->body, STR("{\"access_token\":\"EAAB-simulated\",\"token_type\":\"bearer\",\"expires_in\":5183944}"));
+        buf_add_c(&reply->body, again ? "{\"access_token\":\"EAAB-renewed\",\"token_type\":\"bearer\",\"expires_in\":5183944}"
+                                      : "{\"access_token\":\"EAAB-simulated\",\"token_type\":\"bearer\",\"expires_in\":5183944}");
         return;
     }
     bool known = str_eq_c(facebook_param(r, "code"), LOGIN_CODE) && str_eq_c(facebook_param(r, "client_secret"), FB_APP_SECRET);

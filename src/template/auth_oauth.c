@@ -22,6 +22,7 @@ struct oauth_plan {
     const struct node *scopes;  /* sent as they are written, as the field's readers do; or NULL */
     struct input body, headers;
     bool as_query, single_use;
+    int64_t renew_us;        /* x-tidemark-renew-before: a token that still works is changed for a new one so long before its end; 0: none is */
     bool use_assertion;        /* the login sends a token that we sign (RFC 7523) */
     struct auth assertion;
     struct str header;       /* x-tidemark-header: the bare token stands there; empty: Authorization: Bearer */
@@ -61,6 +62,19 @@ compile_updater(struct compiler *c, const struct node *n, struct oauth_plan *p)
 }
 
 static bool
+compile_renewal(struct compiler *c, const struct node *n, struct oauth_plan *p)
+{
+    struct duration ahead;
+    struct str text = node_text_at(n, "x-tidemark-renew-before");
+    if (!text.len)
+        return true;
+    if (!p->single_use || !iso_duration_parse(text, &ahead))
+        return refuse(c, "x-tidemark-renew-before is a duration such as P7D, beside a refresh_token_updater");
+    p->renew_us = datetime_add(0, ahead, 1);
+    return true;
+}
+
+static bool
 compile_names(struct compiler *c, const struct node *n, struct oauth_plan *p)
 {
     const struct {
@@ -95,7 +109,8 @@ oauth_compile(struct compiler *c, const struct node *n, struct auth *auth)
     p->header = node_text_at(n, "x-tidemark-header");
     p->expiry_format = node_text_at(n, "token_expiry_date_format");
     return compile_names(c, n, p) && input_compile(c, n, node_get_c(n, "refresh_request_body"), &p->body) &&
-           input_compile(c, n, node_get_c(n, "refresh_request_headers"), &p->headers) && compile_updater(c, n, p);
+           input_compile(c, n, node_get_c(n, "refresh_request_headers"), &p->headers) && compile_updater(c, n, p) &&
+           compile_renewal(c, n, p);
 }
 
 static bool
@@ -159,12 +174,12 @@ token_key(const struct auth *auth, struct expr_scope *scope, struct str *key_out
 }
 
 static bool
-use_stored(struct auth_session *session, struct str token, struct str expires, struct err *err)
+use_stored(struct auth_session *session, struct str token, struct str expires, int64_t ahead_us, struct err *err)
 {
     int64_t us;
     if (!token.len || !expires.len || !datetime_guess(expires, &us))
         return true;
-    return auth_session_set(session, token, us, err);
+    return auth_session_set(session, token, us - ahead_us, err);
 }
 
 static enum auth_need
@@ -185,12 +200,12 @@ oauth_need(const struct auth *auth, struct expr_scope *scope, struct auth_sessio
         ok = auth_session_set(session, access, INT64_MAX, err);
     else if (p->single_use)
         ok = use_stored(session, json_str(path_find(config, p->access_path, p->access_count)),
-                        json_str(path_find(config, p->expiry_path, p->expiry_count)), err);
+                        json_str(path_find(config, p->expiry_path, p->expiry_count)), p->renew_us, err);
     else if (access.len && expires.len)
-        ok = use_stored(session, access, expires, err);
+        ok = use_stored(session, access, expires, 0, err);
     yyjson_val *kept = json_get(json_get_c(config, AUTH_TOKENS_MEMBER), key);
     if (ok && !session->token.len && kept)
-        ok = use_stored(session, json_str(json_get_c(kept, "token")), json_str(json_get_c(kept, "expires")), err);
+        ok = use_stored(session, json_str(json_get_c(kept, "token")), json_str(json_get_c(kept, "expires")), 0, err);
     if (!ok)
         return AUTH_FAILED;
     return session->token.len ? AUTH_READY : AUTH_LOGIN;
@@ -380,6 +395,10 @@ oauth_answer(const struct auth *auth, struct expr_scope *scope, const struct htt
     if (!name_or(&p->access_name, "access_token", scope, &access_name, err) ||
         !name_or(&p->expires_name, "expires_in", scope, &expires_name, err))
         return false;
+    if (reply->status != 200 && reply->status != 201 && p->renew_us > 0) {
+        *patch_out = NULL; /* the old one goes on, and the vendor's own answers say when it is dead */
+        return auth_session_set(session, json_str(path_find(config_of(scope), p->access_path, p->access_count)), INT64_MAX, err);
+    }
     if (reply->status != 200 && reply->status != 201) {
         struct str words = vendor_message(scope->arena, body);
         struct str more = json_str(json_get_c(body, "error_description")); /* RFC 6749, section 5.2: for people */
@@ -390,9 +409,12 @@ oauth_answer(const struct auth *auth, struct expr_scope *scope, const struct htt
     struct str token = json_str(find_member(body, access_name, 0));
     if (!token.len)
         return err_set(err, E_BAD_PAGE, "The vendor's answer to the login holds no %.*s", STR_ARG(access_name));
-    int64_t expires_us = expiry_us(p, scope->arena, find_member(body, expires_name, 0), scope->now_us);
+    yyjson_val *life = find_member(body, expires_name, 0);
+    int64_t expires_us = expiry_us(p, scope->arena, life, scope->now_us);
+    if (!life && p->renew_us > 0) /* it does not say: looked at again after as long */
+        expires_us = scope->now_us + 2 * p->renew_us;
     return make_patch(auth, scope, body, token, expires_us, patch_out, err) &&
-           auth_session_set(session, token, expires_us, err);
+           auth_session_set(session, token, expires_us - (expires_us - p->renew_us > scope->now_us ? p->renew_us : 0), err);
 }
 
 static bool

@@ -275,5 +275,33 @@ test('signing in changes the short token for a long one before anything is kept'
   assert.equal(asked.length, 2, JSON.stringify(asked));
   const shown = (await server.api('GET', `/api/admin/integrations/${made.data.id}`)).body.config.accessToken;
   assert.ok(shown.endsWith('ated'), `the long one is kept: ${shown}`);
+  const config = (await server.api('GET', `/api/admin/integrations/${made.data.id}`)).body.config;
+  assert.ok(Date.parse(config.tokenExpires) > Date.now() + 50 * 86_400_000, JSON.stringify(config));
   await server.api('DELETE', `${SYNC}/connections/${made.data.id}`);
+});
+
+// Five days before its end; the week ahead has begun.
+const withEnd = async (accessToken) => (await server.api('POST', `${SYNC}/connections?test=false`, {
+  name: accessToken, platform: 'facebook_ads', streams: ['campaigns'], match: 'none', schedule: { every: '1d' },
+  credentials: { accessToken, adAccountId: '77', appId: '1', appSecret: SECRET, tokenExpires: new Date(Date.now() + 5 * 86_400_000).toISOString() },
+})).body.data.id;
+const exchanges = async (since) => (await sandbox.ledger()).filter((e) => e.seq > since && e.target.includes('/oauth/access_token'));
+
+test('a long-lived token is changed for the next one a week before its end, once, and nothing is read anew for it', async () => {
+  const id = await withEnd('EAAB-long-one'), since = await lastSeq();
+  assert.equal((await sync(true, id)).verdict, 'complete');
+  assert.equal((await exchanges(since)).length, 1);
+  const later = await lastSeq(), run = await sync(false, id);
+  assert.equal(run.verdict, 'complete', JSON.stringify(run));
+  assert.ok(run.recordsReceived < 20, `incremental still: ${run.recordsReceived}`);
+  const proof = createHmac('sha256', SECRET).update('EAAB-renewed').digest('hex');
+  const asked = (await sandbox.ledger()).filter((e) => e.seq > later && e.vendor === 'facebook_ads');
+  assert.ok(asked.length > 0 && asked.every((e) => e.target.includes(proof)), 'the new one is used, and it is not changed again');
+});
+
+test('a token that the vendor does not change is used until it ends', async () => {
+  const id = await withEnd('EAAB-other'), since = await lastSeq();
+  assert.equal((await sync(true, id)).verdict, 'complete');
+  assert.equal((await exchanges(since)).length, 1);
+  assert.equal((await server.api('GET', `${SYNC}/connections/${id}`)).body.data.status, 'connected');
 });
