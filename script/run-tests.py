@@ -7,12 +7,17 @@ Four kinds: programs with cmocka (their closing lines are the counts; meson know
 under tests/scenario, those under tests/web, which open the page in Chromium, and those under tests/outside, which need servers from
 npm (kept in the cache folder). A program that crashed, ran too long or
 printed no counts is one failure, under its name. Only what failed is shown, then the slowest, then the sum.
+
+Twice as many as there are processors run at once, since most of a test is waiting (TIDEMARK_TEST_WORKERS says otherwise); the longest
+of the last time begin, by build/test/times.json.
 """
 import concurrent.futures
 import json
+import math
 import os
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -22,8 +27,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / 'build' / 'test'
 CACHE = pathlib.Path(os.environ.get('TIDEMARK_CACHE', pathlib.Path.home() / '.cache' / 'tidemark'))
 OUTSIDE = CACHE / 'outside'
-WORKERS = 2
-PROGRAM_SECONDS = 300
+TIMES = BUILD / 'times.json'
+WORKERS = int(os.environ.get('TIDEMARK_TEST_WORKERS', 2 * (os.cpu_count() or 1)))
 SCENARIO_SECONDS = 1200
 OUTPUT_LINES = 60
 NODE_MIN = 20
@@ -39,14 +44,25 @@ ENVIRONMENT = dict(
 
 
 class Result:
-    def __init__(self, name, passed=0, failed=0, skipped=(), output='', seconds=0.0):
+    def __init__(self, name, passed=0, failed=0, skipped=(), output=''):
         self.name, self.passed, self.failed, self.skipped = name, passed, failed, list(skipped)
-        self.output, self.seconds = output, seconds
+        self.output, self.seconds, self.busy_seconds = output, 0.0, 0.0
 
 
-def run(command, seconds, cwd=ROOT):
-    """(exit status or None after the time limit, output). The process group is ended with it."""
-    process = subprocess.Popen(command, cwd=cwd, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+def timed(job):
+    """The job's result with its time and the processor's; one process runs one job at once, so its children are the job's."""
+    begin, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    function, *arguments = job
+    result = function(*arguments)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result.seconds = time.monotonic() - begin
+    result.busy_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return result
+
+
+def run(command, seconds, more=None):
+    """(exit status or None after the time limit, output). The process group is ended with it; `more` goes into its environment."""
+    process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT | (more or {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                errors='replace', start_new_session=True)
     try:
         output, _ = process.communicate(timeout=seconds)
@@ -62,8 +78,7 @@ def count(pattern, output):
 
 
 def run_program(test):
-    begin = time.monotonic()
-    status, output = run(test['cmd'], PROGRAM_SECONDS)
+    status, output = run(test['cmd'], test['timeout'], test['env'])    # env: which store it is for
     passed = count(r'^\[  PASSED  \] (\d+) test', output)
     failed = count(r'^\[  FAILED  \] (\d+) test', output)
     skipped = re.findall(r'^\[  SKIPPED \] (?!\d+ test)(\S+)', output, re.M)
@@ -72,14 +87,17 @@ def run_program(test):
         failed += 1
         how = 'ran too long' if status is None else f'ended with status {status}'
         output += f'\n({how}' + ('' if counted else ', printed no counts') + ')'
-    return Result(test['name'], passed, failed, [f"{test['name']}: {name}" for name in skipped], output, time.monotonic() - begin)
+    return Result(test['name'], passed, failed, [f"{test['name']}: {name}" for name in skipped], output)
+
+
+def shown(path):
+    return str(path.relative_to(ROOT))
 
 
 def run_scenario(node, path):
-    begin = time.monotonic()
     status, output = run([node, '--test', '--test-reporter=tap', str(path)], SCENARIO_SECONDS)
     counts = {what: count(rf'^# {what} (\d+)$', output) for what in ('pass', 'fail', 'cancelled', 'skipped')}
-    name = str(path.relative_to(ROOT))
+    name = shown(path)
     failed = counts['fail'] + counts['cancelled']
     if failed == 0 and (status != 0 or not re.search(r'^# pass \d+$', output, re.M)):
         failed = 1
@@ -89,7 +107,7 @@ def run_scenario(node, path):
     passed = counts['pass']
     if counts['skipped'] and not skipped:
         skipped = [name] * counts['skipped']
-    return Result(name, passed, failed, skipped, output, time.monotonic() - begin)
+    return Result(name, passed, failed, skipped, output)
 
 
 def programs():
@@ -150,8 +168,8 @@ def matches(name, words):
 
 
 def plan(options, words):
-    """(jobs, names skipped). A job is called without arguments and gives a Result."""
-    jobs = [lambda t=t: run_program(t) for t in programs() if matches(t['name'], words)]
+    """(jobs, names skipped). A job is a function that gives a Result and its arguments."""
+    jobs = [(run_program, t) for t in programs() if matches(t['name'], words)]
     if '--quick' in options:
         return jobs, []
     node = find_node()
@@ -163,7 +181,24 @@ def plan(options, words):
     skipped = [s for s in skipped if matches(s, words)]
     if files and not node:
         return jobs, skipped + [f'{f.relative_to(ROOT)} (no Node.js {NODE_MIN} or newer)' for f in files]
-    return [lambda f=f: run_scenario(node, f) for f in files] + jobs, skipped    # the long ones first
+    return [(run_scenario, node, f) for f in files] + jobs, skipped    # the long ones first
+
+
+def job_name(job):
+    return job[1]['name'] if job[0] is run_program else shown(job[2])
+
+
+def read_times():
+    try:
+        return json.loads(TIMES.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def keep_times(times, results):
+    """What each took, for the next run's order: {name: [seconds, the processor's seconds]}."""
+    times.update({r.name: [round(r.seconds, 2), round(r.busy_seconds, 2)] for r in results})
+    TIMES.write_text(json.dumps(times, indent=0, sort_keys=True))
 
 
 def show_failure(result):
@@ -180,18 +215,20 @@ def main(arguments):
     if unknown:
         sys.exit(f'run-tests: unknown option {unknown.pop()}')
     jobs, skipped = plan(options, [a for a in arguments if not a.startswith('--')])
-    results = []
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(job) for job in jobs]):
+    times, results = read_times(), []
+    jobs.sort(key=lambda job: -times.get(job_name(job), [math.inf])[0])    # the long ones first, and those not seen before
+    with concurrent.futures.ProcessPoolExecutor(WORKERS) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(timed, job) for job in jobs]):
             result = done.result()
             results.append(result)
             if result.failed:
                 show_failure(result)
+    keep_times(times, results)
     for result in results:
         skipped += result.skipped
     print('\nslowest:')
     for result in sorted(results, key=lambda r: -r.seconds)[:8]:
-        print(f'  {result.seconds:7.1f} s  {result.name}')
+        print(f'  {result.seconds:7.1f} s  {result.name} ({result.busy_seconds:.1f} s of a processor)')
     for name in sorted(skipped):
         print(f'skipped: {name}')
     for result in results:

@@ -7,7 +7,6 @@
 #include <libpq-fe.h>
 #include <unistd.h>
 
-
 /* ---- life ---- */
 
 static char *
@@ -21,7 +20,11 @@ read_file(const char *path)
     return text;
 }
 
-/* ---- PostgreSQL: a database for each rig ---- */
+/* ---- a database for each rig: a copy of one that was made once, since making its schema takes longer than most tests ---- */
+
+#define BLANK_PATH_MAX 128
+
+static char blank[64]; /* the folder or PostgreSQL's database with a schema and nothing in it; "": not made yet */
 
 static bool
 on_postgres(void)
@@ -33,7 +36,7 @@ on_postgres(void)
 static void
 postgres_command(const char *verb, const char *name, const char *options)
 {
-    char text[160];
+    char text[200];
     PGconn *connection = PQconnectdb(getenv("TIDEMARK_TEST_PG"));
     snprintf(text, sizeof(text), "%s DATABASE %s%s", verb, name, options);
     PGresult *result = PQexec(connection, text);
@@ -43,30 +46,100 @@ postgres_command(const char *verb, const char *name, const char *options)
     PQfinish(connection);
 }
 
-static void
-database_make(struct rig *rig)
-{
-    static int number;
-    if (!on_postgres())
-        return;
-    if (getenv("TIDEMARK_TEST_PG") == NULL) {
-        fprintf(stderr, "skipped: TIDEMARK_TEST_PG is not set\n");
-        exit(77);
-    }
-    snprintf(rig->database, sizeof(rig->database), "tidemark_engine_%d_%d", (int)getpid(), number++);
-    postgres_command("CREATE", rig->database, "");
-}
-
 static struct str
-database_url(struct rig *rig)
+database_url(struct arena *a, const char *database)
 {
-    if (rig->database[0] == '\0')
+    if (database[0] == '\0')
         return STR_NONE;
     struct str base = str_from_c(getenv("TIDEMARK_TEST_PG"));
     ptrdiff_t at = str_find_str(base, STR("dbname="));
     if (at >= 0)
         base.len = (size_t)at;
-    return str_format(&rig->arena, "%.*s dbname=%s", STR_ARG(base), rig->database);
+    return str_format(a, "%.*s dbname=%s", STR_ARG(base), database);
+}
+
+static int
+remove_entry(const char *path, const struct stat *info, int flag, struct FTW *ftw)
+{
+    (void)info, (void)flag, (void)ftw;
+    return remove(path);
+}
+
+static void
+remove_folder(const char *path)
+{
+    nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void
+blank_remove(void)
+{
+    if (on_postgres())
+        postgres_command("DROP", blank, " WITH (FORCE)");
+    else
+        remove_folder(blank);
+}
+
+static void
+blank_make(struct arena *a)
+{
+    struct err err = {0};
+    if (on_postgres() && getenv("TIDEMARK_TEST_PG") == NULL) {
+        fprintf(stderr, "skipped: TIDEMARK_TEST_PG is not set\n");
+        exit(77);
+    }
+    if (on_postgres()) {
+        snprintf(blank, sizeof(blank), "tidemark_engine_%d", (int)getpid());
+        postgres_command("CREATE", blank, "");
+    } else {
+        snprintf(blank, sizeof(blank), "/tmp/tidemark-engine-XXXXXX");
+        assert_non_null(mkdtemp(blank));
+    }
+    atexit(blank_remove);
+    struct store_options options = {.data_dir = str_from_c(blank), .clock = clock_system(), .migrate = true,
+                                    .url = on_postgres() ? database_url(a, blank) : STR_NONE};
+    struct store *store = store_open(&options, &err);
+    if (store == NULL)
+        fail_msg("store: %s %s", err_name(err.code), err.message);
+    store_close(store);
+}
+
+static void
+copy_file(const char *from, const char *to)
+{
+    char bytes[65536];
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    assert_non_null(in);
+    assert_non_null(out);
+    for (size_t count; (count = fread(bytes, 1, sizeof(bytes), in)) > 0;)
+        assert_int_equal(fwrite(bytes, 1, count, out), count);
+    fclose(in);
+    assert_int_equal(fclose(out), 0);
+}
+
+static void
+copy_database(const char *from, const char *to)
+{
+    char source[BLANK_PATH_MAX], target[BLANK_PATH_MAX];
+    snprintf(source, sizeof(source), "%s/tidemark.db", from);
+    snprintf(target, sizeof(target), "%s/tidemark.db", to);
+    copy_file(source, target);
+}
+
+static void
+database_make(struct rig *rig)
+{
+    static int number;
+    char options[80];
+    if (blank[0] == '\0')
+        blank_make(&rig->arena);
+    if (!on_postgres()) {
+        copy_database(blank, rig->dir);
+        return;
+    }
+    snprintf(rig->database, sizeof(rig->database), "%s_%d", blank, number++);
+    snprintf(options, sizeof(options), " TEMPLATE %s", blank);
+    postgres_command("CREATE", rig->database, options);
 }
 
 void
@@ -74,7 +147,7 @@ rig_open(struct rig *rig)
 {
     struct err err = {0};
     struct store_options so = {.data_dir = str_from_c(rig->dir), .clock = clock_system(), .migrate = true,
-                               .url = database_url(rig), .writers_max = 4, .readers_max = 4,
+                               .url = database_url(&rig->arena, rig->database), .writers_max = 4, .readers_max = 4,
                                .wrap = rig->wrap, .wrap_ctx = rig->wrap_ctx};
     rig->store = store_open(&so, &err);
     if (rig->store == NULL)
@@ -175,13 +248,6 @@ rig_setup(void **state)
     return 0;
 }
 
-static int
-remove_entry(const char *path, const struct stat *info, int flag, struct FTW *ftw)
-{
-    (void)info, (void)flag, (void)ftw;
-    return remove(path);
-}
-
 void
 rig_free(struct rig *rig)
 {
@@ -189,7 +255,7 @@ rig_free(struct rig *rig)
         rig_close(rig);
     if (rig->database[0] != '\0')
         postgres_command("DROP", rig->database, " WITH (FORCE)");
-    nftw(rig->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    remove_folder(rig->dir);
     pthread_cond_destroy(&rig->vendor.cancelled);
     pthread_mutex_destroy(&rig->vendor.lock);
     arena_release(&rig->arena);

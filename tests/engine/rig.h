@@ -135,6 +135,12 @@ void rig_make_due(struct rig *rig, const struct run *run);
 /* All records of a kind with their sources, as text in a fixed order: for comparing two stores. */
 struct str rig_content(struct rig *rig, const char *kind);
 size_t rig_count(struct rig *rig, const char *kind, bool deleted_too);
+/*
+ * How many events of a type there are, of one connection (0: of all). On PostgreSQL an event is told when no older transaction of the
+ * whole server is open, and that of another test may be: so many as are `wanted` are waited for.
+ */
+int64_t rig_events(struct rig *rig, const char *type, int64_t connection, int64_t wanted);
+#define assert_events(rig, type, connection, count) assert_int_equal(rig_events((rig), (type), (connection), (count)), (count))
 int64_t rig_rejected(struct rig *rig); /* of the first connection */
 int64_t rig_rejected_of(struct rig *rig, const struct connection *connection);
 /* data JSON of the record that the first connection maps to that id. STR_NONE: none. */

@@ -3,7 +3,13 @@
  */
 #include "rig.h"
 
+#include <unistd.h>
+
+#include "store/store_event.h"
 #include "store/store_record.h"
+
+#define EVENTS_MAX 1000
+#define EVENTS_WAIT_MS 10000
 
 struct listing {
     struct rig *rig;
@@ -125,4 +131,39 @@ rig_data(struct rig *rig, const struct connection *connection, const char *strea
     snprintf(l.id, sizeof(l.id), "%lld", (long long)id);
     assert_ok(store_read(rig->store, find_data, &l, &err), err);
     return l.data;
+}
+
+/* ---- events */
+
+struct event_count {
+    struct rig *rig;
+    const char *type;
+    int64_t connection, count;
+};
+
+static bool
+count_events(struct db *db, void *ctx, struct err *err)
+{
+    struct event_count *c = ctx;
+    struct event *rows;
+    size_t count;
+    c->count = 0;
+    if (!store_event_read(db, &c->rig->arena, c->rig->tenant, (struct event_place){0}, EVENTS_MAX, &rows, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        c->count += str_eq_c(rows[i].type, c->type) && (c->connection == 0 || rows[i].connection == c->connection);
+    return true;
+}
+
+int64_t
+rig_events(struct rig *rig, const char *type, int64_t connection, int64_t wanted)
+{
+    struct err err = {0};
+    struct event_count c = {.rig = rig, .type = type, .connection = connection};
+    assert_ok(store_read(rig->store, count_events, &c, &err), err);
+    for (int i = 0; i < EVENTS_WAIT_MS && c.count < wanted; i++) {
+        usleep(1000);
+        assert_ok(store_read(rig->store, count_events, &c, &err), err);
+    }
+    return c.count;
 }

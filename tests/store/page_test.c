@@ -135,6 +135,21 @@ everything(struct fixture *f)
 }
 
 /* I-2, I-3 */
+/* The first ones of the feed. PostgreSQL shows them when no older transaction of the whole server is open: another test's may be. */
+static struct event *
+first_events(struct fixture *f, size_t *count_out)
+{
+    struct event *events = NULL;
+    *count_out = 0;
+    for (int i = 0; i < 10000 && *count_out == 0; i++) {
+        usleep(i == 0 ? 0 : 1000);
+        begin(f);
+        assert_ok(store_event_read(f->db, &f->arena, f->tenant.id, (struct event_place){0}, 10, &events, count_out, &f->err), f->err);
+        commit(f);
+    }
+    return events;
+}
+
 static void
 test_a_page_leaves_records_maps_counters_cursor_log_and_feed_together(void **state)
 {
@@ -174,13 +189,10 @@ test_a_page_leaves_records_maps_counters_cursor_log_and_feed_together(void **sta
     assert_int_equal(count, 1);
     assert_str(chunks[0].lines, "{\"message\":\"page\"}\n");
     commit(f);
-    begin(f); /* PostgreSQL shows events of transactions that ended before this one began */
-    struct event *events;
-    assert_ok(store_event_read(f->db, &f->arena, f->tenant.id, (struct event_place){0}, 10, &events, &count, &f->err), f->err);
+    struct event *events = first_events(f, &count);
     assert_int_equal(count, 1);
     assert_int_equal(events[0].record_count, PAGE_RECORDS);
     assert_str(events[0].kind, "contacts");
-    commit(f);
 }
 
 static void
