@@ -279,6 +279,31 @@ options_for(const std::string &draft)
     return options;
 }
 
+/* Drafts forbid a name twice in `required`; many schemas have one, and it means nothing. */
+void
+drop_repeated_names(json &part)
+{
+    if (part.is_array()) {
+        for (auto &item : part.array_range())
+            drop_repeated_names(item);
+        return;
+    }
+    if (!part.is_object())
+        return;
+    for (auto &member : part.object_range()) {
+        if (member.key() != "required" || !member.value().is_array()) {
+            drop_repeated_names(member.value());
+            continue;
+        }
+        json names(jsoncons::json_array_arg);
+        std::set<std::string> seen;
+        for (const auto &name : member.value().array_range())
+            if (seen.insert(name.to_string()).second)
+                names.push_back(name);
+        member.value(std::move(names));
+    }
+}
+
 /* Is the schema itself a valid schema of its draft? The drafts' own schemas come with the library. */
 bool
 check_against_draft(const json &document, const std::string &draft, struct err *err)
@@ -316,6 +341,7 @@ compile(yyjson_val *document, struct schema **schema_out, struct err *err)
         throw refused{E_LIMIT, "The schema is too large"};
     if (from.is_object() && from.contains("$schema"))
         from.insert_or_assign("$schema", draft);
+    drop_repeated_names(from);
     if (!check_against_draft(from, draft, err))
         return false;
     try {

@@ -198,6 +198,16 @@ test_a_schema_that_is_none_is_refused_with_its_place(void **state)
     assert_string_equal(f->items[0].pointer, "/properties/a/type");
 }
 
+static void
+test_a_name_twice_in_required_means_nothing(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(compile(f, "{\"required\":[\"a\",\"a\"],\"properties\":{\"b\":{\"allOf\":[{\"required\":[\"c\",\"c\",\"d\"]}]}}}"));
+    assert_true(is_valid(f, "{\"a\":1,\"b\":{\"c\":1,\"d\":2}}"));
+    assert_false(is_valid(f, "{\"b\":{\"c\":1,\"d\":2}}"));
+    assert_false(is_valid(f, "{\"a\":1,\"b\":{\"c\":1}}"));
+}
+
 /* D28: no remote references, and none to a file. */
 static void
 test_references_reach_only_into_the_same_document(void **state)

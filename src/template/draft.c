@@ -406,6 +406,20 @@ write_headers(struct draft *d, const char *content_type, struct http_headers *he
     return true;
 }
 
+/* Other schemes are refused by whoever sends. */
+static bool
+has_host(struct str url)
+{
+    struct str scheme, rest;
+    ptrdiff_t at = str_find_str(url, STR("://"));
+    if (at <= 0)
+        return false;
+    scheme = (struct str){url.ptr, (size_t)at};
+    rest = str_skip(url, (size_t)at + 3);
+    bool none = rest.len == 0 || rest.ptr[0] == '/' || rest.ptr[0] == '?' || rest.ptr[0] == '#';
+    return !none && str_find_str(scheme, STR("/")) < 0 && str_find_str(scheme, STR("?")) < 0;
+}
+
 bool
 draft_finish(struct draft *d, struct str method, struct str url, struct http_request *request_out, struct err *err)
 {
@@ -416,6 +430,9 @@ draft_finish(struct draft *d, struct str method, struct str url, struct http_req
     bool takes_body = str_eq(method, STR("GET")) || str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) ||
                       str_eq(method, STR("PATCH"));
     struct http_request request = {.method = method};
+    if (!has_host(url))
+        return err_set(err, E_ADDRESS_REFUSED, "The request's address does not begin with http:// or https:// and a host: "
+                                               "look at the template, and at addresses in the configuration");
     if (takes_body && value_count(d->json) > 0 && (d->form.count || d->text.ptr))
         return err_set(err, E_TEMPLATE_INVALID, "The request would have two bodies, JSON and form data: the template may give one");
     bool ok = write_url(&b, d->arena, d, url) && (!takes_body || write_body(d, &body, &content_type));

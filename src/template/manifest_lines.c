@@ -30,6 +30,7 @@ struct line {
     struct reader_state **rows; /* in the order in which they first came */
     size_t row_count, row_size;
     struct str error;
+    struct str refused;        /* the configuration chose what is not supported */
 };
 
 struct lines {
@@ -231,7 +232,10 @@ drive(struct lines *l, struct reader *r, struct exchanges *x, struct line *line)
     for (unsigned step = 0; step < STEPS_MAX; step++) {
         enum reader_step s = reader_next(r, &line->page, &event, &err);
         if (s == READER_FAILED) {
-            line->error = words_of(line, &err);
+            if (err.code == E_TEMPLATE_REFUSED && line->request_count == 0)
+                line->refused = words_of(line, &err);
+            else
+                line->error = words_of(line, &err);
             return;
         }
         if (s == READER_DONE) {
@@ -320,7 +324,7 @@ run_stream(struct lines *l, const struct template_stream *s, FILE *out)
         drive(l, r, &x, &line);
     else if (str_is_none(refused))
         line.error = words_of(&line, &err);
-    write_line(l, s, &line, refused, out);
+    write_line(l, s, &line, line.refused.ptr ? line.refused : refused, out);
     reader_free(r);
     line_release(&line);
 }
@@ -389,9 +393,9 @@ check_text(const struct stream_info *info, FILE *out)
         fprintf(out, "  refused  %-28.*s %.*s\n", STR_ARG(info->name), STR_ARG(info->refused));
         return;
     }
-    fprintf(out, "  ok       %-28.*s %s%s%s%s\n", STR_ARG(info->name), info->incremental ? "incremental" : "full",
+    fprintf(out, "  ok       %-28.*s %s%s%s%s%s\n", STR_ARG(info->name), info->incremental ? "incremental" : "full",
             info->mapped ? ", mapped" : "", info->supports_deletes ? ", finds deletes" : "",
-            info->has_reads ? ", reads single records" : "");
+            info->has_reads ? ", reads single records" : "", info->leaves_files ? ", without the files that belong to records" : "");
 }
 
 static void

@@ -368,6 +368,8 @@ struct parent_plan {
     size_t *extra_counts;
     size_t extra_count;
     bool incremental;
+    struct text *lazy_path;          /* lazy_read_pointer: where a record holds the child's first page */
+    size_t lazy_count;
 };
 struct router {
     enum { ROUTER_LIST, ROUTER_SUBSTREAM, ROUTER_PRODUCT, ROUTER_GROUPS } kind;
@@ -438,7 +440,9 @@ struct template_stream {
     } reset;
     struct properties_plan *properties; /* QueryProperties, or NULL */
     struct template_stream *with_state; /* StateDelegatingStream: what is read once there is a state; else NULL */
+    struct text retention;           /* of that: a state that is older is of no use */
     bool ignore_slice_on_pages;
+    bool lazy;                       /* without a state first pages come from the parents' records */
     bool slice_unsent;               /* the router's request options are not sent */
     struct text total;               /* x-tidemark-total: the vendor's count */
     bool total_given;
@@ -449,6 +453,7 @@ struct template_stream {
     size_t notice_count;
     const struct node *node;         /* as declared, for messages */
 };
+bool delegate_compile(struct compiler *c, const struct node *n, struct template_stream *s); /* delegate.c: a StateDelegatingStream */
 bool notices_compile(struct compiler *c, const struct node *stream, struct template_stream *s); /* notice.c */
 /* As template_load, but all of the streams may be refused: for those who only list them. */
 struct template *template_load_any(struct str yaml, struct str name, struct err *err);

@@ -153,6 +153,21 @@ take_page(struct reader *r, struct arena *page, struct reader_event *event, stru
     return reader_fail(r);
 }
 
+/* The first page came with its parent's record: it is read as an answer is. */
+static enum reader_step
+take_lent(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
+{
+    struct http_reply *reply = ARENA_NEW(page, struct http_reply);
+    struct str body = json_to_text(page, r->lent);
+    r->lent = NULL;
+    *event = (struct reader_event){.declared_total = -1}; /* the parent's page was told in it */
+    if (!reply || !body.ptr)
+        return err_no_memory(err), reader_fail(r);
+    *reply = (struct http_reply){.status = 200, .body = body, .sent_wall_us = r->walk.observed_us};
+    r->reply = reply;
+    return take_page(r, page, event, err);
+}
+
 static enum reader_step
 take_answer(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
 {
@@ -165,6 +180,17 @@ take_answer(struct reader *r, struct arena *page, struct reader_event *event, st
 }
 
 /* ---- NEXT */
+
+/* The walk's page may be gone when the partition is read. */
+static bool
+lend(struct reader *r, yyjson_val *page, struct err *err)
+{
+    if (!page || yyjson_obj_size(r->options.state) > 0)
+        return true;
+    yyjson_mut_doc *doc = json_mut_doc(&r->partition_arena);
+    r->lent = doc ? json_freeze(&r->partition_arena, yyjson_val_mut_copy(doc, page)) : NULL;
+    return r->lent || err_no_memory(err);
+}
 
 static enum reader_step
 next_slice(struct reader *r, struct arena *page, struct reader_event *event, struct err *err)
@@ -211,7 +237,7 @@ next_slice(struct reader *r, struct arena *page, struct reader_event *event, str
         return walk_partition_done(&r->walk, err) ? GO_ON : reader_fail(r);
     }
     r->single_partition_done = false;
-    return GO_ON;
+    return lend(r, yyjson_arr_get(entry, 2), err) ? GO_ON : reader_fail(r);
 }
 
 /* ---- START */
@@ -285,6 +311,8 @@ step(struct reader *r, struct arena *page, struct reader_event *event, struct er
     case PHASE_START: return reader_start(r, err) ? GO_ON : reader_fail(r);
     case PHASE_NEXT: return next_slice(r, page, event, err);
     case PHASE_SEND:
+        if (r->lent)
+            return take_lent(r, page, event, err);
         if (r->stream->schema_source && r->options.as_reference && !r->schema_asked)
             return ask_schema(r, page, event, err);
         if (r->stream->properties && !r->portions.lists)

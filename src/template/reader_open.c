@@ -28,27 +28,22 @@ keep_text(struct reader *r, struct str *text, struct err *err)
     return text->ptr || err_no_memory(err);
 }
 
-/* A read that goes on stays with the stream that it began with. */
-static const struct template_stream *
-delegate(const struct template_stream *stream, const struct reader_options *options)
+static bool
+walk_of(struct reader *r, struct err *err)
 {
-    if (!stream->with_state)
-        return stream;
-    if (!str_is_none(options->position))
-        return str_find_str(options->position, STR("\"delegate\":true")) >= 0 ? stream->with_state : stream;
-    return yyjson_obj_size(options->state) > 0 ? stream->with_state : stream;
+    r->has_walk = r->stream->router != NULL;
+    return !r->has_walk || walk_init(&r->walk, r->stream->router, r, err);
 }
 
 struct reader *
 reader_new_for(const struct reader_options *options, const struct template_stream *declared, struct reader *root, struct err *err)
 {
-    const struct template_stream *stream = delegate(declared, options);
     struct reader *r = alloc_zeroed(1, sizeof(*r));
     if (!r) {
         err_no_memory(err);
         return NULL;
     }
-    r->options = *options, r->stream = stream, r->delegated = stream != declared, r->root = root ? root : r;
+    r->options = *options, r->stream = declared, r->root = root ? root : r;
     r->config = options->config, r->wall_us = options->now_us;
     arena_init(&r->keep, LIMIT_RUN_ARENA_BYTES);
     arena_init(&r->partition_arena, LIMIT_RUN_ARENA_BYTES);
@@ -59,10 +54,9 @@ reader_new_for(const struct reader_options *options, const struct template_strea
     map_init(&r->covers, &r->keep);
     map_init(&r->parent_states, &r->keep);
     r->state_us = r->recent_us = r->again_us = INT64_MIN;
-    r->has_walk = stream->router != NULL;
     if ((!root && !reader_normal_config(r, options->config, err)) || !keep_text(r, &r->options.position, err) ||
-        !keep_text(r, &r->options.updated_since, err) ||
-        !keep_text(r, &r->options.stream, err) || (r->has_walk && !walk_init(&r->walk, stream->router, r, err))) {
+        !keep_text(r, &r->options.updated_since, err) || !keep_text(r, &r->options.stream, err) ||
+        !delegate_choose(r, declared, err) || !walk_of(r, err)) {
         reader_free(r);
         return NULL;
     }

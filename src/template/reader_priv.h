@@ -44,7 +44,7 @@ struct walk {
     struct reader *owner;
     struct arena arena;           /* the partitions of one parent page, or all of a list */
     struct arena page;            /* the parent's page while it is looked at */
-    yyjson_val *list;             /* JSON array of [partition, extra fields]; in arena */
+    yyjson_val *list;             /* JSON array of [partition, extra fields, the child's first page]; in arena */
     size_t index;                 /* next in list */
     bool list_ready;
     /* substream */
@@ -52,6 +52,7 @@ struct walk {
     struct reader *parent;        /* owned; NULL between parents */
     struct buf parent_position;   /* where the parent goes on after the present list */
     bool parent_done;             /* no page after the present list */
+    int64_t observed_us;          /* when the parent page was asked for */
     struct buf parent_pending;    /* JSON: the parent's state once the present list is done; empty: none */
     /* product */
     struct walk *parts;           /* owned array; 0 streams, the others are drained into their list first */
@@ -146,6 +147,7 @@ struct reader {
     struct walk walk;
     bool has_walk, single_partition_done;
     yyjson_val *partition, *extra;  /* in partition_arena; objects */
+    yyjson_val *lent;             /* the partition's first page, from its parent's record; in partition_arena, or NULL */
     struct str partition_text;
     int64_t state_us;             /* the partition's state when it was opened, or INT64_MIN */
     int64_t recent_us;            /* greatest cursor value of its finished slices, or INT64_MIN */
@@ -199,6 +201,9 @@ bool covered_add(struct reader *r, struct err *err);
 enum reader_step reader_log_in(struct reader *r, struct expr_scope *scope, struct reader_event *event, struct str *token_out,
                                struct err *err);
 enum reader_step reader_take_login(struct reader *r, struct arena *page, struct reader_event *event, struct err *err);
+
+/* ---- delegate.c: which of a StateDelegatingStream's two streams is read; without one, the stream itself */
+bool delegate_choose(struct reader *r, const struct template_stream *declared, struct err *err);
 
 /* ---- reader_open.c */
 struct reader *reader_new_for(const struct reader_options *options, const struct template_stream *stream,

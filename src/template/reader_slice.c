@@ -42,7 +42,7 @@ reader_open_partition(struct reader *r, yyjson_val *partition, yyjson_val *extra
     struct buf b;
     arena_clear(&r->partition_arena);
     arena_clear(&r->slice_arena);
-    r->slice = NULL;
+    r->slice = r->lent = NULL;
     r->partition = copy_or_empty(&r->partition_arena, partition);
     r->extra = copy_or_empty(&r->partition_arena, extra);
     buf_init(&b, LIMIT_RECORD_BYTES);

@@ -63,13 +63,22 @@ compile_extra(struct compiler *c, const struct node *n, struct parent_plan *p)
 }
 
 static bool
+compile_pointer(struct compiler *c, const struct node *n, struct parent_plan *p)
+{
+    if (!text_list_field(c, n, "lazy_read_pointer", &p->lazy_path, &p->lazy_count))
+        return false;
+    for (size_t i = 0; i < p->lazy_count; i++)
+        if (str_find_str(p->lazy_path[i].constant, STR("*")) >= 0)
+            return refuse(c, "has a lazy_read_pointer with a '*', which is not supported");
+    return p->lazy_count <= LIMIT_TEMPLATE_DEPTH || refuse(c, "has a lazy_read_pointer that is too long");
+}
+
+static bool
 compile_parent(struct compiler *c, const struct node *n, struct parent_plan *p)
 {
     struct template_stream *stream = ARENA_NEW(c->arena, struct template_stream);
     if (!node_type_is(n, "ParentStreamConfig"))
         return refuse_component(c, n);
-    if (node_is_true_at(n, "lazy_read_pointer"))
-        return refuse(c, "needs lazy_read_pointer, which is not supported");
     if (!stream)
         return compile_full(c);
     if (++c->depth > PARENT_DEPTH_MAX)
@@ -79,7 +88,7 @@ compile_parent(struct compiler *c, const struct node *n, struct parent_plan *p)
     p->stream = stream;
     p->incremental = node_is_true_at(n, "incremental_dependency");
     return ok && text_field(c, n, "parent_key", &p->parent_key) && text_field(c, n, "partition_field", &p->partition_field) &&
-           request_option_compile(c, node_get_c(n, "request_option"), &p->option) && compile_extra(c, n, p);
+           request_option_compile(c, node_get_c(n, "request_option"), &p->option) && compile_extra(c, n, p) && compile_pointer(c, n, p);
 }
 
 static bool

@@ -49,14 +49,13 @@ compile_schema(struct compiler *c, const struct node *n, struct template_stream 
 }
 
 static bool
-refuse_extras(struct compiler *c, const struct node *n)
+refuse_extras(struct compiler *c, const struct node *n, struct template_stream *s)
 {
     const struct node *migrations = node_get_c(n, "state_migrations");
     for (size_t i = 0; migrations && migrations->type == NODE_LIST && i < migrations->count; i++)
         if (!node_type_is(migrations->items[i], "LegacyToPerPartitionStateMigration"))
             return refuse_component(c, migrations->items[i]);
-    if (node_is_true_at(n, "file_uploader"))
-        return refuse(c, "needs FileUploader, which is not supported");
+    s->info.leaves_files = node_is_true_at(n, "file_uploader");
     return true;
 }
 
@@ -72,6 +71,20 @@ compile_cursor(struct compiler *c, const struct node *n, struct template_stream 
     if (!cursor_compile(c, n, s->cursor))
         return false;
     return !s->cursor->count || !s->router || refuse(c, "has an IncrementingCountCursor beside a partition router");
+}
+
+/* The first page of a parent's record is the whole of one slice, so there may be one only. */
+static bool
+check_lazy(struct compiler *c, struct template_stream *s)
+{
+    const struct router *r = s->router;
+    for (size_t i = 0; r && r->kind == ROUTER_SUBSTREAM && !r->listed && i < r->parent_count; i++)
+        s->lazy = s->lazy || r->parents[i].lazy_count > 0;
+    if (!s->lazy)
+        return true;
+    if (s->cursor && (text_given(&s->cursor->step) || text_given(&s->cursor->granularity)))
+        return refuse(c, "has a lazy_read_pointer beside a cursor with steps");
+    return s->decoder.kind == DECODE_JSON || refuse(c, "has a lazy_read_pointer beside a decoder that is not JSON");
 }
 
 bool
@@ -127,22 +140,6 @@ note_parent(struct template_stream *s)
     s->info.parent_field = field;
 }
 
-/* Two streams under one name: the one that lists everything, and the one that is read once there is a state. */
-static bool
-compile_delegating(struct compiler *c, const struct node *n, struct template_stream *s)
-{
-    const struct node *full = node_get_c(n, "full_refresh_stream"), *later = node_get_c(n, "incremental_stream");
-    struct str name = node_text_at(n, "name");
-    if (!name.len || !str_eq(node_text_at(full, "name"), name) || !str_eq(node_text_at(later, "name"), name))
-        return err_set(c->err, E_TEMPLATE_INVALID, "line %u: a StateDelegatingStream and its two streams have one name", n->line);
-    if (!(s->with_state = ARENA_NEW(c->arena, struct template_stream)))
-        return compile_full(c);
-    if (!stream_compile(c, full, s) || !stream_compile(c, later, s->with_state))
-        return false;
-    s->info.incremental = s->info.incremental || s->with_state->info.incremental;
-    return true;
-}
-
 bool
 template_stream_is_for(const struct stream_info *info, yyjson_val *config)
 {
@@ -167,7 +164,7 @@ stream_compile(struct compiler *c, const struct node *n, struct template_stream 
     if (node_type_is(n, "StateDelegatingStream")) {
         s->owner = c->owner, s->node = n;
         s->info.name = node_text_at(n, "name");
-        return compile_delegating(c, n, s);
+        return delegate_compile(c, n, s);
     }
     const struct node *synced = node_get_c(n, "x-tidemark-synced"), *key = node_get_c(n, "primary_key");
     s->owner = c->owner;
@@ -185,9 +182,10 @@ stream_compile(struct compiler *c, const struct node *n, struct template_stream 
         return refuse_component(c, n);
     if (!s->info.name.len)
         return err_set(c->err, E_TEMPLATE_INVALID, "line %u: a stream needs a name", n->line);
-    return compile_schema(c, node_get_c(n, "schema_loader"), s) && refuse_extras(c, n) &&
+    return compile_schema(c, node_get_c(n, "schema_loader"), s) && refuse_extras(c, n, s) &&
            compile_retriever(c, n, node_get_c(n, "retriever"), s) && compile_cursor(c, node_get_c(n, "incremental_sync"), s) &&
-           stream_set_total(c, s, node_text_at(n, "x-tidemark-total")) && notices_compile(c, n, s) && (note_parent(s), true);
+           check_lazy(c, s) && stream_set_total(c, s, node_text_at(n, "x-tidemark-total")) && notices_compile(c, n, s) &&
+           (note_parent(s), true);
 }
 
 struct node *

@@ -60,6 +60,7 @@ struct stream_info {
     bool mapped;              /* metadata.tidemark.entities has it */
     bool synced;              /* read by a run that names no streams (false: only parents, or refused) */
     bool incremental;
+    bool leaves_files;        /* its records have files elsewhere (FileUploader), which are not fetched */
     bool supports_deletes;    /* a full pass lists everything that exists: absence means gone */
     bool has_reads;           /* one record can be fetched by its id */
     bool substream;           /* read parent by parent: what was not visited was not looked at */

@@ -187,7 +187,8 @@ request_option_compile(struct compiler *c, const struct node *n, struct request_
     if (!text_field(c, n, "field_name", &o->name) || !text_list_field(c, n, "field_path", &o->path, &o->path_count))
         return false;
     if (text_given(&o->name) == (o->path_count > 0))
-        return err_set(c->err, E_TEMPLATE_INVALID, "line %u: give either field_name or field_path", n->line);
+        return refuse(c, "has a RequestOption with %s in line %u",
+                      text_given(&o->name) ? "both field_name and field_path" : "neither field_name nor field_path", n->line);
     if (o->path_count && o->into != INJECT_JSON)
         return err_set(c->err, E_TEMPLATE_INVALID, "line %u: field_path works in body_json only", n->line);
     *option_out = o;
