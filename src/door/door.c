@@ -541,7 +541,14 @@ door_body_max(struct http_exchange *x, void *ctx)
     return large ? LIMIT_BODY_LARGE_BYTES : LIMIT_BODY_BYTES;
 }
 
-/* A request with a key is no such: beginning it anew would find its own key taken. */
+/* A token may need a key that must be fetched first; and a request with a key that was begun anew would find it taken. */
+static bool
+may_read_at_once(const struct door *door, const struct http_exchange *x)
+{
+    return store_reads_at_once(door->parts.store) && !door->identity.jwks &&
+           str_is_none(http_header_get(&x->headers, "Idempotency-Key"));
+}
+
 bool
 door_at_once(struct http_exchange *x, void *ctx)
 {
@@ -550,6 +557,5 @@ door_at_once(struct http_exchange *x, void *ctx)
     if (!head || head->result != ROUTE_FOUND || x->body.len > AT_ONCE_BODY_BYTES)
         return false;
     unsigned flags = head->match.route->flags;
-    return (flags & ROUTE_AT_ONCE) || ((flags & ROUTE_READS_AT_ONCE) && store_reads_at_once(door->parts.store) &&
-                                       str_is_none(http_header_get(&x->headers, "Idempotency-Key")));
+    return (flags & ROUTE_AT_ONCE) || ((flags & ROUTE_READS_AT_ONCE) && may_read_at_once(door, x));
 }

@@ -21,6 +21,7 @@
 #define API_PREFIX "/api/v1/"
 #define PLACE_PREFIX "r1:"
 #define TEXT_BYTES_MAX 200
+#define LIMIT_AT_ONCE 100       /* rows that the server's own thread may read, and pass by */
 
 struct str
 entity_kind(const struct request *r)
@@ -265,14 +266,24 @@ wants(const struct request *r, const char *media_type)
     return false;
 }
 
+/* An index finds the rows and they are few; what looks for some among many, or streams, is for the pool. */
+static bool
+is_short(const struct list *l)
+{
+    return asks_for_nothing_else(&l->filter) && !l->parent_uuid.len && l->filter.limit <= LIMIT_AT_ONCE &&
+           l->filter.offset <= LIMIT_AT_ONCE;
+}
+
 static bool
 list(struct request *r, struct list *l, struct err *err)
 {
     struct paging paging;
     if (!read_filter(r, l, err) || !read_page_and_limit(r, l, &paging, err))
         return false;
-    bool csv = wants(r, "text/csv");
-    if (csv || wants(r, "application/x-ndjson")) {
+    bool csv = wants(r, "text/csv"), stream = csv || wants(r, "application/x-ndjson");
+    if (r->x->at_once && (stream || !is_short(l)))
+        return request_to_pool(r);
+    if (stream) {
         if (!store_read(request_parts(r)->store, find_collection, l, err))
             return false;
         return entity_export(r, &l->filter, l->nothing ? 0 : l->collection, csv, err);

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 
-/* What stands around the fields, but for the UUIDs and the kind. */
+/* What stands around the fields, but for UUIDs and the kind. */
 #define FRAME_BYTES 256
 
 #define OWN(text) {(text), sizeof(text) - 1}
@@ -157,30 +157,71 @@ put_uuid(char *to, struct str uuid)
     return to;
 }
 
+/* Records come by pages, and those of one page were written at one time. */
 static char *
 put_time(char *to, int64_t us)
 {
-    char text[TIME_TEXT_BYTES];
+    static _Thread_local struct {
+        int64_t us;
+        char text[TIME_TEXT_BYTES];
+        size_t len;
+    } last;
     if (us == 0)
         return put(to, STR("null"));
+    if (last.us != us) {
+        last.len = str_from_c(time_format_ms(us, last.text)).len;
+        last.us = us;
+    }
     *to++ = '"';
-    to = put(to, str_from_c(time_format_ms(us, text)));
+    to = put(to, (struct str){last.text, last.len});
     *to++ = '"';
     return to;
 }
 
-/* Most records never changed: one text for both. */
-static char *
-put_times(char *to, const struct record *record)
+/* Names of kinds are words, but for those of a person's own template, which may be anything. */
+static bool
+is_plain(struct str text)
 {
-    to = put(to, STR(",\"createdAt\":"));
-    const char *created = to;
-    to = put_time(to, record->created_us);
-    struct str text = {created, (size_t)(to - created)};
-    to = put(to, STR(",\"updatedAt\":"));
-    to = record->updated_us == record->created_us ? put(to, text) : put_time(to, record->updated_us);
-    to = put(to, STR(",\"deletedAt\":"));
-    return put_time(to, record->deleted_us);
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < ' ' || text.ptr[i] > '~' || text.ptr[i] == '"' || text.ptr[i] == '\\')
+            return false;
+    return text.len > 0;
+}
+
+/* False: there is no room, and the buffer says so. */
+static bool
+add_kind(struct json_writer *w, struct str kind, size_t room)
+{
+    struct buf *b = w->buf;
+    if (!is_plain(kind)) {
+        w->comma = false;
+        json_add_str(w, NULL, kind);
+        return buf_reserve(b, room);
+    }
+    char *to = b->ptr + b->len;
+    *to++ = '"';
+    to = put(to, kind);
+    *to++ = '"';
+    b->len = (size_t)(to - b->ptr);
+    return true;
+}
+
+/* With room for the rest of the record behind it. False: there is none, and the buffer says so. */
+static bool
+add_head(struct json_writer *w, const struct record *record)
+{
+    struct buf *b = w->buf;
+    size_t room = record->data.len + record->parent_uuid.len + FRAME_BYTES;
+    if (!buf_reserve(b, record->uuid.len + record->kind.len + room))
+        return false;
+    char *to = b->ptr + b->len;
+    if (w->comma)
+        *to++ = ',';
+    to = put(to, STR("\"id\":\""));
+    to = put(to, record->uuid);
+    to = put(to, STR("\",\"kind\":"));
+    b->len = (size_t)(to - b->ptr);
+    return add_kind(w, record->kind, room);
 }
 
 /* What stands behind the kind. NULL: the stored text is not what we store. */
@@ -193,7 +234,12 @@ put_rest(char *to, const struct record *record)
         return NULL;
     to = put(to, STR("\"parentId\":"));
     to = put_uuid(to, record->parent_uuid);
-    to = put_times(to, record);
+    to = put(to, STR(",\"createdAt\":"));
+    to = put_time(to, record->created_us);
+    to = put(to, STR(",\"updatedAt\":"));
+    to = put_time(to, record->updated_us);
+    to = put(to, STR(",\"deletedAt\":"));
+    to = put_time(to, record->deleted_us);
     return put(to, STR(",\"version\":"));
 }
 
@@ -201,13 +247,8 @@ bool
 entity_write(struct json_writer *w, const struct record *record)
 {
     struct buf *b = w->buf;
-    json_add_key(w, STR("id"));
-    buf_add_char(b, '"');
-    buf_add(b, record->uuid);
-    buf_add(b, STR("\",\"kind\":"));
-    json_add_str(w, NULL, record->kind);
-    if (!buf_reserve(b, record->data.len + record->parent_uuid.len + FRAME_BYTES))
-        return true; /* the buffer says so */
+    if (!add_head(w, record))
+        return true; /* who ends the answer sees it */
     char *end = put_rest(b->ptr + b->len, record);
     if (!end)
         return false;

@@ -6,7 +6,7 @@
 
 #define CORE DIALECT_CORE
 #define KIND(name)                                                                                                   \
-    {"GET", "/api/v1/" name, ACCESS_READ, CORE, 0, entities_list},                                                   \
+    {"GET", "/api/v1/" name, ACCESS_READ, CORE, ROUTE_READS_AT_ONCE, entities_list},                                 \
     {"POST", "/api/v1/" name, ACCESS_UPDATE, CORE, ROUTE_BODY | ROUTE_CREATES, entities_create},                     \
     {"GET", "/api/v1/" name "/:id", ACCESS_READ, CORE, 0, entities_get},                                             \
     {"PATCH", "/api/v1/" name "/:id", ACCESS_UPDATE, CORE, ROUTE_BODY, entities_change},                             \

@@ -41,6 +41,7 @@ struct store {
     pthread_mutex_t work_lock;
     pthread_cond_t work;
     uint64_t pokes;                  /* under work_lock */
+    _Atomic int64_t patient_until_us; /* until then (monotonic) no thread that must not wait reads: the disk was slow */
 };
 
 /* ---- opening ---- */
@@ -291,6 +292,10 @@ store_would_wait(void)
     return would_wait;
 }
 
+/* Longer than a thread of many is kept from a core; a list from memory takes a hundredth of it. */
+#define SLOW_READ_US (10 * US_PER_MS)
+#define SLOW_READ_PAUSE 100 /* times what it took */
+
 static bool
 refuse_to_wait(struct err *err)
 {
@@ -395,20 +400,33 @@ store_settle(struct store *st)
         writer_settle(st->writer);
 }
 
+/* A read that took long waited for the disk, and others waited behind it: at most a hundredth of the time goes that way. */
+static void
+note_hurried(struct store *st, int64_t began_us)
+{
+    int64_t now_us = clock_monotonic_us(st->clock), took_us = now_us - began_us;
+    if (took_us >= SLOW_READ_US)
+        atomic_store(&st->patient_until_us, now_us + took_us * SLOW_READ_PAUSE);
+}
+
 bool
 store_read(struct store *st, store_fn *fn, void *ctx, struct err *err)
 {
     bool idle = false;
     if (!hurries)
         return lender_read(st->readers, fn, ctx, err);
+    int64_t began_us = clock_monotonic_us(st->clock);
     bool ok = !st->postgres && lender_read_idle(st->readers, fn, ctx, &idle, err);
-    return idle ? ok : refuse_to_wait(err);
+    if (!idle)
+        return refuse_to_wait(err);
+    note_hurried(st, began_us);
+    return ok;
 }
 
 bool
 store_reads_at_once(const struct store *st)
 {
-    return !st->postgres;
+    return !st->postgres && clock_monotonic_us(st->clock) >= atomic_load(&st->patient_until_us);
 }
 
 int64_t

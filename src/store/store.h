@@ -85,7 +85,10 @@ MUST_USE bool store_read(struct store *st, store_fn *fn, void *ctx, struct err *
  */
 void store_hurry(bool on);
 bool store_would_wait(void);
-/* Whether a read is answered without asking another process, so that such a thread may try. */
+/*
+ * Whether a read is answered without asking another process, so that such a thread may try. After one that took long, as
+ * those do that find nothing in memory, false for a hundred times as long.
+ */
 bool store_reads_at_once(const struct store *st);
 
 /* The database clock, microseconds UTC; SQLite: the wall clock handed in. */

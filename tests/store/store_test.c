@@ -199,6 +199,44 @@ test_a_thread_in_a_hurry_takes_what_is_idle_and_waits_for_nothing(void **state)
     store_close(store);
 }
 
+static bool
+read_slowly(struct db *db, void *ctx, struct err *err)
+{
+    struct clock_manual *clock = ctx;
+    (void)db, (void)err;
+    clock_manual_advance(clock, 20 * US_PER_MS);
+    return true;
+}
+
+static void
+test_after_a_slow_read_a_thread_in_a_hurry_leaves_reading_to_others_for_a_while(void **state)
+{
+    struct fixture *f = *state;
+    struct clock_manual clock;
+    struct store_options options = fixture_options(f);
+    clock_manual_init(&clock, NOW);
+    options.clock = &clock.clock;
+    struct store *store = store_open(&options, &f->err);
+    assert_ok(store != NULL, f->err);
+    if (on_postgres()) {
+        store_close(store);
+        return; /* reads nothing at once anyway */
+    }
+    assert_ok(store_read(store, read_slowly, &clock, &f->err), f->err);
+    assert_true(store_reads_at_once(store)); /* nobody waited behind that one */
+    store_hurry(true);
+    assert_ok(store_read(store, read_nothing, NULL, &f->err), f->err);
+    assert_true(store_reads_at_once(store));
+    assert_ok(store_read(store, read_slowly, &clock, &f->err), f->err);
+    store_hurry(false);
+    assert_false(store_reads_at_once(store));
+    clock_manual_advance(&clock, 2 * US_PER_S - 1);
+    assert_false(store_reads_at_once(store));
+    clock_manual_advance(&clock, 1);
+    assert_true(store_reads_at_once(store));
+    store_close(store);
+}
+
 static void
 test_writes_that_wait_are_grouped_and_a_failing_one_undoes_only_itself(void **state)
 {
