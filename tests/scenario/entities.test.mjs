@@ -109,6 +109,26 @@ for (const database of databases) describe(`entities on ${database}`, () => {
     assert.ok(Math.max(...counts) <= 4 * want, `answers per client: ${counts}`);
   });
 
+  test('what is read on the thread of the connection and what a pool reads is one list', async () => {
+    // Long pages, pages far down and what asks for something go to the pool; short ones where the store is a file do not.
+    const list = async (query) => {
+      const { status, body, text } = await user('GET', `/api/v1/contacts?${query}`);
+      assert.equal(status, 200, text);
+      return body;
+    };
+    const { data: all, meta } = await list('limit=200');
+    assert.equal(all.length, meta.total);
+    assert.ok(all.length > 110, 'the last pages of ten are far down');
+    for (const limit of [10, 60, 110]) {
+      const pages = Array.from({ length: Math.ceil(all.length / limit) }, (_, i) => `limit=${limit}&page=${i + 1}`);
+      const told = await Promise.all([...pages, `limit=${limit}&includeDeleted=true`, `limit=${limit}&updatedSince=2020-01-01`].map(list));
+      assert.deepEqual(told.slice(0, pages.length).flatMap((page) => page.data), all);
+      for (const page of told.slice(0, pages.length)) assert.equal(page.meta.total, all.length);
+      const next = await list(`limit=${limit}&cursor=${told[0].meta.nextCursor}`);
+      assert.deepEqual(next.data, all.slice(limit, 2 * limit));
+    }
+  });
+
   test('any stream is listed under its connection', async () => {
     const { status, body } = await user('GET', `/api/v1/records/${shopConnection}/products?limit=5`);
     assert.equal(status, 200);
