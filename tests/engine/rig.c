@@ -81,7 +81,7 @@ blank_remove(void)
 }
 
 static void
-blank_make(struct arena *a)
+blank_make(struct rig *rig)
 {
     struct err err = {0};
     if (on_postgres() && getenv("TIDEMARK_TEST_PG") == NULL) {
@@ -96,8 +96,8 @@ blank_make(struct arena *a)
         assert_non_null(mkdtemp(blank));
     }
     atexit(blank_remove);
-    struct store_options options = {.data_dir = str_from_c(blank), .clock = clock_system(), .migrate = true,
-                                    .url = on_postgres() ? database_url(a, blank) : STR_NONE};
+    struct store_options options = {.data_dir = str_from_c(on_postgres() ? rig->dir : blank), .clock = clock_system(), .migrate = true,
+                                    .url = on_postgres() ? database_url(&rig->arena, blank) : STR_NONE};
     struct store *store = store_open(&options, &err);
     if (store == NULL)
         fail_msg("store: %s %s", err_name(err.code), err.message);
@@ -132,7 +132,7 @@ database_make(struct rig *rig)
     static int number;
     char options[80];
     if (blank[0] == '\0')
-        blank_make(&rig->arena);
+        blank_make(rig);
     if (!on_postgres()) {
         copy_database(blank, rig->dir);
         return;
