@@ -317,6 +317,18 @@ url_has(struct arena *a, struct str query, const struct draft_field *field)
     return false;
 }
 
+/* Brackets may stand around a host's address and not behind it. */
+static void
+add_head(struct buf *b, struct str head)
+{
+    ptrdiff_t scheme = str_find_str(head, STR("://"));
+    size_t at = scheme < 0 ? 0 : (size_t)scheme + 3;
+    while (at < head.len && head.ptr[at] != '/')
+        at++;
+    buf_add_percent(b, (struct str){head.ptr, at}, "%:/[]@!$&'()*+,;=");
+    buf_add_percent(b, (struct str){head.ptr + at, head.len - at}, "%:/@!$&'()*+,;=");
+}
+
 /* The URL with unsafe bytes escaped, and its query (without '?') cut off. */
 static bool
 write_url(struct buf *b, struct arena *a, struct draft *d, struct str url)
@@ -324,7 +336,7 @@ write_url(struct buf *b, struct arena *a, struct draft *d, struct str url)
     struct str head = url, query = STR(""), fragment;
     str_cut(url, '#', &head, &fragment);
     str_cut(head, '?', &head, &query);
-    buf_add_percent(b, head, "%:/[]@!$&'()*+,;=");
+    add_head(b, head);
     char separator = '?';
     if (query.len) {
         buf_add_char(b, separator);

@@ -41,7 +41,7 @@ add_path(struct buf *b, struct str path)
             c = (unsigned char)(hex_digit(path.ptr[i + 1]) * 16 + hex_digit(path.ptr[i + 2]));
             i += 2;
         }
-        if (is_unreserved(c) || (!escaped && memchr("!$&'()*+,;=:@/[]", c, 16)))
+        if (is_unreserved(c) || (!escaped && memchr("!$&'()*+,;=:@/", c, 14)))
             buf_add_char(b, (char)c);
         else
             buf_addf(b, "%%%02X", c);

@@ -228,6 +228,10 @@ next_slice(struct reader *r, struct arena *page, struct reader_event *event, str
     case WALK_END: return finish(r, page, event, err);
     case WALK_PARTITION: break;
     }
+    if (r->stuck.code != E_OK) {
+        *err = r->stuck;
+        return reader_fail(r);
+    }
     bool passed;
     if (!reader_open_partition(r, yyjson_arr_get(entry, 0), yyjson_arr_get(entry, 1), err) || !covered_open(r, &passed, err))
         return reader_fail(r);
@@ -250,6 +254,17 @@ since_of(const struct reader *r)
     return !has_state && r->options.updated_since.len && time_parse(r->options.updated_since, &us) ? us : INT64_MIN;
 }
 
+/* The field's readers evaluate a cursor with the first partition, so in comparisons parents are asked before it fails. */
+static bool
+fails_later(struct reader *r, struct err *err)
+{
+    if (!r->options.as_reference || !r->has_walk)
+        return false;
+    r->stuck = *err;
+    *err = (struct err){.items = err->items};
+    return true;
+}
+
 bool
 reader_start(struct reader *r, struct err *err)
 {
@@ -258,7 +273,8 @@ reader_start(struct reader *r, struct err *err)
     reader_scene(r, &r->keep, value_undefined(), &scene);
     scene_scope(&scene, &scope);
     r->has_cursor = r->stream->cursor != NULL && !r->single;
-    if (r->has_cursor && !cursor_init(&r->cursor, r->stream->cursor, &scope, &r->keep, r->options.overlap_us, since_of(r), err))
+    if (r->has_cursor && !cursor_init(&r->cursor, r->stream->cursor, &scope, &r->keep, r->options.overlap_us, since_of(r), err) &&
+        !fails_later(r, err))
         return false;
     if (!state_take(r, err))
         return false;

@@ -132,7 +132,7 @@ struct reader {
     bool schema_asked;
     struct portions portions;
     struct page_reset reset;
-    struct err stuck;             /* PHASE_STUCK: fails with it */
+    struct err stuck;             /* PHASE_STUCK: fails with it; or with the first partition, in comparisons */
 
     struct cursor cursor;
     bool has_cursor;
@@ -215,19 +215,24 @@ enum reader_step reader_check_next(struct reader *r, struct arena *page, struct 
 /* Makes of the answer a page, a wait, or a failure. GO_ON: send again at once (a new token is wanted). */
 enum page_step { PAGE_READY, PAGE_WAIT, PAGE_AGAIN, PAGE_FAILED };
 enum page_step page_take(struct reader *r, struct arena *page, struct reader_event *event, struct err *err);
+bool page_close(struct reader *r, struct arena *page, struct reader_event *event, struct err *err); /* the slice ends here */
+bool page_describe(struct reader *r, struct arena *page, struct reader_event *event, struct err *err);
+
+/* ---- page_errors.c */
 /* The wait before try again after a failure of this kind, or false when tries are used up. */
 bool retry_plan(struct reader *r, struct expr_scope *scope, const struct error_handler *h, const struct http_reply *reply,
                 bool rate_limited, const char *reason, struct arena *page, struct reader_event *event, struct err *err);
 /* A token that the vendor does not know any more is got anew, once per request. */
 bool page_may_refresh(struct reader *r, struct expr_scope *scope, const struct http_reply *reply, enum verdict verdict);
 bool page_is_parked(const struct reader *r); /* the template has this status wait */
-bool seen_add(struct seen *seen, uint64_t hash); /* false: it was there */
 /* PAGE_READY: the body is to be read; *empty_out: the answer is an error that the template takes for nothing. */
 enum page_step page_judge(struct reader *r, struct expr_scope *scope, struct arena *page, yyjson_val *body, bool *empty_out,
                           struct reader_event *event, struct err *err);
 enum page_step page_bad(struct reader *r, struct arena *page, const char *why, struct reader_event *event, struct err *err);
-bool page_close(struct reader *r, struct arena *page, struct reader_event *event, struct err *err); /* the slice ends here */
-bool page_describe(struct reader *r, struct arena *page, struct reader_event *event, struct err *err);
+
+/* ---- seen.c */
+bool seen_add(struct seen *seen, uint64_t hash); /* false: it was there */
+uint64_t seen_hash(uint64_t h, struct str s);    /* h with s added */
 void seen_release(struct seen *seen);
 
 /* ---- notice.c: what the template says of this answer, or STR_NONE */
