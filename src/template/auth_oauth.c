@@ -22,7 +22,7 @@ struct oauth_plan {
     const struct node *scopes;  /* sent as they are written, as the field's readers do; or NULL */
     struct input body, headers;
     bool as_query, single_use;
-    int64_t renew_us;        /* x-tidemark-renew-before: a token that still works is changed for a new one so long before its end; 0: none is */
+    int64_t renew_us;        /* x-tidemark-renew-before: a token that works is changed for a new one so long ahead; 0: none is */
     bool use_assertion;        /* the login sends a token that we sign (RFC 7523) */
     struct auth assertion;
     struct str header;       /* x-tidemark-header: the bare token stands there; empty: Authorization: Bearer */

@@ -597,7 +597,7 @@ check_block(const struct template *t, yyjson_val *block, struct err *err)
 {
     static const char *const paths[] = {"account", "type", "delivery_id", NULL};
     yyjson_val *verify = json_get_c(block, "verify"), *each = json_get_c(block, "each"), *overload = json_get_c(block, "overload");
-    yyjson_val *handshake = json_get_c(block, "handshake");
+    yyjson_val *handshake = json_get_c(block, "handshake"), *find_items = json_get_c(block, "find_items");
     int64_t status = 503;
     if (!check_paths(block, paths, STR(""), err) || (verify != NULL && !signature_schemes_check(verify, err)))
         return false;
@@ -609,7 +609,7 @@ check_block(const struct template *t, yyjson_val *block, struct err *err)
         return fault(err, STR("overload"), "is 429 or 503");
     if (!are_registrations(json_get_c(block, "registrations")))
         return fault(err, STR("registrations"), "is a list of texts, or a map of such lists and `by`");
-    if (json_get_c(block, "find_items") != NULL && !(yyjson_is_arr(json_get_c(block, "find_items")) && is_paths(json_get_c(block, "find_items"))))
+    if (find_items != NULL && (!yyjson_is_arr(find_items) || !is_paths(find_items)))
         return fault(err, STR("find_items"), "is a list of texts");
     if (handshake != NULL && (json_str(json_get_c(handshake, "challenge")).len == 0 || json_str(json_get_c(handshake, "token")).len == 0))
         return fault(err, STR("handshake"), "names the query parameters of the challenge and of the token");
