@@ -64,8 +64,7 @@ async function judge(where, shown) {
   stage.noFaults();
 }
 async function look(path, shown) {
-  await page.goto(path);
-  await stage.settled(page);
+  await stage.go(page, path);
   await judge(path, shown);
 }
 

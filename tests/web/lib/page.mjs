@@ -79,9 +79,24 @@ export async function startStage({ args = withSandbox(), env = {}, synced = true
     await page.evaluate(() => document.fonts.ready);
   }
 
-  async function judge(page, name) {
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+  // Within the page, as its links do: a fifth of what loading it anew costs.
+  async function go(page, path) {
+    await page.evaluate(async (to) => {
+      history.pushState(null, '', to);
+      await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    }, path);
+    await settled(page);
+  }
+
+  async function themed(page, theme) {
+    await page.emulateMedia({ colorScheme: theme });
+    await page.waitForFunction((wanted) => document.documentElement.dataset.mantineColorScheme === wanted, theme);
+  }
+
+  // `rules`: only these.
+  async function judge(page, name, rules) {
+    if (!await page.evaluate(() => !!globalThis.axe)) await page.evaluate(axe);
+    const { violations } = await page.evaluate((only) => globalThis.axe.run(document, { resultTypes: ['violations'], ...(only ? { runOnly: { type: 'rule', values: only } } : {}) }), rules);
     const serious = violations.filter((v) => ['serious', 'critical'].includes(v.impact))
       .map((v) => `${v.id}: ${v.help}\n    ${v.nodes.slice(0, 4).map((n) => `${n.target.join(' ')} ${n.failureSummary?.split('\n').slice(1, 3).join(' ')}`).join('\n    ')}`);
     assert.deepEqual(serious, [], `axe on ${name}`);
@@ -105,7 +120,7 @@ export async function startStage({ args = withSandbox(), env = {}, synced = true
   }
 
   return {
-    server, keys, browser, context, open, settled, judge, picture, faults,
+    server, keys, browser, context, open, settled, go, themed, judge, picture, faults,
     noFaults() { assert.deepEqual(faults.splice(0), [], 'the browser complained'); },
     async stop() {
       await Promise.all(contexts.map((made) => made.close().catch(() => {})));

@@ -32,7 +32,7 @@ export async function startWorld() {
   await api('POST', '/api/v1/users', { subject: 'auth0|ana', name: 'Ana', role: 'user', permissions: ['content:read'] });
   const one = `/connections/${connection}`;
   const pages = ['/', '/connections', '/connections/new', '/connections/new/chatwoot', one, `${one}/runs`, `${one}/records`, `${one}/records?show=rejected`, `${one}/mapping`,
-    `${one}/conflicts`, `${one}/webhooks`, `${one}/settings`, '/runs', `/runs/${run}`, '/records', '/records/kind/conversations', `/records/${contacts[0].id}`, '/conflicts', '/jobs',
+    `${one}/conflicts`, `${one}/webhooks`, `${one}/settings`, '/runs', `/runs/${run}`, `/runs/${run}/records?change=updated`, '/records', '/records/kind/conversations', `/records/${contacts[0].id}`, '/conflicts', '/jobs',
     '/webhooks', `/webhooks/${event}`, '/templates', '/templates/add', '/templates/hubspot', '/users', '/keys', '/audit', '/settings'];
   const none = '00000000-0000-7000-8000-000000000000';
   return {

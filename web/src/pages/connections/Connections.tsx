@@ -52,7 +52,7 @@ function useColumns(activity: ReadonlyMap<string, Activity>, title: (name: strin
     { id: 'next', header: t('next'), width: '88px', narrow: false, sort: (c) => c.nextSyncAt,
       cell: (c) => (c.enabled ? <Ago at={c.nextSyncAt} otherwise="–" /> : <span className="dim">{t('off')}</span>) },
     { id: 'records', header: t('records'), width: '82px', narrow: false, end: true, sort: (c) => c.syncedRecords,
-      cell: (c) => <NumberLink n={c.syncedRecords} href={`/connections/${c.id}/records`} label={t('records')} /> },
+      cell: (c) => <NumberLink n={c.syncedRecords} href={`/connections/${c.id}#streams`} label={t('records')} /> },
     { id: 'activity', header: t('activity'), width: '104px', narrow: false, cell: (c) => <Sparkline bars={barsOf(activity.get(c.id)?.hours ?? [])} /> },
   ];
 }

@@ -51,11 +51,11 @@ function Streams({ id }: { id: string }) {
     { id: 'full', header: t('lastFull'), width: '130px', narrow: false, end: true, cell: (s) => <Ago at={s.lastFullSyncAt} /> },
   ];
   return (
-    <Panel title={t('streams')} flush>
+    <div id="streams"><Panel title={t('streams')} flush>
       {state.error && <ErrorBox error={state.error} retry={() => void state.refetch()} />}
       {state.isPending && <Loading lines={4} />}
       {state.data && <Table label={t('streams')} rows={state.data.data.streams} columns={columns} rowKey={(s) => s.stream} href={(s) => `/connections/${id}/records?stream=${s.stream}`} />}
-    </Panel>
+    </Panel></div>
   );
 }
 
