@@ -104,7 +104,8 @@ page_write(struct db *db, void *ctx, struct err *err)
         .position = str_format(&f->arena, "{\"page\":%d}", (int)p->fence.page_seq), .token_hash = 7 + (uint64_t)p->first,
         .declared_total = 100, .partitions = &partition, .states = &watermark, .state_count = 1,
         .log = log_pack(&f->arena, STR("{\"message\":\"page\"}\n")), .log_lines = 1, .changed_records = p->record_ids,
-        .changed_count = PAGE_RECORDS, .touched = touched, .touched_count = PAGE_RECORDS, .seen_maps = p->map_ids, .seen_count = PAGE_RECORDS, .observed_us = NOW, .now_us = NOW};
+        .changed_count = PAGE_RECORDS, .touched = touched, .touched_count = PAGE_RECORDS, .seen_maps = p->map_ids,
+        .seen_count = PAGE_RECORDS, .observed_us = NOW, .now_us = NOW};
     return store_rejected_write(db, f->tenant.id, f->stream.id, p->fence.run, &rejected, 1, NOW, err) &&
            store_rejected_clear(db, f->tenant.id, f->stream.id, p->ids, PAGE_RECORDS, err) &&
            store_page_finish(db, &mark, err);
