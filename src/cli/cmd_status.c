@@ -28,9 +28,8 @@ static const struct remedy remedies[] = {
 static int64_t
 number(yyjson_val *data, const char *path)
 {
-    int64_t value = 0;
-    json_to_i64(out_member(data, path), &value);
-    return value;
+    int64_t value;
+    return json_to_i64(out_member(data, path), &value) ? value : 0;
 }
 
 static void
