@@ -213,6 +213,20 @@ oauth_need(const struct auth *auth, struct expr_scope *scope, struct auth_sessio
 
 /* ---- the login */
 
+/*
+ * A refresh token that works once: the newest one stands where the updater puts it, whatever the template says of the
+ * first one. The field's readers know that place only.
+ */
+static bool
+refresh_token_of(const struct oauth_plan *p, struct expr_scope *scope, struct str *token_out, struct err *err)
+{
+    struct str stored = p->single_use ? json_str(path_find(config_of(scope), p->refresh_path, p->refresh_count)) : STR_NONE;
+    if (stored.len == 0 && !(p->single_use && scope->as_reference))
+        return text_str(&p->refresh_token, scope, token_out, err);
+    *token_out = stored.len ? stored : STR("");
+    return true;
+}
+
 static bool
 put_field(struct draft *d, const struct oauth_plan *p, struct str name, struct str value, struct err *err)
 {
@@ -287,7 +301,7 @@ oauth_login(const struct auth *auth, struct expr_scope *scope, const struct auth
     if (!text_str(&p->endpoint, scope, &endpoint, err) || !name_or(&p->grant_name, "grant_type", scope, &grant_name, err) ||
         !name_or(&p->grant, "refresh_token", scope, &grant, err) ||
         !name_or(&p->refresh_name, "refresh_token", scope, &refresh_name, err) ||
-        !text_str(&p->refresh_token, scope, &refresh, err) || !put_field(&d, p, grant_name, grant, err))
+        !refresh_token_of(p, scope, &refresh, err) || !put_field(&d, p, grant_name, grant, err))
         return false;
     if (!endpoint.len)
         return err_set(err, E_TEMPLATE_INVALID, "OAuthAuthenticator has no token_refresh_endpoint");
@@ -298,7 +312,7 @@ oauth_login(const struct auth *auth, struct expr_scope *scope, const struct auth
         return put_assertion(p, &d, scope, err) && draft_finish(&d, STR("POST"), endpoint, request_out, err);
     if (!has_name(&d.headers, STR("Authorization")) && !put_credentials(p, &d, scope, err))
         return false;
-    if (text_given(&p->refresh_token) && !put_field(&d, p, refresh_name, refresh, err))
+    if ((text_given(&p->refresh_token) || refresh.len) && !put_field(&d, p, refresh_name, refresh, err))
         return false;
     return put_scopes(p, &d, scope, err) && put_extra(p, &d, scope, err) &&
            draft_finish(&d, STR("POST"), endpoint, request_out, err);
