@@ -96,8 +96,8 @@ finish(struct page_batch *b, struct db *db, int64_t now_us, struct err *err)
 {
     const struct page_context *c = b->context;
     int64_t visited;
-    size_t touched_count;
-    struct run_touch *touched;
+    size_t touched_count = 0;
+    struct run_touch *touched = NULL;
     if (!find_visited(b, db, &visited, err) || !collect_touched(b, &touched, &touched_count, err))
         return false;
     struct str log = log_pack(b->arena, buf_str(&b->lines));
