@@ -137,6 +137,43 @@ test_a_reader_made_from_a_position_asks_the_next_request_I4(void **state)
     assert_str(d->event.states[0].state, "{\"last_activity_at\":\"1767434400\"}");
 }
 
+static const char lending[] =
+    "version: 6.0.0\ntype: DeclarativeSource\ncheck: {type: CheckStream, stream_names: [lines]}\n"
+    "definitions:\n"
+    "  selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: [data]}}\n"
+    "  orders: {type: DeclarativeStream, name: orders, primary_key: [id], retriever: {type: SimpleRetriever, record_selector: "
+    "{$ref: \"#/definitions/selector\"}, requester: {type: HttpRequester, url_base: \"https://api.example.com\", path: orders}}}\n"
+    "streams:\n"
+    "- {type: DeclarativeStream, name: lines, primary_key: [id], retriever: {type: SimpleRetriever, record_selector: "
+    "{$ref: \"#/definitions/selector\"}, requester: {type: HttpRequester, url_base: \"https://api.example.com\", "
+    "path: \"orders/{{ stream_partition.order }}/lines\"}, partition_router: {type: SubstreamPartitionRouter, parent_stream_configs: "
+    "[{type: ParentStreamConfig, stream: {$ref: \"#/definitions/orders\"}, parent_key: id, partition_field: order, "
+    "lazy_read_pointer: [lines]}]}}}\n"
+    "spec: {type: Spec, connection_specification: {type: object, properties: {}}}\n";
+
+/* What a parent lent is not kept in positions: they would grow with it. */
+static void
+test_a_page_lent_by_a_parent_is_asked_for_after_a_restart_I4(void **state)
+{
+    struct drive *d = *state;
+    template_unref(d->template);
+    d->options.template = d->template = template_load(str_from_c(lending), STR("lending"), &d->err);
+    assert_non_null(d->template);
+    open_stream(d, "lines");
+    expect_request(d, "https://api.example.com/orders");
+    answer(d, 200, "{\"data\":[{\"id\":\"a\",\"lines\":{\"data\":[{\"id\":1},{\"id\":2}]}},{\"id\":\"b\",\"lines\":{\"data\":[{\"id\":3}]}}]}");
+    expect_page(d, 2);
+    assert_int_equal(d->event.observed_wall_us, NOW_US);
+    d->options.position = str_copy(&d->keep, d->event.position);
+    expect_page(d, 1);
+    assert_int_equal(next(d), READER_DONE);
+    open_stream(d, "lines");
+    expect_request(d, "https://api.example.com/orders/b/lines");
+    answer(d, 200, "{\"data\":[{\"id\":3}]}");
+    expect_page(d, 1);
+    assert_int_equal(next(d), READER_DONE);
+}
+
 static void
 test_records_become_the_rows_one_would_write_by_hand(void **state)
 {
