@@ -224,7 +224,7 @@ wants_more_first(const struct walk *w)
     const struct reader *owner = w->owner;
     size_t left = yyjson_arr_size(w->list) - w->index, ahead = 1 + (owner->stream->cursor != NULL) + (owner->root != owner);
     enum phase phase = w->parent ? w->parent->phase : PHASE_DONE;
-    bool in_slice = phase == PHASE_SEND || phase == PHASE_ASKED || phase == PHASE_LOGIN;
+    bool in_slice = phase == PHASE_SEND || phase == PHASE_ASKED || phase == PHASE_LOGIN || phase == PHASE_FAILED;
     return left > 0 && w->parent_index < w->router->parent_count && (left < ahead || (left == ahead && in_slice));
 }
 
