@@ -156,7 +156,7 @@ test('what was synced stays text', async () => {
 
 test('conflicts: three sides, resolved by a button and by keys', async () => {
   const page = await stage.open('/conflicts');
-  await page.getByText('Here 0', { exact: true }).waitFor();
+  await page.getByRole('link', { name: 'Here 0', exact: true }).waitFor();   // called what the record says, not what the platform does
   await stage.picture(page, 'conflicts');
   assert.equal(await page.getByRole('article').count(), 3);
   const first = page.getByRole('article').first();
