@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/engine_priv.h"
-#include "engine/lists.h"
 
 #define REFRESH_LOCK_US (60 * US_PER_S)
 
@@ -163,6 +162,50 @@ account_configure(struct account *acc, yyjson_val *lists, struct err *err)
     return true;
 }
 
+static struct lists_key
+lists_key_of(const struct account *acc)
+{
+    struct buf b;
+    buf_init(&b, LIMIT_RECORD_BYTES);
+    uint64_t hash = template_info(acc->template)->source_hash;
+    if (json_write_canonical(&b, acc->own_config))
+        hash ^= XXH3_64bits(b.ptr, b.len);
+    if (b.ptr != NULL)
+        explicit_bzero(b.ptr, b.len);
+    buf_release(&b);
+    hash ^= XXH3_64bits(acc->base_url.ptr ? acc->base_url.ptr : "", acc->base_url.len);
+    return (struct lists_key){acc->connection.tenant, acc->connection.id, hash};
+}
+
+struct str
+account_lists(const struct account *acc, struct lists_note *note_out)
+{
+    if (!acc->stored || template_list_count(acc->template) == 0)
+        return STR_NONE;
+    struct lists_key key = lists_key_of(acc);
+    return lists_look_up(acc->engine->lists, &key, acc->arena, note_out);
+}
+
+yyjson_val *
+account_lists_before(const struct account *acc)
+{
+    struct err ignored = {0};
+    struct lists_note note;
+    struct str text = account_lists(acc, &note);
+    return text.ptr ? json_parse(acc->arena, text, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR + 4, &ignored) : NULL;
+}
+
+void
+account_keep_lists(const struct account *acc, struct str text, int64_t run)
+{
+    if (!acc->stored)
+        return;
+    struct lists_key key = lists_key_of(acc);
+    struct lists_note note = {.read_us = clock_wall_us(acc->engine->options.clock), .failed = acc->lists_failed,
+                              .run = acc->lists_failed.code != E_OK ? run : 0};
+    lists_keep(acc->engine->lists, &key, text, &note);
+}
+
 bool
 account_open(struct engine *e, struct arena *a, int64_t tenant, int64_t connection, struct account *account_out,
              struct err *err)
@@ -178,7 +221,7 @@ account_open(struct engine *e, struct arena *a, int64_t tenant, int64_t connecti
     if (!account_template(&acc, err) ||
         !config_open(e->options.keys, &place, a, acc.connection.config, &acc.own_config, err) ||
         !merge_tokens(&acc, &rows.tokens, err) || !make_effective(&acc, err) || !name_credential(&acc, err) ||
-        !account_configure(&acc, lists_kept(&acc), err)) {
+        !account_configure(&acc, account_lists_before(&acc), err)) {
         template_unref(acc.template);
         config_wipe(a, acc.own_config);
         return false;

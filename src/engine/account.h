@@ -9,6 +9,7 @@
 
 #include "engine/config.h"
 #include "engine/engine.h"
+#include "engine/lists_kept.h"
 #include "engine/quota_book.h"
 #include "store/store_tenant.h"
 
@@ -48,6 +49,11 @@ MUST_USE bool account_check_address(const struct account *account, struct err *e
 MUST_USE bool account_set_filters(struct account *account, yyjson_val *filters, struct err *err);
 /* The template with the streams of this account's configuration; lists: what the vendor lists, or NULL. */
 MUST_USE bool account_configure(struct account *account, yyjson_val *lists, struct err *err);
+/* What its vendor listed the last time (lists.h), into its arena: as text with its note, STR_NONE: nothing; and as JSON, or NULL. */
+struct str account_lists(const struct account *account, struct lists_note *note_out);
+yyjson_val *account_lists_before(const struct account *account);
+/* With account->lists_failed, which that run found; 0: of no run. An account without a row keeps nothing. */
+void account_keep_lists(const struct account *account, struct str text, int64_t run);
 void account_close(struct account *account); /* wipes; accepts a zeroed struct */
 
 /* Reads the tokens again, when another worker has stored newer ones: *changed_out. */

@@ -2,7 +2,7 @@
  * The engine's own life: threads made, started, stopped in reverse order, numbers for /metrics.
  */
 #include "engine/engine_priv.h"
-#include "engine/lists.h"
+#include "engine/lists_kept.h"
 #include "engine/catalogue.h"
 #include "engine/errand.h"
 

@@ -1,157 +1,22 @@
 /*
- * Lists of the vendor that streams are made of: reading and keeping them.
+ * Lists of the vendor that streams are made of: reading them.
  */
 #include "engine/lists.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <xxhash.h>
-
-#include "base/alloc.h"
 #include "base/limits.h"
 #include "engine/engine_priv.h"
 #include "template/manifest_lists.h"
 
-#define LISTS_MAX 256                     /* connections; the one that was read longest ago goes */
 #define LIST_BYTES_MAX (8 * 1024 * 1024)  /* of all lists of a connection */
 #define LIST_PAGES_MAX 10000
-
-struct kept {
-    int64_t tenant, connection, read_us;
-    uint64_t fingerprint;                 /* of configuration and template */
-    char *text;                           /* owned; null in the place of a list that was never read */
-    size_t len;
-    int64_t run;                          /* that found one unreadable, and why; 0: none did */
-    struct err failed;
-};
-
-struct lists {
-    pthread_mutex_t lock;
-    struct kept kept[LISTS_MAX];          /* under lock */
-    size_t count;
-};
-
-struct lists *
-lists_new(struct err *err)
-{
-    struct lists *l = alloc_zeroed(1, sizeof(*l));
-    if (l == NULL) {
-        err_no_memory(err);
-        return NULL;
-    }
-    pthread_mutex_init(&l->lock, NULL);
-    return l;
-}
-
-void
-lists_free(struct lists *l)
-{
-    if (l == NULL)
-        return;
-    for (size_t i = 0; i < l->count; i++)
-        free(l->kept[i].text);
-    pthread_mutex_destroy(&l->lock);
-    free(l);
-}
-
-static uint64_t
-fingerprint_of(const struct account *account)
-{
-    struct buf b;
-    buf_init(&b, LIMIT_RECORD_BYTES);
-    uint64_t hash = template_info(account->template)->source_hash;
-    if (json_write_canonical(&b, account->own_config))
-        hash ^= XXH3_64bits(b.ptr, b.len);
-    if (b.ptr != NULL)
-        explicit_bzero(b.ptr, b.len);
-    buf_release(&b);
-    return hash ^ XXH3_64bits(account->base_url.ptr ? account->base_url.ptr : "", account->base_url.len);
-}
-
-/* Under lock. */
-static struct kept *
-find(struct lists *l, const struct account *account)
-{
-    for (size_t i = 0; i < l->count; i++)
-        if (l->kept[i].connection == account->connection.id && l->kept[i].tenant == account->connection.tenant)
-            return &l->kept[i];
-    return NULL;
-}
-
-/* Under lock. A place for the account's lists. */
-static struct kept *
-place(struct lists *l, const struct account *account)
-{
-    struct kept *k = find(l, account);
-    if (k == NULL && l->count < LISTS_MAX)
-        k = &l->kept[l->count++];
-    for (size_t i = 0; k == NULL && i < l->count; i++)
-        if (k == NULL || l->kept[i].read_us < k->read_us)
-            k = &l->kept[i];
-    free(k->text);
-    *k = (struct kept){.tenant = account->connection.tenant, .connection = account->connection.id};
-    return k;
-}
-
-static void
-keep(const struct account *account, struct str text, int64_t run)
-{
-    struct lists *l = account->engine->lists;
-    char *copy = account->stored ? alloc_bytes(text.len + 1) : NULL;
-    if (copy == NULL)
-        return;
-    memcpy(copy, text.ptr, text.len);
-    uint64_t fingerprint = fingerprint_of(account);
-    pthread_mutex_lock(&l->lock);
-    struct kept *k = place(l, account);
-    k->read_us = clock_wall_us(account->engine->options.clock);
-    k->fingerprint = fingerprint;
-    k->text = copy, k->len = text.len;
-    k->failed = account->lists_failed;
-    k->run = account->lists_failed.code != E_OK ? run : 0;
-    pthread_mutex_unlock(&l->lock);
-}
-
-struct kept_note {
-    int64_t read_us, run;
-    struct err failed;
-};
-
-/* STR_NONE: nothing is kept. */
-static struct str
-look_up(const struct account *account, struct kept_note *note_out)
-{
-    struct lists *l = account->engine->lists;
-    struct str text = STR_NONE;
-    uint64_t fingerprint = fingerprint_of(account);
-    pthread_mutex_lock(&l->lock);
-    struct kept *k = find(l, account);
-    if (k != NULL && k->fingerprint == fingerprint && k->text != NULL) {
-        text = str_copy(account->arena, (struct str){k->text, k->len});
-        *note_out = (struct kept_note){k->read_us, k->run, k->failed};
-    }
-    pthread_mutex_unlock(&l->lock);
-    return text;
-}
-
-yyjson_val *
-lists_kept(const struct account *account)
-{
-    struct err ignored = {0};
-    struct kept_note note;
-    if (!account->stored || template_list_count(account->template) == 0)
-        return NULL;
-    struct str text = look_up(account, &note);
-    return text.ptr ? json_parse(account->arena, text, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR + 4, &ignored) : NULL;
-}
 
 /* A list that could not be read is asked for again by whoever comes next, but not each time that the same run is taken up. */
 static bool
 is_fresh(struct account *account, int64_t run)
 {
-    struct kept_note note = {0};
+    struct lists_note note = {0};
     int64_t now_us = clock_wall_us(account->engine->options.clock);
-    if (!account->stored || !look_up(account, &note).ptr || now_us - note.read_us >= LISTS_KEPT_US || now_us < note.read_us)
+    if (!account_lists(account, &note).ptr || now_us - note.read_us >= LISTS_KEPT_US || now_us < note.read_us)
         return false;
     account->lists_failed = note.failed;
     return note.failed.code == E_OK || (run != 0 && run == note.run);
@@ -209,7 +74,7 @@ is_of_one_list(const struct lists_ask *ask, const struct err *err)
 static bool
 do_without(struct account *account, size_t index, yyjson_mut_doc *doc, yyjson_mut_val *lists, const struct err *why)
 {
-    yyjson_val *before = yyjson_arr_get(lists_kept(account), index);
+    yyjson_val *before = yyjson_arr_get(account_lists_before(account), index);
     if (account->lists_failed.code == E_OK)
         account->lists_failed = *why;
     return yyjson_mut_arr_append(lists, before ? yyjson_val_mut_copy(doc, before) : yyjson_mut_null(doc));
@@ -287,6 +152,6 @@ lists_read(struct account *account, const struct lists_ask *ask, struct err *err
         return err_no_memory(err);
     if (text.len > LIST_BYTES_MAX)
         return err_set(err, E_LIMIT, "The lists that streams are made of are too large");
-    keep(account, text, ask->run);
+    account_keep_lists(account, text, ask->run);
     return account_configure(account, frozen, err);
 }

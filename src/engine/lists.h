@@ -13,13 +13,6 @@
 
 #define LISTS_KEPT_US (10 * US_PER_MINUTE) /* younger ones are not read again */
 
-struct lists; /* of all connections. Any thread. */
-
-struct lists *lists_new(struct err *err);
-void lists_free(struct lists *l); /* accepts NULL */
-
-/* What is kept for the account, into its arena, however old; NULL: nothing. */
-yyjson_val *lists_kept(const struct account *account);
 struct lists_ask {
     struct lease *lease;         /* of the run that it is for, or NULL */
     struct lease_keeper *keeper;
