@@ -182,9 +182,9 @@ stream_compile(struct compiler *c, const struct node *n, struct template_stream 
         return refuse_component(c, n);
     if (!s->info.name.len)
         return err_set(c->err, E_TEMPLATE_INVALID, "line %u: a stream needs a name", n->line);
-    return compile_schema(c, node_get_c(n, "schema_loader"), s) && refuse_extras(c, n, s) &&
-           compile_retriever(c, n, node_get_c(n, "retriever"), s) && compile_cursor(c, node_get_c(n, "incremental_sync"), s) &&
-           check_lazy(c, s) && stream_set_total(c, s, node_text_at(n, "x-tidemark-total")) && notices_compile(c, n, s) &&
+    return compile_schema(c, node_get_c(n, "schema_loader"), s) && compile_retriever(c, n, node_get_c(n, "retriever"), s) &&
+           compile_cursor(c, node_get_c(n, "incremental_sync"), s) && refuse_extras(c, n, s) && check_lazy(c, s) &&
+           stream_set_total(c, s, node_text_at(n, "x-tidemark-total")) && notices_compile(c, n, s) &&
            (note_parent(s), true);
 }
 
