@@ -34,8 +34,6 @@ static const struct http_server_options ways[] = {
     {.handler_threads_max = 2, .net_threads = 2, .at_once = at_once},
 };
 
-#define EACH_WAY(way) (const struct http_server_options *way = ways; way < ways + ARRAY_LEN(ways); way++)
-
 static void
 hold(struct http_exchange *x, void *ctx)
 {
@@ -86,7 +84,7 @@ test_the_number_of_threads_does_not_limit_how_many_requests_wait(void **state)
 {
     (void)state;
     int fds[WAITING];
-    for EACH_WAY(way) {
+    for (const struct http_server_options *way = ways; way < ways + ARRAY_LEN(ways); way++) {
         start_waiting(way, fds, WAITING);
         ask("GET /echo HTTP/1.1\r\n" CLOSE "\r\n"); /* the threads are free */
         assert_reply("HTTP/1.1 200", NULL);
@@ -114,7 +112,7 @@ test_f33_what_a_client_that_left_waited_for_goes_on(void **state)
 {
     (void)state;
     int fds[WAITING];
-    for EACH_WAY(way) {
+    for (const struct http_server_options *way = ways; way < ways + ARRAY_LEN(ways); way++) {
         start_waiting(way, fds, WAITING);
         for (int i = 0; i < WAITING; i++)
             close(fds[i]);
@@ -130,7 +128,7 @@ test_i38_a_stop_answers_those_that_wait(void **state)
     (void)state;
     int fds[WAITING];
     useconds_t pause_us = 50000;
-    for EACH_WAY(way) {
+    for (const struct http_server_options *way = ways; way < ways + ARRAY_LEN(ways); way++) {
         pthread_t thread;
         start_waiting(way, fds, WAITING);
         pthread_create(&thread, NULL, continue_all, &pause_us);
@@ -146,7 +144,7 @@ test_i38_what_is_waited_for_after_the_end_is_heard_of_and_freed(void **state)
 {
     (void)state;
     int fds[2];
-    for EACH_WAY(way) {
+    for (const struct http_server_options *way = ways; way < ways + ARRAY_LEN(ways); way++) {
         start_waiting(way, fds, 2);
         http_server_drain(server, 20);
         http_server_free(server);
