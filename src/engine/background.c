@@ -21,6 +21,7 @@
 #define SEARCH_GIVE_WAY_TIMES 40 /* then a batch goes anyway: a storm may last, and people search meanwhile */
 #define DUE_ROWS 100
 #define BUSY_AGAIN_US (10 * US_PER_S)   /* a firing that finds its connection busy waits; later ones join it */
+#define PUSH_AGAIN_US (LOOK_MS * US_PER_MS / 2) /* and while changes are sent: at the next look, so that reading comes before more of them */
 #define ROUND_ARENA_BYTES (64L * 1024 * 1024)
 
 struct due_read {
@@ -98,16 +99,28 @@ read_connection(struct db *db, void *ctx, struct err *err)
            err_set(err, E_CONNECTION_NOT_FOUND, NULL);
 }
 
+/* When a firing is looked at again, or comes next. */
+static bool
+next_firing(struct db *db, const struct fire *f, int64_t now_us, int64_t *next_us_out, struct err *err)
+{
+    struct run other;
+    int64_t interval_us = f->due->full ? f->schedule.full_interval_us : f->schedule.interval_us;
+    *next_us_out = interval_us > 0 ? schedule_next_us(f->due->due_us, interval_us, now_us) : 0;
+    if (!f->busy)
+        return true;
+    enum row row = store_run_unfinished(db, f->arena, f->due->tenant, f->due->connection, &other, err);
+    bool pushes = row == ROW_FOUND && str_eq_c(other.trigger, "push");
+    *next_us_out = now_us + (pushes ? PUSH_AGAIN_US : BUSY_AGAIN_US);
+    return row != ROW_FAILED;
+}
+
 static bool
 fire(struct db *db, void *ctx, struct err *err)
 {
     struct fire *f = ctx;
-    int64_t now_us = store_now(db);
-    int64_t interval_us = f->due->full ? f->schedule.full_interval_us : f->schedule.interval_us;
-    int64_t next_us = f->busy ? now_us + BUSY_AGAIN_US
-                      : interval_us > 0 ? schedule_next_us(f->due->due_us, interval_us, now_us) : 0;
+    int64_t now_us = store_now(db), next_us;
     f->fired = false;
-    if (!store_connection_fire(db, f->due, next_us, &f->fired, err))
+    if (!next_firing(db, f, now_us, &next_us, err) || !store_connection_fire(db, f->due, next_us, &f->fired, err))
         return false;
     if (!f->fired || f->busy)
         return true;

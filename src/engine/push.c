@@ -92,6 +92,17 @@ batch_size(const struct push_stream *s)
     return many > PUSH_BATCH ? many : PUSH_BATCH;
 }
 
+/*
+ * A run that began by itself sends what waited when it began; what came since has the next one. So nobody who edits without end keeps the
+ * platform from being read, whose turn comes between.
+ */
+static int64_t
+waiting_since(const struct run *run, int64_t now_us)
+{
+    int64_t began_us = run->started_us > 0 ? run->started_us : run->created_us;
+    return str_eq_c(run->trigger, "push") && began_us < now_us ? began_us : now_us;
+}
+
 static bool
 take(struct db *db, void *ctx, struct err *err)
 {
@@ -103,9 +114,9 @@ take(struct db *db, void *ctx, struct err *err)
     struct push_scene scene = {.arena = &p->items, .stream = &p->streams[w->stream_at], .context = c,
         .creates = p->creates, .deletes = p->deletes};
     arena_clear(&p->items);
-    if (!store_push_take(db, &p->items, c->tenant, c->connection, c->stream.collection, c->stream.id, store_now(db),
-        batch_size(scene.stream),
-                         &rows, &b->count, err))
+    int64_t now_us = store_now(db);
+    if (!store_push_take(db, &p->items, c->tenant, c->connection, c->stream.collection, c->stream.id, now_us,
+                         waiting_since(w->run, now_us), batch_size(scene.stream), &rows, &b->count, err))
         return false;
     b->items = ARENA_ARRAY(&p->items, struct push_item, b->count + 1);
     if (b->items == NULL)

@@ -212,7 +212,7 @@ rejected(struct keeping *k, struct push_item *item, struct str reason, struct er
     k->counts.errors++;
     say(k, LOG_WARN, "The record was not taken", item, j.reason);
     return store_push_reject(k->db, k->work->run->tenant, &j, k->now_us, err) &&
-           store_push_done(k->db, k->work->run->tenant, k->work->run->connection, &item->row, &gone, err);
+           store_push_done(k->db, k->work->run->tenant, k->work->run->connection, &item->row, k->now_us, &gone, err);
 }
 
 static bool
@@ -220,7 +220,7 @@ done(struct keeping *k, const struct push_item *item, struct err *err)
 {
     bool gone;
     int64_t tenant = k->work->run->tenant;
-    return store_push_done(k->db, tenant, k->work->run->connection, &item->row, &gone, err) &&
+    return store_push_done(k->db, tenant, k->work->run->connection, &item->row, k->now_us, &gone, err) &&
            store_push_accept(k->db, tenant, k->stream->context.stream.id, item->row.record, err);
 }
 
@@ -262,7 +262,7 @@ keep_taken(struct keeping *k, struct push_item *item, struct err *err)
     struct push_row again = item->row;
     again.generation = -1; /* differences go with the next batch */
     bool gone;
-    return store_push_done(k->db, k->work->run->tenant, k->work->run->connection, &again, &gone, err);
+    return store_push_done(k->db, k->work->run->tenant, k->work->run->connection, &again, k->now_us, &gone, err);
 }
 
 static bool

@@ -72,11 +72,11 @@ keep_first(struct push_row *rows, size_t count)
 
 bool
 store_push_take(struct db *db, struct arena *a, int64_t tenant, int64_t connection, int64_t collection, int64_t stream, int64_t now_us,
-                size_t limit, struct push_row **rows_out, size_t *count_out, struct err *err)
+                int64_t since_us, size_t limit, struct push_row **rows_out, size_t *count_out, struct err *err)
 {
     struct list list = LIST_OF(a, struct push_row);
-    if (!store_rows(db, SQL_PUSH_TAKE, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(collection), DB_I(stream), DB_I(now_us), DB_I(limit)),
-                    &list, push_row_read, err))
+    if (!store_rows(db, SQL_PUSH_TAKE, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(collection), DB_I(stream), DB_I(now_us), DB_I(limit),
+                    DB_I(since_us)), &list, push_row_read, err))
         return false;
     *rows_out = list.items;
     *count_out = keep_first(list.items, list.count);
@@ -130,13 +130,14 @@ store_push_requeue(struct db *db, int64_t tenant, int64_t connection, int64_t st
 #define PUSH_KEY(tenant, connection, record) DB_I(tenant), DB_I(connection), DB_I(record)
 
 bool
-store_push_done(struct db *db, int64_t tenant, int64_t connection, const struct push_row *row, bool *gone_out, struct err *err)
+store_push_done(struct db *db, int64_t tenant, int64_t connection, const struct push_row *row, int64_t now_us, bool *gone_out,
+                struct err *err)
 {
     int64_t removed = 0;
     if (!db_exec(db, SQL_PUSH_DONE, DB_ARGS(PUSH_KEY(tenant, connection, row->record), DB_I(row->generation)), &removed, err))
         return false;
     *gone_out = removed > 0;
-    return removed > 0 || db_exec(db, SQL_PUSH_AGAIN, DB_ARGS(PUSH_KEY(tenant, connection, row->record)), NULL, err);
+    return removed > 0 || db_exec(db, SQL_PUSH_AGAIN, DB_ARGS(PUSH_KEY(tenant, connection, row->record), DB_I(now_us)), NULL, err);
 }
 
 bool

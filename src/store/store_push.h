@@ -36,9 +36,10 @@ struct push_row {
     struct str raw;          /* packed, or STR_NONE */
     struct str fingerprint;  /* of what the vendor said last, or STR_NONE */
 };
-/* What is due at now_us, one row per record; texts live in a. */
+/* What is due at now_us and waits since since_us or longer, one row per record; texts live in a. */
 MUST_USE bool store_push_take(struct db *db, struct arena *a, int64_t tenant, int64_t connection, int64_t collection, int64_t stream,
-                              int64_t now_us, size_t limit, struct push_row **rows_out, size_t *count_out, struct err *err);
+                              int64_t now_us, int64_t since_us, size_t limit, struct push_row **rows_out, size_t *count_out,
+                              struct err *err);
 /* Looks only: what waits, due or not; all: every record that does not agree. */
 MUST_USE bool store_push_preview(struct db *db, struct arena *a, int64_t tenant, int64_t connection, int64_t collection, int64_t stream,
                                  bool all, size_t limit, struct push_row **rows_out, size_t *count_out, struct err *err);
@@ -53,9 +54,9 @@ struct push_waiting {
 MUST_USE bool store_push_count(struct db *db, int64_t tenant, int64_t connection, int64_t now_us, struct push_waiting *waiting_out,
                                struct err *err);
 
-/* *gone_out: the row went; else the record was changed meanwhile and is sent once more. */
-MUST_USE bool store_push_done(struct db *db, int64_t tenant, int64_t connection, const struct push_row *row,
-                    bool *gone_out, struct err *err);
+/* *gone_out: the row went; else the record was changed meanwhile, and waits anew since now_us. */
+MUST_USE bool store_push_done(struct db *db, int64_t tenant, int64_t connection, const struct push_row *row, int64_t now_us,
+                              bool *gone_out, struct err *err);
 /* Before a record leaves, as `sent`; created_us: now, for a creation; 0. */
 MUST_USE bool store_push_intend(struct db *db, int64_t tenant, int64_t connection, int64_t record, struct str sent, int64_t created_us,
                                 struct err *err);

@@ -136,3 +136,81 @@ test_every_commit_may_be_lost(void **state)
     (void)state;
     every_statement(DB_TRACE_COMMIT_LOST, 2);
 }
+
+/* ---- somebody edits without end */
+
+#define EDITS_MAX 20
+
+static struct rig *busy;
+static struct str edited;
+static int edits;
+
+static void
+edit_again(int64_t id)
+{
+    char fields[64];
+    (void)id;
+    if (edits++ >= EDITS_MAX)
+        return;
+    snprintf(fields, sizeof(fields), "{\"name\":\"Ana %d\"}", edits);
+    desk_edit(busy, edited, fields);
+}
+
+static int64_t
+push_by_itself(struct rig *rig)
+{
+    struct err err = {0};
+    int64_t started = 0;
+    assert_ok(engine_push_round(rig->engine, &started, &err), err);
+    while (rig_step(rig))
+        ;
+    return started;
+}
+
+static bool
+make_due(struct db *db, void *ctx, struct err *err)
+{
+    (void)ctx;
+    return db_script(db, "UPDATE connections SET next_run_at = CASE WHEN direction = 'both' THEN 1000000 END, next_full_at = NULL", err);
+}
+
+static bool
+read_next(struct db *db, void *ctx, struct err *err)
+{
+    struct connection now;
+    int64_t *next_us = ctx;
+    if (store_connection_get_by_id(db, &busy->arena, busy->tenant, connection.id, &now, err) != ROW_FOUND)
+        return false;
+    *next_us = now.next_run_us;
+    return true;
+}
+
+/* A run that began by itself ends, and the platform is read before the next one begins. */
+static void
+test_what_is_edited_during_a_push_waits_for_the_next_one(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    int64_t started = 0, next_us;
+    busy = desk_world(&(struct desk_way){.no_version = true}, NULL, NULL);
+    connection = desk_connect(busy, 0, "both", NULL);
+    (void)desk_pull(busy, &connection);
+    edited = desk_record(busy, "{\"name\":\"Ana\",\"email\":\"ana@example.com\"}");
+    assert_int_equal(push_by_itself(busy), 1);
+    there->before_write = edit_again;
+    edits = 0;
+    edit_again(0);
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(push_by_itself(busy), 1);
+        assert_int_equal(edits, i + 1);
+    }
+    assert_ok(engine_push_round(busy->engine, &started, &err), err);
+    assert_int_equal(started, 1);
+    assert_ok(store_write(busy->store, make_due, NULL, &err), err);
+    assert_ok(engine_schedule_round(busy->engine, &started, &err), err);
+    assert_int_equal(started, 0); /* it waits, and not for long */
+    assert_ok(store_read(busy->store, read_next, &next_us, &err), err);
+    assert_in_range(next_us, 1000000, clock_wall_us(busy->engine->options.clock) + US_PER_S);
+    there->before_write = NULL;
+    rig_free(busy);
+}

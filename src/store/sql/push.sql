@@ -28,14 +28,14 @@ ON CONFLICT (tenant, connection, record) DO UPDATE SET generation = push_outbox.
 -- @name push_any
 SELECT 1 FROM connections WHERE tenant = $1 AND direction IN ('push', 'both') AND deleting = 0 LIMIT 1
 
--- What is due for a connection, of one collection, with what its stream ($4) knows of each.
+-- What is due for a connection, of one collection, and has waited since $7 or longer, with what its stream ($4) knows of each.
 -- @name push_take
 SELECT o.record, o.generation, o.tries, o.intent, r.uuid, r.data, r.version, r.deleted_at IS NOT NULL,
     m.id, m.external_id, m.base, m.alias, m.deleted_at IS NOT NULL, m.erased, w.data, m.fingerprint
 FROM push_outbox o JOIN records r ON r.tenant = o.tenant AND r.id = o.record
 LEFT JOIN entity_map m ON m.tenant = o.tenant AND m.record = o.record AND m.stream = $4
 LEFT JOIN raw w ON w.tenant = m.tenant AND w.map = m.id
-WHERE o.tenant = $1 AND o.connection = $2 AND r.collection = $3 AND o.not_before <= $5
+WHERE o.tenant = $1 AND o.connection = $2 AND r.collection = $3 AND o.not_before <= $5 AND o.created_at <= $7
 ORDER BY o.not_before, o.record, m.deleted_at IS NOT NULL, m.id LIMIT $6
 
 -- Rows of collections that the connection cannot write, and of records that are gone: $3 to $6 are those it can.
@@ -73,7 +73,7 @@ DELETE FROM push_outbox WHERE tenant = $1 AND connection = $2 AND record = $3 AN
 
 -- Sent, but it was changed meanwhile: once more.
 -- @name push_again
-UPDATE push_outbox SET intent = NULL, sent = NULL, tries = 0, not_before = 0, error = NULL WHERE tenant = $1 AND connection = $2 AND record = $3
+UPDATE push_outbox SET intent = NULL, sent = NULL, tries = 0, not_before = 0, error = NULL, created_at = $4 WHERE tenant = $1 AND connection = $2 AND record = $3
 
 -- A record is about to leave as $5; $4: when, for a creation.
 -- @name push_intend
