@@ -517,7 +517,10 @@ test_lists_behind_a_runs_counters_are_as_long_as_they_say(void **state)
     enum { PAGES = 150 };        /* more than are read at once */
     int64_t total;
     write_touched(f, run.id, PAGES);
-    static const struct { struct run_record_filter filter; int64_t count; } asked[] = {
+    static const struct {
+        struct run_record_filter filter;
+        int64_t count;
+    } asked[] = {
         {{.limit = 7}, PAGES * 4},
         {{.limit = 500}, PAGES * 4},
         {{.change = RUN_CREATED, .limit = 3}, PAGES},
