@@ -8,7 +8,7 @@
 #include "template/plan_priv.h"
 
 #include "base/limits.h"
-#include "template/value_priv.h"
+#include "template/expr/value_priv.h"
 
 struct normalizing {
     struct arena *arena;

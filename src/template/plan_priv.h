@@ -12,8 +12,8 @@
 
 #include "base/limits.h"
 #include "net/http_client.h"
-#include "template/datetime.h"
-#include "template/expr.h"
+#include "template/expr/datetime.h"
+#include "template/expr/expr.h"
 #include "template/manifest_priv.h"
 #include "template/template.h"
 

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "crypt/digest.h"
-#include "template/datetime.h"
+#include "template/expr/datetime.h"
 #include "template/plan_priv.h"
 #include "template/signature.h"
 

@@ -1,5 +1,5 @@
 /* A date and its format, a line each: both from strangers. Also as an ISO date, a guess and a duration. */
-#include "template/datetime.h"
+#include "template/expr/datetime.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

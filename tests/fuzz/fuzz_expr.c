@@ -1,6 +1,6 @@
 /* An expression from a template, over a small scope: compiled, evaluated in each way, printed as JSON. */
 #include "base/limits.h"
-#include "template/expr.h"
+#include "template/expr/expr.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
