@@ -20,7 +20,7 @@
 #include "sql.h"
 
 #define SQLITE_BUSY_MS 5000               /* another program reads the file: checkpoints and locks wait so long */
-#define WAL_PAGES 250                     /* checkpoint at: a longer log makes the webhook wait that comes upon it */
+#define WAL_PAGES 1000                    /* checkpoint at; those who wait for a commit are told before it (db_tidy) */
 #define WAL_PAGES_BULK 4000               /* while pages of a sync arrive: what they touch again and again is copied once */
 #define WAL_BULK_COMMIT_PAGES 64          /* a commit that large is a sync's */
 #define WAL_BULK_COMMITS 32               /* so many smaller ones after the last large one, and the sync is over */

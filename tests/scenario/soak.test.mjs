@@ -10,7 +10,7 @@ import { loopback } from './lib/chatwoot.mjs';
 import { finishedRun, isFinished, listAll, pause, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 import { drained } from './lib/webhooks.mjs';
 
-const PEOPLE = Number(process.env.TIDEMARK_SOAK_PEOPLE ?? 60), SECONDS = Number(process.env.TIDEMARK_SOAK_SECONDS ?? 8);
+const PEOPLE = Number(process.env.TIDEMARK_SOAK_PEOPLE ?? 600), SECONDS = Number(process.env.TIDEMARK_SOAK_SECONDS ?? 60);
 const SEED = Number(process.env.TIDEMARK_SOAK_SEED ?? 2026), ROUNDS = 8, SYNC = '/api/v1/sync', BY = 'by=soak';
 const random = ((state) => () => (state = (state * 1103515245 + 12345) % 2147483648) / 2147483648)(SEED);
 const below = (count) => Math.floor(random() * count);
