@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Embeds files into C, compressed: embed-assets.py OUT.c DEPFILE PAGE NAME=FILE...
 
-A name ends like the file it stands for (openapi.json, docs.js): its type is known by that. The table is src/web/asset.h's.
+A name ends like the file it stands for (openapi.json): its type is known by that. The table is src/web/asset.h's.
 
 PAGE is the folder that script/page made: each of its files is embedded under its path there. Where a file.br stands beside
 a file, it is that file in brotli. Without PAGE/files.txt there is no page, and the build looks again the next time.

@@ -6,10 +6,13 @@ usage: run-tests.py [--quick] [--no-outside] [NAME ...]
 Four kinds: programs with cmocka (their closing lines are the counts; meson knows them), whole-server tests for Node's own runner
 under tests/scenario, those under tests/web, which open the page in Chromium, and those under tests/outside, which need servers from
 npm (kept in the cache folder). A program that crashed, ran too long or
-printed no counts is one failure, under its name. Only what failed is shown, then the slowest, then the sum.
+printed no counts is one failure, under its name. Only what failed is shown, then the slowest, then the sum. Of a failed file for
+Node it is each failing test with its error, its stack and the logs of the programs it had started, however long the file's own
+output is; all of a failed test's output is kept under build/test/failed.
 
 Twice as many as there are processors run at once, since most of a test is waiting (TIDEMARK_TEST_WORKERS says otherwise); the longest
-of the last time begin, by build/test/times.json.
+of the last time begin, by build/test/times.json. TIDEMARK_TEST_PATIENCE=3 makes every bound of a wait three times as long, for a
+machine that is very slow.
 """
 import concurrent.futures
 import json
@@ -29,8 +32,12 @@ CACHE = pathlib.Path(os.environ.get('TIDEMARK_CACHE', pathlib.Path.home() / '.ca
 OUTSIDE = CACHE / 'outside'
 TIMES = BUILD / 'times.json'
 WORKERS = int(os.environ.get('TIDEMARK_TEST_WORKERS', 2 * (os.cpu_count() or 1)))
-SCENARIO_SECONDS = 1200
+PATIENCE = float(os.environ.get('TIDEMARK_TEST_PATIENCE', 1))
+PROGRAM_SECONDS, SCENARIO_SECONDS = 300 * PATIENCE, 1200 * PATIENCE    # hangs end by them; they are no measure of speed
 OUTPUT_LINES = 60
+ENDING_LINES = 10
+FAILURE_LINES = 150    # of one failing test; what is longer loses its middle
+FAILED = BUILD / 'failed'
 NODE_MIN = 20
 
 ENVIRONMENT = dict(
@@ -78,7 +85,7 @@ def count(pattern, output):
 
 
 def run_program(test):
-    status, output = run(test['cmd'], test['timeout'], test['env'])    # env: which store it is for
+    status, output = run(test['cmd'], max(test['timeout'] * PATIENCE, PROGRAM_SECONDS), test['env'])    # env: which store it is for
     passed = count(r'^\[  PASSED  \] (\d+) test', output)
     failed = count(r'^\[  FAILED  \] (\d+) test', output)
     skipped = re.findall(r'^\[  SKIPPED \] (?!\d+ test)(\S+)', output, re.M)
@@ -133,9 +140,13 @@ def fetch_outside(package):
     print('test: npm fetches the outside servers (some minutes, once)', file=sys.stderr)
     OUTSIDE.mkdir(parents=True, exist_ok=True)
     shutil.copy(package, OUTSIDE / 'package.json')
-    done = subprocess.run(['npm', 'install', '--silent', '--no-fund', '--no-audit'], cwd=OUTSIDE, check=False)
+    done = subprocess.run(['npm', 'install', '--loglevel=error', '--no-fund', '--no-audit'], cwd=OUTSIDE, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace')
     if done.returncode == 0:
         shutil.copy(package, installed)
+    else:
+        print('\n'.join(done.stdout.splitlines()[-12:]), 'test: npm could not fetch the outside servers: what needs them fails',
+              sep='\n', file=sys.stderr)
 
 
 def outside_files(wanted, words):
@@ -201,11 +212,44 @@ def keep_times(times, results):
     TIMES.write_text(json.dumps(times, indent=0, sort_keys=True))
 
 
+def shortened(lines):
+    if len(lines) <= FAILURE_LINES:
+        return lines
+    half = FAILURE_LINES // 2
+    return lines[:half] + [f'    ({len(lines) - 2 * half} lines left out)'] + lines[-half:]
+
+
+def failing_tests(output):
+    """What TAP says of each test that failed itself (not only its parts), then what tests/scenario/lib/failures.mjs wrote."""
+    shown_lines, block, said = [], None, None
+    for line in output.split('\n'):
+        if re.match(r'^\s*not ok \d+', line):
+            block = [line]
+        elif block is not None:
+            block.append(line)
+            if line.strip() == '...':
+                if not any("failureType: 'subtestsFailed'" in part for part in block):
+                    shown_lines += shortened(block)
+                block = None
+        elif line.startswith('# >>> failed: '):
+            said = [line]
+        elif said is not None:
+            said.append(line)
+            if line == '# <<<':
+                shown_lines += shortened(said)
+                said = None
+    return shown_lines + (block or []) + (said or [])    # cut off in the middle: what there is
+
+
 def show_failure(result):
     lines = [line for line in result.output.rstrip().split('\n')
              if not re.match(r'^\[( RUN|       OK|=====)', line) and not re.match(r'^\s*ok \d+', line)]
-    print(f'\n--- FAILED: {result.name}')
-    print('\n'.join(lines[-OUTPUT_LINES:]))
+    FAILED.mkdir(parents=True, exist_ok=True)
+    kept = FAILED / (result.name.replace('/', '_') + '.log')
+    kept.write_text(result.output)
+    print(f'\n--- FAILED: {result.name} (all of it: {shown(kept)})')
+    failing = failing_tests(result.output)
+    print('\n'.join(failing + ['its last lines:'] + lines[-ENDING_LINES:] if failing else lines[-OUTPUT_LINES:]))
     sys.stdout.flush()
 
 

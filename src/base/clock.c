@@ -45,6 +45,17 @@ clock_monotonic_us(const struct clock *clock)
     return clock->monotonic_us(clock->ctx);
 }
 
+struct timespec
+clock_deadline(int64_t us)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    int64_t ns = at.tv_nsec + us % US_PER_S * 1000;
+    at.tv_sec += us / US_PER_S + ns / 1000000000;
+    at.tv_nsec = ns % 1000000000;
+    return at;
+}
+
 static int64_t
 manual_wall(void *ctx)
 {
@@ -194,20 +205,11 @@ take_number(struct str *s, size_t digits, int min, int max, int *value_out)
     return true;
 }
 
-static bool
-take_char(struct str *s, char c)
-{
-    if (s->len == 0 || s->ptr[0] != c)
-        return false;
-    *s = str_skip(*s, 1);
-    return true;
-}
-
 /* ".5" is 500,000 us; digits past the sixth are cut off. */
 static bool
 take_fraction(struct str *s, int *microsecond_out)
 {
-    if (!take_char(s, '.'))
+    if (!str_take_char(s, '.'))
         return true;
     int value = 0, scale = 100000;
     size_t digits = 0;
@@ -221,13 +223,13 @@ static bool
 take_offset(struct str *s, int64_t *offset_us_out)
 {
     *offset_us_out = 0;
-    if (take_char(s, 'Z') || take_char(s, 'z'))
+    if (str_take_char(s, 'Z') || str_take_char(s, 'z'))
         return true;
-    int sign = take_char(s, '+') ? 1 : take_char(s, '-') ? -1 : 0;
+    int sign = str_take_char(s, '+') ? 1 : str_take_char(s, '-') ? -1 : 0;
     int hour, minute;
     if (sign == 0 || !take_number(s, 2, 0, 23, &hour))
         return false;
-    take_char(s, ':');
+    str_take_char(s, ':');
     if (!take_number(s, 2, 0, 59, &minute))
         return false;
     *offset_us_out = sign * (hour * US_PER_HOUR + minute * US_PER_MINUTE);
@@ -238,15 +240,15 @@ bool
 time_parse(struct str s, int64_t *us_out)
 {
     struct civil c = {0};
-    if (!take_number(&s, 4, 1, 9999, &c.year) || !take_char(&s, '-') || !take_number(&s, 2, 1, 12, &c.month) ||
-        !take_char(&s, '-') || !take_number(&s, 2, 1, 31, &c.day) || c.day > civil_days_in_month(c.year, c.month))
+    if (!take_number(&s, 4, 1, 9999, &c.year) || !str_take_char(&s, '-') || !take_number(&s, 2, 1, 12, &c.month) ||
+        !str_take_char(&s, '-') || !take_number(&s, 2, 1, 31, &c.day) || c.day > civil_days_in_month(c.year, c.month))
         return false;
     int64_t offset_us = 0;
     if (s.len > 0) {
-        if (!(take_char(&s, 'T') || take_char(&s, 't') || take_char(&s, ' ')))
+        if (!(str_take_char(&s, 'T') || str_take_char(&s, 't') || str_take_char(&s, ' ')))
             return false;
-        if (!take_number(&s, 2, 0, 23, &c.hour) || !take_char(&s, ':') || !take_number(&s, 2, 0, 59, &c.minute) ||
-            !take_char(&s, ':') || !take_number(&s, 2, 0, 60, &c.second))
+        if (!take_number(&s, 2, 0, 23, &c.hour) || !str_take_char(&s, ':') || !take_number(&s, 2, 0, 59, &c.minute) ||
+            !str_take_char(&s, ':') || !take_number(&s, 2, 0, 60, &c.second))
             return false;
         if (!take_fraction(&s, &c.microsecond) || !take_offset(&s, &offset_us) || s.len != 0)
             return false;

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/str.h"
 
@@ -27,6 +28,8 @@ struct clock {
 const struct clock *clock_system(void);
 int64_t clock_wall_us(const struct clock *clock);
 int64_t clock_monotonic_us(const struct clock *clock);
+/* The system's monotonic time `us` (0 or more) from now, as a condition on CLOCK_MONOTONIC waits for it. */
+struct timespec clock_deadline(int64_t us);
 
 /* A clock that stands still until a test moves it. */
 struct clock_manual {

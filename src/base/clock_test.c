@@ -44,3 +44,18 @@ test_durations_read_as_people_write_them(void **state)
     assert_false(duration_parse(STR("15"), &us));
     assert_false(duration_parse(STR("999999999999999d"), &us));
 }
+
+static void
+test_clock_deadline_lies_as_far_ahead_as_was_asked(void **state)
+{
+    (void)state;
+    const int64_t ahead_us[] = {0, 999999, US_PER_S, 90 * US_PER_DAY + 1};
+    for (size_t i = 0; i < ARRAY_LEN(ahead_us); i++) {
+        int64_t before_us = clock_monotonic_us(clock_system());
+        struct timespec at = clock_deadline(ahead_us[i]);
+        int64_t after_us = clock_monotonic_us(clock_system());
+        int64_t at_us = (int64_t)at.tv_sec * US_PER_S + at.tv_nsec / 1000;
+        assert_true(at.tv_nsec >= 0 && at.tv_nsec < 1000000000);
+        assert_true(at_us >= before_us + ahead_us[i] && at_us <= after_us + ahead_us[i]);
+    }
+}

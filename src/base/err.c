@@ -83,6 +83,20 @@ err_set(struct err *err, enum err_code code, const char *format, ...)
 }
 
 bool
+err_invalid(struct err *err, const char *place, const char *format, ...)
+{
+    char words[ERR_MESSAGE_BYTES];
+    va_list args;
+    va_start(args, format);
+    int wanted = vsnprintf(words, sizeof(words), format, args);
+    va_end(args);
+    trim_cut_character(words, sizeof(words), wanted);
+    err_set(err, E_VALIDATION_FAILED, "%s", words);
+    err_add_item(err, str_from_c(place), "%s", words);
+    return false;
+}
+
+bool
 err_prefix(struct err *err, const char *format, ...)
 {
     char rest[ERR_MESSAGE_BYTES];

@@ -50,6 +50,11 @@ struct err {
 
 /* Sets code and message, keeps `items`, clears the rest. format NULL: the table's words. Returns false. */
 bool err_set(struct err *err, enum err_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+/*
+ * E_VALIDATION_FAILED: the message, and one item with the same words. `place` is what is wrong: a JSON pointer into the body, or the
+ * name of a parameter or header. Returns false.
+ */
+bool err_invalid(struct err *err, const char *place, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Puts text in front of the message. Returns false. */
 bool err_prefix(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Adds an item if the caller gave room for it. */

@@ -107,5 +107,6 @@
 #define LIMIT_JWKS_RETRY_S 30                        /* between two tries: unknown key ids must not make us a flood */
 #define LIMIT_JWKS_STALE_S (24 * 60 * 60)            /* how long old ones serve while the address fails */
 #define LIMIT_JWKS_FETCH_MS 5000
+#define LIMIT_JWKS_WAITING 16                        /* requests that wait for a fetch; others get 503: threads are for all */
 
 #endif

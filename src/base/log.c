@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/hash.h"
 
 #define LOG_LINE_BYTES_MAX 16384
 #define LOG_VALUE_BYTES_MAX 2048
@@ -25,11 +26,7 @@ static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static const char mask[] = "[redacted]";
 
 static atomic_int min_level = LOG_INFO;
-static atomic_int sink_fd = STDERR_FILENO;
 static atomic_llong dropped;
-static pthread_mutex_t listener_lock = PTHREAD_MUTEX_INITIALIZER;
-static log_listener_fn *listener;
-static void *listener_ctx;
 
 /* Under secrets_lock. Forms of one secret stand together; `secret` repeats in each. */
 struct secret_form {
@@ -51,34 +48,10 @@ log_set_level(enum log_level level)
     atomic_store(&min_level, level);
 }
 
-void
-log_set_fd(int fd)
-{
-    atomic_store(&sink_fd, fd);
-}
-
 int64_t
 log_lines_dropped(void)
 {
     return atomic_load(&dropped);
-}
-
-void
-log_set_listener(log_listener_fn *fn, void *ctx)
-{
-    pthread_mutex_lock(&listener_lock);
-    listener = fn;
-    listener_ctx = ctx;
-    pthread_mutex_unlock(&listener_lock);
-}
-
-static uint64_t
-hash_bytes(struct str s)
-{
-    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
-    for (size_t i = 0; i < s.len; i++)
-        hash = (hash ^ (unsigned char)s.ptr[i]) * UINT64_C(1099511628211);
-    return hash;
 }
 
 static unsigned
@@ -172,8 +145,8 @@ log_secret_add(struct str secret)
     struct buf scratch;
     buf_init(&scratch, secret.len * 6 + 16);
     pthread_rwlock_wrlock(&secrets_lock);
-    if (!secret_used_again(hash_bytes(secret)))
-        forms_add(secret, hash_bytes(secret), &scratch);
+    if (!secret_used_again(hash_add(HASH_START, secret)))
+        forms_add(secret, hash_add(HASH_START, secret), &scratch);
     pthread_rwlock_unlock(&secrets_lock);
     explicit_bzero(scratch.ptr ? scratch.ptr : (char *)&scratch, scratch.ptr ? scratch.size : 0);
     buf_release(&scratch);
@@ -182,7 +155,7 @@ log_secret_add(struct str secret)
 void
 log_secret_drop(struct str secret)
 {
-    uint64_t owner = hash_bytes(secret);
+    uint64_t owner = hash_add(HASH_START, secret);
     pthread_rwlock_wrlock(&secrets_lock);
     size_t kept = 0;
     memset(starts, 0, sizeof(starts));
@@ -289,19 +262,10 @@ write_line(struct str line)
 {
     ssize_t wrote;
     do
-        wrote = write(atomic_load(&sink_fd), line.ptr, line.len);
+        wrote = write(STDERR_FILENO, line.ptr, line.len);
     while (wrote < 0 && errno == EINTR);
     if (wrote != (ssize_t)line.len)
         atomic_fetch_add(&dropped, 1);
-}
-
-static void
-tell_listener(enum log_level level, struct str line)
-{
-    pthread_mutex_lock(&listener_lock);
-    if (listener)
-        listener(listener_ctx, level, line);
-    pthread_mutex_unlock(&listener_lock);
 }
 
 void
@@ -321,7 +285,6 @@ log_write_fields(enum log_level level, const char *message, const struct log_fie
     buf_add_c(&line, "}\n");
     if (buf_ok(&line)) {
         write_line(buf_str(&line));
-        tell_listener(level, buf_str(&line));
     } else {
         atomic_fetch_add(&dropped, 1);
     }

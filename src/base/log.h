@@ -42,12 +42,7 @@ void log_write_fields(enum log_level level, const char *message, const struct lo
 void log_err(enum log_level level, const char *message, const struct err *err);
 
 void log_set_level(enum log_level level);
-void log_set_fd(int fd);                 /* STDERR_FILENO at start */
 int64_t log_lines_dropped(void);
-
-/* Hands a copy of every line to a listener (tests; the error counter of /metrics). NULL switches it off. */
-typedef void log_listener_fn(void *ctx, enum log_level level, struct str line);
-void log_set_listener(log_listener_fn *listener, void *ctx);
 
 /*
  * Registers text that must never be seen in a line: at least LOG_SECRET_BYTES_MIN bytes, else ignored.

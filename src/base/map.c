@@ -1,5 +1,7 @@
 #include "base/map.h"
 
+#include "base/hash.h"
+
 #define MAP_FIRST_SIZE 16
 
 void
@@ -11,9 +13,7 @@ map_init(struct map *m, struct arena *a)
 static uint64_t
 hash_key(struct str s)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < s.len; i++)
-        hash = (hash ^ (unsigned char)s.ptr[i]) * UINT64_C(1099511628211);
+    uint64_t hash = hash_add(HASH_START, s);
     return hash ^ hash >> 29;
 }
 

@@ -54,12 +54,6 @@ rng_below(struct rng *rng, uint64_t bound)
     return (uint64_t)(((unsigned __int128)rng_next(rng) * bound) >> 64);
 }
 
-double
-rng_unit(struct rng *rng)
-{
-    return (double)(rng_next(rng) >> 11) * 0x1.0p-53;
-}
-
 /* The lowest digits of a number. */
 static char *
 put_hex(char *text, uint64_t value, unsigned digits)

@@ -18,7 +18,6 @@ void rng_init(struct rng *rng, uint64_t seed);
 void rng_init_system(struct rng *rng);            /* seeded by the operating system */
 uint64_t rng_next(struct rng *rng);
 uint64_t rng_below(struct rng *rng, uint64_t bound); /* in [0, bound); bound > 0 */
-double rng_unit(struct rng *rng);                 /* in [0, 1) */
 
 #define UUID_TEXT_BYTES 37
 /* UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, the rest random. Grows with time. Returns text. */

@@ -142,6 +142,15 @@ str_cut(struct str s, char separator, struct str *head_out, struct str *tail_out
     return at >= 0;
 }
 
+bool
+str_take_char(struct str *s, char c)
+{
+    if (s->len == 0 || s->ptr[0] != c)
+        return false;
+    *s = str_skip(*s, 1);
+    return true;
+}
+
 struct str
 str_copy(struct arena *a, struct str s)
 {
@@ -265,6 +274,15 @@ ascii_bytes(struct str s)
             break;
     }
     return i;
+}
+
+bool
+str_is_ascii(struct str s)
+{
+    for (size_t i = ascii_bytes(s); i < s.len; i++)
+        if ((unsigned char)s.ptr[i] >= 0x80)
+            return false;
+    return true;
 }
 
 bool

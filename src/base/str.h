@@ -53,6 +53,7 @@ struct str str_trim(struct str s);                 /* ASCII white space on both 
  * STR_NONE and the result is false. The outputs may be the same object as s.
  */
 bool str_cut(struct str s, char separator, struct str *head_out, struct str *tail_out);
+bool str_take_char(struct str *s, char c);         /* s begins with c: steps past it; else leaves it */
 
 /* Copies live as long as the arena; NULL pointer (STR_NONE / NULL) when the arena is full. */
 struct str str_copy(struct arena *a, struct str s);
@@ -65,6 +66,7 @@ char *str_cstr(struct arena *a, struct str s);
 
 /* Strict decimal: digits only (and one leading '-'), no blanks, within [min, max]; else false. */
 MUST_USE bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *value_out);
+bool str_is_ascii(struct str s);
 bool str_is_utf8(struct str s);                    /* RFC 3629: no surrogates, no overlong forms */
 
 #endif

@@ -14,6 +14,19 @@ test_str_cut_splits_at_the_first_separator(void **state)
 }
 
 static void
+test_str_take_char_steps_past_what_it_was_asked_for_and_nothing_else(void **state)
+{
+    (void)state;
+    struct str s = STR("-1"), empty = STR_NONE;
+    assert_false(str_take_char(&s, '+'));
+    assert_str(s, "-1");
+    assert_true(str_take_char(&s, '-'));
+    assert_str(s, "1");
+    assert_false(str_take_char(&empty, '-'));
+    assert_true(str_is_none(empty));
+}
+
+static void
 test_str_to_i64_takes_the_whole_range_and_nothing_else(void **state)
 {
     (void)state;
@@ -27,6 +40,22 @@ test_str_to_i64_takes_the_whole_range_and_nothing_else(void **state)
         assert_false(str_to_i64(str_from_c(bad[i]), INT64_MIN, INT64_MAX, &value));
     assert_false(str_to_i64(STR("501"), 1, 500, &value));
     assert_true(value == INT64_MAX);
+}
+
+static void
+test_str_is_ascii_sees_a_high_byte_at_each_place(void **state)
+{
+    (void)state;
+    char text[] = "0123456789abcdefghi";
+    assert_true(str_is_ascii(STR_NONE));
+    assert_true(str_is_ascii(STR("a\0\x7f")));
+    assert_true(str_is_ascii(str_from_c(text)));
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        char kept = text[i];
+        text[i] = '\x80';
+        assert_false(str_is_ascii(str_from_c(text)));
+        text[i] = kept;
+    }
 }
 
 static void

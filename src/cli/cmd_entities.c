@@ -99,9 +99,10 @@ csv_member(struct buf *b, struct arena *a, yyjson_val *row, const char *name)
 }
 
 static const char *const after_fields[] = {"parentId", "createdAt", "updatedAt", "deletedAt"};
+static const char *const beside_fields[] = {"id", "kind", "parentId", "createdAt", "updatedAt", "deletedAt", "version", NULL};
 
 /* As the API's own text/csv. */
-static void
+static bool
 csv_line(struct buf *b, struct arena *a, const struct kind *kind, yyjson_val *row)
 {
     csv_member(b, a, row, "id");
@@ -113,7 +114,13 @@ csv_line(struct buf *b, struct arena *a, const struct kind *kind, yyjson_val *ro
         buf_add_char(b, ',');
         csv_member(b, a, row, after_fields[i]);
     }
-    buf_add_c(b, "\r\n");
+    struct str others;
+    if (!kind_other_members(kind, a, row, beside_fields, &others))
+        return false;
+    buf_add_char(b, ',');
+    if (others.len)
+        csv_cell(b, others);
+    return buf_add_c(b, "\r\n");
 }
 
 static void
@@ -124,7 +131,7 @@ csv_head(const struct kind *kind)
         printf(",%s", field->name);
     for (size_t i = 0; i < ARRAY_LEN(after_fields); i++)
         printf(",%s", after_fields[i]);
-    fputs("\r\n", stdout);
+    fputs(",otherFields\r\n", stdout);
 }
 
 static bool
@@ -132,11 +139,8 @@ print_row(struct cli *cli, const struct kind *csv, yyjson_val *row)
 {
     struct buf b;
     buf_init(&b, EXPORT_ROW_BYTES_MAX);
-    if (csv)
-        csv_line(&b, cli->arena, csv, row);
-    else if (buf_add(&b, json_to_text(cli->arena, row)))
-        buf_add_char(&b, '\n');
-    bool ok = buf_ok(&b);
+    bool ok = csv ? csv_line(&b, cli->arena, csv, row) : buf_add(&b, json_to_text(cli->arena, row)) && buf_add_char(&b, '\n');
+    ok = ok && buf_ok(&b);
     struct str text = buf_str(&b);
     ok = ok && fwrite(text.ptr, 1, text.len, stdout) == text.len;
     buf_release(&b);

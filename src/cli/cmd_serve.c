@@ -221,8 +221,8 @@ cmd_sandbox(struct cli *cli)
     struct sandbox_options options;
     struct sandbox *sandbox = NULL;
     if (take_signals(&err) && sandbox_options_of(cli, &options, &err)) {
-        if (!str_eq(cli->config.values[SETTING_LISTEN].origin, STR("default")))
-            options.listen = config_text(&cli->config, SETTING_LISTEN);
+        if (config_is_set(&cli->config, SETTING_PORT) || !str_eq(cli->config.values[SETTING_LISTEN].origin, STR("default")))
+            options.listen = config_listen(&cli->config, cli->arena);
         sandbox = sandbox_new(&options, &err);
     }
     if (!sandbox)

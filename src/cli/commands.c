@@ -157,7 +157,7 @@ const struct cli_command cli_commands[] = {
      "Ends on SIGTERM or Ctrl-C: the page under way is committed, leases are released. A second signal ends it at once.\n",
      serve_options, 0, cmd_serve},
 #ifdef TIDEMARK_SANDBOX
-    {"sandbox", "[--listen ADDRESS] [--size ENTITY=N] [--fault FAULT]", "Run the simulated vendors alone",
+    {"sandbox", "[--listen ADDRESS] [--port N] [--size ENTITY=N] [--fault FAULT]", "Run the simulated vendors alone",
      "  tidemark sandbox --listen 127.0.0.1:4010 --size contacts=100000\n"
      "  tidemark sandbox --fault 429:after=3:count=2:retry-after=1\n",
      sandbox_options, 0, cmd_sandbox},
@@ -189,7 +189,8 @@ const struct cli_command cli_commands[] = {
      "  tidemark jobs pause nightly\n  tidemark jobs --status queued\n"
      "A job waits while its connection is busy. `purge` removes finished jobs with their runs and logs.\n",
      jobs_options, 3, cmd_jobs},
-    {"logs", "[RUN|CONNECTION] [--follow]", "Print the log of a run, or of a connection's newest; of the newest of all when nothing is said",
+    {"logs", "[RUN|CONNECTION] [--follow]",
+     "Print the log of a run, or of a connection's newest; of the newest of all when nothing is said",
      "  tidemark logs\n  tidemark logs Support --follow\n", logs_options, 1, cmd_logs},
     {"state", "[CONNECTION] [reset] [--stream NAME]", "Show how far each stream was read, or start over",
      "  tidemark state Support\n  tidemark state reset Support --stream contacts\n", state_options, 2, cmd_state},

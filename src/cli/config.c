@@ -274,6 +274,18 @@ config_is_set(const struct config *c, enum setting_id id)
 }
 
 struct str
+config_listen(const struct config *c, struct arena *a)
+{
+    struct str listen = config_text(c, SETTING_LISTEN);
+    if (!config_is_set(c, SETTING_PORT))
+        return listen;
+    ptrdiff_t colon = str_find_last(listen, ':');
+    bool bracket = str_ends(listen, STR("]"));
+    struct str host = colon < 0 || bracket ? listen : str_slice(listen, 0, (size_t)colon);
+    return str_format(a, "%.*s:%lld", STR_ARG(host), (long long)config_number(c, SETTING_PORT));
+}
+
+struct str
 config_base_url(const struct config *c, struct str template_name)
 {
     for (size_t i = 0; i < c->base_url_count; i++)

@@ -79,6 +79,8 @@ int64_t config_number(const struct config *c, enum setting_id id);    /* also mi
 int64_t config_us(const struct config *c, enum setting_id id);
 bool config_bool(const struct config *c, enum setting_id id);
 bool config_is_set(const struct config *c, enum setting_id id);
+/* "127.0.0.1:3000" with the port of the setting `port` where that is given; in a. */
+struct str config_listen(const struct config *c, struct arena *a);
 /* The operator's address for a template, or STR_NONE. */
 struct str config_base_url(const struct config *c, struct str template_name);
 

@@ -65,6 +65,20 @@ test_every_default_is_within_its_own_limits(void **state)
 }
 
 static void
+test_a_port_takes_the_place_of_that_of_the_address(void **state)
+{
+    (void)state;
+    struct config_flag port = {SETTING_PORT, STR("4010")};
+    assert_ok(load(NULL, NULL, &port, 1), err);
+    assert_str(config_listen(&config, &arena), "127.0.0.1:4010");
+    const char *environment[] = {"TIDEMARK_LISTEN=[::1]", NULL};
+    assert_ok(load(NULL, environment, &port, 1), err);
+    assert_str(config_listen(&config, &arena), "[::1]:4010");
+    assert_ok(load(NULL, environment, NULL, 0), err);
+    assert_str(config_listen(&config, &arena), "[::1]");
+}
+
+static void
 test_the_later_source_wins_and_is_named(void **state)
 {
     (void)state;

@@ -328,20 +328,10 @@ or_none(struct str text)
     return text.len ? text : STR_NONE;
 }
 
-/* "127.0.0.1:3000" with the port of the setting `port` where that is given. */
 static struct str
 listen_address(struct instance *i)
 {
-    const struct config *c = i->options.config;
-    struct str listen = config_text(c, SETTING_LISTEN);
-    if (!i->options.serve)
-        return STR("127.0.0.1:0");
-    if (!config_is_set(c, SETTING_PORT))
-        return listen;
-    ptrdiff_t colon = str_find_last(listen, ':');
-    bool bracket = str_ends(listen, STR("]"));
-    struct str host = colon < 0 || bracket ? listen : str_slice(listen, 0, (size_t)colon);
-    return str_format(&i->arena, "%.*s:%lld", STR_ARG(host), (long long)config_number(c, SETTING_PORT));
+    return i->options.serve ? config_listen(i->options.config, &i->arena) : STR("127.0.0.1:0");
 }
 
 /* The sandbox's demo-user is for this machine alone (D21). */

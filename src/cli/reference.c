@@ -68,6 +68,11 @@ errors_reference(struct buf *b)
                  "Every failure the program can name: the `code` of a reply or of a run, its HTTP status, and whether the same\n"
                  "request may succeed later. Failures of our own machinery (database, sealing, memory) are told to clients as\n"
                  "`INTERNAL` or `UNAVAILABLE`; the log has their own code beside the request's id.\n\n"
+                 "A `VALIDATION_FAILED` says where: each item of `details` (of a problem's `errors`) has a `message` and a `pointer`,\n"
+                 "which is a JSON pointer into the body (`/schedule/every`; empty: the body as a whole),"
+                 " or the name of a query parameter or header.\n"
+                 "Doors 001, 002 and 004 have no such list in their own shape: their message names the member, and with\n"
+                 "`Accept: application/problem+json` the list is there.\n\n"
                  "| code | status | try again | words |\n|---|---|---|---|\n");
     for (int code = 1; code < E_COUNT; code++)
         buf_addf(b, "| `%s` | %d | %s | %s |\n", err_name((enum err_code)code), err_http((enum err_code)code),

@@ -97,6 +97,8 @@ bool seal_is_legacy(struct str text);
  * failure: shape, padding, text that is no UTF-8 (a wrong key passes the padding check one time in 256).
  */
 MUST_USE bool seal_legacy_open(struct seal_master *m, struct str text, struct secret *plain_out, struct err *err);
+/* Does it open with the present secret? */
+bool seal_legacy_is_current(struct seal_master *m, struct str text);
 /* Makes the older form, for secret_format = "cbc". plain must be UTF-8. E_TOO_LARGE, E_VALIDATION_FAILED. */
 MUST_USE bool seal_legacy(struct seal_master *m, struct str plain, struct arena *a, struct str *text_out,
                           struct err *err);

@@ -89,9 +89,9 @@ open_with(struct seal_master *m, size_t index, struct str iv, struct str cipher,
 }
 
 static bool
-open_decoded(struct seal_master *m, struct str iv, struct str cipher, struct secret *plain_out, struct err *err)
+open_decoded(struct seal_master *m, size_t count, struct str iv, struct str cipher, struct secret *plain_out, struct err *err)
 {
-    for (size_t i = 0; i < seal_master_count(m); i++) {
+    for (size_t i = 0; i < count; i++) {
         enum attempt attempt = open_with(m, i, iv, cipher, plain_out, err);
         if (attempt != ATTEMPT_WRONG)
             return attempt == ATTEMPT_OPENED;
@@ -99,8 +99,9 @@ open_decoded(struct seal_master *m, struct str iv, struct str cipher, struct sec
     return seal_fault(err);
 }
 
-bool
-seal_legacy_open(struct seal_master *m, struct str text, struct secret *plain_out, struct err *err)
+/* With the first `count` secrets, the present one first. */
+static bool
+open_text(struct seal_master *m, size_t count, struct str text, struct secret *plain_out, struct err *err)
 {
     if (!seal_is_legacy(text) || text.len > 2 * (LIMIT_SECRET_BYTES + 2 * BLOCK_BYTES) + 1)
         return seal_fault(err);
@@ -109,9 +110,25 @@ seal_legacy_open(struct seal_master *m, struct str text, struct secret *plain_ou
     arena_init(&scratch, 2 * LIMIT_SECRET_BYTES);
     bool ok = hex_decode(&scratch, str_slice(text, 0, IV_HEX_CHARS), &iv) &&
               hex_decode(&scratch, str_skip(text, IV_HEX_CHARS + 1), &cipher);
-    ok = ok ? open_decoded(m, iv, cipher, plain_out, err) : err_no_memory(err);
+    ok = ok ? open_decoded(m, count, iv, cipher, plain_out, err) : err_no_memory(err);
     arena_release(&scratch);
     return ok;
+}
+
+bool
+seal_legacy_open(struct seal_master *m, struct str text, struct secret *plain_out, struct err *err)
+{
+    return open_text(m, seal_master_count(m), text, plain_out, err);
+}
+
+bool
+seal_legacy_is_current(struct seal_master *m, struct str text)
+{
+    struct err ignored = {0};
+    struct secret plain = {0};
+    bool current = open_text(m, 1, text, &plain, &ignored);
+    secret_release(&plain);
+    return current;
 }
 
 static bool

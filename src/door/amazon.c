@@ -9,6 +9,7 @@
 #include "door/dialect_priv.h"
 #include "door/identity_priv.h"
 #include "engine/ends.h"
+#include "engine/oauth.h"
 
 #define CANCEL_WAIT_MS 3000     /* a page that ends meanwhile lets the answer say "cancelled" (I-24) */
 #define SYNC_ID_BYTES 400
@@ -36,13 +37,9 @@ amazon_connection(struct request *r, bool any, struct account_owner *owner_out, 
 struct json_writer *
 amazon_reply(struct request *r)
 {
-    r->reply.status = 200;
-    r->reply.type = JSON_TYPE;
-    buf_clear(&r->reply.body);
-    json_writer_init(&r->w, &r->reply.body);
-    json_begin_object(&r->w, NULL);
-    json_add_bool(&r->w, "success", true);
-    return &r->w;
+    struct json_writer *w = reply_bare(r, 200);
+    json_add_bool(w, "success", true);
+    return w;
 }
 
 struct str
@@ -188,7 +185,7 @@ amazon_sync_status(struct request *r, struct err *err)
     struct account_sync_view v;
     struct str sync_id = request_query(r, "syncId");
     if (!str_is_none(sync_id) && (sync_id.len == 0 || sync_id.len > SYNC_ID_BYTES))
-        return err_set(err, E_VALIDATION_FAILED, "The parameter syncId must be the name that starting the sync gave");
+        return request_query_fault("syncId", "must be the name that starting the sync gave", err);
     if (!amazon_owner(r, &owner, err) || !engine_account_sync_get(request_parts(r)->engine, r->arena, &owner, sync_id, &v, err))
         return false;
     return reply_progress(r, &v, NULL, err);
@@ -203,7 +200,7 @@ amazon_sync_cancel(struct request *r, struct err *err)
     if (!request_body_str(r, "syncId", SYNC_ID_BYTES, &sync_id, err))
         return false;
     if (sync_id.len == 0)
-        return request_fault(r, err, "/syncId", "syncId is required: the name that starting the sync gave");
+        return request_fault(r, err, "/syncId", "is required: the name that starting the sync gave");
     if (!amazon_owner(r, &owner, err) ||
         !engine_account_sync_cancel(request_parts(r)->engine, r->arena, &owner, sync_id, CANCEL_WAIT_MS, &v, err))
         return false;
@@ -251,18 +248,23 @@ add_account(struct request *r, struct json_writer *w, const struct connection *c
         json_add_val(w, "marketplaceIds", json_get_c(config, "marketplaceIds"));
 }
 
+/* Nobody has signed in yet, or what that brought is dead. */
 static bool
-needs_sign_in(const struct connection *c)
+needs_sign_in(struct request *r, const struct connection *c, bool *needs_out, struct err *err)
 {
-    return c->status == CONNECTION_ERROR &&
-           (str_eq_c(c->error_code, "AUTH_EXPIRED") || str_eq_c(c->error_code, "INVALID_CREDENTIALS"));
+    *needs_out = c && c->status == CONNECTION_ERROR &&
+                 (str_eq_c(c->error_code, "AUTH_EXPIRED") || str_eq_c(c->error_code, "INVALID_CREDENTIALS"));
+    return !c || *needs_out || engine_oauth_awaited(request_parts(r)->engine, r->arena, c, needs_out, err);
 }
 
 static bool
 reply_status(struct request *r, const struct connection *c, struct err *err)
 {
+    bool signs_in;
+    if (!needs_sign_in(r, c, &signs_in, err))
+        return false;
     struct json_writer *w = amazon_reply(r);
-    json_add_bool(w, "connected", c && c->enabled && !needs_sign_in(c));
+    json_add_bool(w, "connected", c && c->enabled && !signs_in);
     json_add_c(w, "status", c ? connection_word(c) : "not_connected");
     json_add_time(w, "lastSync", c ? c->last_sync_us : 0);
     if (c) {
@@ -270,7 +272,7 @@ reply_status(struct request *r, const struct connection *c, struct err *err)
         add_account(r, w, c);
     }
     json_add_str(w, "message", c && c->error_message.len ? c->error_message : STR_NONE);
-    json_add_str(w, "reconnectUrl", c && needs_sign_in(c) ? amazon_sign_in_address(r) : STR_NONE);
+    json_add_str(w, "reconnectUrl", signs_in ? amazon_sign_in_address(r) : STR_NONE);
     json_add_bool(w, "sandbox", c && c->sandbox);
     return add_notices(r, w, c, err) && reply_end(r, err);
 }

@@ -16,9 +16,7 @@ amazon_auth_start(struct request *r, struct err *err)
     if (oauth_wants_redirect(r))
         return oauth_redirect(r, begun.url, err);
     struct json_writer *w = amazon_reply(r);
-    json_add_str(w, "authUrl", begun.url);
-    json_add_str(w, "connectionId", begun.connection);
-    json_add_time(w, "expiresAt", begun.expires_us);
+    oauth_write_begun(w, &begun);
     return reply_end(r, err);
 }
 
@@ -26,14 +24,11 @@ bool
 amazon_auth_callback(struct request *r, struct err *err)
 {
     struct oauth_outcome outcome;
-    struct err failed = {.items = err->items};
-    bool ok = oauth_finish(r, &outcome, &failed);
-    if (outcome.return_to.len || oauth_wants_redirect(r))
-        return oauth_answer_browser(r, &outcome, ok ? NULL : &failed, err);
-    if (!ok) {
-        *err = failed;
+    bool answered;
+    if (!oauth_finish(r, &answered, &outcome, err))
         return false;
-    }
+    if (answered)
+        return true;
     struct json_writer *w = amazon_reply(r);
     json_add_c(w, "message", "Amazon account connected");
     json_add_bool(w, "connected", outcome.connection.status == CONNECTION_ACTIVE);

@@ -165,7 +165,7 @@ show(struct request *r, const struct list_of *list, struct err *err)
             return false;
     json_end_array(w);
     bool more = l.count == (size_t)paging.limit;
-    return reply_end_list(r, &paging, l.total, more ? list_cursor_text(r->arena, l.rows[l.count - 1].id) : STR_NONE, err);
+    return reply_end_counted_list(r, &paging, l.total, more ? list_cursor_text(r->arena, l.rows[l.count - 1].id) : STR_NONE, err);
 }
 
 bool

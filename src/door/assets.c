@@ -72,29 +72,7 @@ assets_openapi(struct request *r, struct err *err)
     return reply_asset(r, STR("openapi.json"), CACHE_ASK, err);
 }
 
-/* The page loads its own two files and asks for the document, nothing else. */
-#define CSP_REFERENCE                                                                                               \
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; " \
-    "frame-ancestors 'none'"
-
-bool
-assets_docs(struct request *r, struct err *err)
-{
-    r->reply.csp = CSP_REFERENCE;
-    return reply_asset(r, STR("reference.html"), CACHE_ASK, err);
-}
-
-bool
-assets_docs_file(struct request *r, struct err *err)
-{
-    static const char *const names[] = {"reference.css", "reference.js"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_eq_c(request_path_param(r, 0), names[i]))
-            return reply_asset(r, str_from_c(names[i]), CACHE_ASK, err);
-    return err_set(err, E_NOT_FOUND, "There is nothing at this address");
-}
-
-/* Files of the page: their names hold a digest of what is inside, so they never change. */
+/* Files of the pages: their names hold a digest of what is inside, so they never change. */
 bool
 assets_page_file(struct request *r, struct err *err)
 {

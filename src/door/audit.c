@@ -144,13 +144,15 @@ struct page {
     struct audit_filter filter;
     struct audit *rows;
     size_t count;
+    int64_t total;
 };
 
 static bool
 read_page(struct db *db, void *ctx, struct err *err)
 {
     struct page *p = ctx;
-    return store_audit_list(db, p->request->arena, &p->filter, &p->rows, &p->count, err);
+    return store_audit_list(db, p->request->arena, &p->filter, &p->rows, &p->count, err) &&
+           store_audit_total(db, &p->filter, LIMIT_COUNT_EXACT + 1, &p->total, err);
 }
 
 static void
@@ -182,12 +184,10 @@ audit_list(struct request *r, struct err *err)
     struct str named = identity_named_tenant(r);
     if (!request_paging(r, LIMIT_OTHERWISE, &paging, err))
         return false;
-    if (paging.page > 1)
-        return request_fault(r, err, "page", "is not offered here: follow meta.nextCursor");
     if (!str_is_none(named) && !identity_tenant(&r->door->identity, &r->who, r->arena, named, &tenant, err))
         return false;
     struct page p = {.request = r, .filter = {.tenant = tenant.id, .actor = request_query(r, "actor"), .before = paging.after,
-                                              .limit = (size_t)paging.limit}};
+                                              .offset = paging.offset, .limit = (size_t)paging.limit}};
     if (!store_read(request_parts(r)->store, read_page, &p, err))
         return false;
     struct json_writer *w = reply_begin(r, 200);
@@ -196,5 +196,5 @@ audit_list(struct request *r, struct err *err)
         write_audit(w, &p.rows[i]);
     json_end_array(w);
     struct str next = p.count == p.filter.limit ? list_cursor_text(r->arena, p.rows[p.count - 1].id) : STR_NONE;
-    return reply_end_list(r, &paging, -1, next, err);
+    return reply_end_counted_list(r, &paging, p.total, next, err);
 }

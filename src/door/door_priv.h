@@ -1,4 +1,4 @@
-/* The door itself, for the files that show its state (health.c) or run its requests (door.c). */
+/* The door itself, for the files that make it (door_new.c), run its requests (door.c and its parts) or show its state (health.c). */
 #ifndef TIDEMARK_DOOR_DOOR_PRIV_H
 #define TIDEMARK_DOOR_DOOR_PRIV_H
 
@@ -34,5 +34,12 @@ struct door {
     atomic_int_fast64_t answers[STATUS_CLASSES]; /* by first digit of the status */
     atomic_int_fast64_t answer_us;  /* time spent on them, together */
 };
+
+/* door_admit.c: fills route, query, who and tenant. */
+MUST_USE bool door_admit(struct request *r, struct err *err);
+/* door_answer.c: an error instead of whatever the reply holds. */
+void door_reply_error(struct request *r, const struct err *err);
+/* The exchange, its arena and so the request are gone when this returns. */
+void door_send(struct request *r);
 
 #endif

@@ -124,7 +124,8 @@ count_all(struct db *db, struct list *l, struct err *err)
     bool plain = asks_for_nothing_else(&l->filter);
     l->counted = plain;
     if (plain && l->stream.id) {
-        l->total = l->stream.records + (l->filter.include_deleted ? l->stream.deleted : 0);
+        l->total = l->filter.only_deleted ? l->stream.deleted
+                                          : l->stream.records + (l->filter.include_deleted ? l->stream.deleted : 0);
         return true;
     }
     return store_record_count(db, l->request->tenant.id, l->collection, &l->filter, LIMIT_COUNT_EXACT, &l->total, err);
@@ -187,7 +188,7 @@ read_parent(const struct request *r, struct list *l, struct err *err)
         l->parent_uuid = request_query(r, kind->parent);
     if (str_is_none(l->parent_uuid) || uuid_is_valid(l->parent_uuid))
         return true;
-    return err_set(err, E_VALIDATION_FAILED, "The parameter parentId must be the id of a record");
+    return request_query_fault(str_is_none(request_query(r, "parentId")) ? kind->parent : "parentId", "must be the id of a record", err);
 }
 
 static bool
@@ -197,10 +198,10 @@ read_text_filter(struct request *r, struct record_filter *filter, struct err *er
     if (str_is_none(text))
         return true;
     if (text.len > TEXT_BYTES_MAX)
-        return err_set(err, E_VALIDATION_FAILED, "The parameter q is longer than %d bytes", TEXT_BYTES_MAX);
+        return err_invalid(err, "q", "The parameter q is longer than %d bytes", TEXT_BYTES_MAX);
     filter->text = search_question(r->arena, text);
     if (filter->text.len == 0)
-        return err_set(err, E_VALIDATION_FAILED, "The parameter q holds nothing to look for");
+        return request_query_fault("q", "holds nothing to look for", err);
     return true;
 }
 
@@ -208,19 +209,20 @@ read_text_filter(struct request *r, struct record_filter *filter, struct err *er
 static bool
 read_filter(struct request *r, struct list *l, struct err *err)
 {
-    int deleted;
+    int deleted, only;
     struct record_filter *filter = &l->filter;
     struct str cursor = request_query(r, "cursor");
     if (!request_query_time(r, "updatedSince", &filter->updated_since_us, err) ||
-        !request_query_bool(r, "includeDeleted", &deleted, err) || !read_text_filter(r, filter, err) || !read_parent(r, l, err))
+        !request_query_bool(r, "includeDeleted", &deleted, err) || !request_query_bool(r, "onlyDeleted", &only, err) ||
+        !read_text_filter(r, filter, err) || !read_parent(r, l, err))
         return false;
     if (filter->updated_since_us)
         filter->order = RECORD_UPDATED;
     filter->include_deleted = deleted == 1 || (deleted < 0 && filter->updated_since_us);
+    filter->only_deleted = only == 1;
     filter->status = request_query(r, "status");
     if (!str_is_none(cursor) && !entity_place_parse(r->arena, cursor, &filter->after))
-        return err_set(err, E_VALIDATION_FAILED,
-                       "The parameter cursor is not one that this server gave: take it from meta.nextCursor");
+        return request_cursor_fault(err);
     return true;
 }
 
@@ -270,7 +272,7 @@ wants(const struct request *r, const char *media_type)
 static bool
 is_short(const struct list *l)
 {
-    return asks_for_nothing_else(&l->filter) && !l->parent_uuid.len && l->filter.limit <= LIMIT_AT_ONCE &&
+    return asks_for_nothing_else(&l->filter) && !l->filter.only_deleted && !l->parent_uuid.len && l->filter.limit <= LIMIT_AT_ONCE &&
            l->filter.offset <= LIMIT_AT_ONCE;
 }
 

@@ -26,7 +26,7 @@ read_version(const struct request *r, int64_t *version_out, struct err *err)
     if (text.len > 2 && text.ptr[0] == '"' && str_ends(text, STR("\"")))
         text = str_slice(text, 1, text.len - 1);
     return str_to_i64(text, 1, INT64_MAX, version_out) ||
-           err_set(err, E_VALIDATION_FAILED, "The header If-Match must be a record's version, for example \"5\"");
+           err_invalid(err, "If-Match", "The header If-Match must be a record's version, for example \"5\"");
 }
 
 /* What would become of it? `key`: the Idempotency-Key that the real one would carry. */

@@ -1,11 +1,12 @@
 /*
  * A whole collection as a stream: NDJSON, one entity a line, or CSV (RFC 4180). Batches are read by id, so
- * memory stays flat and rows that come meanwhile do not shift the rest.
+ * memory stays flat and rows that come meanwhile do not shift the rest. Who may read no more gets no further batch.
  */
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/csv.h"
+#include "door/door_priv.h"
 #include "door/entities_priv.h"
 #include "engine/kind.h"
 
@@ -15,6 +16,7 @@
 struct export {
     struct store *store;
     int64_t tenant, collection;
+    struct identity_watch watch;
     struct str kind;            /* of the route table; STR_NONE: any */
     struct record_filter filter;
     char texts[2][256];         /* status and text of the filter */
@@ -59,7 +61,21 @@ csv_head(struct buf *b, struct str kind)
         buf_addf(b, ",%s", column->name);
     if (!kind_find(kind))
         buf_add_c(b, ",data");
-    buf_add_c(b, ",parentId,createdAt,updatedAt,deletedAt\r\n");
+    buf_add_c(b, ",parentId,createdAt,updatedAt,deletedAt");
+    buf_add_c(b, kind_find(kind) ? ",otherFields\r\n" : "\r\n");
+}
+
+/* Fields that have no column: nothing that was synced is left out. */
+static bool
+csv_others(struct buf *b, struct export *e, yyjson_val *data)
+{
+    struct str others;
+    if (!kind_other_members(kind_find(e->kind), &e->arena, data, NULL, &others))
+        return false;
+    buf_add_char(b, ',');
+    if (others.len)
+        csv_cell(b, others);
+    return true;
 }
 
 static bool
@@ -83,6 +99,8 @@ csv_row(struct buf *b, struct export *e, const struct record *record)
     csv_time(b, record->created_us);
     csv_time(b, record->updated_us);
     csv_time(b, record->deleted_us);
+    if (kind_find(e->kind) && !csv_others(b, e, data))
+        return false;
     return buf_add_c(b, "\r\n");
 }
 
@@ -122,6 +140,8 @@ pull(void *ctx, struct buf *piece, int64_t *wait_ms)
     if (e->ended || !e->collection)
         return STREAM_END;
     arena_clear(&e->arena);
+    if (!identity_watch_holds(&e->watch, e->store, &e->arena))
+        return STREAM_BREAK;
     if (!store_read(e->store, read_batch, e, &err))
         return STREAM_BREAK;
     for (size_t i = 0; i < e->count; i++)
@@ -157,6 +177,7 @@ entity_export(struct request *r, const struct record_filter *filter, int64_t col
         return err_no_memory(err);
     e->store = request_parts(r)->store;
     e->tenant = r->tenant.id;
+    identity_watch_init(&e->watch, &r->door->identity, &r->who);
     e->collection = collection;
     e->kind = entity_kind(r);
     e->csv = csv;

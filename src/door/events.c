@@ -5,7 +5,7 @@
  * nothing twice; on PostgreSQL the feed is read below the oldest transaction in flight, so concurrent writers cannot
  * slip something in behind. A stream costs no thread; it is asked for more only when the client has taken what it was
  * given, so a slow reader holds no memory, and one that takes nothing is closed by the server (F44). A stream ends
- * after a while: the client comes back and shows its token again.
+ * after a while: the client comes back and shows its token again; and it ends with the right to it.
  */
 #include <stdlib.h>
 
@@ -71,6 +71,7 @@ gate_leave(struct event_gate *gate, int64_t tenant)
 struct event_stream {
     struct door *door;
     int64_t tenant;
+    struct identity_watch watch;
     struct event_place place;
     char types[EVENT_TYPES_BYTES_MAX];   /* empty: all */
     struct arena arena;
@@ -173,6 +174,8 @@ pull(void *ctx, struct buf *piece, int64_t *wait_ms)
     if (atomic_load(&s->door->stopping) || now_us(s) - s->began_us > STREAM_LIFE_US)
         return STREAM_END;
     arena_clear(&s->arena);
+    if (!identity_watch_holds(&s->watch, s->door->parts.store, &s->arena))
+        return STREAM_END;
     if (!feed_moved(s, &moved, &err) || (moved && !store_read(s->door->parts.store, read_batch, s, &err)))
         return STREAM_BREAK;
     if (moved && s->count == 0)
@@ -212,7 +215,8 @@ read_place(const struct request *r, struct event_place *place_out, bool *given_o
     if (str_cut(text, '-', &transaction, &seq) && str_to_i64(transaction, 0, INT64_MAX, &place_out->transaction) &&
         str_to_i64(seq, 0, INT64_MAX, &place_out->seq))
         return true;
-    return err_set(err, E_VALIDATION_FAILED, "Last-Event-ID is not the id of an event that this server gave");
+    const char *place = str_is_none(request_query(r, "lastEventId")) ? "Last-Event-ID" : "lastEventId";
+    return err_invalid(err, place, "%s is not the id of an event that this server gave", place);
 }
 
 static bool
@@ -225,11 +229,11 @@ read_types(const struct request *r, char types[EVENT_TYPES_BYTES_MAX], struct er
     while (rest.len) {
         str_cut(rest, ',', &one, &rest);
         if (!event_type_is_known(one))
-            return err_set(err, E_VALIDATION_FAILED, "The parameter types knows run.succeeded, run.failed, "
-                           "connection.status_changed, records.changed, conflict.opened and alert.raised");
+            return request_query_fault("types", "knows run.succeeded, run.failed, connection.status_changed, records.changed, "
+                                                "conflict.opened and alert.raised", err);
     }
     if (text.len == 0 || text.len >= EVENT_TYPES_BYTES_MAX)
-        return err_set(err, E_VALIDATION_FAILED, "The parameter types names event types, separated by commas");
+        return request_query_fault("types", "names event types, separated by commas", err);
     snprintf(types, EVENT_TYPES_BYTES_MAX, "%.*s", STR_ARG(text));
     return true;
 }
@@ -250,6 +254,7 @@ events_stream(struct request *r, struct err *err)
         return err_no_memory(err);
     s->door = r->door;
     s->tenant = r->tenant.id;
+    identity_watch_init(&s->watch, &r->door->identity, &r->who);
     if (!read_types(r, s->types, err) || !read_place(r, &s->place, &given, err) ||
         (!given && !store_read(request_parts(r)->store, read_tenant_newest, s, err)) ||
         !gate_enter(&r->door->events, s->tenant, err)) {

@@ -139,6 +139,8 @@ write_http_metrics(struct buf *b, const struct door *door)
         return;
     struct http_server_stats s = http_server_stats(server);
     metric(b, "http_requests_total", "counter", "Requests that reached a handler.", s.requests);
+    metric(b, "http_requests_at_once_total", "counter", "Of those, answered by the thread that read them: without the handler pool.",
+           s.at_once);
     metric(b, "http_refused_total", "counter", "Requests refused before a handler.", s.refused);
     metric(b, "http_connections", "gauge", "Open client connections.", s.connections_open);
     metric(b, "http_handler_threads", "gauge", "Threads of the handler pool.", s.handler_threads);

@@ -182,8 +182,8 @@ idempotency_begin(struct request *r, request_then_fn *then, struct err *err)
     int64_t tenant = r->tenant.id ? r->tenant.id : r->who.tenant.id; /* 0: the operator's, about no tenant */
     char hash[SHA256_TEXT_BYTES];
     if (text.len == 0 || text.len > LIMIT_IDEMPOTENCY_KEY_BYTES || !text_is_storable(text))
-        return err_set(err, E_VALIDATION_FAILED, "The Idempotency-Key must have 1 to %d characters of UTF-8",
-                       LIMIT_IDEMPOTENCY_KEY_BYTES);
+        return err_invalid(err, "Idempotency-Key", "The Idempotency-Key must have 1 to %d characters of UTF-8",
+                           LIMIT_IDEMPOTENCY_KEY_BYTES);
     if (!sha256_hex(r->x->body, hash, err))
         return false;
     r->idempotency.key = (struct idempotency_key){tenant, route_text(r), text, str_copy(r->arena, str_from_c(hash)),

@@ -42,25 +42,35 @@ ensure_user(struct db *db, void *ctx, struct err *err)
     return store_user_ensure(db, s->arena, s->tenant.id, s->subject, s->name, s->email, ROLE_USER, s->now_us, &s->user, err);
 }
 
-/* Two first tokens may come at once: whoever is second finds what the first made. */
+static bool
+make_tenant(struct db *db, struct search *s, struct err *err)
+{
+    struct audit audit = {.actor = str_format(s->arena, "user:%.*s", STR_ARG(s->subject)), .action = STR("tenant.create"),
+                          .detail = STR("{\"by\":\"auth.auto_provision\"}"), .address = s->address};
+    s->tenant = (struct tenant){.key = s->tenant_name, .name = s->tenant_name};
+    if (!store_tenant_create(db, s->arena, &s->tenant, s->now_us, err))
+        return false;
+    audit.tenant = s->tenant.id;
+    audit.subject = s->tenant.uuid;
+    return store_audit_add(db, &audit, s->now_us, err);
+}
+
+/* Two first tokens may come at once: whoever is second finds what the first made, at the first look or when his own is refused. */
 static bool
 provision(struct db *db, void *ctx, struct err *err)
 {
     struct search *s = ctx;
-    s->tenant = (struct tenant){.key = s->tenant_name, .name = s->tenant_name};
     enum row row = store_tenant_find(db, s->arena, s->tenant_name, &s->tenant, err);
+    if (row == ROW_NONE && !make_tenant(db, s, err)) {
+        if (err->code != E_CONFLICT)
+            return false;
+        *err = (struct err){.items = err->items};
+        row = store_tenant_find(db, s->arena, s->tenant_name, &s->tenant, err);
+        if (row == ROW_NONE)
+            return err_set(err, E_CONFLICT, NULL); /* and it is gone again */
+    }
     if (row == ROW_FAILED)
         return false;
-    if (row == ROW_NONE) {
-        struct audit audit = {.actor = str_format(s->arena, "user:%.*s", STR_ARG(s->subject)), .action = STR("tenant.create"),
-                              .detail = STR("{\"by\":\"auth.auto_provision\"}"), .address = s->address};
-        if (!store_tenant_create(db, s->arena, &s->tenant, s->now_us, err))
-            return false;
-        audit.tenant = s->tenant.id;
-        audit.subject = s->tenant.uuid;
-        if (!store_audit_add(db, &audit, s->now_us, err))
-            return false;
-    }
     return ensure_user(db, ctx, err);
 }
 

@@ -147,6 +147,7 @@ identity_by_session(const struct identity_options *o, struct http_exchange *x, s
         .subject = s.session.subject,
         .api_key = s.session.api_key,
         .expires_us = s.session.expires_us,
+        .session = str_copy(x->arena, s.hash),
     };
     return true;
 }

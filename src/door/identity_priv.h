@@ -7,11 +7,12 @@
  * address, and a stranger must not be able to lock them out; keys of 256 bits need no protection by counting.
  *
  * identity.c chooses, identity_key.c knows keys and sessions, identity_jwt.c tokens, identity_tenant.c the tenant;
- * identity_cache.c remembers for a moment.
+ * identity_cache.c remembers for a moment, identity_watch.c looks again.
  */
 #ifndef TIDEMARK_DOOR_IDENTITY_PRIV_H
 #define TIDEMARK_DOOR_IDENTITY_PRIV_H
 
+#include "crypt/token.h"
 #include "door/jwks.h"
 #include "door/request_priv.h"
 
@@ -83,6 +84,22 @@ struct str bearer_token(struct str header);
 struct str cookie_value(struct str header, struct str name);
 /* The role's permissions. */
 unsigned role_permissions(enum user_role role);
+
+/* ---- identity_watch.c ---- */
+
+/* What a long answer keeps of who asked for it. */
+struct identity_watch {
+    const struct identity_options *options;
+    int64_t tenant, expires_us;      /* 0: none */
+    int64_t looked_us;               /* monotonic */
+    char subject[LIMIT_NAME_BYTES + 16], session[TOKEN_HASH_BYTES];
+};
+void identity_watch_init(struct identity_watch *w, const struct identity_options *o, const struct identity *who);
+/*
+ * False: his key, session, user or tenant is no more, or its time is over. Asks the store at most once a second. Blocks on it;
+ * where it cannot be asked, false.
+ */
+bool identity_watch_holds(struct identity_watch *w, struct store *store, struct arena *a);
 
 /* ---- between the files ---- */
 

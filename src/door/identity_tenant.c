@@ -25,7 +25,7 @@ search_only_tenant(struct db *db, void *ctx, struct err *err)
     struct search *s = ctx;
     struct tenant *rows;
     size_t count;
-    if (!store_tenant_list(db, s->arena, 0, 2, &rows, &count, err))
+    if (!store_tenant_list(db, s->arena, 0, 0, 2, &rows, &count, err))
         return false;
     s->found = count == 1;
     if (s->found)
@@ -52,7 +52,7 @@ admin_tenant(const struct identity_options *o, struct arena *a, struct str named
     if (!s.found && !any)
         return err_set(err, E_TENANT_NOT_FOUND, NULL);
     if (!s.found)
-        return err_set(err, E_VALIDATION_FAILED, "Several tenants exist: name one with the header X-Tenant-Id");
+        return err_invalid(err, "X-Tenant-Id", "Several tenants exist: name one with the header X-Tenant-Id");
     found.tenant = *tenant_out = s.tenant;
     identity_cache_keep(o->cache, question, any ? STR("") : named, generation, &found);
     return true;

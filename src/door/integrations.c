@@ -59,12 +59,12 @@ static bool
 filter_status(struct request *r, struct connection_filter *filter, struct err *err)
 {
     enum connection_status status;
-    struct str word = request_query(r, "status");
-    if (str_is_none(word))
-        return true;
-    if (!connection_status_from_name(word, &status))
-        return err_set(err, E_VALIDATION_FAILED, "`status` is pending, active, error or disconnected");
-    filter->status = (int)status;
+    struct str word;
+    static const char *const statuses[] = {"pending", "active", "error", "disconnected", NULL};
+    if (!request_query_word(r, "status", statuses, &word, err))
+        return false;
+    if (!str_is_none(word) && connection_status_from_name(word, &status))
+        filter->status = (int)status;
     return true;
 }
 
@@ -128,12 +128,12 @@ read_change(struct request *r, struct connection_change *c, struct err *err)
 {
     *c = (struct connection_change){.enabled = -1, .pointer_prefix = STR("/config"), .created_by = r->who.subject};
     return request_body_str(r, "name", LIMIT_NAME_BYTES, &c->name, err) &&
-           body_text(r, "description", DESCRIPTION_BYTES_MAX, &c->description, err) &&
+           request_body_removable(r, "description", DESCRIPTION_BYTES_MAX, &c->description, err) &&
            request_body_bool(r, "isActive", &c->enabled, err) && request_body_object(r, "config", &c->config, err) &&
-           body_text(r, "webhookSecret", WEBHOOK_SECRET_BYTES_MAX, &c->webhook_secret, err) &&
-           request_body_object(r, "schedule", &c->schedule, err) &&
-           request_body_str(r, "conflictPolicy", LIMIT_NAME_BYTES, &c->conflict_policy, err) &&
-           request_body_str(r, "webhookTrust", LIMIT_NAME_BYTES, &c->webhook_trust, err);
+           request_body_removable(r, "webhookSecret", WEBHOOK_SECRET_BYTES_MAX, &c->webhook_secret, err) &&
+           request_body_removable_object(r, "schedule", &c->schedule, err) &&
+           request_body_removable(r, "conflictPolicy", LIMIT_NAME_BYTES, &c->conflict_policy, err) &&
+           request_body_removable(r, "webhookTrust", LIMIT_NAME_BYTES, &c->webhook_trust, err);
 }
 
 /* Named in the body, by a header, or the only one there is. */

@@ -18,17 +18,17 @@ integrations_action(struct request *r, struct err *err)
                                   .name = request_path_param(r, 1), .input = r->body};
     if (!engine_operation(request_parts(r)->engine, r->arena, &call, &result, err))
         return false;
-    struct json_writer *w = bare_object(r, 200);
+    struct json_writer *w = reply_bare(r, 200);
     json_add_bool(w, "success", true);
     json_add_str(w, "action", call.name);
     json_add_val(w, "data", result);
-    return bare_end(r, err);
+    return reply_end(r, err);
 }
 
 static bool
 reply_setup(struct request *r, const struct inbox_setup *setup, struct err *err)
 {
-    struct json_writer *w = bare_object(r, 200);
+    struct json_writer *w = reply_bare(r, 200);
     json_add_bool(w, "success", true);
     json_add_bool(w, "registered", setup->registered);
     json_add_str(w, "webhookUrl", setup->url);
@@ -38,7 +38,7 @@ reply_setup(struct request *r, const struct inbox_setup *setup, struct err *err)
         json_add_bool(w, "verified", setup->verified == 1);
     if (setup->instructions.len && !setup->registered)
         json_add_str(w, "instructions", setup->instructions);
-    return bare_end(r, err);
+    return reply_end(r, err);
 }
 
 bool

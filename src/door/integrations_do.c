@@ -56,14 +56,14 @@ is_result(enum err_code code)
 static bool
 reply_failure(struct request *r, const struct err *why, struct err *err)
 {
-    struct json_writer *w = bare_object(r, 200);
+    struct json_writer *w = reply_bare(r, 200);
     struct str words = vendor_words(why->message);
     json_add_bool(w, "success", false);
     if (why->code == E_TEMPLATE_REFUSED)
         json_add_str(w, "message", words);
     else
         json_add_str(w, "message", str_format(r->arena, "Connection failed: %.*s", STR_ARG(words)));
-    return bare_end(r, err);
+    return reply_end(r, err);
 }
 
 /* The first list in what an action gave, counted; -1 when there is none. */
@@ -112,7 +112,7 @@ reply_success(struct request *r, const struct connection *c, struct err *err)
     if (config) {
         const struct template_info *info = template_info(t);
         struct str version = json_str(json_get_c(config, "apiVersion"));
-        struct json_writer *w = bare_object(r, 200);
+        struct json_writer *w = reply_bare(r, 200);
         json_add_bool(w, "success", true);
         json_add_str(w, "message", str_format(r->arena, "Successfully connected to %.*s", STR_ARG(vendor_name(info))));
         json_begin_object(w, "data");
@@ -122,7 +122,7 @@ reply_success(struct request *r, const struct connection *c, struct err *err)
         json_end_object(w);
     }
     template_unref(t);
-    return config && bare_end(r, err);
+    return config && reply_end(r, err);
 }
 
 /* The first test that succeeds switches on what was never switched off (chapter 3). */
@@ -204,12 +204,12 @@ integrations_disconnect(struct request *r, struct err *err)
 bool
 integrations_sync_again(struct request *r, struct str run_uuid, struct err *err)
 {
-    struct json_writer *w = bare_object(r, 200);
+    struct json_writer *w = reply_bare(r, 200);
     json_add_bool(w, "success", true);
     json_add_c(w, "message", "Sync job started");
     json_add_str(w, "runId", run_uuid);
     json_add_c(w, "status", "in_progress");
-    return bare_end(r, err);
+    return reply_end(r, err);
 }
 
 bool

@@ -6,15 +6,10 @@
 
 #include "door/request_priv.h"
 
-/* {...}: the caller writes the members, then bare_end. */
-struct json_writer *bare_object(struct request *r, int status);
-bool bare_end(struct request *r, struct err *err);
 /* {"data":[...] then the items, then bare_list_end, which writes the meta. total -1: not counted. */
 struct json_writer *bare_list(struct request *r);
 bool bare_list_end(struct request *r, const struct paging *paging, int64_t total, struct str next, struct err *err);
 
-/* A text of the body where null and "" both remove what is stored: then an empty text. STR_NONE: not given. */
-MUST_USE bool body_text(struct request *r, const char *name, size_t len_max, struct str *text_out, struct err *err);
 /* An id of the body: an integer, or a text. STR_NONE: not given. */
 MUST_USE bool body_id(struct request *r, const char *name, struct str *id_out, struct err *err);
 

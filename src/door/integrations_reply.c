@@ -3,29 +3,10 @@
  */
 #include "door/integrations_priv.h"
 
-#define JSON_TYPE "application/json; charset=utf-8"
-
-struct json_writer *
-bare_object(struct request *r, int status)
-{
-    r->reply.status = status;
-    r->reply.type = JSON_TYPE;
-    buf_clear(&r->reply.body);
-    json_writer_init(&r->w, &r->reply.body);
-    json_begin_object(&r->w, NULL);
-    return &r->w;
-}
-
-bool
-bare_end(struct request *r, struct err *err)
-{
-    return reply_end(r, err);
-}
-
 struct json_writer *
 bare_list(struct request *r)
 {
-    json_begin_array(bare_object(r, 200), "data");
+    json_begin_array(reply_bare(r, 200), "data");
     return &r->w;
 }
 
@@ -37,21 +18,16 @@ bare_list_end(struct request *r, const struct paging *paging, int64_t total, str
 }
 
 bool
-body_text(struct request *r, const char *name, size_t len_max, struct str *text_out, struct err *err)
-{
-    if (!request_body_str(r, name, len_max, text_out, err))
-        return false;
-    if (yyjson_is_null(json_get_c(r->body, name)))
-        *text_out = STR("");
-    return true;
-}
-
-bool
 body_id(struct request *r, const char *name, struct str *id_out, struct err *err)
 {
     yyjson_val *value = json_get_c(r->body, name);
     if (!json_is_number(value))
         return request_body_str(r, name, LIMIT_NAME_BYTES, id_out, err);
+    int64_t number;
+    char pointer[ERR_POINTER_BYTES];
+    snprintf(pointer, sizeof(pointer), "/%s", name);
+    if (!json_to_i64(value, &number))
+        return request_fault(r, err, pointer, "must be an id: a whole number or a text");
     *id_out = json_number_text(r->arena, value);
     return !str_is_none(*id_out) || err_no_memory(err);
 }

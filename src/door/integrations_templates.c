@@ -8,6 +8,7 @@
 #include "door/door_priv.h"
 #include "door/integrations_view_priv.h"
 #include "door/routes_priv.h"
+#include "door/views_priv.h"
 #include "engine/catalogue.h"
 #include "store/store_audit.h"
 
@@ -39,16 +40,17 @@ webhook_url(struct request *r, const struct template_row *row, const struct temp
 }
 
 static void
-write_schema(struct json_writer *w, const struct template_row *row, const struct template_info *info)
+write_schema(struct json_writer *w, const struct template_row *row, const struct template_texts *texts)
 {
-    if (info)
-        json_add_val(w, "configSchema", info->config_schema);
+    if (texts)
+        json_add_val(w, "configSchema", texts->config_schema);
     else
         json_add_raw(w, "configSchema", row->config_schema);
 }
 
 static void
-write_members(struct request *r, const struct template_row *row, const struct template_info *info, bool admin)
+write_members(struct request *r, const struct template_row *row, const struct template_info *info, const struct template_texts *texts,
+              bool admin)
 {
     static const struct template_info none;
     const struct template_info *own = info ? info : &none;
@@ -57,12 +59,12 @@ write_members(struct request *r, const struct template_row *row, const struct te
     json_add_str(w, "uuid", row->uuid);
     json_add_str(w, "name", row->name);
     json_add_str(w, "displayName", first_of(row->display_name, own->display_name.len ? own->display_name : row->name));
-    json_add_str(w, "description", first_of(row->description, own->description));
+    json_add_str(w, "description", first_of(row->description, texts ? texts->description : STR_NONE));
     json_add_str(w, "category", first_of(row->category, own->category.len ? own->category : STR("Other")));
     json_add_str(w, "icon", first_of(row->icon, own->icon));
     json_add_bool(w, "isActive", row->active);
-    write_schema(w, row, info);
-    json_add_str(w, "setupInstructions", first_of(row->instructions, own->instructions));
+    write_schema(w, row, texts);
+    json_add_str(w, "setupInstructions", first_of(row->instructions, texts ? texts->instructions : STR_NONE));
     json_add_str(w, "webhookUrl", webhook_url(r, row, info));
     json_add_str(w, "apiVersion", first_of(row->api_version, own->api_version));
     json_add_bool(w, "canSync", info && !info->configure_only);
@@ -84,16 +86,18 @@ write_template(struct request *r, const struct template_row *row, bool admin)
 {
     struct err ignored = {0};
     struct template *t = registry_get(request_parts(r)->templates, row->name, &ignored);
-    write_members(r, row, t ? template_info(t) : NULL, admin);
+    struct template_texts texts;
+    bool has_texts = t && template_texts(t, r->arena, request_query(r, "language"), &texts, &ignored);
+    write_members(r, row, t ? template_info(t) : NULL, has_texts ? &texts : NULL, admin);
     template_unref(t);
 }
 
 static bool
 reply_template(struct request *r, int status, const struct template_row *row, bool admin, struct err *err)
 {
-    bare_object(r, status);
+    reply_bare(r, status);
     write_template(r, row, admin);
-    return bare_end(r, err);
+    return reply_end(r, err);
 }
 
 struct templates {
@@ -121,8 +125,10 @@ bool
 integration_templates_list(struct request *r, struct err *err)
 {
     bool admin = is_admin(r);
+    struct str language;
     struct templates t = {.request = r, .active_only = !admin};
-    if (!request_paging(r, LIMIT_OTHERWISE, &t.paging, err) || !store_read(request_parts(r)->store, read_list, &t, err))
+    if (!request_language(r, &language, err) || !request_paging(r, LIMIT_OTHERWISE, &t.paging, err) ||
+        !store_read(request_parts(r)->store, read_list, &t, err))
         return false;
     struct json_writer *w = bare_list(r);
     for (size_t i = 0; i < t.count; i++) {
@@ -145,8 +151,9 @@ read_one(struct db *db, void *ctx, struct err *err)
 bool
 integration_templates_get(struct request *r, struct err *err)
 {
+    struct str language;
     struct templates t = {.request = r, .id = request_path_param(r, 0)};
-    if (!store_read(request_parts(r)->store, read_one, &t, err))
+    if (!request_language(r, &language, err) || !store_read(request_parts(r)->store, read_one, &t, err))
         return false;
     if (t.found != ROW_FOUND)
         return err_set(err, E_NOT_FOUND, "Integration template not found");
@@ -183,13 +190,13 @@ read_change(struct request *r, struct template_change *c, struct err *err)
     *c = (struct template_change){.active = -1, .created_by = r->who.subject};
     c->manifest = json_get_c(r->body, "manifest");
     return request_body_str(r, "name", LIMIT_NAME_BYTES, &c->name, err) &&
-           body_text(r, "displayName", LIMIT_NAME_BYTES, &c->display_name, err) &&
-           body_text(r, "description", MARKDOWN_BYTES_MAX, &c->description, err) &&
-           body_text(r, "category", LIMIT_NAME_BYTES, &c->category, err) &&
-           body_text(r, "icon", TEXT_BYTES_MAX, &c->icon, err) &&
-           body_text(r, "setupInstructions", MARKDOWN_BYTES_MAX, &c->instructions, err) &&
-           body_text(r, "webhookUrl", TEXT_BYTES_MAX, &c->webhook_url, err) &&
-           body_text(r, "apiVersion", LIMIT_NAME_BYTES, &c->api_version, err) &&
+           request_body_removable(r, "displayName", LIMIT_NAME_BYTES, &c->display_name, err) &&
+           request_body_removable(r, "description", MARKDOWN_BYTES_MAX, &c->description, err) &&
+           request_body_removable(r, "category", LIMIT_NAME_BYTES, &c->category, err) &&
+           request_body_removable(r, "icon", TEXT_BYTES_MAX, &c->icon, err) &&
+           request_body_removable(r, "setupInstructions", MARKDOWN_BYTES_MAX, &c->instructions, err) &&
+           request_body_removable(r, "webhookUrl", TEXT_BYTES_MAX, &c->webhook_url, err) &&
+           request_body_removable(r, "apiVersion", LIMIT_NAME_BYTES, &c->api_version, err) &&
            request_body_bool(r, "isActive", &c->active, err) && request_body_object(r, "configSchema", &c->config_schema, err);
 }
 

@@ -170,8 +170,8 @@ integration_reply(struct request *r, int status, const struct connection *c, str
     struct integration_view view;
     if (!integration_view_init(&view, r, INTEGRATION_FOR_ADMIN, err))
         return false;
-    bare_object(r, status);
-    return integration_write(&view, c, err) && bare_end(r, err);
+    reply_bare(r, status);
+    return integration_write(&view, c, err) && reply_end(r, err);
 }
 
 static bool

@@ -21,17 +21,6 @@ status_word(enum job_state state)
 
 /* ---- writing ---- */
 
-static struct json_writer *
-begin(struct request *r, int status)
-{
-    r->reply.status = status;
-    r->reply.type = "application/json; charset=utf-8";
-    buf_clear(&r->reply.body);
-    json_writer_init(&r->w, &r->reply.body);
-    json_begin_object(&r->w, NULL);
-    return &r->w;
-}
-
 /* Expectations of a job that has no such thing any more are left out; of others null says "not known". */
 static void
 add_expectations(struct json_writer *w, const struct job_view *v)
@@ -132,7 +121,7 @@ jobs_status(struct request *r, struct err *err)
     char text[DURATION_TEXT_BYTES];
     if (!store_read(request_parts(r)->store, read_numbers, &n, err))
         return false;
-    struct json_writer *w = begin(r, 200);
+    struct json_writer *w = reply_bare(r, 200);
     json_add_c(w, "version", TIDEMARK_VERSION);
     json_add_c(w, "status", "active");
     add_counts(w, &n.counts);
@@ -166,7 +155,7 @@ jobs_info(struct request *r, struct err *err)
     struct numbers n = {.tenant = r->tenant.id};
     if (!store_read(request_parts(r)->store, read_numbers, &n, err))
         return false;
-    struct json_writer *w = begin(r, 200);
+    struct json_writer *w = reply_bare(r, 200);
     json_begin_object(w, "organization");
     json_add_str(w, "id", r->tenant.key.len ? r->tenant.key : r->tenant.uuid);
     json_add_str(w, "name", r->tenant.name);
@@ -193,13 +182,15 @@ read_states(struct request *r, unsigned *states_out, struct err *err)
         {"queued", JOB_STATE_BIT(JOB_QUEUED)}, {"active", JOB_STATE_BIT(JOB_ACTIVE)}, {"paused", JOB_STATE_BIT(JOB_PAUSED)},
         {"completed", JOB_STATE_BIT(JOB_COMPLETED)}, {"failed", JOB_STATE_BIT(JOB_FAILED) | JOB_STATE_BIT(JOB_CANCELLED)},
     };
-    struct str word = request_query(r, "status");
+    static const char *const names[] = {"queued", "active", "paused", "completed", "failed", NULL};
+    struct str word;
     *states_out = 0;
+    if (!request_query_word(r, "status", names, &word, err))
+        return false;
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (str_eq_c(word, words[i].word))
             *states_out = words[i].states;
-    return str_is_none(word) || *states_out ||
-           err_set(err, E_VALIDATION_FAILED, "The parameter status must be queued, active, paused, completed or failed");
+    return true;
 }
 
 bool
@@ -223,7 +214,7 @@ jobs_list(struct request *r, struct err *err)
         add_job(w, &rows[i]);
     json_end_array(w);
     bool more = count == (size_t)paging.limit;
-    return reply_end_list(r, &paging, total, more ? list_cursor_text(r->arena, rows[count - 1].job.id) : STR_NONE, err);
+    return reply_end_counted_list(r, &paging, total, more ? list_cursor_text(r->arena, rows[count - 1].job.id) : STR_NONE, err);
 }
 
 /* ---- queueing ---- */
@@ -231,7 +222,7 @@ jobs_list(struct request *r, struct err *err)
 static bool
 reply_queued(struct request *r, const struct job_view *v, struct err *err)
 {
-    struct json_writer *w = begin(r, 201);
+    struct json_writer *w = reply_bare(r, 201);
     json_add_bool(w, "success", true);
     json_begin_object(w, "job");
     add_head(w, v);
@@ -288,7 +279,7 @@ steer(struct request *r, const struct steering *s, struct err *err)
     struct job_view v;
     if (!engine_job_ask(request_parts(r)->engine, r->arena, r->tenant.id, request_path_param(r, 0), s->ask, ASK_WAIT_MS, &v, err))
         return false;
-    struct json_writer *w = begin(r, 200);
+    struct json_writer *w = reply_bare(r, 200);
     json_add_bool(w, "success", true);
     json_add_c(w, "message", v.pause_asked || v.cancel_asked ? s->later : s->done);
     json_begin_object(w, "job");
@@ -336,7 +327,7 @@ jobs_purge(struct request *r, struct err *err)
     struct job_purge purged = {0};
     if (!engine_job_purge(request_parts(r)->engine, r->tenant.id, &purged, err))
         return false;
-    struct json_writer *w = begin(r, 200);
+    struct json_writer *w = reply_bare(r, 200);
     json_add_bool(w, "success", true);
     json_add_c(w, "message", "Sync jobs purged successfully");
     json_begin_object(w, "purgedJobs");

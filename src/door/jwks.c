@@ -27,6 +27,7 @@ struct jwks {
     int64_t fetched_us, tried_us; /* monotonic; 0: never */
     struct http_call *call;      /* on its way, and nobody waits for it */
     bool awaited;                /* somebody took the call and waits for it */
+    unsigned waiting;            /* how many wait for it, he included */
 };
 
 struct jwks *
@@ -163,6 +164,21 @@ holds(const struct jwks *j, enum jwt_algorithm algorithm, struct str kid)
     return j->present && jwt_keys_hold(j->present->keys, algorithm, kid);
 }
 
+/* Under lock. False: so many wait for the keys already that others would find no thread. */
+static bool
+fetch_for(struct jwks *j, int64_t now_us)
+{
+    start_fetch(j, now_us);
+    if (!j->call && !j->awaited)
+        return true;
+    if (j->waiting == LIMIT_JWKS_WAITING)
+        return false;
+    j->waiting++;
+    await_fetch(j);
+    j->waiting--;
+    return true;
+}
+
 /* Under lock. Keys that are too old are as none. */
 static void
 look_after(struct jwks *j, int64_t now_us)
@@ -187,11 +203,8 @@ take_set(struct jwks *j, enum jwt_algorithm algorithm, struct str kid)
     pthread_mutex_lock(&j->lock);
     int64_t now_us = clock_monotonic_us(j->options.clock);
     look_after(j, now_us);
-    if (!holds(j, algorithm, kid)) {
-        start_fetch(j, now_us);
-        await_fetch(j);
-    }
-    struct key_set *set = j->present;
+    bool looked = holds(j, algorithm, kid) || fetch_for(j, now_us);
+    struct key_set *set = looked ? j->present : NULL;
     if (set)
         set->users++;
     pthread_mutex_unlock(&j->lock);

@@ -12,6 +12,8 @@ static struct clock_manual manual;
 static struct arena arena;
 static struct jwks *jwks;
 static _Atomic(const char *) document; /* what the address answers; NULL: 500 */
+static atomic_bool hangs;              /* it does not answer yet */
+static atomic_int refused;             /* of verify_late: so many were not let wait */
 
 static void
 talk(int fd, int number)
@@ -19,6 +21,8 @@ talk(int fd, int number)
     (void)number;
     char head[128];
     while (read_request(&vendor, fd)) {
+        while (atomic_load(&hangs))
+            usleep(1000);
         const char *text = atomic_load(&document);
         snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n", text ? "200 OK" : "500 No",
                  text ? strlen(text) : 0);
@@ -139,6 +143,43 @@ test_without_any_key_nobody_is_let_in(void **state)
     atomic_store(&document, document_a);
     clock_manual_advance(&manual, LIMIT_JWKS_RETRY_S * US_PER_S);
     assert_int_equal(verify(token_a), E_OK);
+}
+
+static void *
+verify_late(void *answer)
+{
+    struct err err = {0};
+    yyjson_val *claims;
+    struct arena own;
+    arena_init(&own, 1 << 20);
+    bool ok = jwks_verify(jwks, NULL, NOW_US, str_from_c(token_a), &own, &claims, &err);
+    *(enum err_code *)answer = ok ? E_OK : err.code;
+    atomic_fetch_add(&refused, err.code == E_UNAVAILABLE);
+    arena_release(&own);
+    return NULL;
+}
+
+static void
+test_an_address_that_hangs_holds_few_threads(void **state)
+{
+    (void)state;
+    enum err_code answers[2 * LIMIT_JWKS_WAITING];
+    pthread_t threads[ARRAY_LEN(answers)];
+    size_t let_in = 0;
+    atomic_store(&document, document_a);
+    atomic_store(&refused, 0);
+    atomic_store(&hangs, true);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, verify_late, &answers[i]), 0);
+    for (int i = 0; i < 30000 && atomic_load(&refused) < LIMIT_JWKS_WAITING; i++)
+        usleep(1000);
+    atomic_store(&hangs, false);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        pthread_join(threads[i], NULL);
+        let_in += answers[i] == E_OK;
+    }
+    assert_int_equal(let_in, LIMIT_JWKS_WAITING);
+    assert_int_equal(atomic_load(&refused), LIMIT_JWKS_WAITING);
 }
 
 static void

@@ -11,10 +11,10 @@
 struct keys {
     struct request *request;
     struct str uuid, hash;
-    int64_t after;
-    size_t limit;
+    struct paging paging;
     struct api_key *rows, one;
     size_t count;
+    int64_t total;
 };
 
 /* What a key may do: its own list, else its role's. */
@@ -45,17 +45,15 @@ static bool
 read_list(struct db *db, void *ctx, struct err *err)
 {
     struct keys *k = ctx;
-    return store_key_list(db, k->request->arena, k->request->tenant.id, k->after, k->limit, &k->rows, &k->count, err);
+    return store_key_list(db, k->request->arena, k->request->tenant.id, k->paging.after, k->paging.offset,
+                          (size_t)k->paging.limit, &k->rows, &k->count, &k->total, err);
 }
 
 bool
 keys_list(struct request *r, struct err *err)
 {
-    struct paging paging;
-    if (!request_paging(r, LIMIT_OTHERWISE, &paging, err))
-        return false;
-    struct keys k = {.request = r, .after = paging.after, .limit = (size_t)paging.limit};
-    if (!store_read(request_parts(r)->store, read_list, &k, err))
+    struct keys k = {.request = r};
+    if (!request_paging(r, LIMIT_OTHERWISE, &k.paging, err) || !store_read(request_parts(r)->store, read_list, &k, err))
         return false;
     struct json_writer *w = reply_begin(r, 200);
     json_begin_array(w, NULL);
@@ -65,8 +63,8 @@ keys_list(struct request *r, struct err *err)
         json_end_object(w);
     }
     json_end_array(w);
-    struct str next = k.count == k.limit ? list_cursor_text(r->arena, k.rows[k.count - 1].id) : STR_NONE;
-    return reply_end_list(r, &paging, -1, next, err);
+    struct str next = k.count == (size_t)k.paging.limit ? list_cursor_text(r->arena, k.rows[k.count - 1].id) : STR_NONE;
+    return reply_end_list(r, &k.paging, k.total, next, err);
 }
 
 static bool

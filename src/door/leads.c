@@ -62,8 +62,8 @@ write_record(struct request *r, const struct record *record, struct err *err)
 static bool
 reply_record(struct request *r, int status, const struct record *record, struct err *err)
 {
-    bare_object(r, status);
-    return write_record(r, record, err) && bare_end(r, err);
+    reply_bare(r, status);
+    return write_record(r, record, err) && reply_end(r, err);
 }
 
 static bool
@@ -78,24 +78,27 @@ read_rows(struct db *db, void *ctx, struct err *err)
     if (row != ROW_FOUND)
         return row == ROW_NONE;
     return store_record_list(db, r->arena, r->tenant.id, collection, &s->filter, &s->rows, &s->count, &s->next, err) &&
-           store_record_count(db, r->tenant.id, collection, &s->filter, LIMIT_COUNT_EXACT, &s->total, err);
+           store_record_count(db, r->tenant.id, collection, &s->filter, LIMIT_COUNT_EXACT + 1, &s->total, err);
 }
 
+/* statuses: those there are, which NULL ends; NULL: any word may be one. */
 static bool
-list(struct request *r, struct str kind, struct err *err)
+list(struct request *r, struct str kind, const char *const *statuses, struct err *err)
 {
     struct paging paging = {.page = 1};
     struct rows s = {.request = r, .kind = kind};
     struct str cursor = request_query(r, "cursor");
     struct record_place after = {0};
     if (!str_is_none(cursor) && !entity_place_parse(r->arena, cursor, &after))
-        return err_set(err, E_VALIDATION_FAILED, "`cursor` must be the nextCursor of an earlier answer");
+        return request_cursor_fault(err);
     if (!request_query_i64(r, "page", 1, PAGE_NUMBER_MAX, 1, &paging.page, err) ||
         !request_query_i64(r, "limit", 1, LIMIT_LIST_MAX, LIMIT_OTHERWISE, &paging.limit, err))
         return false;
     paging.after = after.id;
     paging.offset = after.id ? 0 : (size_t)((paging.page - 1) * paging.limit);
     struct str status = request_query(r, "status");
+    if (statuses && !request_query_word(r, "status", statuses, &status, err))
+        return false;
     s.filter = (struct record_filter){.order = RECORD_NEWEST, .status = status.len ? status : STR_NONE, .text = STR_NONE,
                                       .after = after, .offset = paging.offset, .limit = (size_t)paging.limit};
     if (!store_read(request_parts(r)->store, read_rows, &s, err))
@@ -108,7 +111,8 @@ list(struct request *r, struct str kind, struct err *err)
         json_end_object(w);
     }
     struct str next = s.next.id > 0 ? entity_place_text(r->arena, s.next) : STR_NONE;
-    return bare_list_end(r, &paging, s.total, next, err);
+    json_end_array(w);
+    return reply_end_counted_list(r, &paging, s.total, next, err);
 }
 
 static bool
@@ -122,7 +126,7 @@ read_one(struct db *db, void *ctx, struct err *err)
 bool
 leads_list(struct request *r, struct err *err)
 {
-    return list(r, STR("leads"), err);
+    return list(r, STR("leads"), NULL, err);
 }
 
 bool
@@ -148,7 +152,8 @@ by_of(const struct request *r)
 bool
 bookings_list(struct request *r, struct err *err)
 {
-    return list(r, STR("bookings"), err);
+    static const char *const statuses[] = {"pending", "confirmed", "cancelled", "completed", NULL};
+    return list(r, STR("bookings"), statuses, err);
 }
 
 bool

@@ -76,7 +76,7 @@ send_message(struct request *r, struct str connection_id, struct err *err)
     if (!request_query_bool(r, "dryRun", &dry, err))
         return false;
     if (dry == 1)
-        return err_set(err, E_VALIDATION_FAILED, "A message that a platform is to send cannot be tried: leave out dryRun or connectionId");
+        return err_invalid(err, "dryRun", "A message that a platform is to send cannot be tried: leave out dryRun or connectionId");
     if (!find_connection(r, connection_id, &c, err) || !request_body_str(r, "content", CONTENT_BYTES_MAX, &content, err) ||
         !request_body_str(r, "type", LIMIT_NAME_BYTES, &type, err) ||
         !request_body_str(r, "subject", LIMIT_NAME_BYTES, &subject, err) || !read_receiver(r, &to, err))
@@ -107,8 +107,9 @@ send_message(struct request *r, struct str connection_id, struct err *err)
 bool
 messages_post(struct request *r, struct err *err)
 {
-    struct str connection;
-    if (!request_body_str(r, "connectionId", LIMIT_NAME_BYTES, &connection, err))
+    struct str connection, subject;
+    if (!request_body_str(r, "connectionId", LIMIT_NAME_BYTES, &connection, err) ||
+        !request_body_str(r, "subject", LIMIT_NAME_BYTES, &subject, err))
         return false;
     return connection.len ? send_message(r, connection, err) : entities_create(r, err);
 }

@@ -42,7 +42,7 @@ read_return_to(struct request *r, struct str *path_out, struct err *err)
                (path.len == 1 || (path.ptr[1] != '/' && path.ptr[1] != '\\'));
     for (size_t i = 0; own && i < path.len; i++)
         own = (unsigned char)path.ptr[i] > ' ' && path.ptr[i] != 0x7f && path.ptr[i] != '\\';
-    return own || err_set(err, E_VALIDATION_FAILED, "The parameter returnTo must be a path of this server, like /connections");
+    return own || request_query_fault("returnTo", "must be a path of this server, like /connections", err);
 }
 
 bool
@@ -86,8 +86,8 @@ query_object(struct request *r)
     return object ? json_freeze(r->arena, object) : NULL;
 }
 
-bool
-oauth_finish(struct request *r, struct oauth_outcome *outcome_out, struct err *err)
+static bool
+finish(struct request *r, struct oauth_outcome *outcome_out, struct err *err)
 {
     struct oauth_callback callback = {.parameters = query_object(r), .subject = STR_NONE};
     *outcome_out = (struct oauth_outcome){.return_to = STR_NONE};
@@ -139,8 +139,8 @@ send_back(struct request *r, struct str path, const struct err *failed, struct e
     return url.ptr ? oauth_redirect(r, url, err) : err_no_memory(err);
 }
 
-bool
-oauth_answer_browser(struct request *r, const struct oauth_outcome *outcome, const struct err *failed, struct err *err)
+static bool
+answer_browser(struct request *r, const struct oauth_outcome *outcome, const struct err *failed, struct err *err)
 {
     if (outcome->return_to.len)
         return send_back(r, outcome->return_to, failed, err);
@@ -159,6 +159,27 @@ oauth_answer_browser(struct request *r, const struct oauth_outcome *outcome, con
     return reply_body(r, failed ? dialect_status(failed) : 200, HTML_TYPE, err);
 }
 
+bool
+oauth_finish(struct request *r, bool *answered_out, struct oauth_outcome *outcome_out, struct err *err)
+{
+    struct err failed = {.items = err->items};
+    bool ok = finish(r, outcome_out, &failed);
+    *answered_out = outcome_out->return_to.len || oauth_wants_redirect(r);
+    if (*answered_out)
+        return answer_browser(r, outcome_out, ok ? NULL : &failed, err);
+    if (!ok)
+        *err = failed;
+    return ok;
+}
+
+void
+oauth_write_begun(struct json_writer *w, const struct oauth_begun *begun)
+{
+    json_add_str(w, "authUrl", begun->url);
+    json_add_str(w, "connectionId", begun->connection);
+    json_add_time(w, "expiresAt", begun->expires_us);
+}
+
 /* ---- routes for any template ---- */
 
 bool
@@ -167,15 +188,13 @@ oauth_start(struct request *r, struct err *err)
     struct oauth_begun begun;
     struct str connection = request_query(r, "connectionId");
     if (connection.len == 0)
-        return err_set(err, E_VALIDATION_FAILED, "The parameter connectionId is required");
+        return request_query_fault("connectionId", "is required", err);
     if (!oauth_begin(r, connection, "/api/v1/oauth/callback", &begun, err))
         return false;
     if (oauth_wants_redirect(r))
         return oauth_redirect(r, begun.url, err);
     struct json_writer *w = reply_object(r, 200);
-    json_add_str(w, "authUrl", begun.url);
-    json_add_str(w, "connectionId", begun.connection);
-    json_add_time(w, "expiresAt", begun.expires_us);
+    oauth_write_begun(w, &begun);
     return reply_object_end(r, err);
 }
 
@@ -183,14 +202,11 @@ bool
 oauth_callback(struct request *r, struct err *err)
 {
     struct oauth_outcome outcome;
-    struct err failed = {.items = err->items};
-    bool ok = oauth_finish(r, &outcome, &failed);
-    if (outcome.return_to.len || oauth_wants_redirect(r))
-        return oauth_answer_browser(r, &outcome, ok ? NULL : &failed, err);
-    if (!ok) {
-        *err = failed;
+    bool answered;
+    if (!oauth_finish(r, &answered, &outcome, err))
         return false;
-    }
+    if (answered)
+        return true;
     struct json_writer *w = reply_object(r, 200);
     json_add_bool(w, "connected", outcome.connection.status == CONNECTION_ACTIVE);
     json_add_str(w, "connectionId", outcome.connection.uuid);

@@ -14,9 +14,12 @@ MUST_USE bool oauth_begin(struct request *r, struct str connection, const char *
 bool oauth_wants_redirect(const struct request *r);
 /* Sends the browser on. */
 bool oauth_redirect(struct request *r, struct str url, struct err *err);
-/* Ends one; on failure outcome->return_to may be set. */
-MUST_USE bool oauth_finish(struct request *r, struct oauth_outcome *outcome_out, struct err *err);
-/* The answer of a callback to a browser: back to return_to, or a page with words. */
-bool oauth_answer_browser(struct request *r, const struct oauth_outcome *outcome, const struct err *failed, struct err *err);
+/* What was begun, for who wants to be told. */
+void oauth_write_begun(struct json_writer *w, const struct oauth_begun *begun);
+/*
+ * Ends one. *answered_out: a browser has its answer, of success or failure: sent back to return_to, or a page with words. Else the
+ * caller answers.
+ */
+MUST_USE bool oauth_finish(struct request *r, bool *answered_out, struct oauth_outcome *outcome_out, struct err *err);
 
 #endif

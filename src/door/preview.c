@@ -10,6 +10,8 @@
 #include "store/store_stream.h"
 #include "template/mapping.h"
 
+#define WARNINGS_MAX 100    /* that one answer lists */
+
 static bool
 is_about_the_template(enum err_code code)
 {
@@ -25,6 +27,21 @@ write_faults(struct json_writer *w, const struct err *why)
         json_begin_object(w, NULL);
         json_add_c(w, "pointer", why->items[i].pointer);
         json_add_c(w, "message", why->items[i].message);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void
+write_warnings(struct json_writer *w, const struct template *t)
+{
+    unsigned line;
+    struct str words;
+    json_begin_array(w, "warnings");
+    for (size_t i = 0; t && i < WARNINGS_MAX && template_fault_at(t, i, &line, &words); i++) {
+        json_begin_object(w, NULL);
+        json_add_i64(w, "line", line);
+        json_add_str(w, "message", words);
         json_end_object(w);
     }
     json_end_array(w);
@@ -48,6 +65,7 @@ templates_check(struct request *r, struct err *err)
     json_add_bool(w, "valid", t != NULL);
     json_add_c(w, "error", t ? NULL : why.message);
     write_faults(w, &why);
+    write_warnings(w, t);
     json_add_str(w, "name", t ? template_info(t)->name : STR_NONE);
     json_add_str(w, "instructions", t ? template_info(t)->instructions : STR_NONE);
     json_add_val(w, "configSchema", t ? template_info(t)->config_schema : NULL);

@@ -7,6 +7,7 @@
 #include "door/door_priv.h"
 
 #define CURSOR_PREFIX "t1:"
+#define QUERY_WORDS_BYTES 160
 
 struct str
 request_path_param(const struct request *r, size_t index)
@@ -32,12 +33,18 @@ request_fault(struct request *r, struct err *err, const char *pointer, const cha
     return false;
 }
 
-static bool
-query_fault(const char *name, const char *words, struct err *err)
+bool
+request_query_fault(const char *name, const char *words, struct err *err)
 {
     err_set(err, E_VALIDATION_FAILED, "The parameter %s %s", name, words);
     err_add_item(err, str_from_c(name), "%s", words);
     return false;
+}
+
+bool
+request_cursor_fault(struct err *err)
+{
+    return request_query_fault("cursor", "is not one that this server gave: take it from meta.nextCursor", err);
 }
 
 bool
@@ -53,7 +60,7 @@ request_query_i64(const struct request *r, const char *name, int64_t min, int64_
         return true;
     char words[96];
     snprintf(words, sizeof(words), "must be a whole number from %lld to %lld", (long long)min, (long long)max);
-    return query_fault(name, words, err);
+    return request_query_fault(name, words, err);
 }
 
 bool
@@ -67,7 +74,7 @@ request_query_bool(const struct request *r, const char *name, int *value_out, st
     else if (str_eq(text, STR("false")) || str_eq(text, STR("0")))
         *value_out = 0;
     else
-        return query_fault(name, "must be true or false", err);
+        return request_query_fault(name, "must be true or false", err);
     return true;
 }
 
@@ -79,7 +86,32 @@ request_query_time(const struct request *r, const char *name, int64_t *us_out, s
         *us_out = 0;
         return true;
     }
-    return time_parse(text, us_out) || query_fault(name, "must be a time such as 2026-01-31T10:00:00Z", err);
+    return time_parse(text, us_out) || request_query_fault(name, "must be a time such as 2026-01-31T10:00:00Z", err);
+}
+
+/* "must be a, b or c" */
+static void
+choice_words(const char *const *choices, char words[static QUERY_WORDS_BYTES])
+{
+    size_t len = (size_t)snprintf(words, QUERY_WORDS_BYTES, "must be %s", choices[0]);
+    for (size_t i = 1; choices[i] && len < QUERY_WORDS_BYTES; i++)
+        len += (size_t)snprintf(words + len, QUERY_WORDS_BYTES - len, "%s%s", choices[i + 1] ? ", " : " or ", choices[i]);
+}
+
+bool
+request_query_word(const struct request *r, const char *name, const char *const *choices, struct str *word_out, struct err *err)
+{
+    char words[QUERY_WORDS_BYTES];
+    struct str word = request_query(r, name);
+    bool known = str_is_none(word);
+    for (size_t i = 0; choices[i] && !known; i++)
+        known = str_eq_c(word, choices[i]);
+    if (known) {
+        *word_out = word;
+        return true;
+    }
+    choice_words(choices, words);
+    return request_query_fault(name, words, err);
 }
 
 struct str
@@ -113,7 +145,7 @@ request_paging(const struct request *r, int64_t limit_otherwise, struct paging *
         return false;
     struct str cursor = request_query(r, "cursor");
     if (!str_is_none(cursor) && !list_cursor_parse(r->arena, cursor, &p.after))
-        return query_fault("cursor", "is not one that this server gave: take it from meta.nextCursor", err);
+        return request_cursor_fault(err);
     p.offset = p.after ? 0 : (size_t)((p.page - 1) * p.limit);
     *paging_out = p;
     return true;
@@ -150,6 +182,16 @@ request_body_str(struct request *r, const char *name, size_t len_max, struct str
 }
 
 bool
+request_body_removable(struct request *r, const char *name, size_t len_max, struct str *value_out, struct err *err)
+{
+    if (!request_body_str(r, name, len_max, value_out, err))
+        return false;
+    if (yyjson_is_null(json_get_c(r->body, name)))
+        *value_out = STR("");
+    return true;
+}
+
+bool
 request_body_bool(struct request *r, const char *name, int *value_out, struct err *err)
 {
     yyjson_val *value = member(r, name);
@@ -160,26 +202,21 @@ request_body_bool(struct request *r, const char *name, int *value_out, struct er
 }
 
 bool
-request_body_i64(struct request *r, const char *name, int64_t min, int64_t max, int64_t otherwise, int64_t *value_out,
-                 struct err *err)
-{
-    yyjson_val *value = member(r, name);
-    int64_t number = otherwise;
-    if (value && (!json_to_i64(value, &number) || number < min || number > max)) {
-        char words[96];
-        snprintf(words, sizeof(words), "must be a whole number from %lld to %lld", (long long)min, (long long)max);
-        return member_fault(r, name, words, err);
-    }
-    *value_out = number;
-    return true;
-}
-
-bool
 request_body_object(struct request *r, const char *name, yyjson_val **value_out, struct err *err)
 {
     yyjson_val *value = member(r, name);
     if (value && !yyjson_is_obj(value))
         return member_fault(r, name, "must be an object", err);
+    *value_out = value;
+    return true;
+}
+
+bool
+request_body_removable_object(struct request *r, const char *name, yyjson_val **value_out, struct err *err)
+{
+    yyjson_val *value = json_get_c(r->body, name);
+    if (!yyjson_is_null(value))
+        return request_body_object(r, name, value_out, err);
     *value_out = value;
     return true;
 }
@@ -204,26 +241,36 @@ is_json_type(struct str type)
            (str_starts_nocase(media, STR("application/")) && str_ends(media, STR("+json")));
 }
 
+static bool
+is_packed(const struct request *r)
+{
+    struct str encoding = str_trim(http_header_get(&r->x->headers, "Content-Encoding"));
+    return r->x->body.len > 0 && encoding.len > 0 && !str_eq_nocase(encoding, STR("identity"));
+}
+
 bool
 request_read_body(struct request *r, struct err *err)
 {
     unsigned flags = r->match.route->flags;
+    if (is_packed(r)) /* RFC 9110, section 15.5.16 */
+        return err_set(err, E_UNSUPPORTED_MEDIA_TYPE, "Send the body as it is, without Content-Encoding");
     if (!(flags & (ROUTE_BODY | ROUTE_BODY_OPTIONAL)))
         return true;
     if (r->x->body.len == 0) {
         if (flags & ROUTE_BODY_OPTIONAL)
             return true;
-        return err_set(err, E_VALIDATION_FAILED,
-                       r->dialect == DIALECT_STATUS ? "Empty Data" : "The body is empty: send a JSON object");
+        return err_invalid(err, "", "%s", r->dialect == DIALECT_STATUS ? "Empty Data" : "The body is empty: send a JSON object");
     }
     if (!is_json_type(http_header_get(&r->x->headers, "Content-Type")))
         return err_set(err, E_UNSUPPORTED_MEDIA_TYPE, "Send the body as Content-Type: application/json");
     /* Numbers keep their text: an account id above 2^53 must arrive as it was sent (I-10). */
     r->body = json_parse(r->arena, r->x->body, JSON_NUMBERS_RAW | JSON_UNIQUE_KEYS, LIMIT_JSON_DEPTH_API, err);
     if (!r->body && err->code == E_TOO_LARGE)
-        return err_set(err, E_VALIDATION_FAILED, "The JSON is nested deeper than %d levels", LIMIT_JSON_DEPTH_API);
+        return err_invalid(err, "", "The JSON is nested deeper than %d levels", LIMIT_JSON_DEPTH_API);
     if (r->body && !yyjson_is_obj(r->body))
-        return err_set(err, E_VALIDATION_FAILED, "The body must be a JSON object");
+        return err_invalid(err, "", "The body must be a JSON object");
+    if (!r->body && err->code == E_VALIDATION_FAILED)
+        err_add_item(err, STR(""), "%s", err->message);
     return r->body != NULL;
 }
 
@@ -284,13 +331,20 @@ prefer_wait_ms(struct str prefer, int64_t wait_max_ms)
 }
 
 struct json_writer *
-reply_begin(struct request *r, int status)
+reply_bare(struct request *r, int status)
 {
     r->reply.status = status;
     r->reply.type = JSON_TYPE;
     buf_clear(&r->reply.body);
     json_writer_init(&r->w, &r->reply.body);
     json_begin_object(&r->w, NULL);
+    return &r->w;
+}
+
+struct json_writer *
+reply_begin(struct request *r, int status)
+{
+    reply_bare(r, status);
     json_add_bool(&r->w, "success", true);
     json_add_key(&r->w, STR("data"));
     return &r->w;
@@ -303,23 +357,36 @@ reply_end(struct request *r, struct err *err)
     return buf_ok(&r->reply.body) || err_set(err, E_TOO_LARGE, "The answer is too large: ask for a smaller page");
 }
 
-bool
-reply_end_list(struct request *r, const struct paging *paging, int64_t total, struct str next, struct err *err)
+static bool
+end_list(struct request *r, const struct paging *paging, int64_t total, bool at_least, struct str next, struct err *err)
 {
     struct json_writer *w = &r->w;
     json_begin_object(w, "meta");
-    if (total >= 0)
-        json_add_i64(w, "total", total);
+    json_add_i64(w, "total", total);
+    if (at_least)
+        json_add_bool(w, "totalAtLeast", true);
     if (!paging->after)
         json_add_i64(w, "page", paging->page);
     json_add_i64(w, "limit", paging->limit);
-    if (total >= 0)
-        json_add_i64(w, "totalPages", (total + paging->limit - 1) / paging->limit);
-    bool is_last = !paging->after && total >= 0 && paging->page * paging->limit >= total;   /* full, and yet the last */
+    json_add_i64(w, "totalPages", (total + paging->limit - 1) / paging->limit);
+    bool is_last = !paging->after && !at_least && paging->page * paging->limit >= total;   /* full, and yet the last */
     if (next.len && !is_last)
         json_add_str(w, "nextCursor", next);
     json_end_object(w);
     return reply_end(r, err);
+}
+
+bool
+reply_end_list(struct request *r, const struct paging *paging, int64_t total, struct str next, struct err *err)
+{
+    return end_list(r, paging, total, false, next, err);
+}
+
+bool
+reply_end_counted_list(struct request *r, const struct paging *paging, int64_t counted, struct str next, struct err *err)
+{
+    bool at_least = counted > LIMIT_COUNT_EXACT;
+    return end_list(r, paging, at_least ? LIMIT_COUNT_EXACT : counted, at_least, next, err);
 }
 
 struct json_writer *

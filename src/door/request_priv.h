@@ -1,7 +1,7 @@
 /*
  * One request on its way through a door, and what handlers need to read it and to answer.
  *
- * The door (door.c) finds the route, who asks and for which tenant, reads the body, and calls the
+ * The door (door.c, door_admit.c) finds the route, who asks and for which tenant, reads the body, and calls the
  * handler on a pool thread, where it may block. The handler fills r->reply through the functions here,
  * or returns false with err; or it leaves a write behind (request_write) and answers after its commit.
  * Everything lives in the exchange's arena but the reply's buffer, which the door releases. One thread
@@ -40,6 +40,7 @@ struct identity {
     struct str subject;       /* "key:<uuid>", "user:<sub>", "local" */
     int64_t api_key;          /* 0: it was none */
     int64_t expires_us;       /* of what he proved it with; 0: never */
+    struct str session;       /* the hash of its token; STR_NONE: it was none */
 };
 /* The part of a subject after its kind: the `sub` of a token, the UUID of a key. */
 struct str identity_user_id(const struct identity *who);
@@ -129,6 +130,12 @@ MUST_USE bool request_query_i64(const struct request *r, const char *name, int64
                                 int64_t *value_out, struct err *err);
 /* -1 when missing. "true", "false", "1", "0". */
 MUST_USE bool request_query_bool(const struct request *r, const char *name, int *value_out, struct err *err);
+/* One of `choices`, which NULL ends; STR_NONE when missing. */
+MUST_USE bool request_query_word(const struct request *r, const char *name, const char *const *choices, struct str *word_out,
+                                 struct err *err);
+/* E_VALIDATION_FAILED with one item, "The parameter <name> <words>": false. */
+bool request_query_fault(const char *name, const char *words, struct err *err);
+bool request_cursor_fault(struct err *err);
 /* 0 when missing. RFC 3339. */
 MUST_USE bool request_query_time(const struct request *r, const char *name, int64_t *us_out, struct err *err);
 
@@ -147,10 +154,12 @@ MUST_USE bool list_cursor_parse(struct arena *a, struct str text, int64_t *posit
  * E_VALIDATION_FAILED with an item at its pointer.
  */
 MUST_USE bool request_body_str(struct request *r, const char *name, size_t len_max, struct str *value_out, struct err *err);
+/* Where null and "" both remove what is stored: then an empty text. */
+MUST_USE bool request_body_removable(struct request *r, const char *name, size_t len_max, struct str *value_out, struct err *err);
 MUST_USE bool request_body_bool(struct request *r, const char *name, int *value_out, struct err *err);
-MUST_USE bool request_body_i64(struct request *r, const char *name, int64_t min, int64_t max, int64_t otherwise,
-                               int64_t *value_out, struct err *err);
 MUST_USE bool request_body_object(struct request *r, const char *name, yyjson_val **value_out, struct err *err);
+/* Null removes what is stored, and is given as it is. */
+MUST_USE bool request_body_removable_object(struct request *r, const char *name, yyjson_val **value_out, struct err *err);
 MUST_USE bool request_body_array(struct request *r, const char *name, yyjson_val **value_out, struct err *err);
 /* The list "permissions" as bits of enum permission; 0 when it is missing, null or empty. */
 MUST_USE bool request_body_permissions(struct request *r, unsigned *bits_out, struct err *err);
@@ -177,8 +186,12 @@ int64_t prefer_wait_ms(struct str prefer, int64_t wait_max_ms);
 /* {"success":true,"data": ... then add one value or container with key NULL ... reply_end */
 struct json_writer *reply_begin(struct request *r, int status);
 bool reply_end(struct request *r, struct err *err);
-/* Instead of reply_end, for lists. total -1: not counted. next: STR_NONE for none. */
+/* {... where the caller writes all members ... reply_end */
+struct json_writer *reply_bare(struct request *r, int status);
+/* Instead of reply_end, for lists. next: STR_NONE for none. */
 bool reply_end_list(struct request *r, const struct paging *paging, int64_t total, struct str next, struct err *err);
+/* The same for a total that was counted no further than LIMIT_COUNT_EXACT + 1: a reader is told when there are more. */
+bool reply_end_counted_list(struct request *r, const struct paging *paging, int64_t counted, struct str next, struct err *err);
 /* {"success":true,"data":{...}} where the caller writes the members. */
 struct json_writer *reply_object(struct request *r, int status);
 bool reply_object_end(struct request *r, struct err *err);

@@ -125,6 +125,24 @@ test_a_body_must_be_one_json_object(void **state)
 }
 
 static void
+test_a_packed_body_is_refused_with_words(void **state)
+{
+    struct http_header packed[] = {{STR("Content-Type"), STR("application/json")}, {STR("Content-Encoding"), STR("gzip")}};
+    (void)state;
+    assert_ok(read_body("application/json", "{}", ROUTE_BODY), err);
+    exchange.headers = (struct http_headers){packed, 2};
+    for (unsigned flags = 0; flags <= ROUTE_BODY; flags += ROUTE_BODY) { /* also where the handler reads the bytes itself */
+        static struct route route;
+        route = (struct route){.method = "POST", .pattern = "/", .flags = flags};
+        request.match.route = &route;
+        assert_fails_with(request_read_body(&request, &err), err, E_UNSUPPORTED_MEDIA_TYPE);
+        assert_non_null(strstr(err.message, "Content-Encoding"));
+    }
+    packed[1].value = STR("identity");
+    assert_ok(request_read_body(&request, &err), err);
+}
+
+static void
 test_a_bodyless_request_with_a_json_type_stays_bodyless(void **state)
 {
     (void)state;
@@ -211,4 +229,18 @@ test_a_list_ends_with_its_meta(void **state)
     assert_ok(reply_end_list(&request, &p, 21, STR_NONE, &err), err);
     assert_str(buf_str(&request.reply.body),
                "{\"success\":true,\"data\":[],\"meta\":{\"total\":21,\"page\":2,\"limit\":10,\"totalPages\":3}}");
+}
+
+static void
+test_a_list_of_more_than_is_counted_says_so_and_goes_on(void **state)
+{
+    (void)state;
+    struct paging p;
+    assert_ok(paging("page=20&limit=500", &p), err);
+    struct json_writer *w = reply_begin(&request, 200);
+    json_begin_array(w, NULL);
+    json_end_array(w);
+    assert_ok(reply_end_counted_list(&request, &p, LIMIT_COUNT_EXACT + 1, STR("next"), &err), err);
+    assert_str(buf_str(&request.reply.body), "{\"success\":true,\"data\":[],\"meta\":{\"total\":10000,\"totalAtLeast\":true,\"page\":20,"
+               "\"limit\":500,\"totalPages\":20,\"nextCursor\":\"next\"}}");
 }

@@ -1,7 +1,7 @@
 /*
  * The page at "/" and at the addresses that it makes itself ("/connections"): a browser that asks for one of them gets
- * the page, which reads the address. Its component library adds style elements, so each answer carries a nonce of its own;
- * there is no inline script. A build without the page (script/page) has a plain one.
+ * the page, which reads the address; and the reference of the API at "/docs". Their component libraries add style elements,
+ * so each answer carries a nonce of its own; there is no inline script. A build without them (script/page) has plain ones.
  */
 #include "crypt/token.h"
 #include "door/routes_priv.h"
@@ -29,6 +29,14 @@ static const char page[] =
     "</ul>\n"
     "<p>On the command line: <code>tidemark --help</code>. The documentation is in the folder <code>docs/</code>: "
     "<code>api.md</code>, <code>cli.md</code>, <code>configuration.md</code>.</p>\n"
+    "</body></html>\n";
+
+static const char plain_reference[] =
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Tidemark API</title>\n"
+    "<meta name=\"viewport\" content=\"width=device-width\"></head><body>\n"
+    "<h1>Tidemark API</h1>\n"
+    "<p>This build has no page for it. The whole API is described in <a href=\"/openapi.json\">/openapi.json</a> (OpenAPI 3.1), "
+    "which API clients read.</p>\n"
     "</body></html>\n";
 
 static bool
@@ -69,6 +77,17 @@ root_page(struct request *r, struct err *err)
 {
     const struct web_asset *asset = web_asset_find(STR("index.html"));
     return asset ? whole_page(r, asset, err) : plain_page(r, err);
+}
+
+bool
+root_reference(struct request *r, struct err *err)
+{
+    const struct web_asset *asset = web_asset_find(STR("docs.html"));
+    if (asset)
+        return whole_page(r, asset, err);
+    if (!buf_add(&r->reply.body, str_from_c(plain_reference)))
+        return err_no_memory(err);
+    return reply_body(r, 200, "text/html; charset=utf-8", err);
 }
 
 /* Only where nothing else is: an unknown address of the API stays a 404, whatever the client takes. */

@@ -99,7 +99,7 @@ match_table(const struct route_table *table, struct arena *a, struct str method,
     return result;
 }
 
-/* The address that this thread found last: vendors and wrk ask for the same one again and again. */
+/* The address that this thread found last: vendors and dashboards ask for the same one again and again. */
 #define LAST_BYTES 160
 static _Thread_local struct {
     const struct route_table *const *tables;

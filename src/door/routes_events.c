@@ -19,6 +19,7 @@ static const struct route routes[] = {
     {"POST", SUBSCRIPTIONS "/:id/deliveries/:deliveryId/replay", ACCESS_UPDATE, CORE, ROUTE_CREATES, deliveries_replay},
     {"GET", "/api/v1/overview", ACCESS_READ, CORE, 0, overview_get},
     {"GET", "/api/v1/overview/activity", ACCESS_READ, CORE, 0, overview_activity},
+    {"GET", "/api/v1/overview/records", ACCESS_READ, CORE, 0, overview_records},
     {"GET", "/api/v1/sync/connections/:id/quota", ACCESS_READ, CORE, 0, quota_show},
     {"POST", "/api/v1/templates/check", ACCESS_UPDATE, CORE, ROUTE_BODY | ROUTE_BODY_LARGE, templates_check},
     {"POST", "/api/v1/templates/preview", ACCESS_UPDATE, CORE, ROUTE_BODY | ROUTE_BODY_LARGE, templates_preview},

@@ -78,6 +78,7 @@ bool secrets_verify(struct request *r, struct err *err);
 /* overview.c, preview.c */
 bool overview_get(struct request *r, struct err *err);
 bool overview_activity(struct request *r, struct err *err);
+bool overview_records(struct request *r, struct err *err);
 bool quota_show(struct request *r, struct err *err);
 bool templates_check(struct request *r, struct err *err);
 bool templates_preview(struct request *r, struct err *err);
@@ -205,12 +206,11 @@ bool health_live(struct request *r, struct err *err);
 bool health_ready(struct request *r, struct err *err);
 bool health_metrics(struct request *r, struct err *err);
 bool root_page(struct request *r, struct err *err);
+bool root_reference(struct request *r, struct err *err);
 /* Whether an address without a route is one of the page's own. */
 bool root_is_page_address(const struct request *r);
 /* assets.c: embedded files */
 bool assets_page_file(struct request *r, struct err *err);
 bool assets_openapi(struct request *r, struct err *err);
-bool assets_docs(struct request *r, struct err *err);
-bool assets_docs_file(struct request *r, struct err *err);
 
 #endif

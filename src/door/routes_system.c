@@ -12,8 +12,7 @@ static const struct route routes[] = {
     {"GET", "/readyz", ACCESS_ANYONE, CORE, ROUTE_NO_TENANT, health_ready},
     {"GET", "/metrics", ACCESS_METRICS, CORE, ROUTE_NO_TENANT, health_metrics},
     {"GET", "/openapi.json", ACCESS_ANYONE, CORE, ROUTE_NO_TENANT, assets_openapi},
-    {"GET", "/docs", ACCESS_ANYONE, CORE, ROUTE_NO_TENANT, assets_docs},
-    {"GET", "/docs/:file", ACCESS_ANYONE, CORE, ROUTE_NO_TENANT, assets_docs_file},
+    {"GET", "/docs", ACCESS_ANYONE, CORE, ROUTE_NO_TENANT, root_reference},
     {"GET", "/api/v1/templates", ACCESS_ANYONE, CORE, ROUTE_NO_TENANT, templates_list},
     {"GET", "/api/v1/templates/:name", ACCESS_ANYONE, CORE, ROUTE_NO_TENANT, templates_get},
 };

@@ -85,12 +85,31 @@ struct signing_in {
     struct str hash;
 };
 
+/* Who is being switched off at this moment was not yet when he was looked at, and his new session is not among those that end. */
+static bool
+is_not_off(struct db *db, struct request *r, struct err *err)
+{
+    struct user user;
+    struct str subject = r->who.subject;
+    if (!r->who.tenant.id || !str_starts(subject, STR("user:")))
+        return true;
+    subject = str_skip(subject, strlen("user:"));
+    enum row row = store_user_by_subject(db, r->arena, r->who.tenant.id, subject, &user, err);
+    if (row == ROW_FOUND && !store_user_hold(db, r->who.tenant.id, user.id, err))
+        return false;
+    if (row == ROW_FOUND)
+        row = store_user_by_subject(db, r->arena, r->who.tenant.id, subject, &user, err);
+    if (row != ROW_FOUND)
+        return row == ROW_NONE;
+    return !user.disabled_us || err_set(err, E_FORBIDDEN, "This user is switched off");
+}
+
 static bool
 create(struct db *db, void *ctx, struct err *err)
 {
     struct signing_in *s = ctx;
     struct request *r = s->request;
-    return store_session_create(db, &s->session, s->hash, store_now(db), err) &&
+    return is_not_off(db, r, err) && store_session_create(db, &s->session, s->hash, store_now(db), err) &&
            (!r->who.admin || audit_add(db, r, r->who.tenant.id, "session.create", STR_NONE, err));
 }
 

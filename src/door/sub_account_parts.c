@@ -18,6 +18,7 @@ struct parts {
     struct user *users, user;
     struct strategy *strategies, strategy;
     size_t count;
+    int64_t total;
     enum row found;
     struct str name, email, user_id;
 };
@@ -47,16 +48,16 @@ write_user(struct json_writer *w, const struct user *u)
 static bool
 reply_user(struct request *r, int status, const struct user *u, struct err *err)
 {
-    write_user(bare_object(r, status), u);
-    return bare_end(r, err);
+    write_user(reply_bare(r, status), u);
+    return reply_end(r, err);
 }
 
 static bool
 read_users(struct db *db, void *ctx, struct err *err)
 {
     struct parts *p = ctx;
-    return store_user_list(db, p->request->arena, p->tenant.id, p->paging.after ? p->paging.after : 0,
-                           (size_t)p->paging.limit, &p->users, &p->count, err);
+    return store_user_list(db, p->request->arena, p->tenant.id, p->paging.after, p->paging.offset, (size_t)p->paging.limit,
+                           &p->users, &p->count, &p->total, err);
 }
 
 bool
@@ -73,14 +74,14 @@ sub_account_users_list(struct request *r, struct err *err)
         json_end_object(w);
     }
     struct str next = p.count == (size_t)p.paging.limit ? list_cursor_text(r->arena, p.users[p.count - 1].id) : STR_NONE;
-    return bare_list_end(r, &p.paging, -1, next, err);
+    return bare_list_end(r, &p.paging, p.total, next, err);
 }
 
 static bool
 find_user(struct db *db, void *ctx, struct err *err)
 {
     struct parts *p = ctx;
-    p->found = store_sub_account_user_get(db, p->request->arena, p->tenant.id, p->id, &p->user, err);
+    p->found = store_user_get(db, p->request->arena, p->tenant.id, p->id, &p->user, err);
     return p->found != ROW_FAILED && (p->found == ROW_FOUND || err_set(err, E_NOT_FOUND, "User not found"));
 }
 
@@ -94,8 +95,8 @@ sub_account_users_get(struct request *r, struct err *err)
 static bool
 read_user_body(struct parts *p, struct err *err)
 {
-    return body_text(p->request, "name", LIMIT_NAME_BYTES, &p->name, err) &&
-           body_text(p->request, "email", LIMIT_NAME_BYTES, &p->email, err);
+    return request_body_removable(p->request, "name", LIMIT_NAME_BYTES, &p->name, err) &&
+           request_body_removable(p->request, "email", LIMIT_NAME_BYTES, &p->email, err);
 }
 
 static bool
@@ -142,7 +143,7 @@ static bool
 change_user(struct db *db, void *ctx, struct err *err)
 {
     struct parts *p = ctx;
-    if (!find_user(db, ctx, err))
+    if (!find_user(db, ctx, err) || !store_user_hold(db, p->tenant.id, p->user.id, err) || !find_user(db, ctx, err))
         return false;
     set_text(&p->user.name, p->name);
     set_text(&p->user.email, p->email);
@@ -190,16 +191,16 @@ write_strategy(struct json_writer *w, const struct strategy *s)
 static bool
 reply_strategy(struct request *r, int status, const struct strategy *s, struct err *err)
 {
-    write_strategy(bare_object(r, status), s);
-    return bare_end(r, err);
+    write_strategy(reply_bare(r, status), s);
+    return reply_end(r, err);
 }
 
 static bool
 read_strategies(struct db *db, void *ctx, struct err *err)
 {
     struct parts *p = ctx;
-    return store_strategy_list(db, p->request->arena, p->tenant.id, p->user.id, p->paging.after, (size_t)p->paging.limit,
-                               &p->strategies, &p->count, err);
+    return store_strategy_list(db, p->request->arena, p->tenant.id, p->user.id, p->paging.after, p->paging.offset,
+                               (size_t)p->paging.limit, &p->strategies, &p->count, &p->total, err);
 }
 
 bool
@@ -217,7 +218,7 @@ strategies_list(struct request *r, struct err *err)
         json_end_object(w);
     }
     struct str next = p.count == (size_t)p.paging.limit ? list_cursor_text(r->arena, p.strategies[p.count - 1].id) : STR_NONE;
-    return bare_list_end(r, &p.paging, -1, next, err);
+    return bare_list_end(r, &p.paging, p.total, next, err);
 }
 
 static bool
@@ -242,9 +243,9 @@ resolve_user(struct db *db, struct parts *p, struct err *err)
 {
     if (str_is_none(p->user_id))
         return true;
-    enum row row = store_sub_account_user_get(db, p->request->arena, p->tenant.id, p->user_id, &p->user, err);
+    enum row row = store_user_get(db, p->request->arena, p->tenant.id, p->user_id, &p->user, err);
     if (row == ROW_NONE)
-        return err_set(err, E_VALIDATION_FAILED, "regularUserId names no user of this sub-account");
+        return err_invalid(err, "/regularUserId", "regularUserId names no user of this sub-account");
     p->strategy.user = p->user.id;
     return row == ROW_FOUND;
 }
@@ -293,7 +294,8 @@ static bool
 change_strategy(struct db *db, void *ctx, struct err *err)
 {
     struct parts *p = ctx;
-    if (!find_strategy(db, ctx, err) || !resolve_user(db, p, err))
+    if (!find_strategy(db, ctx, err) || !store_strategy_hold(db, p->tenant.id, p->strategy.id, err) || !find_strategy(db, ctx, err) ||
+        !resolve_user(db, p, err))
         return false;
     if (p->name.len)
         p->strategy.name = p->name;

@@ -36,8 +36,8 @@ static bool
 read_list(struct db *db, void *ctx, struct err *err)
 {
     struct sub_accounts *s = ctx;
-    int64_t after = s->paging.after ? s->paging.after : (int64_t)s->paging.offset;
-    return store_tenant_list(db, s->request->arena, after, (size_t)s->paging.limit, &s->rows, &s->count, err) &&
+    return store_tenant_list(db, s->request->arena, s->paging.after, s->paging.offset, (size_t)s->paging.limit, &s->rows, &s->count,
+                             err) &&
            store_tenant_count(db, &s->total, err);
 }
 
@@ -69,12 +69,12 @@ reply_one(struct request *r, int status, struct sub_accounts *s, struct err *err
 {
     if (!store_read(request_parts(r)->store, read_counts, s, err))
         return false;
-    struct json_writer *w = bare_object(r, status);
+    struct json_writer *w = reply_bare(r, status);
     write_members(w, &s->one);
     json_add_i64(w, "integrationsCount", s->counts.connections);
     json_add_i64(w, "usersCount", s->counts.users);
     json_add_i64(w, "strategiesCount", s->counts.strategies);
-    return bare_end(r, err);
+    return reply_end(r, err);
 }
 
 bool
@@ -108,7 +108,7 @@ read_body(struct sub_accounts *s, struct err *err)
 {
     struct request *r = s->request;
     if (!request_body_str(r, "name", LIMIT_NAME_BYTES, &s->name, err) || !request_body_str(r, "key", LIMIT_NAME_BYTES, &s->key, err) ||
-        !body_text(r, "region", LIMIT_NAME_BYTES, &s->region, err))
+        !request_body_removable(r, "region", LIMIT_NAME_BYTES, &s->region, err))
         return false;
     if (s->region.len && !is_region(s->region))
         return request_fault(r, err, "/region", "must be two capital letters, such as BR (ISO 3166-1)");
@@ -149,10 +149,22 @@ sub_accounts_create_again(struct request *r, struct str uuid, struct err *err)
     return find_sub_account(r, uuid, &s.one, err) && reply_one(r, 201, &s, err);
 }
 
+/* As it is now: it was looked at before, and both members are written. */
+static bool
+find_held(struct db *db, struct sub_accounts *s, struct err *err)
+{
+    if (!store_tenant_hold(db, s->one.id, err))
+        return false;
+    enum row row = store_tenant_get(db, s->request->arena, s->one.id, &s->one, err);
+    return row == ROW_FOUND || (row == ROW_NONE && err_set(err, E_TENANT_NOT_FOUND, NULL));
+}
+
 static bool
 change(struct db *db, void *ctx, struct err *err)
 {
     struct sub_accounts *s = ctx;
+    if (!find_held(db, s, err))
+        return false;
     struct str name = s->name.len ? s->name : s->one.name;
     struct str region = str_is_none(s->region) ? s->one.region : s->region.len ? s->region : STR_NONE;
     return store_tenant_update(db, s->one.id, name, region, store_now(db), err) &&

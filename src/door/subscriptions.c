@@ -82,8 +82,10 @@ read_types(struct request *r, struct str *types_out, struct err *err)
         *types_out = STR_NONE;
         return true;
     }
-    if (!request_body_array(r, "types", &list, err) || !list)
-        return list != NULL || !member;
+    if (!request_body_array(r, "types", &list, err))
+        return false;
+    if (!list)
+        return true;
     buf_init(&b, EVENT_TYPES_BYTES_MAX);
     yyjson_arr_foreach(list, index, count, item) {
         if (!event_type_is_known(json_str(item))) {
@@ -256,12 +258,31 @@ subscriptions_get(struct request *r, struct err *err)
     return load(r, &ask, err) && reply_subscription(r, 200, &ask.s, STR_NONE, err);
 }
 
+/*
+ * What was sent over what it is now: looked at before, it may have been changed since, or switched off because nothing could be
+ * delivered.
+ */
+static bool
+lay_over(struct db *db, struct ask *ask, struct err *err)
+{
+    int enabled = -1;
+    if (!store_subscription_lock(db, ask->request->tenant.id, ask->uuid, err) || !find(db, ask, err) ||
+        !read_fields(ask->request, &ask->s, &enabled, err))
+        return false;
+    ask->restart = enabled == 1 && !ask->s.enabled;
+    if (enabled >= 0)
+        ask->s.enabled = enabled == 1;
+    if (ask->s.enabled)
+        ask->s.disabled_reason = STR_NONE;
+    return true;
+}
+
 static bool
 change(struct db *db, void *ctx, struct err *err)
 {
     struct ask *ask = ctx;
     struct request *r = ask->request;
-    return store_subscription_update(db, &ask->s, ask->restart, store_now(db), err) &&
+    return lay_over(db, ask, err) && store_subscription_update(db, &ask->s, ask->restart, store_now(db), err) &&
            audit_add(db, r, r->tenant.id, "webhook_subscription.change", ask->s.uuid, err) && find(db, ask, err);
 }
 
@@ -270,13 +291,8 @@ subscriptions_change(struct request *r, struct err *err)
 {
     struct ask ask;
     int enabled = -1;
-    if (!load(r, &ask, err) || !read_fields(r, &ask.s, &enabled, err))
+    if (!load(r, &ask, err) || !read_fields(r, &ask.s, &enabled, err)) /* what is wrong with it is said before anybody waits */
         return false;
-    ask.restart = enabled == 1 && !ask.s.enabled;
-    if (enabled >= 0)
-        ask.s.enabled = enabled == 1;
-    if (ask.s.enabled)
-        ask.s.disabled_reason = STR_NONE;
     return store_write(request_parts(r)->store, change, &ask, err) && reply_subscription(r, 200, &ask.s, STR_NONE, err);
 }
 
@@ -308,7 +324,8 @@ change_secret(struct db *db, void *ctx, struct err *err)
     struct ask *ask = ctx;
     struct request *r = ask->request;
     struct str fresh = ask->s.secret;
-    if (!find(db, ask, err))
+    /* The one that is put away must be the one that the last caller was told. */
+    if (!store_subscription_lock(db, r->tenant.id, ask->uuid, err) || !find(db, ask, err))
         return false;
     int64_t now_us = store_now(db);
     ask->s.secret_old = ask->s.secret;
@@ -359,16 +376,17 @@ read_deliveries(struct db *db, void *ctx, struct err *err)
     struct ask *ask = ctx;
     struct request *r = ask->request;
     return store_delivery_list(db, r->arena, r->tenant.id, ask->s.id, ask->state, ask->paging.after, ask->paging.offset,
-                               (size_t)ask->paging.limit, LIMIT_COUNT_EXACT, &ask->deliveries, &ask->count, &ask->total, err);
+                               (size_t)ask->paging.limit, LIMIT_COUNT_EXACT + 1, &ask->deliveries, &ask->count, &ask->total, err);
 }
 
 bool
 deliveries_list(struct request *r, struct err *err)
 {
     struct ask ask;
-    struct str state = request_query(r, "state");
-    if (state.ptr && !str_eq_c(state, "pending") && !str_eq_c(state, "delivered") && !str_eq_c(state, "failed"))
-        return err_set(err, E_VALIDATION_FAILED, "The parameter state is pending, delivered or failed");
+    static const char *const states[] = {"pending", "delivered", "failed", NULL};
+    struct str state;
+    if (!request_query_word(r, "state", states, &state, err))
+        return false;
     if (!load(r, &ask, err) || !request_paging(r, LIMIT_OTHERWISE, &ask.paging, err))
         return false;
     ask.state = state;
@@ -383,8 +401,8 @@ deliveries_list(struct request *r, struct err *err)
     }
     json_end_array(w);
     bool full = ask.count == (size_t)ask.paging.limit;
-    return reply_end_list(r, &ask.paging, ask.total,
-                          full ? list_cursor_text(r->arena, ask.deliveries[ask.count - 1].id) : STR_NONE, err);
+    return reply_end_counted_list(r, &ask.paging, ask.total,
+                                  full ? list_cursor_text(r->arena, ask.deliveries[ask.count - 1].id) : STR_NONE, err);
 }
 
 static bool

@@ -86,38 +86,31 @@ read_config(struct request *r, struct connection_change *change, struct err *err
 }
 
 /* The engine checks what the words mean; here only that they are words, lists and objects. */
-/* Write-only; null takes it away. */
-static bool
-read_webhook_secret(struct request *r, struct connection_change *change, struct err *err)
-{
-    change->webhook_secret = STR_NONE;
-    if (yyjson_is_null(json_get_c(r->body, "webhookSecret")))
-        change->webhook_secret = STR("");
-    return yyjson_is_null(json_get_c(r->body, "webhookSecret")) ||
-           request_body_str(r, "webhookSecret", WEBHOOK_SECRET_BYTES_MAX, &change->webhook_secret, err);
-}
-
 static bool
 read_words(struct request *r, struct connection_change *change, struct err *err)
 {
     return request_body_str(r, "name", LIMIT_NAME_BYTES, &change->name, err) &&
            request_body_str(r, "apiKey", SECRET_BYTES_MAX, &change->api_key, err) &&
            request_body_bool(r, "enabled", &change->enabled, err) &&
-           request_body_str(r, "direction", LIMIT_NAME_BYTES, &change->direction, err) &&
-           request_body_str(r, "match", LIMIT_NAME_BYTES, &change->match, err) &&
-           request_body_str(r, "conflictPolicy", LIMIT_NAME_BYTES, &change->conflict_policy, err) &&
-           request_body_str(r, "webhookTrust", LIMIT_NAME_BYTES, &change->webhook_trust, err) && read_webhook_secret(r, change, err);
+           request_body_removable(r, "direction", LIMIT_NAME_BYTES, &change->direction, err) &&
+           request_body_removable(r, "match", LIMIT_NAME_BYTES, &change->match, err) &&
+           request_body_removable(r, "conflictPolicy", LIMIT_NAME_BYTES, &change->conflict_policy, err) &&
+           request_body_removable(r, "webhookTrust", LIMIT_NAME_BYTES, &change->webhook_trust, err) &&
+           request_body_removable(r, "webhookSecret", WEBHOOK_SECRET_BYTES_MAX, &change->webhook_secret, err);
 }
 
+/* The engine takes away what null names. */
 static bool
 read_change(struct request *r, struct connection_change *change, struct err *err)
 {
     *change = (struct connection_change){.enabled = -1, .created_by = r->who.subject};
-    return read_words(r, change, err) && read_config(r, change, err) &&
-           request_body_array(r, "streams", &change->streams, err) &&
-           request_body_object(r, "schedule", &change->schedule, err) &&
-           request_body_object(r, "rules", &change->rules, err) &&
-           request_body_object(r, "mapping", &change->mapping, err);
+    if (!read_words(r, change, err) || !read_config(r, change, err) || !request_body_array(r, "streams", &change->streams, err))
+        return false;
+    if (yyjson_is_null(json_get_c(r->body, "streams")))
+        change->streams = json_get_c(r->body, "streams");
+    return request_body_removable_object(r, "schedule", &change->schedule, err) &&
+           request_body_removable_object(r, "rules", &change->rules, err) &&
+           request_body_removable_object(r, "mapping", &change->mapping, err);
 }
 
 static bool
@@ -133,6 +126,14 @@ read_provider(struct request *r, struct str *provider_out, struct err *err)
     return provider_out->len || request_fault(r, err, "/platform", "is required: the name of a template, e.g. chatwoot");
 }
 
+static bool
+tell_platform(const struct request *r, struct err *err)
+{
+    if (err->code == E_PLATFORM_NOT_SUPPORTED && err->item_count == 0)
+        err_add_item(err, json_get_c(r->body, "platform") ? STR("/platform") : STR("/provider"), "%s", err->message);
+    return false;
+}
+
 bool
 connections_create(struct request *r, struct err *err)
 {
@@ -143,7 +144,7 @@ connections_create(struct request *r, struct err *err)
         !request_query_bool(r, "test", &test, err))
         return false;
     if (!engine_connection_create(request_parts(r)->engine, r->arena, r->tenant.id, &change, test != 0, &connection, err))
-        return false;
+        return tell_platform(r, err);
     struct json_writer *w = reply_begin(r, 201);
     return view_connection_whole(r, w, &connection, err) && reply_end(r, err);
 }

@@ -1,7 +1,7 @@
 /*
  * A run's log as NDJSON. It streams, because a log may be long; with ?follow=1 the stream stays open until
- * the run has ended. With ?after=N one batch is given, and the header X-Log-Position is the next N: for
- * clients that would rather ask again.
+ * the run has ended, or the caller's right to it. With ?after=N one batch is given, and the header X-Log-Position is the
+ * next N: for clients that would rather ask again.
  */
 #include <stdlib.h>
 
@@ -20,6 +20,7 @@ struct log_stream {
     const struct door *door;
     struct store *store;
     int64_t tenant, run, after;
+    struct identity_watch watch;
     bool follow;
     struct arena arena;          /* one batch */
     struct log_chunk *rows;
@@ -55,6 +56,8 @@ pull(void *ctx, struct buf *piece, int64_t *wait_ms)
     struct log_stream *s = ctx;
     struct err err = {0};
     arena_clear(&s->arena);
+    if (!identity_watch_holds(&s->watch, s->store, &s->arena))
+        return STREAM_BREAK;
     if (!store_read(s->store, read_batch, s, &err) || !append_batch(s, piece))
         return STREAM_BREAK;
     if (s->count > 0)
@@ -82,6 +85,7 @@ stream_new(struct request *r, const struct run *run, int64_t after, bool follow)
     s->door = r->door;
     s->store = request_parts(r)->store;
     s->tenant = r->tenant.id;
+    identity_watch_init(&s->watch, &r->door->identity, &r->who);
     s->run = run->id;
     s->after = after;
     s->follow = follow;

@@ -1,5 +1,5 @@
 /*
- * The lists behind a run's counters: which records it created, updated, left as they were, deleted.
+ * The lists behind a run's counters: which records it created, updated, left as they were, deleted. And those behind an hour's.
  */
 #include "door/entities_priv.h"
 #include "door/routes_priv.h"
@@ -9,7 +9,7 @@
 #define LIMIT_OTHERWISE 100
 
 static const char *const change_words[] = {[RUN_CREATED] = "created", [RUN_UPDATED] = "updated", [RUN_UNCHANGED] = "skipped",
-                                           [RUN_DELETED] = "deleted", [RUN_MISSING] = "missing"};
+                                           [RUN_DELETED] = "deleted", [RUN_MISSING] = "missing", NULL};
 
 struct touched {
     struct request *request;
@@ -27,13 +27,14 @@ struct touched {
 static bool
 read_change(struct request *r, enum run_change *change_out, struct err *err)
 {
-    struct str word = request_query(r, "change");
+    struct str word;
     *change_out = RUN_CHANGE_ANY;
-    for (unsigned i = RUN_CREATED; i < ARRAY_LEN(change_words); i++)
+    if (!request_query_word(r, "change", change_words + RUN_CREATED, &word, err))
+        return false;
+    for (unsigned i = RUN_CREATED; change_words[i]; i++)
         if (str_eq_c(word, change_words[i]))
             *change_out = (enum run_change)i;
-    return str_is_none(word) || *change_out != RUN_CHANGE_ANY ||
-           err_set(err, E_VALIDATION_FAILED, "The parameter change must be created, updated, skipped, deleted or missing");
+    return true;
 }
 
 static bool
@@ -82,19 +83,28 @@ name_of(const struct touched *t, int64_t stream)
     return STR_NONE;
 }
 
+/* As it is now; id 0: it is not here any more. */
+static bool
+write_record(struct json_writer *w, const struct record *record)
+{
+    if (!record->id) {
+        json_add_null(w, "record");
+        return true;
+    }
+    json_begin_object(w, "record");
+    bool ok = entity_write(w, record);
+    json_end_object(w);
+    return ok;
+}
+
 static bool
 write_row(struct json_writer *w, const struct touched *t, size_t i)
 {
-    bool ok = true;
+    bool ok;
     json_begin_object(w, NULL);
     json_add_c(w, "change", change_words[t->rows[i].change]);
     json_add_str(w, "stream", name_of(t, t->rows[i].stream));
-    if (t->records[i].id) {
-        json_begin_object(w, "record");
-        ok = entity_write(w, &t->records[i]);
-        json_end_object(w);
-    } else
-        json_add_null(w, "record");
+    ok = write_record(w, &t->records[i]);
     json_end_object(w);
     return ok;
 }
@@ -120,4 +130,74 @@ runs_records(struct request *r, struct err *err)
             return err_set(err, E_TOO_LARGE, "The page is too large: ask for a smaller one");
     json_end_array(w);
     return reply_end_list(r, &paging, t.total, t.next ? list_cursor_text(r->arena, t.next) : STR_NONE, err);
+}
+
+/* ---- of all runs, by time ---- */
+
+struct between {
+    struct request *request;
+    int64_t from_us, to_us;
+    size_t offset, limit;
+    struct read_record *rows;
+    struct record *records;      /* of each row; id 0: not here */
+    size_t count;
+    int64_t total;
+};
+
+static bool
+read_between(struct db *db, void *ctx, struct err *err)
+{
+    struct between *b = ctx;
+    const struct request *r = b->request;
+    if (!store_run_records_between(db, r->arena, r->tenant.id, b->from_us, b->to_us, b->offset, b->limit, &b->rows, &b->count,
+                                   &b->total, err))
+        return false;
+    int64_t *ids = ARENA_ARRAY(r->arena, int64_t, b->count + 1);
+    b->records = ARENA_ARRAY(r->arena, struct record, b->count + 1);
+    if (!ids || !b->records)
+        return err_no_memory(err);
+    for (size_t i = 0; i < b->count; i++)
+        ids[i] = b->rows[i].record;
+    return store_records_by_ids(db, r->arena, r->tenant.id, ids, b->count, b->records, err);
+}
+
+static bool
+write_between(struct json_writer *w, const struct between *b, size_t i)
+{
+    bool ok;
+    const struct read_record *row = &b->rows[i];
+    json_begin_object(w, NULL);
+    json_add_c(w, "change", change_words[row->change]);
+    json_add_str(w, "stream", row->stream_name);
+    json_add_str(w, "runId", row->run_uuid);
+    json_add_str(w, "connectionId", row->connection_uuid);
+    json_add_str(w, "connectionName", row->connection_name);
+    ok = write_record(w, &b->records[i]);
+    json_end_object(w);
+    return ok;
+}
+
+/* What the bars of an hour count, without what was rejected. The cursor is how many came before. */
+bool
+overview_records(struct request *r, struct err *err)
+{
+    struct paging paging;
+    struct between b = {.request = r};
+    if (!request_paging(r, LIMIT_OTHERWISE, &paging, err) || !request_query_time(r, "from", &b.from_us, err) ||
+        !request_query_time(r, "to", &b.to_us, err))
+        return false;
+    if (!b.from_us || b.to_us <= b.from_us || b.to_us - b.from_us > US_PER_DAY)
+        return request_query_fault(b.from_us ? "to" : "from", "must be a time; to is after from by at most a day", err);
+    b.offset = paging.after ? (size_t)paging.after : paging.offset;
+    b.limit = (size_t)paging.limit;
+    if (!store_read(request_parts(r)->store, read_between, &b, err))
+        return false;
+    struct json_writer *w = reply_begin(r, 200);
+    json_begin_array(w, NULL);
+    for (size_t i = 0; i < b.count; i++)
+        if (!write_between(w, &b, i))
+            return err_set(err, E_TOO_LARGE, "The page is too large: ask for a smaller one");
+    json_end_array(w);
+    int64_t end = (int64_t)(b.offset + b.count);
+    return reply_end_list(r, &paging, b.total, end < b.total && b.count ? list_cursor_text(r->arena, end) : STR_NONE, err);
 }

@@ -35,14 +35,12 @@ read_page(struct db *db, void *ctx, struct err *err)
 static bool
 read_status(struct request *r, unsigned *states_out, struct err *err)
 {
-    struct str word = request_query(r, "status");
+    static const char *const statuses[] = {"pending", "in_progress", "paused", "success", "error", "cancelled", NULL};
+    struct str word;
+    if (!request_query_word(r, "status", statuses, &word, err))
+        return false;
     *states_out = view_run_states(word);
-    if (str_is_none(word) || *states_out)
-        return true;
-    err_set(err, E_VALIDATION_FAILED,
-            "The parameter status must be pending, in_progress, paused, success, error or cancelled");
-    err_add_item(err, STR("status"), "is not a status of a run");
-    return false;
+    return true;
 }
 
 static void
@@ -79,7 +77,7 @@ runs_list(struct request *r, struct err *err)
     json_end_array(w);
     bool more = p.count == (size_t)paging.limit;
     struct str next = more ? list_cursor_text(r->arena, p.rows[p.count - 1].id) : STR_NONE;
-    return reply_end_list(r, &paging, p.total, next, err);
+    return reply_end_counted_list(r, &paging, p.total, next, err);
 }
 
 /* ---- one run ---- */

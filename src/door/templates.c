@@ -1,8 +1,12 @@
 /*
  * The templates there are: public, and without any tenant's data (D32).
  */
+#include <string.h>
+
 #include "door/routes_priv.h"
 #include "door/views_priv.h"
+
+#define LANGUAGE_BYTES_MAX 35   /* RFC 5646, section 4.4.1 */
 
 void
 view_template_streams(struct json_writer *w, const struct template *t)
@@ -38,23 +42,38 @@ write_mapping(struct json_writer *w, struct arena *a, const struct template *t)
     json_end_object(w);
 }
 
+bool
+request_language(struct request *r, struct str *language_out, struct err *err)
+{
+    struct str language = request_query(r, "language");
+    bool plain = language.len <= LANGUAGE_BYTES_MAX;
+    for (size_t i = 0; plain && i < language.len; i++)
+        plain = strchr("-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", language.ptr[i]) && language.ptr[i];
+    if (!plain || (!str_is_none(language) && !language.len))
+        return request_fault(r, err, "language", "is a language such as pt-BR");
+    *language_out = language;
+    return true;
+}
+
 /* whole: the arena for its details, or NULL: in a list. */
 static void
-write_template(struct json_writer *w, const struct template *t, struct arena *whole)
+write_template(struct json_writer *w, const struct template *t, const struct template_texts *texts, struct arena *whole)
 {
     const struct template_info *info = template_info(t);
     json_begin_object(w, NULL);
     json_add_str(w, "name", info->name);
     json_add_str(w, "displayName", info->display_name);
-    json_add_str(w, "description", info->description);
+    json_add_str(w, "description", texts->description);
+    json_add_str(w, "language", texts->language);
     json_add_str(w, "category", info->category);
     json_add_str(w, "documentationUrl", info->documentation_url);
     json_add_str(w, "version", info->version);
     json_add_str(w, "apiVersion", info->api_version);
     view_template_streams(w, t);
     if (whole) {
-        json_add_str(w, "instructions", info->instructions);
-        json_add_val(w, "configSchema", info->config_schema);
+        json_add_str(w, "instructions", texts->instructions);
+        json_add_str(w, "webhookInstructions", texts->webhook_instructions.len ? texts->webhook_instructions : STR_NONE);
+        json_add_val(w, "configSchema", texts->config_schema);
         write_mapping(w, whole, t);
     }
     json_end_object(w);
@@ -64,30 +83,46 @@ bool
 templates_list(struct request *r, struct err *err)
 {
     struct str *names;
+    struct paging paging;
+    struct str language;
+    struct template_texts texts;
+    if (!request_paging(r, LIMIT_LIST_MAX, &paging, err) || !request_language(r, &language, err))
+        return false;
     struct registry *registry = request_parts(r)->templates;
     size_t count = registry_names(registry, r->arena, &names);
+    size_t begin = paging.after ? (size_t)paging.after : paging.offset, end = begin + (size_t)paging.limit;
     struct json_writer *w = reply_begin(r, 200);
     json_begin_array(w, NULL);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = begin; i < count && i < end; i++) {
         struct template *t = registry_get(registry, names[i], err);
         if (!t)
             return false;
-        write_template(w, t, NULL);
+        bool ok = template_texts(t, r->arena, language, &texts, err);
+        if (ok)
+            write_template(w, t, &texts, NULL);
         template_unref(t);
+        if (!ok)
+            return false;
     }
     json_end_array(w);
-    struct paging paging = {.page = 1, .limit = count ? (int64_t)count : 1};
-    return reply_end_list(r, &paging, (int64_t)count, STR_NONE, err);
+    struct str next = end < count ? list_cursor_text(r->arena, (int64_t)end) : STR_NONE;
+    return reply_end_list(r, &paging, (int64_t)count, next, err);
 }
 
 bool
 templates_get(struct request *r, struct err *err)
 {
+    struct str language;
+    struct template_texts texts;
+    if (!request_language(r, &language, err))
+        return false;
     struct template *t = registry_get(request_parts(r)->templates, request_path_param(r, 0), err);
     if (!t)
         return err->code == E_PLATFORM_NOT_SUPPORTED ? err_set(err, E_NOT_FOUND, "There is no template of that name")
                                                      : false;
-    write_template(reply_begin(r, 200), t, r->arena);
+    bool ok = template_texts(t, r->arena, language, &texts, err);
+    if (ok)
+        write_template(reply_begin(r, 200), t, &texts, r->arena);
     template_unref(t);
-    return reply_end(r, err);
+    return ok && reply_end(r, err);
 }

@@ -11,8 +11,7 @@ struct tenants {
     struct request *request;
     struct str named;
     struct str key, name, region;
-    int64_t after;
-    size_t limit;
+    struct paging paging;
     struct tenant *rows, one;
     size_t count;
     int64_t total;
@@ -53,7 +52,8 @@ static bool
 read_list(struct db *db, void *ctx, struct err *err)
 {
     struct tenants *t = ctx;
-    if (!store_tenant_list(db, t->request->arena, t->after, t->limit, &t->rows, &t->count, err) ||
+    if (!store_tenant_list(db, t->request->arena, t->paging.after, t->paging.offset, (size_t)t->paging.limit, &t->rows,
+                           &t->count, err) ||
         !store_tenant_count(db, &t->total, err))
         return false;
     t->left = ARENA_ARRAY(t->request->arena, int64_t, t->count + 1);
@@ -66,21 +66,16 @@ read_list(struct db *db, void *ctx, struct err *err)
 bool
 tenants_list(struct request *r, struct err *err)
 {
-    struct paging paging;
-    if (!request_paging(r, LIMIT_OTHERWISE, &paging, err))
-        return false;
-    /* Numbers are given once and never reused, so a page by number may be short by deleted ones; the cursor is exact. */
-    struct tenants t = {.request = r, .after = paging.after ? paging.after : (int64_t)paging.offset,
-                        .limit = (size_t)paging.limit};
-    if (!store_read(request_parts(r)->store, read_list, &t, err))
+    struct tenants t = {.request = r};
+    if (!request_paging(r, LIMIT_OTHERWISE, &t.paging, err) || !store_read(request_parts(r)->store, read_list, &t, err))
         return false;
     struct json_writer *w = reply_begin(r, 200);
     json_begin_array(w, NULL);
     for (size_t i = 0; i < t.count; i++)
         write_tenant(w, &t.rows[i], t.left[i]);
     json_end_array(w);
-    struct str next = t.count == t.limit ? list_cursor_text(r->arena, t.rows[t.count - 1].id) : STR_NONE;
-    return reply_end_list(r, &paging, t.total, next, err);
+    struct str next = t.count == (size_t)t.paging.limit ? list_cursor_text(r->arena, t.rows[t.count - 1].id) : STR_NONE;
+    return reply_end_list(r, &t.paging, t.total, next, err);
 }
 
 static bool
@@ -167,10 +162,22 @@ tenants_get(struct request *r, struct err *err)
     return find(r, &t, err) && reply_tenant(r, 200, &t, err);
 }
 
+/* As it is now: it was looked at before, and both members are written. */
+static bool
+find_held(struct db *db, struct tenants *t, struct err *err)
+{
+    if (!store_tenant_hold(db, t->one.id, err))
+        return false;
+    enum row row = store_tenant_get(db, t->request->arena, t->one.id, &t->one, err);
+    return row == ROW_FOUND || (row == ROW_NONE && err_set(err, E_TENANT_NOT_FOUND, NULL));
+}
+
 static bool
 change(struct db *db, void *ctx, struct err *err)
 {
     struct tenants *t = ctx;
+    if (!find_held(db, t, err))
+        return false;
     struct str name = t->name.len ? t->name : t->one.name, region = t->region.len ? t->region : t->one.region;
     return store_tenant_update(db, t->one.id, name, region, store_now(db), err) &&
            audit_add(db, t->request, t->one.id, "tenant.change", t->one.uuid, err);

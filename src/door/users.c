@@ -2,7 +2,8 @@
  * People as tokens name them: listed, made known beforehand, given a role, switched off.
  *
  * A token's claims come first; what is granted here counts where it names none. Switching a user off refuses his tokens and
- * ends his sessions; his row stays, because records and the audit log name him.
+ * ends his sessions; his row stays, because records and the audit log name him. A session has the rights it was made with, so
+ * other rights end it too.
  */
 #include "door/audit_priv.h"
 #include "door/routes_priv.h"
@@ -12,11 +13,11 @@
 
 struct users {
     struct request *request;
-    int64_t after;
-    size_t limit;
+    struct paging paging;
     struct user *rows, one;
     struct str again;        /* instead of the path's */
     size_t count;
+    int64_t total;
     bool found;
 };
 
@@ -24,7 +25,8 @@ static bool
 read_list(struct db *db, void *ctx, struct err *err)
 {
     struct users *u = ctx;
-    return store_user_list(db, u->request->arena, u->request->tenant.id, u->after, u->limit, &u->rows, &u->count, err);
+    return store_user_list(db, u->request->arena, u->request->tenant.id, u->paging.after, u->paging.offset, (size_t)u->paging.limit,
+                           &u->rows, &u->count, &u->total, err);
 }
 
 /* What a token without claims of its own may do. */
@@ -64,19 +66,16 @@ reply_user(struct request *r, int status, const struct user *user, struct err *e
 bool
 users_list(struct request *r, struct err *err)
 {
-    struct paging paging;
-    if (!request_paging(r, LIMIT_OTHERWISE, &paging, err))
-        return false;
-    struct users u = {.request = r, .after = paging.after, .limit = (size_t)paging.limit};
-    if (!store_read(request_parts(r)->store, read_list, &u, err))
+    struct users u = {.request = r};
+    if (!request_paging(r, LIMIT_OTHERWISE, &u.paging, err) || !store_read(request_parts(r)->store, read_list, &u, err))
         return false;
     struct json_writer *w = reply_begin(r, 200);
     json_begin_array(w, NULL);
     for (size_t i = 0; i < u.count; i++)
         write_user(w, &u.rows[i]);
     json_end_array(w);
-    struct str next = u.count == u.limit ? list_cursor_text(r->arena, u.rows[u.count - 1].id) : STR_NONE;
-    return reply_end_list(r, &paging, -1, next, err);
+    struct str next = u.count == (size_t)u.paging.limit ? list_cursor_text(r->arena, u.rows[u.count - 1].id) : STR_NONE;
+    return reply_end_list(r, &u.paging, u.total, next, err);
 }
 
 static bool
@@ -166,21 +165,32 @@ users_create(struct request *r, struct err *err)
     return reply_user(r, 201, &u.one, err);
 }
 
+/* His whole row is written: what somebody else changes of him at the same moment, who may be switching him off, must not get lost. */
+static bool
+find_held(struct db *db, struct users *u, struct err *err)
+{
+    u->one = (struct user){0};
+    if (!read_one(db, u, err))
+        return false;
+    if (u->found && (!store_user_hold(db, u->request->tenant.id, u->one.id, err) || !read_one(db, u, err)))
+        return false;
+    return u->found || err_set(err, E_NOT_FOUND, NULL);
+}
+
 static bool
 change(struct db *db, void *ctx, struct err *err)
 {
     struct users *u = ctx;
     struct request *r = u->request;
-    u->one = (struct user){0};
-    if (!read_one(db, ctx, err))
+    if (!find_held(db, u, err))
         return false;
-    if (!u->found)
-        return err_set(err, E_NOT_FOUND, NULL);
+    struct user before = u->one;
     if (!read_change(r, &u->one, err))
         return false;
+    bool signs_out = u->one.disabled_us || u->one.role != before.role || u->one.permissions != before.permissions;
     struct str subject = str_format(r->arena, "user:%.*s", STR_ARG(u->one.subject));
     return store_user_update(db, &u->one, err) &&
-           (!u->one.disabled_us || store_session_end_subject(db, r->tenant.id, subject, store_now(db), err)) &&
+           (!signs_out || store_session_end_subject(db, r->tenant.id, subject, store_now(db), err)) &&
            audit_add(db, r, r->tenant.id, "user.change", u->one.uuid, err);
 }
 
@@ -196,10 +206,8 @@ disable(struct db *db, void *ctx, struct err *err)
 {
     struct users *u = ctx;
     struct request *r = u->request;
-    if (!read_one(db, ctx, err))
+    if (!find_held(db, u, err))
         return false;
-    if (!u->found)
-        return err_set(err, E_NOT_FOUND, NULL);
     if (!u->one.disabled_us)
         u->one.disabled_us = store_now(db);
     struct str subject = str_format(r->arena, "user:%.*s", STR_ARG(u->one.subject));

@@ -167,7 +167,7 @@ static bool
 view_push(struct request *r, struct json_writer *w, const struct connection *c, struct err *err)
 {
     struct waiting k = {.connection = c};
-    bool pushes = str_eq_c(c->direction, "push") || str_eq_c(c->direction, "both");
+    bool pushes = connection_pushes(c);
     if (!pushes) {
         json_add_null(w, "push");
         return true;

@@ -22,6 +22,8 @@ MUST_USE bool view_notices(struct request *r, struct json_writer *w, const struc
 /* Whole, as one object with key NULL. */
 MUST_USE bool view_connection_whole(struct request *r, struct json_writer *w, const struct connection *c, struct err *err);
 
+/* `?language=`, in which the texts of templates are wanted (RFC 5646), or STR_NONE: their own. */
+MUST_USE bool request_language(struct request *r, struct str *language_out, struct err *err);
 /* `streams` of a template; NULL: none. */
 void view_template_streams(struct json_writer *w, const struct template *t);
 

@@ -19,30 +19,12 @@ fill_request(struct request *r, enum inbox_address address, struct inbox_request
     return !str_is_none(out->path) || err_no_memory(err);
 }
 
-static struct json_writer *
-bare_begin(struct request *r, int status)
-{
-    r->reply.status = status;
-    r->reply.type = "application/json; charset=utf-8";
-    buf_clear(&r->reply.body);
-    json_writer_init(&r->w, &r->reply.body);
-    json_begin_object(&r->w, NULL);
-    return &r->w;
-}
-
-static bool
-bare_end(struct request *r, struct err *err)
-{
-    json_end_object(&r->w);
-    return buf_ok(&r->reply.body) || err_no_memory(err);
-}
-
 /* A hint is only accepted, not believed: 202 says so. */
 static bool
 answer(struct request *r, const struct inbox_answer *a, struct err *err)
 {
     bool hint = str_eq_c(str_from_c(a->trust), "hint");
-    struct json_writer *w = bare_begin(r, hint && a->handled ? 202 : 200);
+    struct json_writer *w = reply_bare(r, hint && a->handled ? 202 : 200);
     if (a->handled) {
         json_add_c(w, "status", "accepted");
         json_add_c(w, "trust", a->trust);
@@ -52,7 +34,7 @@ answer(struct request *r, const struct inbox_answer *a, struct err *err)
     }
     if (a->duplicate)
         json_add_bool(w, "duplicate", true);
-    return bare_end(r, err);
+    return reply_end(r, err);
 }
 
 /* Nothing is said to the vendor before the commit (I-20). */
@@ -125,6 +107,7 @@ webhook_greet_connection(struct request *r, struct err *err)
 bool
 webhook_greet_envelope(struct request *r, struct err *err)
 {
+    snprintf(r->match.allow, sizeof(r->match.allow), "POST"); /* for the 405, which is all there is here */
     return greet(r, INBOX_ENVELOPE, err);
 }
 
@@ -138,7 +121,7 @@ webhook_setup(struct request *r, struct err *err)
     if (!request_query_bool(r, "rotate", &rotate, err) ||
         !inbox_setup(request_parts(r)->inbox, r->arena, r->tenant.id, request_path_param(r, 0), rotate == 1, &setup, err))
         return false;
-    struct json_writer *w = bare_begin(r, 200);
+    struct json_writer *w = reply_bare(r, 200);
     json_add_bool(w, "success", true);
     json_add_bool(w, "registered", setup.registered);
     json_add_str(w, "webhookUrl", setup.url);
@@ -148,5 +131,5 @@ webhook_setup(struct request *r, struct err *err)
         json_add_bool(w, "verified", setup.verified == 1);
     if (setup.instructions.len > 0 && !setup.registered)
         json_add_str(w, "instructions", setup.instructions);
-    return bare_end(r, err);
+    return reply_end(r, err);
 }

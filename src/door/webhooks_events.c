@@ -11,6 +11,7 @@ struct events {
     struct inbox_filter filter;
     struct inbox_event *rows;
     size_t count;
+    int64_t total;
     struct inbox_event one;
     enum row row;
 };
@@ -20,7 +21,8 @@ read_list(struct db *db, void *ctx, struct err *err)
 {
     struct events *e = ctx;
     struct request *r = e->request;
-    return store_inbox_list(db, r->arena, r->tenant.id, &e->filter, &e->rows, &e->count, err);
+    return store_inbox_list(db, r->arena, r->tenant.id, &e->filter, &e->rows, &e->count, err) &&
+           store_inbox_total(db, r->arena, r->tenant.id, &e->filter, LIMIT_COUNT_EXACT + 1, &e->total, err);
 }
 
 static bool
@@ -64,26 +66,19 @@ static bool
 read_words(struct request *r, struct inbox_filter *f, struct err *err)
 {
     static const char *const names[] = {"connectionId", "type", "status", "q"};
-    static const char *const statuses[] = {"pending", "applied", "failed", "unhandled"};
+    static const char *const statuses[] = {"pending", "applied", "failed", "unhandled", NULL};
     struct str *const places[] = {&f->connection, &f->type, &f->status, &f->text};
-    bool known = false;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         *places[i] = request_query(r, names[i]);
         if (str_is_none(*places[i]))
             continue;
         if (places[i]->len == 0 || places[i]->len > SEARCH_BYTES_MAX) {
-            err_set(err, E_VALIDATION_FAILED, "The parameter %s must have 1 to %d characters", names[i], SEARCH_BYTES_MAX);
-            err_add_item(err, str_from_c(names[i]), "must have 1 to %d characters", SEARCH_BYTES_MAX);
-            return false;
+            char words[48];
+            snprintf(words, sizeof(words), "must have 1 to %d characters", SEARCH_BYTES_MAX);
+            return request_query_fault(names[i], words, err);
         }
     }
-    for (size_t i = 0; i < ARRAY_LEN(statuses); i++)
-        known = known || str_eq_c(f->status, statuses[i]);
-    if (known || str_is_none(f->status))
-        return true;
-    err_set(err, E_VALIDATION_FAILED, "The parameter status is pending, applied, failed or unhandled");
-    err_add_item(err, STR("status"), "is pending, applied, failed or unhandled");
-    return false;
+    return request_query_word(r, "status", statuses, &f->status, err);
 }
 
 bool
@@ -109,7 +104,8 @@ webhook_events_list(struct request *r, struct err *err)
         json_end_object(w);
     }
     json_end_array(w);
-    return reply_end_list(r, &paging, -1, more ? list_cursor_text(r->arena, e.rows[count - 1].id) : STR_NONE, err);
+    struct str next = more ? list_cursor_text(r->arena, e.rows[count - 1].id) : STR_NONE;
+    return reply_end_counted_list(r, &paging, e.total, next, err);
 }
 
 static bool

@@ -154,7 +154,7 @@ account_configure(struct account *acc, yyjson_val *lists, struct err *err)
 {
     if (!template_depends_on_config(acc->template))
         return true;
-    struct template *own = template_configured_with(acc->template, acc->effective, clock_wall_us(clock_system()), lists, err);
+    struct template *own = template_configured(acc->template, acc->effective, clock_wall_us(clock_system()), lists, err);
     if (own == NULL)
         return false;
     template_unref(acc->template);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/engine_priv.h"
+#include "engine/oauth.h"
 #include "store/store_account.h"
 #include "store/store_stream.h"
 
@@ -183,6 +184,11 @@ engine_account_sync_start(struct engine *e, struct arena *a, const struct accoun
     case ROW_NONE: return err_set(err, E_NOT_CONNECTED, NULL);
     case ROW_FAILED: return false;
     }
+    bool awaited;
+    if (!engine_oauth_awaited(e, a, &s.connection, &awaited, err))
+        return false;
+    if (awaited)
+        return err_set(err, E_NOT_CONNECTED, NULL);
     if (!store_write(e->options.store, start_sync, &s, err))
         return false;
     store_poke(e->options.store);

@@ -48,7 +48,8 @@ struct account_sync_view {
 
 /*
  * Queues a sync and returns at once; nothing is asked of the vendor here. usual_us_out: how long the connection's last
- * syncs took; 0: there are none. E_NOT_CONNECTED; E_SYNC_IN_PROGRESS with the other sync's name in err->subject.
+ * syncs took; 0: there are none. E_NOT_CONNECTED, also while nobody has signed in; E_SYNC_IN_PROGRESS with the
+ * other sync's name in err->subject.
  */
 MUST_USE bool engine_account_sync_start(struct engine *e, struct arena *a, const struct account_owner *owner, struct str *sync_id_out,
                                         int64_t *usual_us_out, struct err *err);

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "engine/account.h"
 #include "engine/engine_priv.h"
+#include "engine/kind.h"
 #include "engine/page.h"
 #include "engine/page_order.h"
 #include "engine/run_log.h"
@@ -18,7 +19,6 @@
 #include "store/store_record.h"
 #include "template/webhooks.h"
 
-#define STREAMS_MAX 64
 /* An event whose time cannot be held against the vendor's own versions is believed while it is fresh; what the vendor's clock and
  * ours may differ by is inside. */
 #define EVENT_FRESH_US (5 * US_PER_S)
@@ -41,7 +41,7 @@ struct applier {
     struct stream *rows;
     size_t row_count;
     int64_t clock_offset_us;
-    struct applier_stream streams[STREAMS_MAX];
+    struct applier_stream *streams;  /* one for each row that the template still has */
     size_t stream_count;
     struct fetch fetch;
     bool fetching;
@@ -109,11 +109,12 @@ static bool
 open_streams(struct applier *ap, struct err *err)
 {
     ap->parents = ARENA_ARRAY(&ap->arena, struct page_parent, ap->row_count + 1);
-    if (ap->parents == NULL)
+    ap->streams = ARENA_ARRAY(&ap->arena, struct applier_stream, ap->row_count + 1);
+    if (ap->parents == NULL || ap->streams == NULL)
         return err_no_memory(err);
     for (size_t i = 0; i < ap->row_count; i++)
-        ap->parents[i] = (struct page_parent){ap->rows[i].name, ap->rows[i].id};
-    for (size_t i = 0; i < ap->row_count && ap->stream_count < STREAMS_MAX; i++) {
+        ap->parents[i] = (struct page_parent){ap->rows[i].name, ap->rows[i].id, kind_owns_children(ap->rows[i].kind)};
+    for (size_t i = 0; i < ap->row_count; i++) {
         const struct template_stream *plan = template_stream_find(ap->account.template, ap->rows[i].name);
         if (plan == NULL || template_stream_info(plan)->refused.len > 0)
             continue;
@@ -354,16 +355,27 @@ apply_deleted(struct apply *w, struct err *err)
     return prepare_bare(w, true, err) && write_page(w, err);
 }
 
+/* What an event that changes nothing costs is looking its record up: a way to PostgreSQL and back. It is not done twice. */
 static bool
-apply_record(struct apply *w, struct err *err)
+know_item(struct apply *w, struct err *err)
 {
-    if (!prepare(w, err))
-        return false;
-    if (w->batch.item_count == 1 && w->item->id.len == 0) {
-        w->item->id = w->batch.items[0].mapped.external_id;
+    if (w->batch.item_count != 1)
+        return true;
+    struct str id = w->batch.items[0].mapped.external_id;
+    if (w->item->id.len == 0) {
+        w->item->id = id;
         if (!look_up(w, err))
             return false;
     }
+    w->batch.looked_up = str_eq(id, w->item->id) ? &w->known : NULL;
+    return true;
+}
+
+static bool
+apply_record(struct apply *w, struct err *err)
+{
+    if (!prepare(w, err) || !know_item(w, err))
+        return false;
     if (w->batch.item_count == 1 && w->batch.rejected_count == 0 && is_undecided(w)) {
         w->item->result = APPLY_FETCH;
         return true;

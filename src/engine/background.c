@@ -10,7 +10,8 @@
 #include "engine/push.h"
 #include "engine/search.h"
 #include "engine/tenant.h"
-
+#include "engine/when.h"
+#include "queue/calendar.h"
 #include "queue/schedule.h"
 
 #define LOOK_MS 1000
@@ -21,7 +22,7 @@
 #define SEARCH_GIVE_WAY_TIMES 40 /* then a batch goes anyway: a storm may last, and people search meanwhile */
 #define DUE_ROWS 100
 #define BUSY_AGAIN_US (10 * US_PER_S)   /* a firing that finds its connection busy waits; later ones join it */
-#define PUSH_AGAIN_US (LOOK_MS * US_PER_MS / 2) /* and while changes are sent: at the next look, so that reading comes before more of them */
+#define PUSH_AGAIN_US (LOOK_MS * US_PER_MS / 2) /* and while changes are sent: at the next look, so that reading comes before more */
 #define ROUND_ARENA_BYTES (64L * 1024 * 1024)
 
 struct due_read {
@@ -42,44 +43,6 @@ read_due(struct db *db, void *ctx, struct err *err)
 }
 
 /* ---- schedules ---- */
-
-static bool
-read_text(yyjson_val *json, const char *member, int64_t *us_out, struct err *err)
-{
-    struct str text = json_str(json_get_c(json, member));
-    if (str_is_none(text) || duration_parse(text, us_out))
-        return true;
-    err_add_item(err, STR("/schedule"), "`%s` is a duration such as 15m, 2h or 1d", member);
-    return err_set(err, E_VALIDATION_FAILED, "schedule.%s is not a duration such as 15m, 2h or 1d", member);
-}
-
-bool
-engine_schedule_of(const struct engine *e, const struct template *t, struct str schedule_json,
-                   struct engine_schedule *schedule_out, struct err *err)
-{
-    const struct template_info *info = template_info(t);
-    struct engine_schedule s = {
-        info->interval_us > 0 ? info->interval_us : e->options.interval_ms * US_PER_MS,
-        info->full_interval_us > 0 ? info->full_interval_us : e->options.full_interval_ms * US_PER_MS,
-    };
-    if (info->configure_only)
-        s = (struct engine_schedule){0};
-    else if (schedule_json.len > 0) {
-        struct arena scratch;
-        arena_init(&scratch, LIMIT_BODY_BYTES * 4);
-        yyjson_val *json = json_parse(&scratch, schedule_json, JSON_PLAIN, LIMIT_JSON_DEPTH_API, err);
-        bool ok = json != NULL && read_text(json, "every", &s.interval_us, err) && read_text(json, "fullEvery", &s.full_interval_us, err);
-        if (ok && yyjson_is_false(json)) /* `schedule: false`: only when asked */
-            s = (struct engine_schedule){0};
-        arena_release(&scratch);
-        if (!ok)
-            return false;
-    }
-    if (s.interval_us != 0 && (s.interval_us < SCHEDULE_INTERVAL_MIN_US || s.interval_us > SCHEDULE_INTERVAL_MAX_US))
-        return err_set(err, E_VALIDATION_FAILED, "schedule.every must lie between 10s and 366d");
-    *schedule_out = s;
-    return true;
-}
 
 struct fire {
     struct engine *engine;
@@ -105,9 +68,10 @@ next_firing(struct db *db, const struct fire *f, int64_t now_us, int64_t *next_u
 {
     struct run other;
     int64_t interval_us = f->due->full ? f->schedule.full_interval_us : f->schedule.interval_us;
-    *next_us_out = interval_us > 0 ? schedule_next_us(f->due->due_us, interval_us, now_us) : 0;
+    bool repeats = f->schedule.repeats && !f->due->full;
+    *next_us_out = interval_us > 0 && !repeats ? schedule_next_us(f->due->due_us, interval_us, now_us) : 0;
     if (!f->busy)
-        return true;
+        return !repeats || when_next(f->connection.schedule, now_us, next_us_out, err);
     enum row row = store_run_unfinished(db, f->arena, f->due->tenant, f->due->connection, &other, err);
     bool pushes = row == ROW_FOUND && str_eq_c(other.trigger, "push");
     *next_us_out = now_us + (pushes ? PUSH_AGAIN_US : BUSY_AGAIN_US);
@@ -124,6 +88,10 @@ fire(struct db *db, void *ctx, struct err *err)
         return false;
     if (!f->fired || f->busy)
         return true;
+    if (f->schedule.repeats && !f->due->full && now_us - f->due->due_us > CALENDAR_CATCH_UP_US) { /* missed too long ago (I-27) */
+        f->fired = false;
+        return true;
+    }
     struct run run;
     struct run_new ask = {.tenant = f->due->tenant, .connection = f->due->connection, .full = f->due->full,
                           .direction = str_eq_c(f->connection.direction, "push") ? STR("push") : STR("pull"),

@@ -7,6 +7,7 @@
 #include <unicode/ustring.h>
 
 #include "base/rng.h"
+#include "engine/edit_priv.h"
 #include "engine/engine_priv.h"
 #include "engine/page_merge.h"
 #include "store/store_errand.h"
@@ -36,9 +37,7 @@ struct booking {
 static bool
 refuse(struct err *err, const char *pointer, const char *words)
 {
-    err_set(err, E_VALIDATION_FAILED, "%s %s", pointer + 1, words);
-    err_add_item(err, str_from_c(pointer), "%s", words);
-    return false;
+    return err_invalid(err, pointer, "%s %s", pointer + 1, words);
 }
 
 /* A given text member; *text_out STR_NONE: not given. */
@@ -49,10 +48,22 @@ text_of(const struct booking *b, const char *pointer, struct str *text_out, stru
     *text_out = STR_NONE;
     if (value == NULL || yyjson_is_null(value))
         return true;
-    *text_out = json_is_number(value) ? json_number_text(b->arena, value) : json_str(value);
+    *text_out = json_str(value);
     if (str_is_none(*text_out) || text_out->len == 0 || text_out->len > TITLE_BYTES_MAX || str_find(*text_out, '\0') >= 0)
         return refuse(err, pointer, "must be a text of 1 to 200 bytes");
     return true;
+}
+
+/* An id: an integer of this server, or a UUID. */
+static bool
+id_of(const struct booking *b, const char *pointer, struct str *id_out, struct err *err)
+{
+    yyjson_val *value = json_get_c(b->fields, pointer + 1);
+    int64_t number;
+    if (!json_is_number(value))
+        return text_of(b, pointer, id_out, err);
+    *id_out = json_number_text(b->arena, value);
+    return json_to_i64(value, &number) || refuse(err, pointer, "must be an id: a whole number or a UUID");
 }
 
 static void
@@ -156,7 +167,7 @@ static bool
 take_lead(struct db *db, struct booking *b, struct err *err)
 {
     struct str id;
-    if (!text_of(b, "/leadId", &id, err))
+    if (!id_of(b, "/leadId", &id, err))
         return false;
     if (str_is_none(id))
         return true;
@@ -202,7 +213,7 @@ static bool
 take_connection(struct db *db, struct booking *b, struct err *err)
 {
     struct str id;
-    if (!text_of(b, "/integrationId", &id, err))
+    if (!id_of(b, "/integrationId", &id, err))
         return false;
     int64_t stored = yyjson_mut_get_sint(yyjson_mut_obj_get(b->data, "integrationId"));
     if (str_is_none(id) && stored > 0)
@@ -304,19 +315,20 @@ change(struct db *db, void *ctx, struct err *err)
     struct str data, history;
     bool same;
     int64_t now_us = store_now(db);
-    struct record_row locked;
     b->connection = (struct connection){0};
     enum row row = record_by_name(db, b->arena, b->by->tenant, BOOKINGS, b->id, &b->old, err);
+    if (row == ROW_FOUND) /* once more, under its lock: somebody may delete it at this moment */
+        row = edit_load(db, b->arena, b->by->tenant, BOOKINGS, b->old.uuid, &b->old, err);
     if (row == ROW_NONE || (row == ROW_FOUND && b->old.deleted_us))
         return err_set(err, E_NOT_FOUND, "Booking not found");
-    if (row == ROW_FAILED || !store_records_load(db, b->arena, b->by->tenant, &b->old.id, 1, &locked, err))
+    if (row == ROW_FAILED)
         return false;
-    yyjson_val *stored = json_parse(b->arena, locked.data, JSON_PLAIN, LIMIT_JSON_DEPTH_VENDOR, err);
+    yyjson_val *stored = json_parse(b->arena, b->old.data, JSON_PLAIN, LIMIT_JSON_DEPTH_VENDOR, err);
     b->doc = json_mut_doc(b->arena);
     b->data = stored == NULL || b->doc == NULL ? NULL : yyjson_val_mut_copy(b->doc, stored);
     if (b->data == NULL)
         return stored == NULL ? false : err_no_memory(err);
-    if (!take_all(db, b, err) || !canonical(b, &data, err) || !merge_history(b->arena, locked.data, data, &history, &same, err))
+    if (!take_all(db, b, err) || !canonical(b, &data, err) || !merge_history(b->arena, b->old.data, data, &history, &same, err))
         return false;
     if (same) {
         *b->out = b->old;

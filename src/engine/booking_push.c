@@ -39,7 +39,7 @@ read_booking(struct db *db, void *ctx, struct err *err)
     return p->found != ROW_FAILED;
 }
 
-/* What became of it, into the record as it is now. No history: a person did nothing. */
+/* What became of it, into the record as it is now, and nobody edits it meanwhile. No history: a person did nothing. */
 static bool
 write_state(struct db *db, void *ctx, struct err *err)
 {
@@ -47,6 +47,8 @@ write_state(struct db *db, void *ctx, struct err *err)
     struct str data;
     struct record *r = &p->record;
     int64_t now_us = store_now(db);
+    if (!store_records_hold(db, p->errand->tenant, &p->errand->record, 1, err))
+        return false;
     if (store_record_get_by_id(db, p->arena, p->errand->tenant, p->errand->record, r, err) != ROW_FOUND)
         return err->code == E_OK;
     if (!record_set_text(p->arena, r->data, "syncStatus", str_from_c(p->status), &data, err) ||

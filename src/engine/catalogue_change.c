@@ -20,9 +20,7 @@ struct edit {
 static bool
 refuse(struct err *err, const char *pointer, const char *words)
 {
-    err_set(err, E_VALIDATION_FAILED, "%s %s", pointer + 1, words);
-    err_add_item(err, str_from_c(pointer), "%s", words);
-    return false;
+    return err_invalid(err, pointer, "%s %s", pointer + 1, words);
 }
 
 static bool

@@ -136,21 +136,6 @@ config_open(struct keyring *k, const struct config_place *place, struct arena *a
     return true;
 }
 
-bool
-config_seal_text(struct keyring *k, const struct config_place *place, struct arena *a, struct str plain,
-                 struct str *text_out, struct err *err)
-{
-    struct seal_place bound = seal_place_of(place);
-    return keyring_seal(k, place->tenant, &bound, plain, a, text_out, err);
-}
-
-bool
-config_open_text(struct keyring *k, const struct config_place *place, struct str text, struct secret *plain_out, struct err *err)
-{
-    struct seal_place bound = seal_place_of(place);
-    return keyring_open(k, place->tenant, &bound, text, plain_out, err);
-}
-
 static void
 walk_secrets(const struct template *t, struct buf *pointer, yyjson_val *value, void (*fn)(void *ctx, struct str secret), void *ctx)
 {

@@ -31,13 +31,6 @@ MUST_USE bool config_seal(struct keyring *k, const struct config_place *place, s
 MUST_USE bool config_open(struct keyring *k, const struct config_place *place, struct arena *a, struct str text,
                           yyjson_val **config_out, struct err *err);
 
-/* One secret text of a connection, such as field "webhook_secret": sealed as it stands in its column. */
-MUST_USE bool config_seal_text(struct keyring *k, const struct config_place *place, struct arena *a, struct str plain,
-                               struct str *text_out, struct err *err);
-/* Replaces what plain_out held; the caller releases it. E_CRYPT, E_KEY_MISSING. */
-MUST_USE bool config_open_text(struct keyring *k, const struct config_place *place, struct str text, struct secret *plain_out,
-                               struct err *err);
-
 /* Calls fn for each secret text of a configuration. */
 void config_each_secret(const struct template *t, yyjson_val *config, void (*fn)(struct str secret));
 /*

@@ -1,5 +1,6 @@
 #include "engine/conflict.h"
 
+#include "engine/alias.h"
 #include "engine/edit_priv.h"
 #include "engine/page_merge.h"
 #include "json/writer.h"
@@ -272,14 +273,6 @@ choice_of(yyjson_val *choose)
     return str_eq_c(word, "source") || str_eq_c(word, "local") ? word : STR_NONE;
 }
 
-static bool
-bad_choice(struct err *err, const char *words)
-{
-    err_set(err, E_VALIDATION_FAILED, "%s", words);
-    err_add_item(err, STR("/choose"), "%s", words);
-    return false;
-}
-
 /* What the field becomes. *keep_out: it stays as it is. */
 static bool
 value_for(const struct decision *d, yyjson_val *field, yyjson_val **value_out, bool *keep_out, struct err *err)
@@ -292,48 +285,7 @@ value_for(const struct decision *d, yyjson_val *field, yyjson_val **value_out, b
     *value_out = json_get(d->choose, name);
     if (*value_out != NULL)
         return true;
-    err_set(err, E_VALIDATION_FAILED, "choose must have a value for each field of the conflict: %.*s is missing", STR_ARG(name));
-    err_add_item(err, STR("/choose"), "%.*s is missing", STR_ARG(name));
-    return false;
-}
-
-/* One step of a pointer without its escapes (RFC 6901). STR_NONE: the arena is full. */
-static struct str
-unescaped(struct arena *a, struct str part)
-{
-    char *bytes = arena_alloc_bytes(a, part.len + 1);
-    size_t len = 0;
-    for (size_t i = 0; bytes != NULL && i < part.len; i++) {
-        bool escape = part.ptr[i] == '~' && i + 1 < part.len;
-        bytes[len++] = escape ? (part.ptr[i + 1] == '1' ? '/' : '~') : part.ptr[i];
-        i += escape;
-    }
-    return bytes == NULL ? STR_NONE : (struct str){bytes, len};
-}
-
-/* Sets the member that a pointer names; objects on the way are made. */
-static bool
-set_at(struct arena *a, yyjson_mut_doc *doc, yyjson_mut_val *root, struct str pointer, yyjson_val *value)
-{
-    struct str rest = str_skip(pointer, 1), part;
-    yyjson_mut_val *at = root;
-    while (at != NULL) {
-        str_cut(rest, '/', &part, &rest);
-        part = unescaped(a, part);
-        yyjson_mut_val *name = str_is_none(part) ? NULL : yyjson_mut_strncpy(doc, part.ptr, part.len);
-        if (name == NULL)
-            return false;
-        if (str_is_none(rest))
-            return yyjson_mut_obj_put(at, name, yyjson_val_mut_copy(doc, value));
-        yyjson_mut_val *below = yyjson_mut_obj_getn(at, part.ptr, part.len);
-        if (!yyjson_mut_is_obj(below)) {
-            below = yyjson_mut_obj(doc);
-            if (!yyjson_mut_obj_put(at, name, below))
-                return false;
-        }
-        at = below;
-    }
-    return false;
+    return err_invalid(err, "/choose", "choose must have a value for each field of the conflict: %.*s is missing", STR_ARG(name));
 }
 
 /* Values that a person gives are held to the rules of an edit. */
@@ -363,7 +315,7 @@ decided_data(const struct decision *d, struct str old, struct str *data_out, str
         yyjson_val *value;
         if (!value_for(d, field, &value, &keep, err))
             return false;
-        if (!keep && !set_at(d->arena, doc, root, pointer_of(field), value))
+        if (!keep && !alias_put(d->arena, doc, root, pointer_of(field), value))
             return conflict_memory(err);
     }
     yyjson_val *frozen = json_freeze(d->arena, root);
@@ -429,8 +381,12 @@ resolve(struct db *db, void *ctx, struct err *err)
     if (!d->conflict.open)
         return again(d, err);
     row = edit_load(db, d->arena, d->by->tenant, d->conflict.kind, d->conflict.record_uuid, &old, err);
+    if (row == ROW_FOUND) /* once more, under the record's lock: a page may just have changed what the source says, or somebody decided */
+        row = store_conflict_get(db, d->arena, d->by->tenant, d->uuid, &d->conflict, err);
     if (row != ROW_FOUND)
         return row == ROW_NONE ? err_set(err, E_NOT_FOUND, NULL) : false;
+    if (!d->conflict.open)
+        return again(d, err);
     if (old.deleted_us != 0)
         return err_set(err, E_CONFLICT, "The record of this conflict is deleted");
     return check_values(d, err) &&
@@ -448,7 +404,7 @@ engine_conflict_resolve(struct engine *e, struct arena *a, const struct edit_by 
     if (!uuid_is_valid(uuid))
         return err_set(err, E_NOT_FOUND, NULL);
     if (str_is_none(d.choice))
-        return bad_choice(err, "choose must be \"source\", \"local\", or an object with a value for each field");
+        return err_invalid(err, "/choose", "choose must be \"source\", \"local\", or an object with a value for each field");
     if (!store_write(e->options.store, resolve, &d, err))
         return false;
     *conflict_out = d.conflict;

@@ -81,6 +81,24 @@ account_of(const struct template *t, yyjson_val *config)
     return json_str(json_get(config, json_str(json_get_c(tidemark, "account"))));
 }
 
+/* Where the address stands in the request that is to be changed. */
+static const char *
+address_place(const struct template *t, const struct connection_change *change, char place[static ERR_POINTER_BYTES])
+{
+    snprintf(place, ERR_POINTER_BYTES, "%.*s/%.*s", STR_ARG(change->pointer_prefix), STR_ARG(template_info(t)->base_url_field));
+    return place;
+}
+
+/* A test says that the address may not be called; here it is known which member that is. */
+static bool
+tell_address(const struct template *t, const struct connection_change *change, struct err *err)
+{
+    char place[ERR_POINTER_BYTES];
+    if (err->code == E_ADDRESS_REFUSED && err->item_count == 0 && template_info(t)->base_url_field.len > 0)
+        err_add_item(err, str_from_c(address_place(t, change, place)), "%s", err->message);
+    return false;
+}
+
 static bool
 create_with(struct engine *e, struct arena *a, const struct template *t, struct creation *c, yyjson_val *config, bool test,
             struct err *err)
@@ -93,7 +111,7 @@ create_with(struct engine *e, struct arena *a, const struct template *t, struct 
     if (test && !template_info(t)->configure_only) {
         bool tested = engine_test_account(e, &account, false, &why);
         c->has_result = true;
-        ok = judge_test(e, tested, &why, &c->result, err);
+        ok = judge_test(e, tested, &why, &c->result, err) || tell_address(t, c->change, err);
     }
     c->connection.account = account_of(t, account.config);
     ok = ok && seal_config(e, a, &account, &c->connection.config, err) &&
@@ -159,7 +177,11 @@ update_row(struct db *db, void *ctx, struct err *err)
     struct update *u = ctx;
     int64_t now_us = store_now(db);
     struct connection row;
+    struct tell_status status;
     int64_t tenant = u->connection.tenant, id = u->connection.id;
+    /* The whole row is written: from here on nobody else does, be it a person, a schedule that fires, or a key's rotation. */
+    if (!tell_status_before(db, tenant, id, &status, err))
+        return false;
     if (store_connection_get_by_id(db, u->arena, tenant, id, &row, err) != ROW_FOUND)
         return err_set(err, E_CONNECTION_NOT_FOUND, NULL);
     if (!str_is_none(u->config_after)) {
@@ -173,9 +195,7 @@ update_row(struct db *db, void *ctx, struct err *err)
             return err_set(err, E_CONFLICT, "Somebody else changed this connection at the same time: look at it again");
         row.webhook_secret = u->webhook_after;
     }
-    struct tell_status status;
-    if (!tell_status_before(db, tenant, id, &status, err) ||
-        !change_apply(u->engine, u->arena, u->template, u->change, &row, err) ||
+    if (!change_apply(u->engine, u->arena, u->template, u->change, &row, err) ||
         !store_connection_update(db, &row, now_us, err))
         return false;
     if (u->has_result && row.enabled && !store_connection_result(db, tenant, id, &u->result, now_us, err))
@@ -193,11 +213,8 @@ check_address(const struct template *t, const struct connection_change *change, 
     struct str field = template_info(t)->base_url_field;
     if (field.len == 0 || json_equal(json_get(before, field), json_get(after, field)) || change_has_secret(t, change))
         return true;
-    char pointer[ERR_POINTER_BYTES];
-    snprintf(pointer, sizeof(pointer), "%.*s/%.*s", STR_ARG(change->pointer_prefix), STR_ARG(field));
-    err_set(err, E_VALIDATION_FAILED, "Changing the address needs the credential again");
-    err_add_item(err, str_from_c(pointer), "Send the credential together with the new address");
-    return false;
+    char place[ERR_POINTER_BYTES];
+    return err_invalid(err, address_place(t, change, place), "Changing the address needs the credential again: send both together");
 }
 
 static bool
@@ -221,7 +238,7 @@ change_stored_config(struct engine *e, struct update *u, struct account *old, bo
     if (test && !template_info(u->template)->configure_only) {
         bool tested = engine_test_account(e, &fresh, false, &why);
         u->has_result = true;
-        ok = judge_test(e, tested, &why, &u->result, err);
+        ok = judge_test(e, tested, &why, &u->result, err) || tell_address(u->template, u->change, err);
     }
     u->account = account_of(u->template, fresh.config);
     ok = ok && seal_config(e, a, &fresh, &u->config_after, err);
@@ -245,14 +262,24 @@ find_row(struct db *db, void *ctx, struct err *err)
 }
 
 bool
+engine_connection_find(struct engine *e, struct arena *a, int64_t tenant, struct str id, struct connection *connection_out,
+                       struct err *err)
+{
+    struct find f = {.arena = a, .tenant = tenant, .id = id};
+    if (!store_read(e->options.store, find_row, &f, err))
+        return false;
+    *connection_out = f.connection;
+    return true;
+}
+
+bool
 engine_connection_change(struct engine *e, struct arena *a, int64_t tenant, struct str id,
                          const struct connection_change *change, bool test, struct connection *connection_out,
                          struct err *err)
 {
-    struct find f = {.arena = a, .tenant = tenant, .id = id};
+    struct connection found;
     struct account old = {0};
-    if (!store_read(e->options.store, find_row, &f, err) ||
-        !account_open(e, a, tenant, f.connection.id, &old, err))
+    if (!engine_connection_find(e, a, tenant, id, &found, err) || !account_open(e, a, tenant, found.id, &old, err))
         return false;
     struct update u = {.engine = e, .arena = a, .template = old.template, .change = change, .connection = old.connection,
                        .config_before = old.connection.config, .webhook_before = old.connection.webhook_secret};
@@ -271,13 +298,13 @@ bool
 engine_connection_test(struct engine *e, struct arena *a, int64_t tenant, struct str id, struct connection *connection_out,
                        struct err *err)
 {
-    struct find f = {.arena = a, .tenant = tenant, .id = id};
-    if (!store_read(e->options.store, find_row, &f, err))
+    struct connection found;
+    if (!engine_connection_find(e, a, tenant, id, &found, err))
         return false;
-    bool ok = engine_test_connection(e, a, tenant, f.connection.id, false, err);
+    bool ok = engine_test_connection(e, a, tenant, found.id, false, err);
     struct err why = {0};
-    if (store_read(e->options.store, find_row, &f, &why))
-        *connection_out = f.connection;
+    if (engine_connection_find(e, a, tenant, id, &found, &why))
+        *connection_out = found;
     return ok;
 }
 

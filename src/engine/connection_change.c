@@ -3,20 +3,13 @@
  */
 #include "engine/connection_change.h"
 
+#include "engine/members.h"
 #include "engine/page_merge.h"
 #include "engine/webhook_keys.h"
 #include "queue/schedule.h"
 #include "template/mapping.h"
 
 #define MASK_START STR("\xe2\x80\xa2")
-
-static bool
-refuse(struct err *err, struct str pointer, const char *words)
-{
-    err_set(err, E_VALIDATION_FAILED, "%s", words);
-    err_add_item(err, pointer, "%s", words);
-    return false;
-}
 
 static bool
 is_one_of(struct str word, const char *const *words)
@@ -34,17 +27,17 @@ check_words(const struct connection_change *c, struct err *err)
     static const char *const matches[] = {"none", "email", "phone", "auto", NULL};
     static const char *const trusts[] = {"payload", "hint", NULL};
     if (!is_one_of(c->direction, directions))
-        return refuse(err, STR("/direction"), "direction is pull, push or both");
+        return err_invalid(err, "/direction", "direction is pull, push or both");
     if (!is_one_of(c->match, matches))
-        return refuse(err, STR("/match"), "match is none or auto");
+        return err_invalid(err, "/match", "match is none or auto");
     if (!is_one_of(c->webhook_trust, trusts))
-        return refuse(err, STR("/webhookTrust"), "webhookTrust is hint or payload");
+        return err_invalid(err, "/webhookTrust", "webhookTrust is hint or payload");
     if (c->conflict_policy.len > 0 && !conflict_policy_is_known(c->conflict_policy))
-        return refuse(err, STR("/conflictPolicy"), "conflictPolicy is last_write_wins, source_wins, local_wins or manual");
+        return err_invalid(err, "/conflictPolicy", "conflictPolicy is last_write_wins, source_wins, local_wins or manual");
     if (c->webhook_secret.len > WEBHOOK_SECRET_BYTES_MAX || (c->webhook_secret.len > 0 && c->webhook_secret.len < WEBHOOK_SECRET_BYTES_MIN))
-        return refuse(err, STR("/webhookSecret"), "webhookSecret has 4 to 512 characters");
+        return err_invalid(err, "/webhookSecret", "webhookSecret has 4 to 512 characters");
     if (c->name.len > LIMIT_NAME_BYTES)
-        return refuse(err, STR("/name"), "name is longer than 200 bytes");
+        return err_invalid(err, "/name", "name is longer than 200 bytes");
     return true;
 }
 
@@ -54,7 +47,7 @@ check_streams(const struct template *t, const struct connection_change *c, struc
     if (c->streams == NULL || yyjson_is_null(c->streams))
         return true;
     if (!yyjson_is_arr(c->streams))
-        return refuse(err, STR("/streams"), "streams is a list of names");
+        return err_invalid(err, "/streams", "streams is a list of names");
     size_t i, count;
     yyjson_val *item;
     yyjson_arr_foreach(c->streams, i, count, item) {
@@ -63,9 +56,7 @@ check_streams(const struct template *t, const struct connection_change *c, struc
             continue;
         if (s == NULL && template_depends_on_config(t)) /* it may be one that the configuration makes */
             continue;
-        err_set(err, E_VALIDATION_FAILED, "This platform has no stream \"%.*s\"", STR_ARG(json_str(item)));
-        err_add_item(err, STR("/streams"), "No such stream: %.*s", STR_ARG(json_str(item)));
-        return false;
+        return err_invalid(err, "/streams", "This platform has no stream \"%.*s\"", STR_ARG(json_str(item)));
     }
     return true;
 }
@@ -76,16 +67,16 @@ check_mapping(struct arena *a, const struct template *t, const struct connection
     if (c->mapping == NULL || yyjson_is_null(c->mapping))
         return true;
     if (!yyjson_is_obj(c->mapping))
-        return refuse(err, STR("/mapping"), "mapping is an object of streams");
+        return err_invalid(err, "/mapping", "mapping is an object of streams");
     size_t i, count;
     yyjson_val *key, *value;
     yyjson_obj_foreach(c->mapping, i, count, key, value) {
         struct mapping_options options = {0};
         struct err why = {0};
         if (template_stream_find(t, json_str(key)) == NULL)
-            return refuse(err, STR("/mapping"), "mapping names a stream that this platform does not have");
+            return err_invalid(err, "/mapping", "mapping names a stream that this platform does not have");
         if (mapping_compile(a, t, json_str(key), value, &options, &why) == NULL)
-            return refuse(err, STR("/mapping"), why.message);
+            return err_invalid(err, "/mapping", "%s", why.message);
     }
     return true;
 }
@@ -103,19 +94,23 @@ to_column(struct arena *a, yyjson_val *value, struct str *column, struct err *er
     return !str_is_none(*column) || err_no_memory(err);
 }
 
-/* Each stands before the template's own (mapping.h). */
+/* The first two stand before the template's own (mapping.h); the others say what a push does (push.h). */
 static bool
 check_rules(yyjson_val *rules, struct err *err)
 {
-    static const char *const names[] = {"requireEmail", "rejectBadPhone"};
+    static const char *const names[] = {"requireEmail", "rejectBadPhone", "pushCreates", "pushDeletes", NULL};
+    char place[48];
     if (rules == NULL || yyjson_is_null(rules))
         return true;
     if (!yyjson_is_obj(rules))
-        return refuse(err, STR("/rules"), "rules is an object");
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        return err_invalid(err, "/rules", "rules is an object");
+    if (!members_check(rules, "/rules", names, err))
+        return false;
+    for (size_t i = 0; names[i] != NULL; i++) {
         yyjson_val *rule = json_get_c(rules, names[i]);
+        snprintf(place, sizeof(place), "/rules/%s", names[i]);
         if (rule != NULL && !yyjson_is_bool(rule))
-            return refuse(err, STR("/rules"), "The rules requireEmail and rejectBadPhone are true or false");
+            return err_invalid(err, place, "rules.%s is true or false", names[i]);
     }
     return true;
 }
@@ -124,13 +119,13 @@ bool
 change_check(struct engine *e, struct arena *a, const struct template *t, const struct connection_change *c,
              struct err *err)
 {
-    struct str schedule = STR_NONE;
-    struct engine_schedule ignored;
-    if (!check_words(c, err) || !check_streams(t, c, err) || !check_mapping(a, t, c, err))
+    struct str kept;
+    int64_t first_us;
+    if (!check_words(c, err) || !check_streams(t, c, err) || !check_mapping(a, t, c, err) || !check_rules(c->rules, err))
         return false;
-    if (!check_rules(c->rules, err))
-        return false;
-    return to_column(a, c->schedule, &schedule, err) && engine_schedule_of(e, t, schedule, &ignored, err);
+    if (c->schedule == NULL || yyjson_is_null(c->schedule))
+        return true;
+    return engine_schedule_accept(a, c->schedule, clock_wall_us(e->options.clock), &kept, &first_us, err);
 }
 
 static void
@@ -140,9 +135,26 @@ set_text(struct str *field, struct str given)
         *field = given;
 }
 
-/* The first firing comes one interval from now, so that create-then-sync never meets a 409. */
+/* The kept text of a schedule, and when it is due first; an interval's first firing comes one interval from now. */
 static bool
-set_times(struct engine *e, const struct template *t, struct connection *c, struct err *err)
+set_schedule(struct engine *e, struct arena *a, yyjson_val *given, struct connection *c, int64_t *first_us_out, struct err *err)
+{
+    yyjson_val *schedule = given;
+    *first_us_out = 0;
+    if (given != NULL && yyjson_is_null(given)) {
+        c->schedule = STR_NONE;
+        return true;
+    }
+    if (given == NULL && c->schedule.len > 0)
+        schedule = json_parse(a, c->schedule, JSON_PLAIN, LIMIT_JSON_DEPTH_API, err);
+    if (schedule == NULL)
+        return c->schedule.len == 0;
+    return engine_schedule_accept(a, schedule, clock_wall_us(e->options.clock), &c->schedule, first_us_out, err);
+}
+
+/* So late that the documents' create-then-sync never meets a 409. */
+static bool
+set_times(struct engine *e, const struct template *t, int64_t first_us, struct connection *c, struct err *err)
 {
     struct engine_schedule s;
     struct rng rng;
@@ -150,7 +162,7 @@ set_times(struct engine *e, const struct template *t, struct connection *c, stru
     if (!engine_schedule_of(e, t, c->schedule, &s, err))
         return false;
     int64_t now_us = clock_wall_us(e->options.clock);
-    c->next_run_us = c->enabled && s.interval_us > 0 ? schedule_first_us(s.interval_us, now_us) : 0;
+    c->next_run_us = !c->enabled ? 0 : s.repeats ? first_us : s.interval_us > 0 ? schedule_first_us(s.interval_us, now_us) : 0;
     c->next_full_us = c->enabled && s.full_interval_us > 0 ? schedule_first_full_us(s.full_interval_us, now_us, &rng) : 0;
     return true;
 }
@@ -170,10 +182,11 @@ change_apply(struct engine *e, struct arena *a, const struct template *t, const 
     if (change->enabled >= 0)
         c->enabled = change->enabled != 0;
     if (!to_column(a, change->streams, &c->streams, err) || !to_column(a, change->rules, &c->rules, err) ||
-        !to_column(a, change->mapping, &c->mapping, err) || !to_column(a, change->schedule, &c->schedule, err))
+        !to_column(a, change->mapping, &c->mapping, err))
         return false;
     bool new_times = c->id == 0 || change->schedule != NULL || c->enabled != was_enabled;
-    return !new_times || set_times(e, t, c, err);
+    int64_t first_us;
+    return !new_times || (set_schedule(e, a, change->schedule, c, &first_us, err) && set_times(e, t, first_us, c, err));
 }
 
 yyjson_val *

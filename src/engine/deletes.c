@@ -241,7 +241,12 @@ recheck(struct delete_work *d, struct reader_event *event, struct err *err)
         case RECHECK_GONE: d->rows[kept++] = d->rows[i]; break;
         case RECHECK_THERE:
         case RECHECK_FAILED: break;
-        case RECHECK_WAIT: return RECHECK_WAIT;
+        case RECHECK_WAIT:
+            if (i == 0)
+                return RECHECK_WAIT;
+            d->last = d->rows[i - 1].external_id; /* those asked for are not asked for again */
+            d->count = i;
+            break;
         case RECHECK_STOPPED: return RECHECK_STOPPED;
         }
     }

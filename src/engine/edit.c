@@ -141,6 +141,12 @@ occurred(const struct edit *e, int64_t old_us)
 }
 
 static bool
+no_parent(const struct edit *e, struct err *err)
+{
+    return err_invalid(err, "/parentId", "parentId names no record of the kind %s", e->kind->parent_kind);
+}
+
+static bool
 find_parent(struct db *db, const struct edit *e, int64_t *parent, struct err *err)
 {
     struct record record;
@@ -152,11 +158,21 @@ find_parent(struct db *db, const struct edit *e, int64_t *parent, struct err *er
     enum row row = store_record_get(db, e->arena, e->by.tenant, str_from_c(e->kind->parent_kind), e->parent_uuid, &record, err);
     if (row == ROW_FOUND)
         *parent = record.id;
-    if (row != ROW_NONE)
-        return row == ROW_FOUND;
-    err_set(err, E_VALIDATION_FAILED, "parentId names no record of the kind %s", e->kind->parent_kind);
-    err_add_item(err, STR("/parentId"), "There is no such record of the kind %s", e->kind->parent_kind);
-    return false;
+    return row == ROW_NONE ? no_parent(e, err) : row == ROW_FOUND;
+}
+
+/* Whoever erases it waits, and finds what was hung on it; or was here before. */
+static bool
+hold_parent(struct db *db, const struct edit *e, int64_t *parent, struct err *err)
+{
+    if (!find_parent(db, e, parent, err))
+        return false;
+    if (str_is_none(e->parent_uuid) || *parent == 0)
+        return true;
+    if (!store_records_hold(db, e->by.tenant, parent, 1, err))
+        return false;
+    enum row row = store_record_stands(db, e->by.tenant, *parent, err);
+    return row == ROW_NONE ? no_parent(e, err) : row == ROW_FOUND;
 }
 
 static void
@@ -200,8 +216,7 @@ accept_new(struct arena *a, const struct edit_by *by, struct str kind, yyjson_va
         return NULL;
     if (yyjson_obj_size(e->accepted) > 0)
         return e;
-    err_set(err, E_VALIDATION_FAILED, "A %s needs at least one of its fields, for example `%s`", e->kind->singular,
-            e->kind->fields[0].name);
+    err_invalid(err, "", "A %s needs at least one of its fields, for example `%s`", e->kind->singular, e->kind->fields[0].name);
     return NULL;
 }
 
@@ -258,7 +273,7 @@ change(struct db *db, void *ctx, struct err *err)
         !merge_history(e->arena, old.data, data, &history, &same, err))
         return false;
     fill(e, &old, data, &write);
-    if (!find_parent(db, e, &write.parent, err))
+    if (!hold_parent(db, e, &write.parent, err))
         return false;
     if (same && write.parent == old.parent) {
         *e->out = old;
@@ -352,7 +367,7 @@ insert(struct db *db, struct edit *e, struct record *record, struct str data, co
 {
     struct record_write write;
     int64_t now_us = store_now(db);
-    if (!find_parent(db, e, &record->parent, err))
+    if (!hold_parent(db, e, &record->parent, err))
         return false;
     fill(e, record, data, &write);
     uuid_v7_now(write.uuid);

@@ -27,6 +27,12 @@ MUST_USE bool edit_tell(struct db *db, const struct edit_by *by, struct str kind
 MUST_USE bool edit_audit(struct db *db, const struct edit_by *by, const char *action, struct str subject, int64_t now_us,
                          struct err *err);
 
+/*
+ * After an erasure: until all have ended who were writing then, so that what they left can be seen; some seconds at most.
+ * others_out: there may have been any. Blocks; not within a closure.
+ */
+MUST_USE bool edit_settle(struct engine *e, bool *others_out, struct err *err);
+
 /* Every source that agreed with the record keeps what it said (copy on write). */
 MUST_USE bool edit_save_bases(struct db *db, struct arena *a, const struct record *record, struct err *err);
 

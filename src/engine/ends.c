@@ -69,17 +69,17 @@ state_of(yyjson_val *version, int64_t days)
 static struct str
 message_of(struct arena *a, const struct ends *n)
 {
+    struct str subject = n->version.len == 0 ? n->api : str_format(a, "%.*s %.*s", STR_ARG(n->api), STR_ARG(n->version));
     struct str next = n->successor.len == 0 ? STR("") : str_format(a, "; its successor is %.*s", STR_ARG(n->successor));
     switch (n->state) {
     case ENDS_REPLACED:
-        return str_format(a, "%.*s %.*s ended on %.*s; %.*s is spoken in its place", STR_ARG(n->api), STR_ARG(n->version),
-                          STR_ARG(n->date), STR_ARG(n->successor));
-    case ENDS_PAST:
-        return str_format(a, "%.*s %.*s ended on %.*s%.*s", STR_ARG(n->api), STR_ARG(n->version), STR_ARG(n->date), STR_ARG(next));
+        return str_format(a, "%.*s ended on %.*s; %.*s is spoken in its place", STR_ARG(subject), STR_ARG(n->date),
+                          STR_ARG(n->successor));
+    case ENDS_PAST: return str_format(a, "%.*s ended on %.*s%.*s", STR_ARG(subject), STR_ARG(n->date), STR_ARG(next));
     case ENDS_SOON:
     case ENDS_PLANNED: break;
     }
-    return str_format(a, "%.*s %.*s ends on %.*s%.*s", STR_ARG(n->api), STR_ARG(n->version), STR_ARG(n->date), STR_ARG(next));
+    return str_format(a, "%.*s ends on %.*s%.*s", STR_ARG(subject), STR_ARG(n->date), STR_ARG(next));
 }
 
 /* Days are whole: on the day itself it is 0. */

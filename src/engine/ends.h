@@ -20,7 +20,7 @@ enum ends_state {
 const char *ends_state_name(enum ends_state state);
 
 struct ends {
-    struct str api, version, successor; /* successor STR_NONE: none */
+    struct str api, version, successor; /* version and successor may be empty: none */
     struct str date;                    /* "2027-03-27" */
     int64_t days;                       /* until then; negative: since */
     enum ends_state state;

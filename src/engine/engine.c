@@ -245,12 +245,7 @@ engine_changed(struct engine *e)
 bool
 engine_sleep(struct engine *e, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (ms % 1000) * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = clock_deadline(ms * US_PER_MS);
     pthread_mutex_lock(&e->lock);
     while (!atomic_load(&e->stopping) && pthread_cond_timedwait(&e->background, &e->lock, &until) == 0)
         ;

@@ -87,22 +87,31 @@ void *engine_retention_main(void *engine);
 MUST_USE bool engine_schedule_round(struct engine *e, int64_t *fired_out, struct err *err);
 MUST_USE bool engine_reconnect_round(struct engine *e, int64_t *tested_out, struct err *err);
 
-/* The schedule of a connection: its own, the template's, or the engine's default. 0: none. */
+/*
+ * The schedule of a connection: its own, {every, fullEvery} or {repeat, time, timezone, startAt, fullEvery}, the template's, or the
+ * engine's default. 0: none.
+ */
 struct engine_schedule {
     int64_t interval_us, full_interval_us;
+    bool repeats;               /* by the calendar; interval_us is 0 */
 };
 MUST_USE bool engine_schedule_of(const struct engine *e, const struct template *t, struct str schedule_json,
                                  struct engine_schedule *schedule_out, struct err *err);
+/*
+ * A connection's own schedule as a person sends it: checked, each fault at its member, and made the text that is kept; of one that
+ * repeats *first_us_out is when it is due first, else 0.
+ */
+MUST_USE bool engine_schedule_accept(struct arena *a, yyjson_val *json, int64_t now_us, struct str *kept_out, int64_t *first_us_out,
+                                     struct err *err);
 
+/* The tenant's connection by its public id: E_CONNECTION_NOT_FOUND, another tenant's too. */
+MUST_USE bool engine_connection_find(struct engine *e, struct arena *a, int64_t tenant, struct str id, struct connection *connection_out,
+                                     struct err *err);
 /*
  * Tests an open account at the vendor (blocks). False: E_INVALID_CREDENTIALS with the vendor's words, or
  * E_VENDOR_UNAVAILABLE; words are redacted.
  */
 MUST_USE bool engine_test_account(struct engine *e, struct account *account, bool background, struct err *err);
-/*
- * As engine_operation, with an account that is open already (a run that pushes). */
-MUST_USE bool account_operation(struct account *account, struct arena *a, struct str section, struct str name, yyjson_val *input,
-                                yyjson_val **result_out, struct err *err);
 /* Tests a stored connection and moves its status. */
 MUST_USE bool engine_test_connection(struct engine *e, struct arena *a, int64_t tenant, int64_t connection, bool background,
                                      struct err *err);

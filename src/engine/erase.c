@@ -7,18 +7,23 @@
 #include "store/store_conflict.h"
 #include "store/store_history.h"
 #include "store/store_log.h"
+#include "store/store_search.h"
 
 #define ERASE_ARENA_BYTES (64L * 1024 * 1024)
 #define ERASE_RECORDS 100   /* a transaction */
 #define ERASE_PIECES 100    /* looked into at once */
 #define ERASE_ROUNDS_MAX 1000000
+#define GONE_AT_ONCE 1000   /* records looked below at once */
+#define SETTLE_PAUSE_MS 5
+#define SETTLE_PAUSES 1000  /* then whoever is still there is an export; what writes takes a second at most */
 #define WORDS_MAX 8
 #define NAME_BYTES_MIN 6    /* a full name; less is anybody's */
 
 /*
  * A person is in more places than his record: what hangs on it (conversations and their messages, leads, tickets), events that
  * vendors sent, logs, answers that are kept. What hangs on it goes first, then what speaks of him, the record last: whoever
- * is interrupted finds it still there, and asks again. What came meanwhile is looked through once more at the end.
+ * is interrupted finds it still there, and asks again. What came meanwhile is looked through once more at the end, on PostgreSQL
+ * when all have ended who were writing while the record went: until then what they write cannot be seen.
  */
 struct erasure {
     struct arena arena;
@@ -29,6 +34,10 @@ struct erasure {
     struct str words[WORDS_MAX];
     size_t word_count;
     size_t below;               /* how many records the last batch took */
+    bool gone;                  /* the record is */
+    struct arena gone_arena;
+    int64_t *gone_ids;          /* of all records that went, some twice */
+    size_t gone_count, gone_size, gone_at;
     int64_t seen[ERASE_WHERE_COUNT];
     enum erase_where where;
     struct erase_piece *pieces;
@@ -43,10 +52,27 @@ event_data(struct arena *a, const struct record *record)
 }
 
 static bool
-erase_one(struct db *db, struct erasure *w, struct record *old, int64_t now_us, struct err *err)
+note_gone(struct erasure *w, int64_t record, struct err *err)
 {
-    return edit_keys(db, &w->arena, w->by, old, old->data, STR_NONE, err) &&
-           store_conflict_erase(db, w->by->tenant, old->id, err) && store_record_erase(db, &w->arena, old, now_us, err) &&
+    if (w->gone_count == w->gone_size) {
+        size_t size = w->gone_size * 2 + GONE_AT_ONCE;
+        int64_t *ids = ARENA_ARRAY(&w->gone_arena, int64_t, size);
+        if (!ids)
+            return err_no_memory(err);
+        if (w->gone_count > 0)
+            memcpy(ids, w->gone_ids, w->gone_count * sizeof(*ids));
+        w->gone_ids = ids;
+        w->gone_size = size;
+    }
+    w->gone_ids[w->gone_count++] = record;
+    return true;
+}
+
+static bool
+erase_one(struct db *db, struct erasure *w, struct record *old, bool let_go, int64_t now_us, struct err *err)
+{
+    return (db_can(db, DB_ONE_WRITER) || note_gone(w, old->id, err)) && edit_keys(db, &w->arena, w->by, old, old->data, STR_NONE, err) &&
+           store_conflict_erase(db, w->by->tenant, old->id, err) && store_record_erase(db, &w->arena, old, let_go, now_us, err) &&
            edit_tell(db, w->by, old->kind, NULL, 0, event_data(&w->arena, old), now_us, err);
 }
 
@@ -61,28 +87,31 @@ load(struct db *db, void *ctx, struct err *err)
 
 /* ---- what hangs on it ---- */
 
-/* A company's contacts and deals are no part of it: they are let go of. */
+/* Under their locks: whoever is writing one of them has ended, and all that he wrote is there. */
 static bool
-takes_children(struct str kind)
+erase_these(struct db *db, struct erasure *w, const int64_t *ids, struct err *err)
 {
-    return !str_eq_c(kind, "companies") && !str_eq_c(kind, "products");
+    int64_t now_us = store_now(db);
+    if (!store_records_hold(db, w->by->tenant, ids, w->below, err))
+        return false;
+    for (size_t i = 0; i < w->below; i++) {
+        struct record child;
+        enum row row = store_record_get_by_id(db, &w->arena, w->by->tenant, ids[i], &child, err);
+        if (row == ROW_FAILED || (row == ROW_FOUND && !erase_one(db, w, &child, false, now_us, err)))
+            return false;
+    }
+    return true;
 }
 
 static bool
 erase_below(struct db *db, void *ctx, struct err *err)
 {
     struct erasure *w = ctx;
-    int64_t *ids, now_us = store_now(db);
+    int64_t *ids;
     arena_clear(&w->arena);
-    if (!store_erase_descendants(db, &w->arena, w->by->tenant, w->record.id, ERASE_RECORDS, &ids, &w->below, err))
-        return false;
-    for (size_t i = 0; i < w->below; i++) {
-        struct record child;
-        enum row row = store_record_get_by_id(db, &w->arena, w->by->tenant, ids[i], &child, err);
-        if (row == ROW_FAILED || (row == ROW_FOUND && !erase_one(db, w, &child, now_us, err)))
-            return false;
-    }
-    return true;
+    return store_search_hold(db, err) &&
+           store_erase_descendants(db, &w->arena, w->by->tenant, w->record.id, ERASE_RECORDS, &ids, &w->below, err) &&
+           erase_these(db, w, ids, err);
 }
 
 /* ---- what speaks of it ---- */
@@ -219,6 +248,16 @@ clean(struct engine *e, struct erasure *w, struct err *err)
 
 /* ---- the record ---- */
 
+/* What has come to hang on it since the last look goes first, in another batch. */
+static bool
+is_alone(struct db *db, struct erasure *w, const struct record *old, struct err *err)
+{
+    int64_t *ids;
+    w->below = 0;
+    return !kind_owns_children(old->kind) ||
+           store_erase_descendants(db, &w->arena, w->by->tenant, old->id, 1, &ids, &w->below, err);
+}
+
 static bool
 erase(struct db *db, void *ctx, struct err *err)
 {
@@ -226,10 +265,17 @@ erase(struct db *db, void *ctx, struct err *err)
     struct record old;
     int64_t now_us = store_now(db);
     arena_clear(&w->arena);
+    w->gone = false;
+    if (!store_search_hold(db, err))
+        return false;
     enum row row = edit_load(db, &w->arena, w->by->tenant, w->kind, w->uuid, &old, err);
     if (row != ROW_FOUND)
         return row == ROW_NONE ? err_set(err, E_NOT_FOUND, NULL) : false;
-    return erase_one(db, w, &old, now_us, err) && edit_audit(db, w->by, "record.erase", old.uuid, now_us, err);
+    if (!is_alone(db, w, &old, err) || w->below > 0)
+        return err->code == E_OK;
+    w->gone = true;
+    return erase_one(db, w, &old, !kind_owns_children(old.kind), now_us, err) &&
+           edit_audit(db, w->by, "record.erase", old.uuid, now_us, err);
 }
 
 static bool
@@ -237,9 +283,90 @@ erase_all_below(struct engine *e, struct erasure *w, struct err *err)
 {
     bool ok = true;
     w->below = ERASE_RECORDS;
-    while (ok && w->below > 0 && takes_children(w->record.kind))
+    while (ok && w->below > 0 && kind_owns_children(w->record.kind))
         ok = store_write(e->options.store, erase_below, w, err);
     return ok;
+}
+
+static bool
+erase_record(struct engine *e, struct erasure *w, struct err *err)
+{
+    bool ok = store_write(e->options.store, erase, w, err);
+    for (int round = 0; ok && !w->gone && round < ERASE_ROUNDS_MAX; round++)
+        ok = erase_all_below(e, w, err) && store_write(e->options.store, erase, w, err);
+    return ok;
+}
+
+/* ---- what came meanwhile ---- */
+
+struct settling {
+    struct erase_horizon horizon;
+    bool settled;
+};
+
+static bool
+read_horizon(struct db *db, void *ctx, struct err *err)
+{
+    struct settling *s = ctx;
+    return store_erase_horizon(db, &s->horizon, err);
+}
+
+static bool
+look_settled(struct db *db, void *ctx, struct err *err)
+{
+    struct settling *s = ctx;
+    return store_erase_is_settled(db, &s->horizon, &s->settled, err);
+}
+
+bool
+edit_settle(struct engine *e, bool *others_out, struct err *err)
+{
+    struct settling s = {.settled = false};
+    struct timespec pause = {0, SETTLE_PAUSE_MS * 1000000L};
+    if (!store_read(e->options.store, read_horizon, &s, err))
+        return false;
+    *others_out = s.horizon.others;
+    for (int i = 0; i < SETTLE_PAUSES && s.horizon.others && !atomic_load(&e->stopping); i++) {
+        if (!store_read(e->options.store, look_settled, &s, err) || s.settled)
+            return s.settled;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+static bool
+erase_late(struct db *db, void *ctx, struct err *err)
+{
+    struct erasure *w = ctx;
+    int64_t *ids;
+    size_t count = w->gone_count - w->gone_at < GONE_AT_ONCE ? w->gone_count - w->gone_at : GONE_AT_ONCE;
+    arena_clear(&w->arena);
+    return store_search_hold(db, err) &&
+           store_erase_late(db, &w->arena, w->by->tenant, w->gone_ids + w->gone_at, count, ERASE_RECORDS, &ids, &w->below, err) &&
+           erase_these(db, w, ids, err);
+}
+
+static bool
+erase_all_late(struct engine *e, struct erasure *w, struct err *err)
+{
+    bool ok = true;
+    while (ok && w->gone_at < w->gone_count && kind_owns_children(w->record.kind)) {
+        ok = store_write(e->options.store, erase_late, w, err);
+        w->gone_at += w->below == 0 ? GONE_AT_ONCE : 0;
+    }
+    return ok;
+}
+
+/* What was written by others comes in no order of ids: from the beginning. */
+static bool
+erase_rest(struct engine *e, struct erasure *w, struct err *err)
+{
+    bool others;
+    if (!edit_settle(e, &others, err))
+        return false;
+    if (others)
+        memset(w->seen, 0, sizeof(w->seen));
+    return erase_all_late(e, w, err) && clean(e, w, err);
 }
 
 bool
@@ -250,12 +377,14 @@ edit_erase(struct engine *e, const struct edit_by *by, struct str kind, struct s
         return err_set(err, E_NOT_FOUND, NULL);
     arena_init(&w.arena, ERASE_ARENA_BYTES);
     arena_init(&w.words_arena, ERASE_ARENA_BYTES);
+    arena_init(&w.gone_arena, ERASE_ARENA_BYTES);
     bool ok = store_read(e->options.store, load, &w, err);
     if (ok)
         find_words(&w);
-    ok = ok && erase_all_below(e, &w, err) && clean(e, &w, err) && store_write(e->options.store, erase, &w, err) && clean(e, &w, err);
+    ok = ok && erase_all_below(e, &w, err) && clean(e, &w, err) && erase_record(e, &w, err) && erase_rest(e, &w, err);
     arena_release(&w.arena);
     arena_release(&w.words_arena);
+    arena_release(&w.gone_arena);
     return ok;
 }
 

@@ -135,12 +135,7 @@ is_stopped(struct fetch *f)
 static bool
 wait_in_place(struct fetch *f, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (ms % 1000) * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = clock_deadline(ms * US_PER_MS);
     pthread_mutex_lock(&f->lock);
     while (!f->stopped && pthread_cond_timedwait(&f->wake, &f->lock, &until) == 0)
         ;

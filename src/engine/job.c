@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "engine/engine_priv.h"
+#include "engine/when.h"
 #include "queue/calendar.h"
 
 #define CONNECTIONS_LISTED 10
@@ -82,6 +83,8 @@ static bool
 check_template(struct queue *q, struct str name, struct err *err)
 {
     struct template *t = registry_get(q->engine->options.templates, name, err);
+    if (t == NULL && err->code == E_PLATFORM_NOT_SUPPORTED)
+        err_add_item(err, q->target ? STR("/data/target") : STR("/data/source"), "%s", err->message);
     bool ok = t != NULL && (q->target ? job_request_check_target(t, &q->plan, err) : job_request_check(t, &q->plan, err));
     template_unref(t);
     return ok;
@@ -136,7 +139,7 @@ engine_job_queue(struct engine *e, struct arena *a, int64_t tenant, const struct
         if (!find_place(q, q->plan.target, &job->target, err))
             return false;
         if (job->target == job->source)
-            return err_set(err, E_VALIDATION_FAILED, "Invalid job configuration: data.target is the same connection as data.source");
+            return err_invalid(err, "/data/target", "Invalid job configuration: data.target is the same connection as data.source");
     }
     q->out.call = (struct store_call){create_job, q};
     *queueing_out = &q->out;
@@ -184,7 +187,7 @@ ask_job(struct db *db, void *ctx, struct err *err)
     k->run = 0;
     if (!find_job(db, k, err))
         return false;
-    if (k->what == JOB_ASK_RESUME && k->job.next_us > 0 && !job_schedule_next(k->job.schedule, now_us, &next_us, err))
+    if (k->what == JOB_ASK_RESUME && k->job.next_us > 0 && !when_next(k->job.schedule, now_us, &next_us, err))
         return false;
     if (!store_job_ask(db, k->arena, &k->job, k->what, next_us, now_us, &k->job, err) ||
         !job_look(db, k->arena, &k->job, is_idle(k->engine), now_us, &k->view, err))
@@ -356,7 +359,7 @@ fire(struct db *db, void *ctx, struct err *err)
     struct fire *f = ctx;
     int64_t now_us = store_now(db), next_us = 0;
     bool fresh = now_us - f->job->next_us <= CALENDAR_CATCH_UP_US;
-    return job_schedule_next(f->job->schedule, now_us, &next_us, err) &&
+    return when_next(f->job->schedule, now_us, &next_us, err) &&
            store_job_fire(db, f->job, next_us, fresh, now_us, &f->fired, err);
 }
 

@@ -77,8 +77,6 @@ MUST_USE bool job_request_read(struct arena *a, const struct job_request *reques
 MUST_USE bool job_request_check(const struct template *t, const struct job_plan *plan, struct err *err);
 /* The second place of a job: can it be written to? */
 MUST_USE bool job_request_check_target(const struct template *t, const struct job_plan *plan, struct err *err);
-/* When the schedule of a repeating job is due after after_us. */
-MUST_USE bool job_schedule_next(struct str schedule, int64_t after_us, int64_t *next_us_out, struct err *err);
 /* Fills a view from the store; inside a read or a write. idle: a worker is free now. */
 MUST_USE bool job_look(struct db *db, struct arena *a, const struct job *job, bool idle, int64_t now_us, struct job_view *view_out,
                        struct err *err);

@@ -7,17 +7,37 @@
 
 #include "base/limits.h"
 #include "base/rng.h"
+#include "engine/members.h"
+#include "engine/push.h"
+#include "engine/when.h"
 #include "json/writer.h"
-#include "queue/calendar.h"
 
 #define JOB_TEXT_BYTES (64 * 1024)
-#define SCHEDULE_START_MAX_US (10 * 366 * US_PER_DAY) /* a startAt further away is a slip of the pen */
 #define FILTER_ITEMS_MAX 500
+#define CONFIGURATION "Invalid job configuration: "
 
 static bool
 refuse(struct err *err, const char *member, const char *words)
 {
-    return err_set(err, E_VALIDATION_FAILED, "Invalid job configuration: %s %s", member, words);
+    char place[ERR_POINTER_BYTES];
+    snprintf(place, sizeof(place), "/%s", member);
+    for (char *dot = place; *dot; dot++)
+        if (*dot == '.')
+            *dot = '/';
+    return err_invalid(err, place, CONFIGURATION "%s %s", member, words);
+}
+
+/* Where a filter stands, whose name is the caller's. */
+static const char *
+filter_place(struct str name, char place[static ERR_POINTER_BYTES])
+{
+    struct buf b;
+    buf_init(&b, ERR_POINTER_BYTES - 1);
+    buf_add(&b, STR("/data/filters"));
+    bool fits = json_pointer_add(&b, name);
+    snprintf(place, ERR_POINTER_BYTES, "%.*s", STR_ARG(fits ? buf_str(&b) : STR("/data/filters")));
+    buf_release(&b);
+    return place;
 }
 
 static bool
@@ -117,6 +137,7 @@ static bool
 read_filters(struct job_plan *plan, yyjson_val *data, struct err *err)
 {
     yyjson_val *filters = json_get_c(data, "filters"), *key, *value;
+    char place[ERR_POINTER_BYTES];
     size_t i, count;
     int64_t since_us;
     if (!is_set(filters))
@@ -127,9 +148,9 @@ read_filters(struct job_plan *plan, yyjson_val *data, struct err *err)
         if (str_eq_c(json_str(key), "updatedSince") && !time_parse(json_str(value), &since_us))
             return refuse(err, "data.filters.updatedSince", "must be a time such as 2026-01-31T10:00:00Z");
         if (!check_filter_value(value))
-            return err_set(err, E_VALIDATION_FAILED,
-                           "Invalid job configuration: data.filters.%.*s must be a text, a number, true, false or a list of texts",
-                           STR_ARG(str_slice(json_str(key), 0, 60)));
+            return err_invalid(err, filter_place(json_str(key), place),
+                               CONFIGURATION "data.filters.%.*s must be a text, a number, true, false or a list of texts",
+                               STR_ARG(str_slice(json_str(key), 0, 60)));
     }
     plan->filters = yyjson_obj_size(filters) > 0 ? filters : NULL;
     return true;
@@ -163,8 +184,11 @@ read_data(struct job_plan *plan, struct arena *a, yyjson_val *data, struct err *
 {
     struct str source, target;
     struct job *job = &plan->job;
+    static const char *const names[] = {"source", "target", "entity", "filters", NULL};
     if (!yyjson_is_obj(data))
         return refuse(err, "data", "is required: an object with source and target");
+    if (!members_check(data, "/data", names, err))
+        return err_prefix(err, CONFIGURATION);
     if (!read_text(data, "source", "data.source", &source, err) || !read_text(data, "target", "data.target", &target, err) ||
         !read_text(data, "entity", "data.entity", &job->entity, err) || !read_direction(plan, source, target, err) ||
         !read_filters(plan, data, err))
@@ -191,8 +215,11 @@ read_options(struct job_plan *plan, struct arena *a, yyjson_val *options, struct
     struct job *job = &plan->job;
     int64_t concurrency = 0, retries = JOB_RETRIES_DEFAULT;
     yyjson_val *retry = json_get_c(options, "retryOnFail");
+    static const char *const names[] = {"concurrency", "retryOnFail", "maxRetries", NULL};
     if (is_set(options) && !yyjson_is_obj(options))
         return refuse(err, "options", "must be an object");
+    if (!members_check(options, "/options", names, err))
+        return err_prefix(err, CONFIGURATION);
     if (is_set(retry) && !yyjson_is_bool(retry))
         return refuse(err, "options.retryOnFail", "must be true or false");
     if (!read_number(options, "concurrency", "options.concurrency", 1, JOB_CONCURRENCY_MAX, &concurrency, err) ||
@@ -228,108 +255,47 @@ read_options(struct job_plan *plan, struct arena *a, yyjson_val *options, struct
 
 /* ---- schedule ---- */
 
-struct schedule {
-    struct str start, repeat, time, zone;
-    int64_t start_us;               /* 0: none */
-};
-
-static bool
-read_schedule(yyjson_val *json, struct schedule *s, struct err *err)
-{
-    if (!yyjson_is_obj(json))
-        return refuse(err, "schedule", "must be an object with startAt, repeat, time, timezone");
-    if (!read_text(json, "startAt", "schedule.startAt", &s->start, err) ||
-        !read_text(json, "repeat", "schedule.repeat", &s->repeat, err) ||
-        !read_text(json, "time", "schedule.time", &s->time, err) ||
-        !read_text(json, "timezone", "schedule.timezone", &s->zone, err))
-        return false;
-    s->start_us = 0;
-    if (s->start.len > 0 && !time_parse(s->start, &s->start_us))
-        return refuse(err, "schedule.startAt", "must be a time such as 2026-01-31T10:00:00Z");
-    return true;
-}
-
-static struct calendar_text
-calendar_text(const struct schedule *s)
-{
-    return (struct calendar_text){s->repeat, s->time, s->zone, s->start_us};
-}
-
-/* The schedule as it is kept: startAt is always there, because it names the weekday, the day and the time. */
+/* The schedule as it is kept. */
 static struct str
-schedule_text(struct arena *a, const struct schedule *s)
+schedule_text(struct arena *a, const struct when *when)
 {
     struct buf b;
     struct json_writer w;
     buf_init(&b, JOB_TEXT_BYTES);
     json_writer_init(&w, &b);
     json_begin_object(&w, NULL);
-    json_add_time(&w, "startAt", s->start_us);
-    if (s->repeat.len > 0)
-        json_add_str(&w, "repeat", s->repeat);
-    if (s->time.len > 0)
-        json_add_str(&w, "time", s->time);
-    json_add_str(&w, "timezone", s->zone.len > 0 ? s->zone : STR("UTC"));
+    when_write(&w, when);
     json_end_object(&w);
     return finish_text(&b, a);
 }
 
-/* The first time is startAt itself where it fits, else the next one; a startAt in the past means now (contract, section 9). */
 static bool
-first_firing(const struct schedule *s, int64_t now_us, int64_t *first_us_out, struct err *err)
+read_when(yyjson_val *json, int64_t now_us, struct job *job, struct when *when_out, struct err *err)
 {
-    struct calendar c;
-    struct calendar_text text = calendar_text(s);
-    int64_t from_us = s->start_us > now_us ? s->start_us : now_us;
-    struct err why = {0};
-    if (!calendar_parse(&text, &c, &why))
-        return err_set(err, why.code, "Invalid job configuration: %s", why.message);
-    return calendar_next(&c, from_us - 1, first_us_out, err);
+    static const char *const names[] = {"startAt", "repeat", "time", "timezone", NULL};
+    bool ok = members_check(json, "/schedule", names, err) && when_read(json, now_us, when_out, err) &&
+              (when_out->repeat.len == 0 || when_first(when_out, now_us, &job->next_us, err));
+    return ok || err_prefix(err, CONFIGURATION);
 }
 
 static bool
 plan_schedule(struct job_plan *plan, struct arena *a, yyjson_val *json, int64_t now_us, struct err *err)
 {
     struct job *job = &plan->job;
-    struct schedule s;
+    struct when when;
     job->waiting = true;
     job->start_after_us = now_us;
     if (!is_set(json) && str_eq_c(job->type, "scheduled"))
         return refuse(err, "schedule", "is required for type scheduled");
     if (!is_set(json))
         return true;
-    if (!read_schedule(json, &s, err))
+    if (!read_when(json, now_us, job, &when, err))
         return false;
-    if (s.start.len == 0 && s.repeat.len == 0)
-        return refuse(err, "schedule", "needs startAt or repeat");
-    if (s.start_us > now_us + SCHEDULE_START_MAX_US)
-        return refuse(err, "schedule.startAt", "lies more than ten years ahead");
-    if (s.start.len == 0)
-        s.start_us = now_us;
-    if (s.repeat.len > 0) {
-        job->waiting = false;
-        if (!first_firing(&s, now_us, &job->next_us, err))
-            return false;
-    } else if (s.start_us > now_us) {
-        job->start_after_us = s.start_us;
-    }
-    job->schedule = schedule_text(a, &s);
+    job->waiting = when.repeat.len == 0;
+    if (job->waiting && when.start_us > now_us)
+        job->start_after_us = when.start_us;
+    job->schedule = schedule_text(a, &when);
     return !str_is_none(job->schedule) || err_no_memory(err);
-}
-
-bool
-job_schedule_next(struct str text, int64_t after_us, int64_t *next_us_out, struct err *err)
-{
-    struct arena scratch;
-    struct schedule s;
-    struct calendar c;
-    arena_init(&scratch, JOB_TEXT_BYTES * 8);
-    yyjson_val *json = json_parse(&scratch, text, JSON_PLAIN, LIMIT_JSON_DEPTH_API, err);
-    bool ok = json != NULL && read_schedule(json, &s, err);
-    struct calendar_text calendar = ok ? calendar_text(&s) : (struct calendar_text){0};
-    ok = ok && calendar_parse(&calendar, &c, err) && calendar_next(&c, after_us, next_us_out, err);
-    arena_release(&scratch);
-    return ok;
 }
 
 bool
@@ -342,23 +308,12 @@ job_request_read(struct arena *a, const struct job_request *request, int64_t now
     if (!read_name(request->name, err) || !read_type(request, &plan.job, err) || !read_data(&plan, a, request->data, err) ||
         !read_options(&plan, a, request->options, err) || !plan_schedule(&plan, a, request->schedule, now_us, err))
         return false;
-    plan.job.rank = now_us + (int64_t)plan.job.priority * RUN_AGEING_US;
+    plan.job.rank = plan.job.start_after_us + (int64_t)plan.job.priority * RUN_AGEING_US; /* its place in line is that of its time */
     *plan_out = plan;
     return true;
 }
 
 /* ---- what the template says to it ---- */
-
-static bool
-has_stream(const struct template *t, struct str wanted)
-{
-    for (size_t i = 0; i < template_stream_count(t); i++) {
-        const struct stream_info *info = template_stream_info(template_stream_at(t, i));
-        if (info->refused.len == 0 && (str_eq(info->name, wanted) || str_eq(info->kind, wanted)))
-            return true;
-    }
-    return false;
-}
 
 /* A push has only the time; what a template declares narrows reading. */
 static bool
@@ -368,39 +323,27 @@ is_declared(const struct template *t, struct str filter, bool push)
     return str_eq_c(filter, "updatedSince") || json_get(declared, filter) != NULL;
 }
 
-static bool
-can_be_written(const struct template *t, struct str entity)
-{
-    yyjson_val *writes = json_get_c(template_info(t)->tidemark, "writes");
-    for (size_t i = 0; i < template_stream_count(t); i++) {
-        const struct stream_info *info = template_stream_info(template_stream_at(t, i));
-        bool named = str_is_none(entity) || str_eq(info->name, entity) || str_eq(info->kind, entity);
-        if (named && json_get_c(json_get(writes, info->name), "fields") != NULL)
-            return true;
-    }
-    return false;
-}
-
 bool
 job_request_check_target(const struct template *t, const struct job_plan *plan, struct err *err)
 {
     const struct template_info *info = template_info(t);
-    if (can_be_written(t, plan->job.entity))
+    if (push_can_write(t, plan->job.entity))
         return true;
-    return err_set(err, E_VALIDATION_FAILED,
-        "Invalid job configuration: data.target: %.*s cannot be written to%s%.*s", STR_ARG(info->name),
-                   str_is_none(plan->job.entity) ? "" : ": its template has no `writes` for ", STR_ARG(plan->job.entity));
+    return err_invalid(err, "/data/target", CONFIGURATION "data.target: %.*s cannot be written to%s%.*s",
+                       STR_ARG(info->name), str_is_none(plan->job.entity) ? "" : ": its template has no `writes` for ",
+                       STR_ARG(plan->job.entity));
 }
 
 bool
 job_request_check(const struct template *t, const struct job_plan *plan, struct err *err)
 {
     const struct template_info *info = template_info(t);
+    char place[ERR_POINTER_BYTES];
     size_t i, count;
     yyjson_val *key, *value;
-    if (!str_is_none(plan->job.entity) && !has_stream(t, plan->job.entity))
-        return err_set(err, E_VALIDATION_FAILED, "Invalid job configuration: data.entity: %.*s has no \"%.*s\"",
-                       STR_ARG(info->name), STR_ARG(plan->job.entity));
+    if (!str_is_none(plan->job.entity) && !template_reads(t, plan->job.entity))
+        return err_invalid(err, "/data/entity", CONFIGURATION "data.entity: %.*s has no \"%.*s\"",
+                           STR_ARG(info->name), STR_ARG(plan->job.entity));
     bool push = str_eq_c(plan->job.direction, "push");
     if (push && !job_request_check_target(t, plan, err))
         return false;
@@ -409,8 +352,8 @@ job_request_check(const struct template *t, const struct job_plan *plan, struct 
     yyjson_obj_foreach(plan->filters, i, count, key, value) {
         (void)value;
         if (!is_declared(t, json_str(key), push))
-            return err_set(err, E_VALIDATION_FAILED, "Invalid job configuration: data.filters: %.*s has no filter \"%.*s\"",
-                           STR_ARG(info->name), STR_ARG(str_slice(json_str(key), 0, 60)));
+            return err_invalid(err, filter_place(json_str(key), place), CONFIGURATION "data.filters: %.*s has no filter \"%.*s\"",
+                               STR_ARG(info->name), STR_ARG(str_slice(json_str(key), 0, 60)));
     }
     return true;
 }

@@ -240,6 +240,12 @@ keyring_open(struct keyring *k, int64_t tenant, const struct seal_place *place, 
     return ok;
 }
 
+struct seal_place
+keyring_subscription_place(struct str tenant_uuid, struct str subscription_uuid)
+{
+    return (struct seal_place){tenant_uuid, STR("webhook_subscription"), subscription_uuid, STR("secret")};
+}
+
 /* ---- rotation ---- */
 
 bool
@@ -270,7 +276,7 @@ keyring_is_stale(struct keyring *k, int64_t tenant, struct str sealed)
     struct err ignored = {0};
     struct key_query query = {.k = k, .arena = &scratch, .tenant = tenant};
     if (seal_is_legacy(sealed))
-        return !k->legacy_form;
+        return !k->legacy_form || !seal_legacy_is_current(k->master, sealed);
     if (!seal_key_id(sealed, &query.key_id))
         return false;
     arena_init(&scratch, KEYRING_SCRATCH_BYTES);

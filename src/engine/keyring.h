@@ -28,6 +28,9 @@ MUST_USE bool keyring_seal(struct keyring *k, int64_t tenant, const struct seal_
 MUST_USE bool keyring_open(struct keyring *k, int64_t tenant, const struct seal_place *place, struct str sealed,
                            struct secret *plain_out, struct err *err);
 
+/* Where the secret of an outgoing webhook stands. */
+struct seal_place keyring_subscription_place(struct str tenant_uuid, struct str subscription_uuid);
+
 /* ---- rotation (rotation.h) ---- */
 
 /* Is the data key wrapped by the master key of now? */
@@ -35,7 +38,10 @@ bool keyring_is_current(struct keyring *k, struct str wrapped);
 MUST_USE bool keyring_unwraps(struct keyring *k, struct str tenant_uuid, struct str wrapped, struct err *err);
 MUST_USE bool keyring_rewrap(struct keyring *k, struct str tenant_uuid, struct str wrapped, struct arena *a, struct str *wrapped_out,
                              struct err *err);
-/* Should the value be sealed anew: in the older form (unless that is what is written here), or under a retired data key? */
+/*
+ * Should the value be sealed anew: in the older form (where that is what is written here: not under the key of now), or under a
+ * retired data key?
+ */
 bool keyring_is_stale(struct keyring *k, int64_t tenant, struct str sealed);
 
 #endif

@@ -48,6 +48,12 @@ kind_find(struct str name)
     return NULL;
 }
 
+bool
+kind_owns_children(struct str name)
+{
+    return !str_eq_c(name, "companies") && !str_eq_c(name, "products");
+}
+
 const struct kind_field *
 kind_field_find(const struct kind *kind, struct str name)
 {
@@ -55,4 +61,32 @@ kind_field_find(const struct kind *kind, struct str name)
         if (str_eq_c(name, field->name))
             return field;
     return NULL;
+}
+
+static bool
+is_among(const char *const *names, struct str name)
+{
+    for (; names && *names; names++)
+        if (str_eq_c(name, *names))
+            return true;
+    return false;
+}
+
+bool
+kind_other_members(const struct kind *kind, struct arena *a, yyjson_val *data, const char *const *beside, struct str *text_out)
+{
+    size_t index, max;
+    yyjson_val *key, *item;
+    yyjson_mut_doc *doc = json_mut_doc(a);
+    yyjson_mut_val *others = doc ? yyjson_mut_obj(doc) : NULL;
+    if (!others)
+        return false;
+    yyjson_obj_foreach(data, index, max, key, item) {
+        if (!kind_field_find(kind, json_str(key)) && !is_among(beside, json_str(key)) &&
+            !yyjson_mut_obj_add(others, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, item)))
+            return false;
+    }
+    yyjson_val *frozen = json_freeze(a, others);
+    *text_out = yyjson_mut_obj_size(others) && frozen ? json_to_text(a, frozen) : STR_NONE;
+    return frozen && (!yyjson_mut_obj_size(others) || text_out->len);
 }

@@ -10,6 +10,7 @@
 #define TIDEMARK_ENGINE_KIND_H
 
 #include "base/str.h"
+#include "json/json.h"
 
 enum field_type {
     FIELD_TEXT,
@@ -50,6 +51,14 @@ extern const size_t kind_count;
 
 /* NULL: not one of ours. */
 const struct kind *kind_find(struct str name);
+/* Is what hangs on such a record a part of it, erased with it? A company's contacts and deals are not. Any name. */
+bool kind_owns_children(struct str name);
+/*
+ * The members of a record that are none of the kind's fields, as one JSON text in `a`; STR_NONE: there is none. beside: names that
+ * are shown elsewhere, ended by NULL; or NULL. False: the arena is full.
+ */
+MUST_USE bool kind_other_members(const struct kind *kind, struct arena *a, yyjson_val *data, const char *const *beside,
+                                 struct str *text_out);
 /* NULL: the kind has no such member. */
 const struct kind_field *kind_field_find(const struct kind *kind, struct str name);
 

@@ -44,6 +44,7 @@ struct intake {
     struct str base;             /* what the contact said when somebody changed the lead, or STR_NONE */
     int64_t user, strategy;      /* 0: none */
     struct str derived;          /* the contact's fields as a lead has them */
+    bool contact_gone;           /* erased since the caller read him */
     int64_t now_us;
 };
 
@@ -144,19 +145,29 @@ find_owner(struct db *db, struct intake *i, struct err *err)
     return row != ROW_FAILED;
 }
 
+/* The lead is locked by now; the map was looked at before, and somebody who edited the lead meanwhile has given it a base. */
 static bool
 find_base(struct db *db, struct intake *i, struct err *err)
 {
     struct base_row *rows;
     size_t count;
     i->base = STR_NONE;
-    if (!i->map.has_base)
-        return true;
     if (!store_bases_load(db, i->arena, i->connection->tenant, i->map.record, &rows, &count, err))
         return false;
     for (size_t k = 0; k < count; k++)
         if (rows[k].map == i->map.map)
             i->base = rows[k].base;
+    return true;
+}
+
+/* Whoever erases the contact meanwhile waits, and finds the lead; or was here before. */
+static bool
+hold_contact(struct db *db, struct intake *i, struct err *err)
+{
+    struct record_row contact = {.found = i->contact_record == 0};
+    if (!contact.found && !store_records_load(db, i->arena, i->connection->tenant, &i->contact_record, 1, &contact, err))
+        return false;
+    i->contact_gone = !contact.found;
     return true;
 }
 
@@ -170,7 +181,8 @@ look(struct db *db, struct intake *i, struct err *err)
     if (store_tenant_get(db, i->arena, c->tenant, &tenant, err) != ROW_FOUND ||
         !store_stream_ensure(db, i->arena, c->tenant, c->id, INTAKE_STREAM, LEADS, &i->stream, err) ||
         !store_stream_lock(db, c->tenant, i->stream.id, err) || !derive(i, tenant.region, err) ||
-        !store_map_lookup(db, i->arena, c->tenant, i->stream.id, &i->external_id, 1, &i->map, err) || !find_owner(db, i, err))
+        !store_map_lookup(db, i->arena, c->tenant, i->stream.id, &i->external_id, 1, &i->map, err) || !find_owner(db, i, err) ||
+        !hold_contact(db, i, err))
         return false;
     if (i->map.record == 0)
         return true;
@@ -328,6 +340,8 @@ intake(struct db *db, void *ctx, struct err *err)
     struct intake *i = ctx;
     if (!look(db, i, err))
         return false;
+    if (i->contact_gone)
+        return true;
     if (i->map.record == 0 && !i->map.erased)
         return create_lead(db, i, err);
     if (i->map.erased || !i->lead.found || i->lead.deleted) /* a person took it away */

@@ -141,6 +141,8 @@ save(struct db *db, void *ctx, struct err *err)
     struct str data, history;
     bool same;
     int64_t now_us = store_now(db);
+    if (!store_records_hold(db, w->errand->tenant, &w->errand->record, 1, err)) /* the whole of it is written */
+        return false;
     if (!read_lead(db, ctx, err) || w->found != ROW_FOUND || w->record.deleted_us)
         return err->code == E_OK;
     if (!record_set_text(w->arena, w->record.data, "welcomeMessage", w->message, &data, err) ||

@@ -10,15 +10,6 @@
 
 #include "json/phone.h"
 
-static bool
-is_ascii(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.ptr[i] >= 0x80)
-            return false;
-    return true;
-}
-
 /* NFC of the case folding, as Unicode's caseless matching asks. False: not UTF-8 or too long. */
 static bool
 fold_unicode(struct str s, char *out, size_t out_size, size_t *len_out)
@@ -45,7 +36,7 @@ match_key_email(struct arena *a, struct str email)
     email = str_trim(email);
     if (email.len == 0 || email.len > MATCH_KEY_BYTES_MAX / 2 || str_find(email, '@') <= 0)
         return STR_NONE;
-    if (is_ascii(email))
+    if (str_is_ascii(email))
         return str_join2(a, STR("email:"), str_lower(a, email));
     char folded[2 * MATCH_KEY_BYTES_MAX];
     size_t len = 0;

@@ -82,8 +82,8 @@ begin_with(struct beginning *b, const struct account *account, struct str *url_o
     if (!template_oauth(account->template, b->arena, account->effective, now_us, &spec, err))
         return false;
     if (spec.missing.len || spec.client_id.len == 0)
-        return err_set(err, E_VALIDATION_FAILED, "Fill in %.*s of this connection first: signing in needs it",
-                       STR_ARG(spec.missing.len ? spec.missing : STR("the client id")));
+        return err_invalid(err, "connectionId", "Fill in %.*s of this connection first: signing in needs it",
+                           STR_ARG(spec.missing.len ? spec.missing : STR("the client id")));
     if (!account_check_address(account, err) || !make_state(b, &state, err) || (spec.pkce && !make_verifier(b, account, &challenge, err)))
         return false;
     return oauth_authorize_url(&spec, b->arena, b->ask->redirect_uri, state, challenge, url_out, err);
@@ -105,6 +105,38 @@ engine_oauth_begin(struct engine *e, struct arena *a, const struct oauth_ask *as
         return false;
     *begun_out = (struct oauth_begun){url, b.connection.uuid, b.sign_in.expires_us};
     return true;
+}
+
+/* Whether a member of `store` stands in the configuration. */
+static bool
+brought(const struct oauth_spec *spec, yyjson_val *config, struct str path)
+{
+    struct str name, rest;
+    while (spec->nested && str_cut(path, '.', &name, &rest)) {
+        config = json_get(config, name);
+        path = rest;
+    }
+    return json_str(json_get(config, path)).len > 0;
+}
+
+bool
+engine_oauth_awaited(struct engine *e, struct arena *a, const struct connection *c, bool *awaited_out, struct err *err)
+{
+    struct account account = {0};
+    struct oauth_spec spec;
+    size_t index, max;
+    yyjson_val *key, *item;
+    bool awaited = true, ok = true;
+    if (!account_open(e, a, c->tenant, c->id, &account, err))
+        return false;
+    if (!template_has_oauth(account.template))
+        awaited = false;
+    else if ((ok = template_oauth(account.template, a, account.effective, clock_wall_us(e->options.clock), &spec, err)))
+        yyjson_obj_foreach(spec.store, index, max, key, item)
+            awaited = awaited && !brought(&spec, account.effective, json_str(key));
+    account_close(&account);
+    *awaited_out = awaited;
+    return ok;
 }
 
 /* ---- coming back ---- */

@@ -36,6 +36,12 @@ struct oauth_begun {
 MUST_USE bool engine_oauth_begin(struct engine *e, struct arena *a, const struct oauth_ask *ask, struct oauth_begun *begun_out,
                                  struct err *err);
 
+/*
+ * Whether the connection waits for somebody to sign in: its platform has a sign-in, and nothing that one brings is there. Calls no
+ * vendor. Those of account_open.
+ */
+MUST_USE bool engine_oauth_awaited(struct engine *e, struct arena *a, const struct connection *c, bool *awaited_out, struct err *err);
+
 struct oauth_callback {
     yyjson_val *parameters;         /* of the query, an object of texts */
     struct str subject;             /* who shows it, or STR_NONE: nobody */

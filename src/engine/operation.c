@@ -144,13 +144,6 @@ operate(struct account *account, struct arena *a, struct str section, struct str
     return ok || give_reason(&why, err);
 }
 
-bool
-account_operation(struct account *account, struct arena *a, struct str section, struct str name, yyjson_val *input,
-                  yyjson_val **result_out, struct err *err)
-{
-    return operate(account, a, section, name, input, false, result_out, err);
-}
-
 struct look_up {
     struct arena *arena;
     const struct operation_call *call;

@@ -23,6 +23,7 @@
 struct page_parent {
     struct str name;
     int64_t stream;
+    bool owns;                     /* what hangs on its records is erased with them (kind_owns_children) */
 };
 
 /* What stays the same for all pages of a stream; the worker's own. */
@@ -84,6 +85,7 @@ struct page_item {
     struct str base;               /* of this map; STR_NONE: it agrees */
     bool base_set;                 /* write base, also when it is STR_NONE */
     bool parent_missing;
+    int64_t erased_parent;         /* PAGE_SKIP of something new: it hangs on a record that was erased, and is not to come either; 0: no */
     bool merged;
     struct str theirs;             /* merged: what the source says, in our spelling (alias.h) */
     struct str conflict;           /* merge_records' conflict_values, for a person to decide; STR_NONE: none */
@@ -126,6 +128,7 @@ struct page_batch {
     struct str visited;            /* full pass of a substream: the parent that was read to its end; STR_NONE: none */
     bool stream_done;
     bool clear_rejected;           /* the stream has rejected records: accepted ids leave that list */
+    const struct map_row *looked_up; /* what the map says of the only item, seen in this very transaction; NULL: to be looked up */
 
     /* results, valid after the commit */
     struct page_counts counts;

@@ -41,6 +41,48 @@ needs_old(const struct page_item *item)
     return false;
 }
 
+/* Gone here, and its record stays for the others that share it: unless they are gone too, which must not happen at the same moment. */
+static bool
+leaves_to_others(const struct page_item *item)
+{
+    return item->action == PAGE_TOMBSTONE && item->known->map != 0 && !item->known->deleted && item->known->linked;
+}
+
+/*
+ * What was decided by what the maps said holds only as long as they say it: an event may have brought a newer state meanwhile, or a
+ * person an edit.
+ */
+static bool
+maps_stand(struct page_batch *b, struct db *db, struct err *err)
+{
+    const struct map_row **seen = ARENA_ARRAY(b->arena, const struct map_row *, b->item_count + 1);
+    if (seen == NULL)
+        return apply_memory(err);
+    size_t count = 0;
+    for (size_t i = 0; i < b->item_count; i++)
+        if (b->items[i].known->map != 0 && (b->items[i].old != NULL || leaves_to_others(&b->items[i])))
+            seen[count++] = b->items[i].known;
+    return store_maps_are_as_seen(db, b->arena, b->context->tenant, seen, count, err);
+}
+
+/* All that are looked at, in one statement: records are locked in the order of their ids. */
+static bool
+hold_shared(struct page_batch *b, struct db *db, struct err *err)
+{
+    int64_t *records = ARENA_ARRAY(b->arena, int64_t, b->item_count + 1);
+    bool any = false;
+    size_t count = 0;
+    if (records == NULL)
+        return apply_memory(err);
+    for (size_t i = 0; i < b->item_count; i++) {
+        bool shared = leaves_to_others(&b->items[i]);
+        any = any || shared;
+        if (shared || needs_old(&b->items[i]))
+            records[count++] = b->items[i].record;
+    }
+    return !any || store_records_hold(db, b->context->tenant, records, count, err);
+}
+
 static bool
 load_old(struct page_batch *b, struct db *db, struct err *err)
 {
@@ -48,6 +90,8 @@ load_old(struct page_batch *b, struct db *db, struct err *err)
     struct record_row *rows = ARENA_ARRAY(b->arena, struct record_row, b->item_count + 1);
     if (records == NULL || rows == NULL)
         return apply_memory(err);
+    if (!hold_shared(b, db, err))
+        return false;
     size_t count = 0;
     for (size_t i = 0; i < b->item_count; i++) {
         struct page_item *item = &b->items[i];
@@ -64,7 +108,7 @@ load_old(struct page_batch *b, struct db *db, struct err *err)
             records[count++] = item->record;
         item->old = &rows[k];
     }
-    return count == 0 || store_records_load(db, b->arena, b->context->tenant, records, count, rows, err);
+    return (count == 0 || store_records_load(db, b->arena, b->context->tenant, records, count, rows, err)) && maps_stand(b, db, err);
 }
 
 /* The base of this map and what it calls otherwise, and room to give others theirs. */

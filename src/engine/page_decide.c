@@ -3,6 +3,7 @@
  *
  *   no map row                      create (or link: page_link.c)
  *   erased by a person              skip: it must not come back
+ *   new, of a parent that was       skip, and its id is marked as erased: what hangs on somebody goes with him
  *   older than what is known        skip (I-22)
  *   tombstone                       tombstone
  *   same fingerprint, alive         skip
@@ -64,7 +65,9 @@ lookup_maps(struct page_batch *b, struct db *db, struct err *err)
         return decide_memory(err);
     for (size_t i = 0; i < b->item_count; i++)
         ids[i] = b->items[i].mapped.external_id;
-    if (b->item_count > 0 && !store_map_lookup(db, b->arena, b->context->tenant, b->context->stream.id, ids,
+    if (b->looked_up != NULL && b->item_count == 1)
+        rows[0] = *b->looked_up;
+    else if (b->item_count > 0 && !store_map_lookup(db, b->arena, b->context->tenant, b->context->stream.id, ids,
                                                b->item_count, rows, err))
         return false;
     for (size_t i = 0; i < b->item_count; i++)
@@ -76,7 +79,7 @@ static void
 item_reset(struct page_item *item)
 {
     item->old = NULL;
-    item->record = item->parent = 0;
+    item->record = item->parent = item->erased_parent = 0;
     item->data = item->mapped.data;
     item->title = item->mapped.title;
     item->status = item->mapped.status;
@@ -105,6 +108,14 @@ place_of(struct str *ids, size_t *count, struct str id)
     return (*count)++;
 }
 
+/* Whoever was erased is no parent any more. */
+static void
+take_parent(struct page_item *item, const struct page_parent *parent, const struct map_row *row)
+{
+    item->parent = row->erased ? 0 : row->record;
+    item->erased_parent = row->erased && parent->owns && item->action == PAGE_CREATE ? row->record : 0;
+}
+
 /* Parents of one stream for all items that name it. */
 static bool
 resolve_from(struct page_batch *b, struct db *db, const struct page_parent *parent, struct err *err)
@@ -126,7 +137,7 @@ resolve_from(struct page_batch *b, struct db *db, const struct page_parent *pare
         return false;
     for (size_t i = 0; i < b->item_count; i++)
         if (needs_parent(&b->items[i]) && str_eq(b->items[i].mapped.parent_stream, parent->name))
-            b->items[i].parent = rows[places[i]].record;
+            take_parent(&b->items[i], parent, &rows[places[i]]);
     return true;
 }
 
@@ -157,6 +168,10 @@ settle_missing_parents(struct page_batch *b)
         struct page_item *item = &b->items[i];
         if (!needs_parent(item) || item->parent != 0)
             continue;
+        if (item->erased_parent != 0) {
+            item->action = PAGE_SKIP;
+            continue;
+        }
         item->parent_missing = true;
         if (item->action == PAGE_UPDATE && !item->known->deleted && waits_for_parent(item))
             item->action = PAGE_SKIP;

@@ -105,7 +105,8 @@ try_key(struct link_work *w, size_t key, struct err *err)
         return false;
     if (!may)
         return true;
-    if (!is_free(w, record, &free_record, err) || !is_alive(w, record, &alive, err))
+    /* Alive first, which locks it: an event of the same connection may link another to it at this moment. */
+    if (!is_alive(w, record, &alive, err) || !is_free(w, record, &free_record, err))
         return false;
     if (!free_record || !alive)
         return true;

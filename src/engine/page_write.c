@@ -163,6 +163,20 @@ write_maps(struct write_work *w, struct map_write **maps_out, struct err *err)
     return true;
 }
 
+/* What hangs on somebody who was erased goes the way of what hung on him then. */
+static bool
+bury_children(struct write_work *w, struct err *err)
+{
+    struct page_batch *b = w->batch;
+    for (size_t i = 0; i < b->item_count; i++) {
+        const struct page_item *item = &b->items[i];
+        if (item->erased_parent != 0 && !store_map_bury(w->db, b->context->tenant, b->context->stream.id, item->erased_parent,
+                                                        item->mapped.external_id, b->observed_us, w->now_us, err))
+            return false;
+    }
+    return true;
+}
+
 static bool
 write_bases(struct write_work *w, const struct map_write *maps, struct err *err)
 {
@@ -200,11 +214,25 @@ collect_ids(struct page_batch *b, const struct map_write *maps, struct err *err)
     return true;
 }
 
+/* Of somebody who was erased only that he came is kept, and that he was not taken. */
+static void
+blank_erased(struct page_batch *b)
+{
+    for (size_t i = 0; i < b->item_count; i++)
+        for (size_t k = 0; b->items[i].known->erased && k < b->rejected_count; k++)
+            if (str_eq(b->rejected[k].external_id, b->items[i].mapped.external_id)) {
+                b->rejected[k].reason = STR("Erased here");
+                b->rejected[k].payload = STR("{\"erased\":true}");
+            }
+}
+
 static bool
 write_rejected(struct write_work *w, struct err *err)
 {
     struct page_batch *b = w->batch;
     const struct page_context *c = b->context;
+    if (b->rejected_count > 0)
+        blank_erased(b);
     if (b->rejected_count > 0 && !store_rejected_write(w->db, c->tenant, c->stream.id, b->fence.run, b->rejected,
                                                        b->rejected_count, w->now_us, err))
         return false;
@@ -269,7 +297,7 @@ page_write(struct page_batch *batch, struct db *db, int64_t now_us, struct err *
     struct write_work w = {batch, db, now_us};
     struct map_write *maps = NULL;
     return insert_records(&w, err) && page_write_keys(batch, db, err) && update_records(&w, err) &&
-           write_maps(&w, &maps, err) && write_bases(&w, maps, err) && collect_ids(batch, maps, err) &&
+           write_maps(&w, &maps, err) && bury_children(&w, err) && write_bases(&w, maps, err) && collect_ids(batch, maps, err) &&
            write_rejected(&w, err) && note_conflicts(&w, err) && queue_push(&w, err) &&
            page_follow(batch, db, now_us, err);
 }

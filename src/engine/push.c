@@ -89,6 +89,7 @@ static size_t
 batch_size(const struct push_stream *s)
 {
     size_t many = s->create_max > s->update_max ? s->create_max : s->update_max;
+    many = many > s->match_max ? many : s->match_max;
     return many > PUSH_BATCH ? many : PUSH_BATCH;
 }
 
@@ -123,7 +124,11 @@ take(struct db *db, void *ctx, struct err *err)
         return err_no_memory(err);
     p->guards[w->stream_at].known = false;
     for (size_t i = 0; i < b->count; i++) {
+        struct push_row *row = &b->items[i].row;
         b->items[i] = (struct push_item){.row = rows[i]};
+        if (row->map != 0 || row->intent_us != 0 || now_us - row->looked_us >= PUSH_LOOKED_US)
+            row->looked_us = 0;
+        b->items[i].looked = row->looked_us > 0;
         if (!push_plan(db, &scene, &b->items[i], err) || !push_guard(db, &scene, &p->guards[w->stream_at], &b->items[i], err))
             return false;
     }

@@ -10,6 +10,7 @@
  *
  *     push_plan.c    what is to be done with a record, from rows alone
  *     push_send.c    one call to the vendor, and what its outcome means
+ *     push_look.c    who at the vendor has a record's key: one record, or many at once
  *     push_keep.c    results, in one transaction each
  *     push.c         the step of the run; with push_batch.h:
  *     push_guard.c   more deletions than is believable
@@ -33,7 +34,11 @@
 #define PUSH_LOOK_US (250 * US_PER_MS) /* what was seen longer ago is looked at again */
 #define PUSH_LOOKS_MAX 3            /* a record that changes there each time it is looked at is written at last */
 #define PUSH_SETTLE_US (10 * US_PER_S) /* after a lost creation, before it is looked for: search indexes lag */
+#define PUSH_LOOKED_US (2 * 60 * US_PER_S) /* so long nobody has a key that nobody had when the vendor wanted to be left alone */
 #define PUSH_WORDS_MAX 400
+
+/* Has the template a stream that can be written to, of that name or kind? STR_NONE: any. Another configuration may have others. */
+bool push_can_write(const struct template *t, struct str entity);
 
 /* What the template says of a stream that can be written to. */
 struct push_stream {
@@ -42,9 +47,10 @@ struct push_stream {
     bool by_email, by_phone;        /* what `match` looks for */
     bool partial;                   /* answers hold what changed only */
     bool answers_id;                /* a creation's answer holds the id only: the record is read back */
-    const struct template_operation *match, *create, *update, *delete, *create_many, *update_many, *read_many;
-    yyjson_val *create_item, *update_item, *read_item; /* `item` of those, or NULL */
-    size_t create_max, update_max, read_max;
+    const struct template_operation *match, *match_many; /* match_many: only with match, by e-mail */
+    const struct template_operation *create, *update, *delete, *create_many, *update_many, *read_many;
+    yyjson_val *match_item, *create_item, *update_item, *read_item; /* `item` of those, or NULL */
+    size_t match_max, create_max, update_max, read_max;
     bool reads;                     /* one record can be read by its id */
 };
 
@@ -82,8 +88,9 @@ struct push_item {
     enum push_end end;
     yyjson_val *answer;             /* the vendor's record, or NULL */
     int64_t observed_us;            /* when the request was sent, our clock */
-    bool looked;                    /* the vendor still says what it said last, */
+    bool looked;                    /* PUSH_UPDATE: the vendor still says what it said last; PUSH_CREATE: nobody has its key, */
     int64_t looked_us;              /* as seen then, monotonic */
+    bool unsure;                    /* PUSH_CREATE: it stood in a call for many whose answer does not name it */
     bool nothing_done;              /* PUSH_END_LATER: certainly */
     bool confirmed;                 /* PUSH_DELETE: a person has looked at it */
     int64_t wait_ms;                /* PUSH_END_LATER */
@@ -124,6 +131,8 @@ MUST_USE bool push_plan(struct db *db, const struct push_scene *scene, struct pu
 yyjson_val *push_input(struct arena *a, const struct push_item *item);
 yyjson_val *push_input_many(struct arena *a, struct push_item *const *items, size_t count, yyjson_val *names);
 yyjson_val *push_input_match(struct arena *a, const char *by, struct str value);
+/* {by: "email", items: [...]}: each e-mail once, under the name that `names` gives it. */
+yyjson_val *push_input_match_many(struct arena *a, struct push_item *const *items, size_t count, yyjson_val *names);
 /* members of `new` that are not so in `old` (null: gone); in a. NULL: memory. */
 yyjson_val *push_difference(struct arena *a, yyjson_val *old, yyjson_val *new);
 /* members that are not blank. */
@@ -159,14 +168,34 @@ enum push_answer {
 enum push_answer push_call(struct work *w, struct arena *a, const struct template_operation *operation, yyjson_val *input,
                            yyjson_val **result_out, int64_t *observed_us_out, int64_t *wait_ms_out, struct err *err);
 
-enum push_found { PUSH_FOUND_NONE, PUSH_FOUND_ONE, PUSH_FOUND_SEVERAL };
-/* Who at the vendor has the item's key. */
-enum push_answer push_look(struct work *w, struct push_item *item, enum push_found *found_out, yyjson_val **record_out,
-                           int64_t *observed_us_out, int64_t *wait_ms_out, struct err *err);
 /* The record as it is there now; NULL: it is gone. In p->items. */
 enum push_answer push_read(struct work *w, struct push_item *item, yyjson_val **record_out, int64_t *wait_ms_out, struct err *err);
 /* Is this what the vendor said last? */
 MUST_USE bool push_is_known(struct work *w, const struct push_item *item, yyjson_val *record, bool *known_out, struct err *err);
+/* What a call's failure means for who made it. */
+enum push_answer push_answer_of(enum err_code code);
+
+/* ---- push_look.c */
+
+enum push_found {
+    PUSH_FOUND_NONE,
+    PUSH_FOUND_ONE,
+    PUSH_FOUND_SEVERAL,
+    PUSH_FOUND_UNKNOWN,             /* of many: the answer does not say */
+};
+/* Who at the vendor has the item's key. */
+enum push_answer push_look(struct work *w, struct push_item *item, enum push_found *found_out, yyjson_val **record_out,
+                           int64_t *observed_us_out, int64_t *wait_ms_out, struct err *err);
+struct push_sight {
+    enum push_found found;
+    yyjson_val *record;             /* in p->items; or NULL */
+};
+/*
+ * The same by e-mail, in one call of `match_many`: items have key_email, and are at most match_max. One sight and observed_us for
+ * each, where it is PUSH_ANSWERED.
+ */
+enum push_answer push_look_many(struct work *w, struct push_item *const *items, size_t count, struct push_sight *sights_out,
+                                int64_t *wait_ms_out, struct err *err);
 /* The match key that the vendor's record has, as ours are made. */
 MUST_USE bool push_keys_of(struct work *w, struct arena *a, yyjson_val *record, struct mapped *mapped_out, struct str *email_out,
                            struct str *phone_out, struct err *err);
@@ -175,6 +204,8 @@ MUST_USE bool push_keys_of(struct work *w, struct arena *a, yyjson_val *record, 
 
 /* Keeps what became of these items, in one transaction. False: the store's codes, E_FENCED. */
 MUST_USE bool push_keep(struct work *w, struct push_item *const *items, size_t count, struct err *err);
+/* Creations that the vendor did not want yet, and that were certainly not made: what was looked for is not looked for again. */
+MUST_USE bool push_stay(struct work *w, struct push_item *const *items, size_t count, struct err *err);
 /* Before they leave. */
 MUST_USE bool push_intend(struct work *w, struct push_item *const *items, size_t count, struct err *err);
 

@@ -131,6 +131,14 @@ put_off_all(struct push_batch *b, struct push_item *const *items, size_t count, 
     return push_batch_keep(b, items, count) && !vendor_failed(b, why);
 }
 
+/* What a call for many leaves open may have happened all the same. */
+static void
+leave_open(struct push_item *const *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        items[i]->unsure = items[i]->end == PUSH_END_NONE;
+}
+
 /* What the answer does not name is left for single calls. False: the run must stop here. */
 bool
 push_batch_call_many(struct push_batch *b, struct push_item *const *items, size_t count,
@@ -146,25 +154,15 @@ push_batch_call_many(struct push_batch *b, struct push_item *const *items, size_
     b->wait_ms = wait_ms;
     if (answer == PUSH_UNKNOWN && end == PUSH_END_CREATED)
         return put_off_all(b, items, count, &err);
-    if (answer == PUSH_REFUSED || answer == PUSH_UNKNOWN)
+    if (answer == PUSH_REFUSED || answer == PUSH_UNKNOWN) {
+        leave_open(items, count);
         return true;
+    }
     b->stop = answer;
     if (answer != PUSH_ANSWERED)
         return false;
     w->push->failures = 0;
     hand_out(b, items, count, results, observed_us, end);
+    leave_open(items, count);
     return push_batch_keep(b, items, count);
-}
-
-bool
-push_batch_many(struct push_batch *b, struct push_item *const *items, size_t count, const struct template_operation *operation,
-                    yyjson_val *names, size_t max,
-     enum push_end end)
-{
-    for (size_t i = 0; operation != NULL && i + 1 < count; i += max) {
-        size_t part = count - i < max ? count - i : max;
-        if (!push_batch_call_many(b, items + i, part, operation, names, end))
-            return false;
-    }
-    return true;
 }

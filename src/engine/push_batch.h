@@ -32,9 +32,6 @@ bool push_batch_is_result(struct push_batch *b, const struct push_item *item, yy
 /* One call for all of them. What the answer does not name is left for single calls. False: the run must stop here. */
 bool push_batch_call_many(struct push_batch *b, struct push_item *const *items, size_t count,
                           const struct template_operation *operation, yyjson_val *names, enum push_end end);
-/* In calls of at most `max`; without an operation, or for one alone, nothing is done. */
-bool push_batch_many(struct push_batch *b, struct push_item *const *items, size_t count, const struct template_operation *operation,
-                     yyjson_val *names, size_t max, enum push_end end);
 
 /* ---- push_walk.c */
 

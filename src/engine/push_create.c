@@ -1,9 +1,9 @@
 /*
  * Creations: the one thing that must not be done twice.
  *
- * Who has the record's key there is linked and not created. An intent is committed before a creation leaves; one whose answer was
- * lost is looked for first. Where a call for many leaves it open, too. A vendor that does not answer with the record is asked for it:
- * by the id that it told, else by the record's key.
+ * Who has the record's key there is linked and not created; where the vendor has a call for it, many are looked for at once. An intent
+ * is committed before a creation leaves; one whose answer was lost is looked for first. Where a call for many leaves it open, too. A
+ * vendor that does not answer with the record is asked for it: by the id that it told, else by the record's key.
  */
 #include "engine/push_batch.h"
 
@@ -26,6 +26,22 @@ has_key(const struct push_batch *b, const struct push_item *item)
     return (s->by_email && !str_is_none(item->key_email)) || (s->by_phone && !str_is_none(item->key_phone));
 }
 
+/* What a look has shown of who has the item's key. */
+static bool
+take_sight(struct push_batch *b, struct push_item *item, enum push_found found, yyjson_val *record)
+{
+    if (found == PUSH_FOUND_NONE) {
+        item->looked = true;
+        item->unsure = false;
+        return true;
+    }
+    item->end = PUSH_END_LINKED;
+    item->answer = record;
+    if (found == PUSH_FOUND_SEVERAL)
+        push_batch_refuse(item, STR("Several records there have the same key: which of them is meant cannot be known"));
+    return push_batch_keep_one(b, item);
+}
+
 static bool
 look(struct push_batch *b, struct push_item *item)
 {
@@ -37,18 +53,14 @@ look(struct push_batch *b, struct push_item *item)
     if (answer != PUSH_ANSWERED)
         return push_batch_trouble(b, item, answer, wait_ms, &err);
     b->work->push->failures = 0;
-    if (found == PUSH_FOUND_NONE)
-        return true;
-    item->end = PUSH_END_LINKED;
-    item->answer = record;
-    if (found == PUSH_FOUND_SEVERAL)
-        push_batch_refuse(item, STR("Several records there have the same key: which of them is meant cannot be known"));
-    return push_batch_keep_one(b, item);
+    return take_sight(b, item, found, record);
 }
 
 static bool
 look_first(struct push_batch *b, struct push_item *item)
 {
+    if (item->looked && !item->unsure)
+        return true;
     if (has_key(b, item))
         return look(b, item);
     if (item->row.intent_us == 0)
@@ -58,10 +70,69 @@ look_first(struct push_batch *b, struct push_item *item)
     return push_batch_keep_one(b, item);
 }
 
+/* ---- many looks at once */
+
+/* What failed before goes alone, so that it does not take others along. */
+static bool
+may_look_with_others(const struct push_item *item)
+{
+    return is_creation(item) && !item->looked && !str_is_none(item->key_email) && item->row.tries == 0;
+}
+
+/* An e-mail that nobody has says nothing of the phone, where that is a key too. */
+static bool
+is_settled(const struct push_batch *b, const struct push_item *item, enum push_found found)
+{
+    bool by_phone = stream_of(b)->by_phone && !str_is_none(item->key_phone);
+    return found != PUSH_FOUND_UNKNOWN && !(found == PUSH_FOUND_NONE && by_phone);
+}
+
+/* One call. What it leaves open, or a call that failed, is left for looks of its own. False: the run must stop here. */
+static bool
+look_part(struct push_batch *b, struct push_item *const *items, size_t count, struct push_sight *sights)
+{
+    struct err err = {0};
+    int64_t wait_ms = 0;
+    enum push_answer answer = push_look_many(b->work, items, count, sights, &wait_ms, &err);
+    if (answer == PUSH_REFUSED || answer == PUSH_UNKNOWN)
+        return true;
+    if (answer != PUSH_ANSWERED) {
+        b->stop = answer;
+        b->wait_ms = wait_ms;
+        b->err = err;
+        return false;
+    }
+    b->work->push->failures = 0;
+    for (size_t i = 0; i < count; i++)
+        if (is_settled(b, items[i], sights[i].found) && !take_sight(b, items[i], sights[i].found, sights[i].record))
+            return false;
+    return true;
+}
+
+static bool
+look_many(struct push_batch *b)
+{
+    size_t count;
+    const struct push_stream *s = stream_of(b);
+    if (s->match_many == NULL || !s->by_email)
+        return true;
+    struct push_item **items = push_batch_pick(b, &count, may_look_with_others);
+    struct push_sight *sights = ARENA_ARRAY(&b->work->push->items, struct push_sight, s->match_max);
+    if (items == NULL || sights == NULL) {
+        b->stop = PUSH_FATAL;
+        return err_no_memory(&b->err);
+    }
+    for (size_t i = 0; i + 1 < count; i += s->match_max) /* one alone is left for a call of its own */
+        if (!look_part(b, items + i, count - i < s->match_max ? count - i : s->match_max, sights))
+            return false;
+    return true;
+}
+
 /* The vendor may know somebody by a key that the record was not looked for by, or knows since a moment. */
 static bool
 take_refusal(struct push_batch *b, struct push_item *item, const struct err *why)
 {
+    item->looked = false;
     if (has_key(b, item) && !look(b, item))
         return false;
     return item->end != PUSH_END_NONE || push_batch_trouble(b, item, PUSH_REFUSED, 0, why);
@@ -146,6 +217,7 @@ take_creation(struct push_batch *b, struct push_item *item)
 {
     struct str id;
     enum shown shown = what_is_shown(b, item->answer, &id);
+    item->unsure = true; /* until it is kept */
     if (shown == SHOWN_ID && stream_of(b)->reads)
         return read_back(b, item, id);
     if (shown != SHOWN_RECORD && has_key(b, item))
@@ -158,12 +230,24 @@ take_creation(struct push_batch *b, struct push_item *item)
     return push_batch_keep_one(b, item);
 }
 
+/* Committed before they leave. */
+static bool
+intend(struct push_batch *b, struct push_item *const *items, size_t count)
+{
+    if (push_intend(b->work, items, count, &b->err))
+        return true;
+    b->stop = PUSH_FATAL;
+    return false;
+}
+
 static bool
 create_one(struct push_batch *b, struct push_item *item)
 {
     struct err err = {0};
     int64_t wait_ms = 0;
     struct work *w = b->work;
+    if (!intend(b, &item, 1))
+        return false;
     enum push_answer answer = push_call(w, &w->push->items, w->push->streams[w->stream_at].create, push_input(&w->push->items, item),
                                         &item->answer, &item->observed_us, &wait_ms, &err);
     if (answer == PUSH_REFUSED)
@@ -194,37 +278,77 @@ keyed_first(struct push_item **items, size_t count)
 
 /* A creation that stood in a call for many and is not in its answer may have happened all the same. */
 static bool
-create_left(struct push_batch *b, struct push_item *item, bool was_sent)
+create_left(struct push_batch *b, struct push_item *item)
 {
     if (item->end != PUSH_END_NONE)
         return true;
-    if (was_sent && !look_first(b, item))
+    if (item->unsure && !look_first(b, item))
         return false;
     return item->end != PUSH_END_NONE || create_one(b, item);
 }
 
-bool
-push_create_all(struct push_batch *b)
+static bool
+is_certainly_open(const struct push_item *item)
+{
+    return is_creation(item) && !item->unsure;
+}
+
+/*
+ * The vendor wants to be left alone: each call may bring one look further and no more, so what was found out is kept. Else a batch
+ * that needs more calls than the vendor allows at a time would begin anew for ever.
+ */
+static void
+keep_looks(struct push_batch *b)
 {
     size_t count;
-    struct push *p = b->work->push;
-    const struct push_stream *s = &p->streams[b->work->stream_at];
+    struct err err = {0};
+    if (b->stop != PUSH_WAIT)
+        return;
+    struct push_item **items = push_batch_pick(b, &count, is_certainly_open);
+    if (push_stay(b->work, items, count, &err))
+        return;
+    b->stop = PUSH_FATAL;
+    b->err = err;
+}
+
+/* In calls for as many as one may make; one alone is left for a call of its own. */
+static bool
+create_many(struct push_batch *b, struct push_item **items, size_t count)
+{
+    const struct push_stream *s = stream_of(b);
+    for (size_t i = 0; i + 1 < count; i += s->create_max) {
+        size_t part = count - i < s->create_max ? count - i : s->create_max;
+        if (!intend(b, items + i, part) ||
+            !push_batch_call_many(b, items + i, part, s->create_many, s->create_item, PUSH_END_CREATED))
+            return false;
+    }
+    return true;
+}
+
+static bool
+create_all(struct push_batch *b)
+{
+    size_t count;
+    if (!look_many(b))
+        return false;
     struct push_item **items = push_batch_pick(b, &count, is_creation);
     for (size_t i = 0; i < count; i++)
         if (!look_first(b, items[i]))
             return false;
     items = push_batch_pick(b, &count, is_creation);
-    if (count == 0)
-        return true;
-    if (!push_intend(b->work, items, count, &b->err)) {
-        b->stop = PUSH_FATAL;
-        return false;
-    }
-    size_t keyed = s->create_many != NULL ? keyed_first(items, count) : 0;
-    if (!push_batch_many(b, items, keyed, s->create_many, s->create_item, s->create_max, PUSH_END_CREATED))
+    if (stream_of(b)->create_many != NULL && !create_many(b, items, keyed_first(items, count)))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!create_left(b, items[i], i < keyed && keyed > 1))
+        if (!create_left(b, items[i]))
             return false;
     return true;
+}
+
+bool
+push_create_all(struct push_batch *b)
+{
+    if (create_all(b))
+        return true;
+    keep_looks(b);
+    return false;
 }

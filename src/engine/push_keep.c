@@ -54,21 +54,6 @@ say(struct keeping *k, enum log_level level, const char *message, const struct p
 
 /* ---- the vendor's record */
 
-/* Objects member by member, everything else whole. */
-static void
-lay_over(yyjson_mut_doc *doc, yyjson_mut_val *under, yyjson_val *over)
-{
-    size_t i, count;
-    yyjson_val *key, *value;
-    yyjson_obj_foreach(over, i, count, key, value) {
-        yyjson_mut_val *below = yyjson_mut_obj_getn(under, yyjson_get_str(key), yyjson_get_len(key));
-        if (yyjson_is_obj(value) && yyjson_mut_is_obj(below))
-            lay_over(doc, below, value);
-        else
-            yyjson_mut_obj_put(under, yyjson_val_mut_copy(doc, key), yyjson_val_mut_copy(doc, value));
-    }
-}
-
 static yyjson_val *
 whole_answer(struct keeping *k, const struct push_item *item, struct err *err)
 {
@@ -87,7 +72,7 @@ whole_answer(struct keeping *k, const struct push_item *item, struct err *err)
         err_no_memory(err);
         return NULL;
     }
-    lay_over(doc, merged, item->answer);
+    json_merge(doc, merged, item->answer);
     yyjson_val *frozen = json_freeze(k->arena, merged);
     if (frozen == NULL)
         err_no_memory(err);
@@ -332,9 +317,35 @@ keep_later(struct keeping *k, const struct push_item *item, struct err *err)
                             work_clean(k->work, item->reason), item->nothing_done, err);
 }
 
+/*
+ * The record was erased while its answer was on the way: nothing is kept of it, but the id that it was just given there is marked,
+ * or the next page would bring him back.
+ */
+static bool
+keep_erased(struct keeping *k, const struct push_item *item, struct err *err)
+{
+    struct page_batch b = {0};
+    struct page_context context;
+    struct map_row known;
+    bool made = (item->end == PUSH_END_CREATED || item->end == PUSH_END_LINKED) && item->row.map == 0 && yyjson_is_obj(item->answer);
+    bool ok = !made || prepare(k, item, &b, &context, err);
+    if (ok && made && b.item_count == 1) {
+        int64_t tenant = k->work->run->tenant, stream = k->stream->context.stream.id;
+        struct str id = b.items[0].mapped.external_id;
+        ok = store_map_lookup(k->db, k->arena, tenant, stream, &id, 1, &known, err) &&
+             (known.map != 0 || store_map_bury(k->db, tenant, stream, item->row.record, id, item->observed_us, k->now_us, err));
+    }
+    page_batch_release(&b);
+    count_touched(k, item, RUN_UNCHANGED);
+    return ok && done(k, item, err);
+}
+
 static bool
 keep_one(struct keeping *k, struct push_item *item, struct err *err)
 {
+    enum row stands = item->end == PUSH_END_NONE ? ROW_FOUND : store_record_stands(k->db, k->work->run->tenant, item->row.record, err);
+    if (stands != ROW_FOUND)
+        return stands == ROW_NONE && keep_erased(k, item, err);
     switch (item->end) {
     case PUSH_END_NONE: return true;
     case PUSH_END_SKIPPED:
@@ -386,6 +397,18 @@ finish(struct keeping *k, const struct page_fence *fence, struct err *err)
     return store_page_finish(k->db, &mark, err);
 }
 
+/* What an item's base and map say is looked at, and written, one item after the other: an event of the vendor must not come between. */
+static bool
+hold_records(struct keeping *k, struct err *err)
+{
+    int64_t *records = ARENA_ARRAY(k->arena, int64_t, k->count);
+    if (records == NULL)
+        return err_no_memory(err);
+    for (size_t i = 0; i < k->count; i++)
+        records[i] = k->items[i]->row.record;
+    return store_records_hold(k->db, k->work->run->tenant, records, k->count, err);
+}
+
 static bool
 keep_all(struct db *db, void *ctx, struct err *err)
 {
@@ -403,7 +426,7 @@ keep_all(struct db *db, void *ctx, struct err *err)
     k->touched = ARENA_ARRAY(k->arena, struct run_touch, k->count + 1);
     if (k->changed == NULL || k->touched == NULL)
         return err_no_memory(err);
-    if (!store_push_fence(db, &fence, k->now_us + k->stream->context.lease_ms * US_PER_MS, err))
+    if (!store_push_fence(db, &fence, k->now_us + k->stream->context.lease_ms * US_PER_MS, err) || !hold_records(k, err))
         return false;
     for (size_t i = 0; i < k->count; i++)
         if (!keep_one(k, k->items[i], err))
@@ -447,12 +470,19 @@ struct intending {
 };
 
 static bool
+renew(struct db *db, struct intending *n, struct page_fence *fence_out, struct err *err)
+{
+    *fence_out = run_fence(n->work->run);
+    n->now_us = store_now(db);
+    return store_run_renew(db, fence_out, n->now_us + n->work->engine->options.lease_ms * US_PER_MS, err);
+}
+
+static bool
 intend_all(struct db *db, void *ctx, struct err *err)
 {
     struct intending *n = ctx;
-    struct page_fence fence = run_fence(n->work->run);
-    n->now_us = store_now(db);
-    if (!store_run_renew(db, &fence, n->now_us + n->work->engine->options.lease_ms * US_PER_MS, err))
+    struct page_fence fence;
+    if (!renew(db, n, &fence, err))
         return false;
     for (size_t i = 0; i < n->count; i++)
         if (!store_push_intend(db, fence.tenant, n->work->run->connection, n->items[i]->row.record, n->items[i]->sent,
@@ -473,4 +503,27 @@ push_intend(struct work *w, struct push_item *const *items, size_t count, struct
         if (items[i]->op == PUSH_CREATE)
             items[i]->row.intent_us = n.now_us;
     return true;
+}
+
+static bool
+stay_all(struct db *db, void *ctx, struct err *err)
+{
+    struct intending *n = ctx;
+    struct page_fence fence;
+    if (!renew(db, n, &fence, err))
+        return false;
+    for (size_t i = 0; i < n->count; i++) {
+        const struct push_item *item = n->items[i];
+        int64_t looked_us = !item->looked ? 0 : item->row.looked_us > 0 ? item->row.looked_us : n->now_us;
+        if (!store_push_stayed(db, fence.tenant, n->work->run->connection, &item->row, looked_us, err))
+            return false;
+    }
+    return true;
+}
+
+bool
+push_stay(struct work *w, struct push_item *const *items, size_t count, struct err *err)
+{
+    struct intending n = {.work = w, .items = items, .count = count};
+    return count == 0 || work_write(w, stay_all, &n, err);
 }

@@ -39,7 +39,7 @@ push_stream_read(struct arena *a, const struct template *t, struct str stream, s
     struct push_stream s = {.section = str_join2(a, STR("writes."), stream)};
     yyjson_val *writes = json_get(json_get_c(template_info(t)->tidemark, "writes"), stream), *keys = json_get_c(writes, "keys");
     yyjson_val *create_many = json_get_c(writes, "create_many"), *update_many = json_get_c(writes, "update_many"),
-               *read_many = json_get_c(writes, "read_many");
+               *read_many = json_get_c(writes, "read_many"), *match_many = json_get_c(writes, "match_many");
     if (str_is_none(s.section))
         return err_no_memory(err);
     if (!mapping_compile_write(a, t, stream, &s.write, err))
@@ -51,12 +51,14 @@ push_stream_read(struct arena *a, const struct template *t, struct str stream, s
     s.create_many = template_operation_find(t, s.section, STR("create_many"));
     s.update_many = template_operation_find(t, s.section, STR("update_many"));
     s.read_many = template_operation_find(t, s.section, STR("read_many"));
+    s.match_many = template_operation_find(t, s.section, STR("match_many"));
     const struct template_stream *plan = template_stream_find(t, stream);
     s.reads = plan != NULL && template_stream_info(plan)->has_reads;
     s.by_email = s.match != NULL && (keys == NULL || names_key(keys, STR("email")));
     s.by_phone = s.match != NULL && names_key(keys, STR("phone"));
     s.partial = str_eq_c(json_str(json_get_c(writes, "answer")), "partial");
     s.answers_id = str_eq_c(json_str(json_get_c(writes, "answer")), "id");
+    s.match_max = max_of(match_many), s.match_item = json_get_c(match_many, "item");
     s.create_max = max_of(create_many), s.update_max = max_of(update_many), s.read_max = max_of(read_many);
     s.create_item = json_get_c(create_many, "item"), s.update_item = json_get_c(update_many, "item"),
         s.read_item = json_get_c(read_many, "item");
@@ -230,6 +232,43 @@ push_input_match(struct arena *a, const char *by, struct str value)
         return NULL;
     yyjson_mut_obj_add(input, yyjson_mut_str(doc, "by"), yyjson_mut_str(doc, by));
     yyjson_mut_obj_add(input, yyjson_mut_str(doc, "value"), copy_text(doc, value));
+    return json_freeze(a, input);
+}
+
+/* `value: $`: the items are the texts themselves. */
+static yyjson_mut_val *
+match_item(yyjson_mut_doc *doc, struct str email, struct str name)
+{
+    yyjson_mut_val *text = copy_text(doc, email), *object = str_eq_c(name, "$") ? NULL : yyjson_mut_obj(doc);
+    if (object == NULL)
+        return str_eq_c(name, "$") ? text : NULL;
+    put(doc, object, name, text);
+    return object;
+}
+
+static bool
+was_before(struct push_item *const *items, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (str_eq(items[i]->key_email, items[at]->key_email))
+            return true;
+    return false;
+}
+
+yyjson_val *
+push_input_match_many(struct arena *a, struct push_item *const *items, size_t count, yyjson_val *names)
+{
+    yyjson_mut_doc *doc = json_mut_doc(a);
+    yyjson_mut_val *input = doc == NULL ? NULL : yyjson_mut_obj(doc), *list = input == NULL ? NULL : yyjson_mut_arr(doc);
+    struct str name = json_str_or(json_get_c(names, "value"), STR("value")), kind, email;
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        str_cut(items[i]->key_email, ':', &kind, &email);
+        if (!was_before(items, i) && !yyjson_mut_arr_append(list, match_item(doc, email, name)))
+            return NULL;
+    }
+    if (list == NULL || !yyjson_mut_obj_add(input, yyjson_mut_str(doc, "by"), yyjson_mut_str(doc, "email")) ||
+        !yyjson_mut_obj_add(input, yyjson_mut_str(doc, "items"), list))
+        return NULL;
     return json_freeze(a, input);
 }
 

@@ -203,6 +203,7 @@ preview_all(struct preview *p, struct err *err)
     yyjson_val *streams = chosen.len == 0 ? NULL : json_parse(p->arena, chosen, JSON_PLAIN, LIMIT_JSON_DEPTH_API, &ignored);
     ask->creates = json_bool_or(json_get_c(rules, "pushCreates"), true);
     ask->deletes = json_bool_or(json_get_c(rules, "pushDeletes"), false);
+    ask->full = ask->full || !connection_pushes(&p->account.connection);   /* as a push that is asked for does */
     p->out->items = ARENA_ARRAY(p->arena, struct push_preview_item, ask->limit + 1);
     if (p->out->items == NULL)
         return err_no_memory(err);
@@ -211,7 +212,7 @@ preview_all(struct preview *p, struct err *err)
             !preview_stream(p, template_stream_info(template_stream_at(t, i)), err))
             return false;
     }
-    return p->out->writes || err_set(err, E_VALIDATION_FAILED,
+    return p->out->writes || err_invalid(err, str_is_none(ask->stream) ? "" : "stream",
         "This platform cannot be written to: its template has no `writes` for what was asked");
 }
 

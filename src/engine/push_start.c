@@ -25,14 +25,16 @@ read_places(struct db *db, void *ctx, struct err *err)
     return store_push_startable(db, r->arena, store_now(db), PLACES, &r->places, &r->count, err);
 }
 
-static bool
-template_writes(const struct template *t)
+bool
+push_can_write(const struct template *t, struct str entity)
 {
-    size_t i, count;
-    yyjson_val *key, *value;
-    yyjson_obj_foreach(json_get_c(template_info(t)->tidemark, "writes"), i, count, key, value)
-        if (json_get_c(value, "fields") != NULL)
+    yyjson_val *writes = json_get_c(template_info(t)->tidemark, "writes");
+    for (size_t i = 0; i < template_stream_count(t); i++) {
+        const struct stream_info *info = template_stream_info(template_stream_at(t, i));
+        bool named = str_is_none(entity) || str_eq(info->name, entity) || str_eq(info->kind, entity);
+        if (named && json_get_c(json_get(writes, info->name), "fields") != NULL)
             return true;
+    }
     return false;
 }
 
@@ -48,7 +50,7 @@ start(struct db *db, void *ctx, struct err *err)
         return row == ROW_NONE;
     struct err why = {0};
     struct template *t = registry_get(r->engine->options.templates, c.template_name, &why);
-    bool writes = t == NULL || template_writes(t);
+    bool writes = t == NULL || push_can_write(t, STR_NONE);
     template_unref(t);
     if (!writes)
         return store_push_drop_foreign(db, c.tenant, c.id, none, err);

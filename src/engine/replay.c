@@ -7,6 +7,7 @@
 #include "engine/engine_priv.h"
 
 #include "engine/account.h"
+#include "engine/kind.h"
 #include "engine/page.h"
 #include "store/store_push.h"
 #include "store/store_rejected.h"
@@ -28,21 +29,6 @@ struct replay {
     int64_t requeued;
 };
 
-struct find {
-    struct arena *arena;
-    int64_t tenant;
-    struct str id;
-    struct connection connection;
-};
-
-static bool
-find_row(struct db *db, void *ctx, struct err *err)
-{
-    struct find *f = ctx;
-    enum row row = store_connection_get(db, f->arena, f->tenant, f->id, &f->connection, err);
-    return row == ROW_FOUND || (row == ROW_NONE && err_set(err, E_CONNECTION_NOT_FOUND, NULL));
-}
-
 static bool
 list_streams(struct db *db, void *ctx, struct err *err)
 {
@@ -56,7 +42,8 @@ list_rejected(struct db *db, void *ctx, struct err *err)
 {
     struct replay *r = ctx;
     const struct connection *c = &r->account.connection;
-    if (!store_rejected_list(db, r->batch->arena, c->tenant, c->id, r->stream, 0, r->before, 0, REPLAY_ROWS, &r->rows, &r->loaded, NULL, err))
+    if (!store_rejected_list(db, r->batch->arena, c->tenant, c->id, r->stream, 0, r->before, 0, REPLAY_ROWS, &r->rows, &r->loaded, NULL,
+                             err))
         return false;
     r->last = r->loaded > 0 ? r->rows[r->loaded - 1].id : 0;
     r->row_count = 0;
@@ -196,7 +183,7 @@ replay_all(struct replay *r, struct str only, struct engine_worker *tools, struc
     if (r->parents == NULL)
         return err_no_memory(err);
     for (size_t i = 0; i < r->stream_count; i++)
-        r->parents[i] = (struct page_parent){r->streams[i].name, r->streams[i].id};
+        r->parents[i] = (struct page_parent){r->streams[i].name, r->streams[i].id, kind_owns_children(r->streams[i].kind)};
     for (size_t i = 0; i < r->stream_count; i++) {
         bool wanted = only.len == 0 || str_eq(r->streams[i].name, only) || str_eq(r->streams[i].kind, only);
         if (wanted && !replay_stream(r, &r->streams[i], tools, err))
@@ -211,12 +198,12 @@ engine_rejected_replay(struct engine *e, int64_t tenant, struct str connection, 
 {
     struct arena arena;
     arena_init(&arena, LIMIT_RUN_ARENA_BYTES);
-    struct find f = {.arena = &arena, .tenant = tenant, .id = connection};
+    struct connection found;
     struct replay r = {.engine = e, .arena = &arena};
     struct engine_worker tools = {.packer = raw_packer_new(err)};
     rng_init_system(&tools.rng);
-    bool ok = tools.packer != NULL && store_read(e->options.store, find_row, &f, err) &&
-              account_open(e, &arena, tenant, f.connection.id, &r.account, err) && replay_all(&r, stream, &tools, err);
+    bool ok = tools.packer != NULL && engine_connection_find(e, &arena, tenant, connection, &found, err) &&
+              account_open(e, &arena, tenant, found.id, &r.account, err) && replay_all(&r, stream, &tools, err);
     account_close(&r.account);
     raw_packer_free(tools.packer);
     arena_release(&arena);

@@ -17,6 +17,7 @@ struct walk {
     size_t count;
     struct sealed_key *keys;
     struct sealed_connection *connections;
+    struct sealed_subscription *subscriptions;
 };
 
 static void
@@ -144,6 +145,60 @@ take_value(struct walk *w, const struct sealed_connection *c, enum sealed_field 
     return true;
 }
 
+/* ---- secrets of outgoing webhooks */
+
+static bool
+read_subscriptions(struct db *db, void *ctx, struct err *err)
+{
+    struct walk *w = ctx;
+    arena_clear(&w->scratch);
+    return store_sealed_subscriptions(db, &w->scratch, w->after, ROWS, &w->subscriptions, &w->count, err);
+}
+
+struct secret_write {
+    const struct sealed_subscription *subscription;
+    enum sealed_secret which;
+    struct str sealed;
+    bool changed;
+};
+
+static bool
+write_secret(struct db *db, void *ctx, struct err *err)
+{
+    struct secret_write *s = ctx;
+    return store_sealed_secret_put(db, s->subscription, s->which, s->sealed, &s->changed, err);
+}
+
+static bool
+take_secret(struct walk *w, const struct sealed_subscription *s, enum sealed_secret which, struct err *err)
+{
+    struct err why = {0};
+    struct secret clear = {0};
+    struct keyring *k = w->engine->options.keys;
+    struct seal_place place = keyring_subscription_place(s->tenant_uuid, s->uuid);
+    struct secret_write write = {.subscription = s, .which = which};
+    bool stale = keyring_is_stale(k, s->tenant, s->secrets[which]);
+    w->out.values++;
+    if (w->change && !stale)
+        return true;
+    bool opens = keyring_open(k, s->tenant, &place, s->secrets[which], &clear, &why);
+    if (!opens)
+        note_fault(w, "webhook secret", s->tenant, s->uuid, &why);
+    if (!stale || !opens || !may_change(w)) {
+        w->out.values_left += stale;
+        secret_release(&clear);
+        return true;
+    }
+    bool ok = keyring_seal(k, s->tenant, &place, secret_reveal(&clear), &w->scratch, &write.sealed, err);
+    secret_release(&clear);
+    if (!ok || !store_write(w->engine->options.store, write_secret, &write, err))
+        return false;
+    w->out.changed += write.changed;
+    return true;
+}
+
+/* ---- all of it */
+
 static bool
 walk_keys(struct walk *w, struct err *err)
 {
@@ -176,12 +231,29 @@ walk_connections(struct walk *w, struct err *err)
 }
 
 static bool
+walk_subscriptions(struct walk *w, struct err *err)
+{
+    for (w->after = 0, w->count = ROWS; w->count == ROWS;) {
+        if (!store_read(w->engine->options.store, read_subscriptions, w, err))
+            return false;
+        for (size_t i = 0; i < w->count; i++)
+            for (enum sealed_secret s = 0; s < SEALED_SECRETS; s++)
+                if (w->subscriptions[i].secrets[s].len > 0 && !take_secret(w, &w->subscriptions[i], s, err))
+                    return false;
+        if (w->count > 0)
+            w->after = w->subscriptions[w->count - 1].id;
+    }
+    return true;
+}
+
+static bool
 walk_all(struct engine *e, struct arena *a, bool change, struct rotation *rotation_out, struct err *err)
 {
     struct walk w = {.engine = e, .arena = a, .change = change};
     arena_init(&w.scratch, SCRATCH_BYTES);
     w.out.faults = ARENA_ARRAY(a, struct rotation_fault, ROTATION_FAULTS_MAX);
-    bool ok = (w.out.faults != NULL || err_no_memory(err)) && walk_keys(&w, err) && walk_connections(&w, err);
+    bool ok = (w.out.faults != NULL || err_no_memory(err)) && walk_keys(&w, err) && walk_connections(&w, err) &&
+              walk_subscriptions(&w, err);
     arena_release(&w.scratch);
     if (ok)
         *rotation_out = w.out;

@@ -84,7 +84,9 @@ drive(struct work *w)
         w->yield_due = between_pages && others_wait(w);
         result = step->run(w);
         if (result != STEP_PARK && !between_pages && request_log_is_due(w->requests))
-            work_requests_store(w); /* else a page takes them along */
+            work_tell_requests(w); /* else a page takes them along */
+        if (result != STEP_PARK)
+            work_tell(w);
         if (result == STEP_DONE)
             w->step = w->push != NULL && w->step == STEP_AT_PREPARE ? STEP_AT_PUSH : step->next;
     }
@@ -101,6 +103,7 @@ work_init(struct work *w, struct engine *e, unsigned worker, struct run *run, st
     pthread_mutex_init(&w->commits.lock, NULL);
     pthread_cond_init(&w->commits.wake, NULL);
     int64_t now_us = clock_monotonic_us(e->options.clock);
+    work_telling_init(&w->telling);
     loop_init(&w->loop, now_us);
     w->loop.pages = run->page_seq;
     w->slice_until_us = now_us + WORK_SLICE_US;
@@ -115,6 +118,7 @@ work_release(struct work *w)
     lease_on_stop(w->engine->keeper, w->lease, NULL, NULL);
     fetch_release(&w->fetch);
     request_log_free(w->requests);
+    work_telling_release(&w->telling);
     push_release(w);
     account_close(&w->account);
     loop_release(&w->loop);

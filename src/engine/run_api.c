@@ -7,6 +7,7 @@
 #include "engine/account.h"
 #include "engine/engine_priv.h"
 #include "engine/match_release.h"
+#include "engine/push.h"
 #include "store/store_delete.h"
 #include "store/store_tenant.h"
 
@@ -39,7 +40,7 @@ find_by_provider(struct start *s, struct db *db, struct err *err)
     struct connection *rows = NULL;
     size_t count = 0;
     if (s->request->provider.len == 0)
-        return err_set(err, E_VALIDATION_FAILED, "Name the connection (connectionId) or its platform (provider)");
+        return err_invalid(err, "/connectionId", "Name the connection (connectionId) or its platform (provider)");
     if (!store_connection_list(db, s->arena, s->tenant, &filter, &rows, &count, NULL, err))
         return false;
     if (count == 0)
@@ -71,17 +72,6 @@ find_connection(struct db *db, void *ctx, struct err *err)
     return true;
 }
 
-static bool
-has_stream(const struct template *t, struct str wanted)
-{
-    for (size_t i = 0; i < template_stream_count(t); i++) {
-        const struct stream_info *info = template_stream_info(template_stream_at(t, i));
-        if (info->refused.len == 0 && (str_eq(info->name, wanted) || str_eq(info->kind, wanted)))
-            return true;
-    }
-    return false;
-}
-
 /* The streams that this connection's configuration makes. */
 static bool
 makes_stream(struct start *s, struct str wanted)
@@ -90,9 +80,20 @@ makes_stream(struct start *s, struct str wanted)
     struct account account;
     if (!account_open(s->engine, s->arena, s->tenant, s->connection.id, &account, &ignored))
         return true; /* the run says why */
-    bool found = has_stream(account.template, wanted);
+    bool found = template_reads(account.template, wanted);
     account_close(&account);
     return found;
+}
+
+/* Where nothing can be written, a run that was to send would only read, or fail later. */
+static bool
+check_direction(const struct start *s, const struct template *t, struct err *err)
+{
+    struct str direction = s->request->direction, entity = s->request->stream.len > 0 ? s->request->stream : STR_NONE;
+    if (direction.len == 0 || str_eq_c(direction, "pull") || push_can_write(t, entity))
+        return true;
+    return err_invalid(err, "/direction", "This platform cannot be written to: its template has no `writes` for what was asked; "
+                       "leave direction out, or say pull");
 }
 
 static bool
@@ -102,19 +103,24 @@ check_stream(struct start *s, struct err *err)
     struct err why = {0};
     struct template *t = registry_get(s->engine->options.templates, s->connection.template_name, &why);
     bool configure_only = t != NULL && template_info(t)->configure_only;
-    if (t == NULL || wanted.len == 0 || configure_only) {
+    if (t == NULL || configure_only) {
         template_unref(t);
         if (configure_only)
             return err_set(err, E_TEMPLATE_REFUSED, "This integration type can be configured, not synced: its template has no manifest");
         return wanted.len == 0 || err_set(err, why.code, "%s", why.message);
     }
-    bool found = has_stream(t, wanted) || (template_depends_on_config(t) && makes_stream(s, wanted));
+    bool found = wanted.len == 0 || template_reads(t, wanted) || (template_depends_on_config(t) && makes_stream(s, wanted));
+    bool ok = found ? check_direction(s, t, err)
+                    : err_invalid(err, "/entityType", "This platform has no stream \"%.*s\"", STR_ARG(wanted));
     template_unref(t);
-    if (found)
-        return true;
-    err_set(err, E_VALIDATION_FAILED, "This platform has no stream \"%.*s\"", STR_ARG(wanted));
-    err_add_item(err, STR("/entityType"), "No such stream");
-    return false;
+    return ok;
+}
+
+/* Changes are only noted for connections that push by themselves. One that reads, asked to push, sends what does not agree. */
+static bool
+is_full(const struct start *s, struct str direction)
+{
+    return s->request->full || (str_eq_c(direction, "push") && !connection_pushes(&s->connection));
 }
 
 static bool
@@ -122,10 +128,10 @@ create_run(struct db *db, void *ctx, struct err *err)
 {
     struct start *s = ctx;
     const struct run_request *r = s->request;
-    struct run_new ask = {.tenant = s->tenant, .connection = s->connection.id, .full = r->full,
-                          .entity = r->stream.len > 0 ? r->stream : STR_NONE,
-                          .direction = r->direction.len > 0 ? r->direction : str_eq_c(s->connection.direction,
-                              "push") ? STR("push") : STR("pull"),
+    struct str own = str_eq_c(s->connection.direction, "push") ? STR("push") : STR("pull");
+    struct str direction = r->direction.len > 0 ? r->direction : own;
+    struct run_new ask = {.tenant = s->tenant, .connection = s->connection.id, .full = is_full(s, direction),
+                          .entity = r->stream.len > 0 ? r->stream : STR_NONE, .direction = direction,
                           .trigger = r->trigger.len > 0 ? r->trigger : STR("manual"), .priority = PRIORITY_NORMAL};
     return store_run_create(db, s->arena, &ask, store_now(db), s->run_out, err);
 }
@@ -135,7 +141,7 @@ engine_run_start(struct engine *e, struct arena *a, int64_t tenant, const struct
                  struct run *run_out, struct err *err)
 {
     if (!is_direction(request->direction))
-        return err_set(err, E_VALIDATION_FAILED, "`direction` is pull, push or both");
+        return err_invalid(err, "/direction", "`direction` is pull, push or both");
     struct run run = {0};
     struct start s = {.engine = e, .arena = a, .tenant = tenant, .request = request, .run_out = &run};
     if (!store_read(e->options.store, find_connection, &s, err) || !check_stream(&s, err) ||
@@ -169,11 +175,7 @@ look(struct db *db, void *ctx, struct err *err)
 static void
 wait_for_change(struct engine *e, uint64_t seen, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (ms % 1000) * 1000000;
-    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = clock_deadline(ms * US_PER_MS);
     pthread_mutex_lock(&e->lock);
     while (e->changes == seen && !atomic_load(&e->stopping) &&
            pthread_cond_timedwait(&e->changed, &e->lock, &until) == 0)

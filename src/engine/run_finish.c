@@ -7,6 +7,7 @@
 #include "json/writer.h"
 #include "queue/schedule.h"
 #include "store/store_event.h"
+#include "store/store_job.h"
 
 struct ending {
     struct work *work;
@@ -18,24 +19,6 @@ struct ending {
     bool alert;
     bool guarded;            /* deletes wait for a person */
 };
-
-/* Failures that mean: this connection does not work at present. */
-static bool
-blames_connection(enum err_code code)
-{
-    switch ((int)code) {
-    case E_AUTH_EXPIRED:
-    case E_INVALID_CREDENTIALS:
-    case E_VENDOR_UNAVAILABLE:
-    case E_NETWORK:
-    case E_TIMEOUT:
-    case E_ADDRESS_REFUSED:
-    case E_CRYPT:
-    case E_KEY_MISSING:
-    case E_PLATFORM_NOT_SUPPORTED: return true;
-    default: return false;
-    }
-}
 
 static struct str
 event_json(struct work *w, const struct run_end *end, enum err_code code)
@@ -75,6 +58,28 @@ raise_alerts(struct db *db, const struct ending *e, int64_t now_us, struct err *
     return !e->guarded || tell_alert(db, run->tenant, run->connection, run->id, "delete_guard", e->end.verdict_reason, now_us, err);
 }
 
+/*
+ * `both` asked of a connection that only reads: what a run of direction both finds is no change that waits to be sent, so a whole push
+ * follows. It stands in line as a job does: another may have taken the connection. One that stands there already sends all, and is enough.
+ */
+static bool
+follow_with_push(struct db *db, const struct ending *e, int64_t now_us, struct err *err)
+{
+    const struct run *run = e->work->run;
+    struct job job = {.tenant = run->tenant, .connection = run->connection, .name = run->connection_uuid, .type = STR("full"),
+                      .priority = PRIORITY_NORMAL, .full = true, .direction = STR("push"), .entity = run->entity, .data = STR_NONE,
+                      .options = STR_NONE, .schedule = STR_NONE, .run_options = STR_NONE, .created_by = STR_NONE, .waiting = true,
+                      .start_after_us = now_us, .rank = now_us + (int64_t)PRIORITY_NORMAL * RUN_AGEING_US};
+    if (e->end.state != RUN_SUCCEEDED || !str_eq_c(run->direction, "both") || connection_pushes(&e->work->account.connection))
+        return true;
+    struct err why = {0};
+    if (store_job_create(db, e->work->arena, &job, now_us, &why))
+        return store_job_start_next(db, run->tenant, run->connection, now_us, NULL, err);
+    if (why.code != E_CONFLICT)
+        *err = why;
+    return why.code == E_CONFLICT;
+}
+
 static bool
 write_end(struct db *db, void *ctx, struct err *err)
 {
@@ -89,7 +94,8 @@ write_end(struct db *db, void *ctx, struct err *err)
            add_event(db, e, ok ? "run.succeeded" : "run.failed", now_us, err) &&
            (!e->has_result ||
             store_connection_result(db, w->run->tenant, w->run->connection, &e->result, now_us, err)) &&
-           tell_status_after(db, &status, w->run->id, now_us, err) && raise_alerts(db, e, now_us, err);
+           tell_status_after(db, &status, w->run->id, now_us, err) && raise_alerts(db, e, now_us, err) &&
+           follow_with_push(db, e, now_us, err);
 }
 
 /* A broken connection is tested again later; after some failures in a row a person is told, once. */
@@ -120,12 +126,12 @@ end_run(struct work *w, struct ending *e)
     if (e->code != E_OK && e->end.state == RUN_FAILED) {
         e->end.error_code = str_from_c(err_name(e->code));
         e->end.error_message = e->end.verdict_reason;
-        if (blames_connection(e->code))
+        if (verdict_blames_connection(e->code) || e->code == E_PLATFORM_NOT_SUPPORTED)
             blame_connection(e);
     }
     e->event = event_json(w, &e->end, e->code);
     bool ok = e->end.state == RUN_SUCCEEDED;
-    work_requests_store(w);
+    work_tell_requests(w);
     work_log(w, ok ? LOG_INFO : LOG_ERROR, ok ? "run succeeded" : "run failed", STR_NONE, e->end.verdict_reason);
     if (!work_write(w, write_end, e, &err)) {
         if (err.code == E_CANCELLED)

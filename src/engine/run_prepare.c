@@ -8,6 +8,7 @@
 #include "engine/work.h"
 
 #include "engine/job.h"
+#include "engine/kind.h"
 #include "engine/lists.h"
 #include "engine/push.h"
 
@@ -176,6 +177,13 @@ fill_context(struct work *w, struct work_stream *s, const struct stream *row)
     s->context.lease_ms = w->engine->options.lease_ms;
 }
 
+static bool
+tell_start(struct work *w, struct db *db, int64_t now_us, struct err *err)
+{
+    struct str how = w->push ? STR("push") : w->run->full ? STR("full") : STR("incremental");
+    return w->run->page_seq > 0 || work_log_write(w, db, now_us, "run started", how, err);
+}
+
 /* Rows of streams, and the run's progress in them. */
 static bool
 make_rows(struct db *db, void *ctx, struct err *err)
@@ -201,7 +209,8 @@ make_rows(struct db *db, void *ctx, struct err *err)
            store_run_streams(db, p->arena, w->run->tenant, w->run->id, &p->progress, &p->progress_count, err) &&
            store_connection_template_version(db, w->run->tenant, w->run->connection,
                                              template_info(w->account.template)->version, err) &&
-           store_run_set_template_version(db, &fence, template_info(w->account.template)->version, err);
+           store_run_set_template_version(db, &fence, template_info(w->account.template)->version, err) &&
+           tell_start(w, db, p->now_us, err);
 }
 
 struct parent_rows {
@@ -227,7 +236,7 @@ find_parents(struct work *w, struct err *err)
     if (w->parents == NULL)
         return err_no_memory(err);
     for (size_t i = 0; i < p.count; i++)
-        w->parents[w->parent_count++] = (struct page_parent){p.rows[i].name, p.rows[i].id};
+        w->parents[w->parent_count++] = (struct page_parent){p.rows[i].name, p.rows[i].id, kind_owns_children(p.rows[i].kind)};
     return true;
 }
 
@@ -387,7 +396,5 @@ work_prepare(struct work *w)
     if (w->run->page_seq == 0 && w->account.lists_failed.code != E_OK)
         work_log(w, LOG_WARN, "Streams are left out: a list could not be read", STR_NONE,
                  work_clean(w, str_from_c(w->account.lists_failed.message)));
-    if (w->run->page_seq == 0)
-        work_log(w, LOG_INFO, "run started", STR_NONE, w->push ? STR("push") : w->run->full ? STR("full") : STR("incremental"));
     return STEP_DONE;
 }

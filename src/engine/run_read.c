@@ -177,19 +177,7 @@ begin(struct work *w, struct err *err)
 static bool
 ends_the_run(enum err_code code)
 {
-    switch ((int)code) {
-    case E_AUTH_EXPIRED:
-    case E_INVALID_CREDENTIALS:
-    case E_VENDOR_UNAVAILABLE:
-    case E_NETWORK:
-    case E_TIMEOUT:
-    case E_ADDRESS_REFUSED:
-    case E_CRYPT:
-    case E_KEY_MISSING:
-    case E_CONNECTION_NOT_FOUND:
-    case E_RUN_LIMIT: return true;
-    default: return false;
-    }
+    return verdict_blames_connection(code) || code == E_CONNECTION_NOT_FOUND || code == E_RUN_LIMIT;
 }
 
 static bool

@@ -16,6 +16,8 @@ tell_status_before(struct db *db, int64_t tenant, int64_t connection, struct tel
 {
     struct arena a;
     struct connection c;
+    if (!store_connection_hold(db, tenant, connection, err))
+        return false;
     arena_init(&a, TELL_ARENA_BYTES);
     enum row row = look(db, &a, tenant, connection, &c, err);
     *t = (struct tell_status){.tenant = tenant, .connection = connection, .known = row == ROW_FOUND};

@@ -15,6 +15,7 @@ struct tell_status {
     bool known;                  /* false: it is gone or being deleted; nothing is told */
     enum connection_status before;
 };
+/* Holds the connection until the transaction ends, so that nobody changes its status between the two looks. */
 MUST_USE bool tell_status_before(struct db *db, int64_t tenant, int64_t connection, struct tell_status *t, struct err *err);
 /* connection.status_changed with status and previousStatus, when they differ. run: or 0. */
 MUST_USE bool tell_status_after(struct db *db, const struct tell_status *t, int64_t run, int64_t now_us, struct err *err);

@@ -1,6 +1,6 @@
 #include "engine/tenant.h"
 
-#include "engine/engine_priv.h"
+#include "engine/edit_priv.h"
 #include "engine/match_release.h"
 #include "store/store_run.h"
 
@@ -111,6 +111,21 @@ delete_batch(struct db *db, void *ctx, struct err *err)
            match_keys_release(db, &g->batch, g->tenant.id, g->tenant.region, gone.rows, gone.count, err);
 }
 
+static bool
+sweep(struct db *db, void *ctx, struct err *err)
+{
+    struct going *g = ctx;
+    return store_tenant_sweep(db, g->tenant.id, err);
+}
+
+/* Whoever was writing for it when its last row went. */
+static bool
+sweep_late(struct engine *e, struct going *g, struct err *err)
+{
+    bool others;
+    return edit_settle(e, &others, err) && (!others || store_write(e->options.store, sweep, g, err));
+}
+
 /* Connections first. One whose deletion had begun goes on with those of every tenant. */
 static bool
 delete_connection(struct engine *e, struct going *g, struct err *err)
@@ -131,6 +146,8 @@ delete_some(struct engine *e, struct going *g, struct err *err)
         else if (ok)
             ok = store_write(e->options.store, delete_batch, g, err);
     }
+    if (ok && g->done)
+        ok = sweep_late(e, g, err);
     if (ok && g->done)
         log_write(LOG_INFO, "a tenant was deleted", LOG_S("tenant", g->tenant.uuid), LOG_S("key", g->tenant.key));
     return ok;

@@ -82,6 +82,22 @@ judge_stream(struct arena *a, const struct verdict_stream *s, struct verdict *v)
 }
 
 bool
+verdict_blames_connection(enum err_code code)
+{
+    switch ((int)code) {
+    case E_AUTH_EXPIRED:
+    case E_INVALID_CREDENTIALS:
+    case E_VENDOR_UNAVAILABLE:
+    case E_NETWORK:
+    case E_TIMEOUT:
+    case E_ADDRESS_REFUSED:
+    case E_CRYPT:
+    case E_KEY_MISSING: return true;
+    default: return false;
+    }
+}
+
+bool
 verdict_is_unbelievable(int64_t deletions, int64_t live)
 {
     return deletions > LIMIT_DELETE_GUARD_COUNT && deletions * 100 > live * LIMIT_DELETE_GUARD_PERCENT;

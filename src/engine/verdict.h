@@ -47,6 +47,9 @@ struct verdict {
 /* So many deletions at once, of so many records: nobody believes that (I-9). */
 bool verdict_is_unbelievable(int64_t deletions, int64_t live);
 
+/* The connection or its vendor is the trouble, whatever is read there: it does not work at present. */
+bool verdict_blames_connection(enum err_code code);
+
 void verdict_of(struct arena *a, const struct verdict_stream *streams, size_t count, struct verdict *verdict_out);
 /* Streams were left out, because what says which ones there are could not be read: partial at best. words: as long as v. */
 void verdict_lack(enum err_code code, struct str words, struct verdict *v);

@@ -12,7 +12,6 @@
 
 #include "base/check.h"
 #include "store/store_event.h"
-#include "store/store_log.h"
 
 #define BUSY_PAUSE_BASE_MS 50
 #define BUSY_PAUSE_CAP_MS 2000
@@ -52,10 +51,12 @@ bool
 work_write(struct work *w, store_fn *fn, void *ctx, struct err *err)
 {
     for (unsigned tries = 1;; tries++) {
-        if (store_write(w->engine->options.store, fn, ctx, err))
+        if (work_tell_with(w, fn, ctx, err))
             return true;
-        if (!worth_repeating(err->code) || tries >= w->engine->options.store_tries)
+        if (!worth_repeating(err->code) || tries >= w->engine->options.store_tries) {
+            work_tell_end(w, err);
             return false;
+        }
         pause_ms(backoff_ms(tries, BUSY_PAUSE_BASE_MS, BUSY_PAUSE_CAP_MS, &w->worker->rng));
     }
 }
@@ -291,61 +292,6 @@ work_clean(struct work *w, struct str text)
     return str_is_none(clean) ? STR("") : clean;
 }
 
-struct log_append {
-    struct work *work;
-    struct arena *arena;
-    struct str lines;
-};
-
-static bool
-append_log(struct db *db, void *ctx, struct err *err)
-{
-    struct log_append *l = ctx;
-    return store_log_append(db, l->arena, l->work->run->tenant, l->work->run->id, l->lines, 1, store_now(db), err);
-}
-
-void
-work_log(struct work *w, enum log_level level, const char *message, struct str stream, struct str detail)
-{
-    struct buf line;
-    buf_init(&line, RUN_LOG_LINE_BYTES);
-    int64_t now_us = clock_wall_us(w->engine->options.clock) + w->clock_offset_us;
-    if (RUN_LOG(&line, now_us, level, str_from_c(message), LOG_S("stream", stream), LOG_S("detail", detail))) {
-        struct arena scratch;
-        arena_init(&scratch, 16 * RUN_LOG_LINE_BYTES);
-        struct log_append append = {w, &scratch, buf_str(&line)};
-        struct err err = {0};
-        if (!store_write(w->engine->options.store, append_log, &append, &err))
-            log_err(LOG_DEBUG, "a line of a run's log was lost", &err);
-        arena_release(&scratch);
-    }
-    buf_release(&line);
-}
-
-struct requests_append {
-    struct page_fence fence;
-    struct page_requests requests;
-};
-
-static bool
-append_requests(struct db *db, void *ctx, struct err *err)
-{
-    struct requests_append *r = ctx;
-    return store_requests_append(db, &r->fence, &r->requests, store_now(db), err);
-}
-
-void
-work_requests_store(struct work *w)
-{
-    struct arena scratch;
-    struct err err = {0};
-    arena_init(&scratch, 2L * REQUEST_LOG_BYTES_MAX);
-    struct requests_append append = {run_fence(w->run), request_log_take(w->requests, &scratch)};
-    if (append.requests.made > 0 && !store_write(w->engine->options.store, append_requests, &append, &err))
-        log_err(LOG_DEBUG, "requests of a run were not written down", &err);
-    arena_release(&scratch);
-}
-
 /* The end of a run's journey on this worker when even the handing back failed: the lease lapses by itself. */
 static enum step_result
 handed(struct work *w, bool ok, const struct err *err, const char *what)
@@ -371,7 +317,7 @@ work_park(struct work *w, int64_t wait_ms, const char *code, struct str message,
     struct hand_back h = {.work = w, .wait_ms = wait_ms, .code = code, .message = work_clean(w, message),
                           .count_retry = count_retry};
     struct err err = {0};
-    work_requests_store(w);
+    work_tell_requests(w);
     work_log(w, LOG_INFO, "waiting", STR_NONE, message);
     bool ok = work_write(w, park, &h, &err);
     store_poke(w->engine->options.store); /* who waits for work has not known of this moment */
@@ -393,7 +339,7 @@ work_yield(struct work *w)
 {
     struct hand_back h = {.work = w};
     struct err err = {0};
-    work_requests_store(w);
+    work_tell_requests(w);
     bool ok = work_write(w, yield, &h, &err);
     if (!ok && err.code == E_CANCELLED)
         return work_stop(w);
@@ -424,7 +370,7 @@ work_stop(struct work *w)
     struct err err = {0};
     if (atomic_load(&w->lease->lost))
         return handed(w, true, &err, "");
-    work_requests_store(w);
+    work_tell_requests(w);
     bool ok = work_write(w, stop, &h, &err);
     if (!ok && err.code == E_CONFLICT) /* nobody asked: it is the process that stops */
         ok = work_write(w, release, &h, &err);

@@ -13,6 +13,7 @@
 #include "engine/engine_priv.h"
 #include "engine/loop.h"
 #include "engine/page.h"
+#include "engine/request_log.h"
 #include "engine/run_log.h"
 #include "engine/verdict.h"
 
@@ -20,6 +21,7 @@
 #define WORK_COMMITS_BYTES (8L * 1024 * 1024) /* of them together; larger pages go one at a time */
 #define WORK_PAGES (WORK_COMMITS + 2) /* and one being prepared, one being fetched */
 #define WORK_SLICE_US (2 * US_PER_S)
+#define WORK_TELL_BYTES (4 * RUN_LOG_LINE_BYTES) /* lines that wait for the next transaction */
 #define WORK_STORAGE_WAIT_US (10 * US_PER_S)
 
 enum step_result { STEP_MORE, STEP_DONE, STEP_PARK };
@@ -73,6 +75,14 @@ struct work_commits {
     unsigned tries;                /* of the first one */
 };
 
+/* What the next transaction takes along. */
+struct work_telling {
+    struct buf lines;
+    int64_t line_count;
+    struct page_requests requests; /* in arena */
+    struct arena arena;
+};
+
 struct work {
     struct engine *engine;
     struct engine_worker *worker;
@@ -89,6 +99,7 @@ struct work {
     bool lacks_streams;            /* account.lists_failed left out some that were to be read */
     struct fetch fetch;
     struct request_log *requests;  /* owned: what fetch asked for, until it is stored */
+    struct work_telling telling;
     struct loop_guard loop;
     struct id_set *seen, *visited; /* deletes */
     struct arena pages[WORK_PAGES];
@@ -122,7 +133,7 @@ enum step_result work_fail(struct work *w, const struct err *err);
 MUST_USE bool work_commit_wait(struct work *w, struct err *err);
 MUST_USE bool work_commit_room(struct work *w, const struct page_batch *next, struct err *err);
 void work_commit_start(struct work *w, struct page_batch *batch);
-/* Writes one closure that carries the fence, repeated while the store is busy. */
+/* Writes one closure that carries the fence, with what the run has to tell; repeated while the store is busy. */
 MUST_USE bool work_write(struct work *w, store_fn *fn, void *ctx, struct err *err);
 struct page_fence work_fence(const struct work *w);
 /* The engine's position: the reader's with what else a stream must remember. In a; STR_NONE: the arena is full. */
@@ -130,11 +141,23 @@ struct str work_position(const struct work_stream *s, struct arena *a, struct st
 MUST_USE bool work_position_read(struct work_stream *s, struct arena *a, struct str position, struct err *err);
 /* A vendor's words without our secrets; some quote them back (I-29). In the run's arena. */
 struct str work_clean(struct work *w, struct str text);
-/* One line of the run's log, outside a page. Failures are of no consequence. */
-void work_log(struct work *w, enum log_level level, const char *message, struct str stream, struct str detail);
 
-/* Stores what was asked of the vendor since the last time, outside a page. Failures are of no consequence. */
-void work_requests_store(struct work *w);
+/* ---- what it tells of itself, outside a page (work_tell.c) ---- */
+
+void work_telling_init(struct work_telling *t);
+void work_telling_release(struct work_telling *t);
+/* One line of the run's log, for the next work_write. What there is no room for is left out. */
+void work_log(struct work *w, enum log_level level, const char *message, struct str stream, struct str detail);
+/* What was asked of the vendor since the last time, for the next work_write. */
+void work_tell_requests(struct work *w);
+/* What waits, in a transaction of its own. Failures are of no consequence. */
+void work_tell(struct work *w);
+/* A line within a transaction of the caller's. */
+MUST_USE bool work_log_write(struct work *w, struct db *db, int64_t now_us, const char *message, struct str detail,
+                             struct err *err);
+/* For work_write: tries once to write fn's effect and what waits together; the end of trying. */
+MUST_USE bool work_tell_with(struct work *w, store_fn *fn, void *ctx, struct err *err);
+void work_tell_end(struct work *w, const struct err *err);
 
 static inline struct work_stream *
 work_stream(struct work *w)

@@ -243,12 +243,7 @@ inbox_wake_queue(struct inbox *in, int64_t connection)
 bool
 inbox_wait(struct inbox *in, uint64_t *seen, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (ms % 1000) * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = clock_deadline(ms * US_PER_MS);
     pthread_mutex_lock(&in->lock);
     while (!in->stopping && in->wakes == *seen && pthread_cond_timedwait(&in->wake, &in->lock, &until) == 0)
         ;
@@ -261,11 +256,7 @@ inbox_wait(struct inbox *in, uint64_t *seen, int64_t ms)
 void
 inbox_pause(struct inbox *in, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = clock_deadline(ms * US_PER_MS);
     pthread_mutex_lock(&in->lock);
     while (!in->stopping && pthread_cond_timedwait(&in->stop, &in->lock, &until) == 0)
         ;

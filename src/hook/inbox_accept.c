@@ -3,10 +3,7 @@
  *
  * Nothing is said to the vendor before the commit (I-20). A delivery is known again within a week (I-21) by the vendor's id of
  * it, else by its bytes where they carry a version or a time. Proven and unproven deliveries are known apart: a stranger who
- * guesses an id must not be able to make the true one a duplicate.
- *
- * A connection's own secret or address proves which connection is meant. A key that the vendor uses for everybody does not:
- * then the account in the event must be the connection's.
+ * guesses an id must not be able to make the true one a duplicate. Whether it is true: inbox_proof.c.
  */
 #include "hook/inbox_priv.h"
 
@@ -14,22 +11,10 @@
 
 #include "base/rng.h"
 #include "crypt/digest.h"
-#include "crypt/secret.h"
-#include "template/signature.h"
 
 #define TYPE_BYTES_MAX 200
 #define ID_BYTES_MAX 400
-#define SECRETS_MAX 2
 #define OVERLOAD_RETRY_MS 10000
-#define TYPE_WORDS 80
-
-enum proof {
-    PROOF_NONE,             /* a hint */
-    PROOF_SIGNED,
-    PROOF_TOKEN,
-    PROOF_WRONG,
-    PROOF_ELSEWHERE,        /* another account's, or the connection is switched off */
-};
 
 struct accept {
     struct inbox_receipt receipt;
@@ -39,8 +24,7 @@ struct accept {
     struct webhook_body body;
     struct str account, type, delivery, external_id;
     bool handled, dated;
-    enum proof proofs[INBOX_CONNECTIONS_MAX];
-    size_t taken, proven, wrong;
+    struct judgement judged;
     struct str content;
     struct keep *keep;
     int64_t received_us;
@@ -53,14 +37,14 @@ static yyjson_val *
 parse_body(const struct inbox_request *r, struct err *err)
 {
     if (str_trim(r->body).len == 0) {
-        err_set(err, E_VALIDATION_FAILED, "The body is empty: send the event as JSON");
+        err_invalid(err, "", "The body is empty: send the event as JSON");
         return NULL;
     }
     yyjson_val *body = json_parse(r->arena, r->body, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_API, err);
     if (body == NULL && err->code == E_TOO_LARGE)
-        err_set(err, E_VALIDATION_FAILED, "The JSON is nested deeper than %d levels", LIMIT_JSON_DEPTH_API);
+        err_invalid(err, "", "The JSON is nested deeper than %d levels", LIMIT_JSON_DEPTH_API);
     if (body != NULL && !yyjson_is_ctn(body)) {
-        err_set(err, E_VALIDATION_FAILED, "The body must be a JSON object or list");
+        err_invalid(err, "", "The body must be a JSON object or list");
         return NULL;
     }
     return body;
@@ -82,7 +66,7 @@ read_event(struct accept *a, struct err *err)
     struct str type = webhook_type(&a->body);
     a->type = column(type, TYPE_BYTES_MAX);
     if (str_is_none(a->type))
-        return err_set(err, E_VALIDATION_FAILED, "The event does not say what type it is");
+        return err_invalid(err, "", "The event does not say what type it is");
     a->delivery = column(webhook_delivery(&a->body), ID_BYTES_MAX);
     a->handled = webhook_is_handled(&a->body);
     if (!a->handled)
@@ -93,120 +77,6 @@ read_event(struct accept *a, struct err *err)
     bool several = str_find(a->account, WEBHOOK_ACCOUNT_SEPARATOR) >= 0; /* then it is not everybody's record */
     a->external_id = count > 0 && !several ? column(records[0].external_id, ID_BYTES_MAX) : STR_NONE;
     return true;
-}
-
-/* ---- is it true? ---- */
-
-static bool
-has_header(const struct accept *a, yyjson_val *scheme)
-{
-    char *name = str_cstr(a->r->arena, json_str(json_get_c(scheme, "header")));
-    return name != NULL && !str_is_none(http_header_get(a->r->headers, name));
-}
-
-/* The schemes that count: the vendor's when any of its headers came, else our own. NULL: unsigned. */
-static yyjson_val *
-schemes_of(const struct accept *a, const struct target *t, bool *public_out)
-{
-    yyjson_val *lists[] = {t->schemes, a->in->own_schemes}, *scheme;
-    size_t index, max;
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-        if (lists[i] == NULL)
-            continue;
-        yyjson_arr_foreach(lists[i], index, max, scheme) {
-            if (!has_header(a, scheme))
-                continue;
-            *public_out = json_get_c(scheme, "public_key") != NULL;
-            return lists[i];
-        }
-    }
-    return NULL;
-}
-
-static bool
-header_is_empty(const struct accept *a, yyjson_val *schemes)
-{
-    size_t index, max;
-    yyjson_val *scheme;
-    yyjson_arr_foreach(schemes, index, max, scheme) {
-        char *name = str_cstr(a->r->arena, json_str(json_get_c(scheme, "header")));
-        struct str value = name == NULL ? STR_NONE : http_header_get(a->r->headers, name);
-        if (!str_is_none(value) && str_trim(value).len == 0)
-            return true;
-    }
-    return false;
-}
-
-static enum signature_verdict
-verify(const struct accept *a, yyjson_val *schemes, const struct str *secrets, size_t count)
-{
-    struct signature_request request = {.method = a->r->method, .body = a->r->body, .headers = a->r->headers,
-                                        .now_us = clock_wall_us(a->in->options.clock)};
-    request.url = str_join2(a->r->arena, a->in->url, a->r->path);
-    return signature_verify(schemes, &request, secrets, count, a->r->arena);
-}
-
-/* The address that was given before a rotation. */
-static bool
-is_previous_token(const struct accept *a, const struct target *t)
-{
-    return t->keys.previous_token.len > 0 && a->received_us < t->keys.previous_token_until_us &&
-           secret_equal(a->r->token, t->keys.previous_token);
-}
-
-/* Signed with what only this connection has, or with what the vendor has for all of an app (*shared_out)? */
-static enum proof
-signature_proof(const struct accept *a, const struct target *t, bool *shared_out)
-{
-    bool public_key = false;
-    yyjson_val *schemes = schemes_of(a, t, &public_key);
-    struct str own[SECRETS_MAX];
-    size_t count = 0;
-    *shared_out = false;
-    if (schemes == NULL)
-        return PROOF_NONE;
-    if (t->keys.secret.len > 0)
-        own[count++] = t->keys.secret;
-    if (t->keys.previous.len > 0 && a->received_us < t->keys.previous_until_us)
-        own[count++] = t->keys.previous;
-    if (!public_key && (count > 0 || header_is_empty(a, schemes)) && verify(a, schemes, own, count) == SIGNATURE_VALID)
-        return PROOF_SIGNED;
-    *shared_out = true;
-    if ((public_key || t->vendor_secret_count > 0) &&
-        verify(a, schemes, t->vendor_secrets, t->vendor_secret_count) == SIGNATURE_VALID)
-        return PROOF_SIGNED;
-    /* Nobody told us what it is signed with: it proves nothing, and nothing is wrong with it. */
-    bool checkable = public_key || count + t->vendor_secret_count > 0 || header_is_empty(a, schemes);
-    return checkable ? PROOF_WRONG : PROOF_NONE;
-}
-
-static enum proof
-proof_of(const struct accept *a, const struct target *t)
-{
-    bool shared, addressed = a->r->address == INBOX_CONNECTION;
-    struct str account = t->row.account;
-    if (!t->row.enabled || (a->account.len > 0 && account.len > 0 && !webhook_account_is_among(a->account, account)))
-        return PROOF_ELSEWHERE;
-    bool token = addressed && a->r->token.len > 0;
-    bool token_right = token && t->keys.token.len > 0 && (secret_equal(a->r->token, t->keys.token) || is_previous_token(a, t));
-    enum proof proof = signature_proof(a, t, &shared);
-    if (proof == PROOF_WRONG || (addressed && !str_is_none(a->r->token) && !token_right))
-        return PROOF_WRONG;
-    if (proof == PROOF_SIGNED && (!shared || (a->account.len > 0 && account.len > 0)))
-        return PROOF_SIGNED;
-    return token_right ? PROOF_TOKEN : PROOF_NONE;
-}
-
-static void
-judge(struct accept *a)
-{
-    a->taken = a->proven = a->wrong = 0;
-    for (size_t i = 0; i < a->targets->count; i++) {
-        enum proof proof = a->proofs[i] = proof_of(a, &a->targets->rows[i]);
-        a->proven += proof == PROOF_SIGNED || proof == PROOF_TOKEN;
-        a->wrong += proof == PROOF_WRONG;
-        a->taken += proof != PROOF_WRONG && proof != PROOF_ELSEWHERE;
-    }
 }
 
 /* ---- who it is for ---- */
@@ -245,9 +115,9 @@ static bool
 check_envelope(yyjson_val *body, struct str source, struct err *err)
 {
     if (source.len == 0)
-        return err_set(err, E_VALIDATION_FAILED, "source is required: the name of a template");
+        return err_invalid(err, "/source", "source is required: the name of a template");
     if (json_str(json_get_c(body, "type")).len == 0)
-        return err_set(err, E_VALIDATION_FAILED, "type is required: which event it is, e.g. contact.created");
+        return err_invalid(err, "/type", "type is required: which event it is, e.g. contact.created");
     return true;
 }
 
@@ -316,16 +186,6 @@ delivery_key(struct accept *a, bool proven, char key[static INBOX_DELIVERY_BYTES
     return (struct str){key, INBOX_DELIVERY_BYTES};
 }
 
-static const char *
-trust_of(const struct accept *a, size_t i)
-{
-    if (a->proofs[i] == PROOF_SIGNED)
-        return "signed";
-    if (a->proofs[i] == PROOF_TOKEN)
-        return "token";
-    return str_eq(a->targets->rows[i].row.trust, STR("payload")) ? "payload" : "hint";
-}
-
 struct keep {
     struct accept *accept;
     struct keep_row {
@@ -355,15 +215,16 @@ static void
 fill_rows(struct accept *a, struct keep *k, const struct str keys[static 2])
 {
     for (size_t i = 0; i < a->targets->count; i++) {
-        if (a->proofs[i] == PROOF_WRONG || a->proofs[i] == PROOF_ELSEWHERE)
+        if (a->judged.proofs[i] == PROOF_WRONG || a->judged.proofs[i] == PROOF_ELSEWHERE)
             continue;
         const struct inbox_connection *row = &a->targets->rows[i].row;
-        bool proven = a->proofs[i] != PROOF_NONE, hint = strcmp(trust_of(a, i), "hint") == 0;
+        struct str trust = str_from_c(trust_of(&a->targets->rows[i], a->judged.proofs[i]));
+        bool proven = a->judged.proofs[i] != PROOF_NONE, hint = str_eq_c(trust, "hint");
         int64_t due_us = a->received_us + (hint ? INBOX_JOIN_US : 0);
         k->rows[k->count].delivery = keys[proven];
         k->rows[k->count].event = (struct inbox_event){
             .tenant = row->tenant, .connection = row->id, .uuid = str_from_c(uuid_v7_now(k->rows[k->count].uuid)), .type = a->type,
-            .external_id = a->external_id, .delivery = a->delivery, .trust = str_from_c(trust_of(a, i)),
+            .external_id = a->external_id, .delivery = a->delivery, .trust = trust,
             .status = a->handled ? STR("pending") : STR("unhandled"), .due_us = a->handled ? due_us : 0,
             .received_us = a->received_us, .finished_us = a->handled ? 0 : a->received_us, .bytes = (int64_t)a->r->body.len,
             .content = a->content};
@@ -380,7 +241,7 @@ keep_event(struct accept *a, struct err *err)
     if (k == NULL || k->rows == NULL)
         return err_no_memory(err);
     k->accept = a;
-    bool proven = a->proven > 0, unproven = a->taken > a->proven;
+    bool proven = a->judged.proven > 0, unproven = a->judged.taken > a->judged.proven;
     struct str keys[2] = {unproven ? delivery_key(a, false, k->keys[0], err) : STR_NONE,
                           proven ? delivery_key(a, true, k->keys[1], err) : STR_NONE};
     a->content = content_pack(a->in, a->r->arena, a->targets, a->r);
@@ -441,7 +302,14 @@ limit_stranger(struct accept *a, struct err *err)
 static bool
 settled(const struct accept *a)
 {
-    return a->targets->count > 0 && a->proven > 0 && a->wrong == 0;
+    return a->targets->count > 0 && a->judged.proven > 0 && a->judged.wrong == 0;
+}
+
+static void
+judge(struct accept *a)
+{
+    struct claim claim = {a->in, a->r, a->account, a->received_us};
+    claim_judge(&claim, a->targets, &a->judged);
 }
 
 static bool
@@ -463,11 +331,11 @@ take(struct accept *a, struct str name, struct err *err)
 {
     if (!find_and_judge(a, name, err))
         return false;
-    if (a->proven == 0 && !limit_stranger(a, err))
+    if (a->judged.proven == 0 && !limit_stranger(a, err))
         return false;
-    if (a->proven == 0 && a->wrong > 0) {
+    if (a->judged.proven == 0 && a->judged.wrong > 0) {
         atomic_fetch_add(&a->in->refused, 1);
-        return err_set(err, E_UNAUTHORIZED, "The signature or the token is wrong");
+        return err_set(err, E_UNAUTHORIZED, "The signature or the token is wrong, or its time is more than 5 minutes off");
     }
     return read_event(a, err) && check_load(a, err) && keep_event(a, err);
 }
@@ -478,16 +346,16 @@ fill_answer(struct accept *a)
     struct inbox_answer *answer = &a->receipt.answer;
     *answer = (struct inbox_answer){.handled = a->handled, .type = a->type, .trust = "hint", .duplicate = a->duplicate};
     for (size_t i = 0; i < a->targets->count; i++)
-        if (a->proofs[i] != PROOF_WRONG && a->proofs[i] != PROOF_ELSEWHERE && strcmp(answer->trust, "hint") == 0)
-            answer->trust = trust_of(a, i);
+        if (a->judged.proofs[i] != PROOF_WRONG && a->judged.proofs[i] != PROOF_ELSEWHERE && strcmp(answer->trust, "hint") == 0)
+            answer->trust = trust_of(&a->targets->rows[i], a->judged.proofs[i]);
 }
 
 static void
 count(const struct accept *a, const struct inbox_answer *answer)
 {
     struct inbox *in = a->in;
-    atomic_fetch_add(a->taken == 0 ? &in->unknown : answer->duplicate ? &in->duplicates : &in->accepted, 1);
-    if (a->taken > 0 && !answer->duplicate) {
+    atomic_fetch_add(a->judged.taken == 0 ? &in->unknown : answer->duplicate ? &in->duplicates : &in->accepted, 1);
+    if (a->judged.taken > 0 && !answer->duplicate) {
         atomic_fetch_add(&in->hints, strcmp(answer->trust, "hint") == 0);
         atomic_fetch_add(&in->unhandled, !a->handled);
     }
@@ -551,62 +419,5 @@ inbox_received(struct inbox_receipt *receipt, bool ok, struct err *err)
         failed(a, err);
     }
     targets_unref(a->targets);
-    return ok;
-}
-
-/* ---- the handshake ---- */
-
-static struct str
-parameter(const struct http_pair *query, size_t count, struct str name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_eq(query[i].name, name))
-            return query[i].value;
-    return STR_NONE;
-}
-
-/* The token is a connection's webhook secret, or the one of its address. */
-static bool
-knows_token(const struct targets *t, struct str token)
-{
-    bool right = false;
-    for (size_t i = 0; i < t->count; i++) {
-        const struct webhook_keys *k = &t->rows[i].keys;
-        right = (k->secret.len > 0 && secret_equal(token, k->secret)) || right;
-        right = (k->token.len > 0 && secret_equal(token, k->token)) || right;
-    }
-    return right;
-}
-
-bool
-inbox_handshake(struct inbox *in, const struct inbox_request *r, const struct http_pair *query, size_t count,
-                struct str *challenge_out, struct err *err)
-{
-    bool addressed = r->address == INBOX_CONNECTION;
-    int64_t wait_ms = 0;
-    if (!limiter_take(in->limiter, r->peer, &wait_ms)) {
-        err_set(err, E_RATE_LIMITED, NULL);
-        err->retry_after_ms = wait_ms;
-        return false;
-    }
-    if (r->address == INBOX_ENVELOPE)
-        return err_set(err, E_METHOD_NOT_ALLOWED, "Events are sent to this address by POST");
-    struct targets *t = targets_get(in, addressed, r->name, STR_NONE, true, err);
-    if (t == NULL)
-        return false;
-    yyjson_val *handshake = json_get_c(t->block, "handshake");
-    struct str challenge = parameter(query, count, json_str(json_get_c(handshake, "challenge")));
-    struct str token = parameter(query, count, json_str(json_get_c(handshake, "token")));
-    bool ok = true;
-    if (addressed && t->count == 0)
-        ok = err_set(err, E_CONNECTION_NOT_FOUND, NULL);
-    else if (t->block == NULL)
-        ok = err_set(err, E_NOT_FOUND, "There is no platform of that name that sends webhooks");
-    else if (handshake == NULL || challenge.len == 0)
-        ok = err_set(err, E_VALIDATION_FAILED, "Events are sent to this address by POST; a GET must carry the vendor's challenge");
-    else if (token.len == 0 || !knows_token(t, token))
-        ok = err_set(err, E_UNAUTHORIZED, "The verify token is wrong");
-    *challenge_out = ok ? challenge : STR_NONE;
-    targets_unref(t);
     return ok;
 }

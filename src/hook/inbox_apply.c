@@ -1,18 +1,17 @@
 /*
  * Applying what is due in a queue.
  *
- * A batch of events goes into one transaction, which also marks them as done: all of it or nothing. What only the vendor can
- * say is fetched afterwards, each record once, however many events of the batch are about it. What fails is tried again
- * later, a bounded number of times, and then stays as failed, to be seen and repeated by a person.
+ * A batch of events goes into one transaction, which also marks them as done: all of it or nothing. What else they need comes
+ * after it (inbox_batch.h). What fails is tried again later, a bounded number of times, and then stays as failed, to be seen and
+ * repeated by a person.
  *
- * After a holder of this queue died, its events go one by one and are counted before they are tried, so that the one that
- * ends the process is found, and the others are not held up by it.
+ * After a holder of this queue died, events go one by one and are counted before they are tried, so that the one that ends the
+ * process is found, and the others are not held up by it. It is among the first of the queue, as many as a batch holds: those
+ * behind go in batches again. (While all went one by one, a queue that was never empty, as in a storm, was never quick again.)
+ * One that had come a moment earlier may stand before it now, so it may not be found the first time; then it ends the next batch,
+ * and nothing that comes later stands before it any more.
  */
-#include "hook/inbox_priv.h"
-
-#include "base/rng.h"
-#include "engine/lead.h"
-#include "store/store_record.h"
+#include "hook/inbox_batch.h"
 
 #define BATCH_EVENTS 100
 #define BATCH_EVENTS_PRESSED 50             /* while others wait: they wait for the whole of it */
@@ -26,50 +25,22 @@
 #define BACKOFF_MAX_US (10 * US_PER_MINUTE)
 #define APPLIER_KEEP_US (5 * US_PER_S)      /* then the connection is opened anew: it may have been changed */
 
-enum fate {
-    FATE_OPEN,              /* something of it is still to be done */
-    FATE_WRITTEN,           /* its row says so already */
-    FATE_APPLIED,
-    FATE_FAILED,            /* for good */
-    FATE_LATER,
-};
+/* ---- how an event fares ---- */
 
-struct work_event {
-    const struct inbox_event *row;
-    struct http_headers headers;
-    struct webhook_body body;
-    struct webhook_record *records;
-    struct apply_item *items;
-    size_t count;
-    size_t request_count;   /* of records; then nothing is applied: count is 0 */
-    bool hint, lead;
-    bool rejected;          /* by the closure: what made it fail is written with it, or undone with it */
-    enum fate fate;
-    struct err err;         /* why it is failed or later */
-    struct str words;       /* said with "applied" */
-};
-
-struct drain {
-    struct inbox *in;
-    struct inbox_worker *worker;
-    struct inbox_queue *queue;
-    struct applier *applier;
-    int64_t opened_us;
-    struct arena arena;     /* of the batch */
-    struct arena page;      /* of one fetch */
-    struct arena_mark mark; /* the closure's work begins here */
-    struct inbox_event *rows;
-    struct work_event *events;
-    size_t count;
-    int64_t now_us;
-    struct rng rng;
-};
-
-static bool
-is_ours(const struct err *err)
+bool
+batch_is_ours(const struct err *err)
 {
     return err->code == E_FENCED || err->code == E_STORE || err->code == E_STORE_BUSY || err->code == E_STORE_FULL ||
            err->code == E_STORE_UNCERTAIN || err->code == E_NO_MEMORY || err->code == E_SHUTTING_DOWN || err->code == E_UNAVAILABLE;
+}
+
+void
+batch_fail(struct work_event *e, const struct err *why)
+{
+    e->fate = err_retry(why->code) == RETRY_NEVER ? FATE_FAILED : FATE_LATER;
+    if (why->code == E_AUTH_EXPIRED || why->code == E_INVALID_CREDENTIALS)
+        e->fate = FATE_LATER; /* a person may connect again meanwhile */
+    e->err = *why;
 }
 
 /* ---- the connection ---- */
@@ -117,7 +88,7 @@ read_due(struct db *db, void *ctx, struct err *err)
     struct drain *d = ctx;
     arena_clear(&d->arena);
     d->now_us = store_now(db);
-    size_t limit = d->queue->crashes > 0 ? 1 : is_pressed(d) ? BATCH_EVENTS_PRESSED : BATCH_EVENTS;
+    size_t limit = d->careful > 0 ? 1 : is_pressed(d) ? BATCH_EVENTS_PRESSED : BATCH_EVENTS;
     return store_inbox_due(db, &d->arena, d->queue, d->now_us, INBOX_JOIN_US, limit, &d->rows, &d->count, err);
 }
 
@@ -127,15 +98,6 @@ count_attempt(struct db *db, void *ctx, struct err *err)
     struct drain *d = ctx;
     return store_inbox_fence(db, d->queue, store_now(db) + d->in->options.lease_ms * US_PER_MS, err) &&
            store_inbox_attempt(db, d->queue->tenant, d->rows[0].id, err);
-}
-
-static void
-fail(struct work_event *e, const struct err *why)
-{
-    e->fate = err_retry(why->code) == RETRY_NEVER ? FATE_FAILED : FATE_LATER;
-    if (why->code == E_AUTH_EXPIRED || why->code == E_INVALID_CREDENTIALS)
-        e->fate = FATE_LATER; /* a person may connect again meanwhile */
-    e->err = *why;
 }
 
 /* What the vendor says it was, not later than when it came. */
@@ -310,9 +272,9 @@ apply_one_by_one(struct drain *d, struct err *err)
         d->mark = arena_mark(&d->arena);
         if (inbox_write(d->in, apply_events, d, err))
             continue;
-        ok = !is_ours(err);
+        ok = !batch_is_ours(err);
         if (ok) {
-            fail(&all[i], err);
+            batch_fail(&all[i], err);
             *err = (struct err){0};
         }
     }
@@ -327,200 +289,12 @@ apply_batch(struct drain *d, struct err *err)
     d->mark = arena_mark(&d->arena);
     if (inbox_write(d->in, apply_events, d, err))
         return true;
-    if (is_ours(err))
+    if (batch_is_ours(err))
         return false;
     *err = (struct err){0};
     for (size_t i = 0; i < d->count; i++)
         reopen(&d->events[i]);
     return apply_one_by_one(d, err);
-}
-
-/* ---- fetching ---- */
-
-static bool
-same_record(const struct apply_item *a, const struct webhook_record *ra, const struct apply_item *b, const struct webhook_record *rb)
-{
-    return str_eq(a->stream, b->stream) && str_eq(a->id, b->id) &&
-           (ra->slice == rb->slice || (ra->slice != NULL && rb->slice != NULL && json_equal(ra->slice, rb->slice)));
-}
-
-struct fetched {
-    struct drain *drain;
-    struct apply_item item;
-};
-
-static bool
-commit_fetched(struct db *db, void *ctx, struct err *err)
-{
-    struct fetched *f = ctx;
-    struct drain *d = f->drain;
-    arena_rewind(&d->arena, d->mark);
-    return store_inbox_fence(db, d->queue, store_now(db) + d->in->options.lease_ms * US_PER_MS, err) &&
-           applier_commit(d->applier, db, &d->arena, &f->item, d->now_us, err);
-}
-
-/* Brings one record here. *gone_out: the vendor has none. */
-static bool
-fetch_record(struct drain *d, const struct apply_item *wanted, const struct webhook_record *r, struct fetched *f, bool *gone_out,
-             struct err *err)
-{
-    yyjson_val *record = NULL;
-    int64_t observed = 0;
-    arena_clear(&d->page);
-    atomic_fetch_add(&d->in->fetches, 1);
-    if (!applier_fetch(d->applier, &d->page, wanted->stream, wanted->id, r->slice, &record, &observed, err))
-        return false;
-    *gone_out = record == NULL;
-    if (record == NULL && !wanted->deleted)
-        return true; /* absent, and nobody said that it was deleted: the next full pass will look */
-    *f = (struct fetched){d, {.stream = wanted->stream, .external_id = wanted->id, .record = record, .whole = true,
-                              .deleted = record == NULL, .certain = true, .observed_us = observed}};
-    d->mark = arena_mark(&d->arena);
-    return inbox_write(d->in, commit_fetched, f, err);
-}
-
-/* What came of a fetch, for every event that waited for this record. */
-static void
-share(struct drain *d, const struct apply_item *wanted, const struct webhook_record *r, const struct fetched *f, bool gone,
-      const struct err *err)
-{
-    struct apply_item key = *wanted;
-    for (size_t i = 0; i < d->count; i++) {
-        struct work_event *e = &d->events[i];
-        for (size_t k = 0; k < e->count; k++) {
-            if (e->items[k].result != APPLY_FETCH || !same_record(&e->items[k], &e->records[k], &key, r))
-                continue;
-            e->items[k].result = APPLY_DONE;
-            e->items[k].record_id = f->item.record_id;
-            if (err->code != E_OK && e->fate == FATE_OPEN)
-                fail(e, err);
-            else if (f->item.result == APPLY_REJECTED && e->fate == FATE_OPEN) {
-                e->fate = FATE_FAILED;
-                err_set(&e->err, E_VALIDATION_FAILED, "%.*s", STR_ARG(f->item.reason));
-            } else if (gone && !e->items[k].deleted)
-                e->words = STR("The vendor has no such record");
-        }
-    }
-}
-
-static bool
-fetch_one(struct drain *d, const struct apply_item *wanted, const struct webhook_record *r, struct err *err)
-{
-    struct fetched f = {.drain = d};
-    bool gone = false;
-    struct err why = {0};
-    if (wanted->id.len == 0)
-        err_set(&why, E_VALIDATION_FAILED, "The event does not say which record it is about");
-    else if (!fetch_record(d, wanted, r, &f, &gone, &why) && is_ours(&why)) {
-        *err = why;
-        return false;
-    }
-    share(d, wanted, r, &f, gone, &why);
-    return true;
-}
-
-/* Items of hints have not been looked at yet. */
-static void
-name_hints(struct drain *d)
-{
-    for (size_t i = 0; i < d->count; i++)
-        for (size_t k = 0; d->events[i].hint && k < d->events[i].count; k++)
-            d->events[i].items[k].id = d->events[i].items[k].external_id;
-}
-
-static bool
-fetch_all(struct drain *d, struct err *err)
-{
-    name_hints(d);
-    for (size_t i = 0; i < d->count; i++) {
-        struct work_event *e = &d->events[i];
-        for (size_t k = 0; e->fate == FATE_OPEN && k < e->count; k++) {
-            if (e->items[k].result != APPLY_FETCH)
-                continue;
-            if (inbox_is_stopping(d->in))
-                return err_set(err, E_SHUTTING_DOWN, NULL);
-            if (!fetch_one(d, &e->items[k], &e->records[k], err))
-                return false;
-        }
-    }
-    return true;
-}
-
-/* ---- leads ---- */
-
-struct contact_read {
-    struct drain *drain;
-    int64_t record;
-    struct record found;
-    enum row row;
-};
-
-static bool
-read_contact(struct db *db, void *ctx, struct err *err)
-{
-    struct contact_read *c = ctx;
-    c->row = store_record_get_by_id(db, &c->drain->arena, c->drain->queue->tenant, c->record, &c->found, err);
-    return c->row != ROW_FAILED;
-}
-
-/* The contact is committed; killed before this, the event is done again, and the lead is made then. */
-static bool
-intake_lead(struct drain *d, const struct apply_item *item, struct err *err)
-{
-    struct contact_read c = {.drain = d, .record = item->record_id};
-    if (item->record_id == 0 || item->id.len == 0 || item->result != APPLY_DONE)
-        return true;
-    if (!store_read(d->in->options.store, read_contact, &c, err))
-        return false;
-    if (c.row != ROW_FOUND || c.found.deleted_us != 0)
-        return true;
-    yyjson_val *contact = json_parse(&d->arena, c.found.data, JSON_NUMBERS_RAW, LIMIT_JSON_DEPTH_VENDOR, err);
-    return contact != NULL && lead_intake(d->in->options.engine, &d->arena, applier_connection(d->applier), item->id,
-                                          item->record_id, contact, err);
-}
-
-static bool
-intake_leads(struct drain *d, struct err *err)
-{
-    for (size_t i = 0; i < d->count; i++) {
-        struct work_event *e = &d->events[i];
-        for (size_t k = 0; e->lead && e->fate == FATE_OPEN && k < e->count; k++) {
-            struct err why = {0};
-            if (!e->records[k].lead || e->records[k].deleted || intake_lead(d, &e->items[k], &why))
-                continue;
-            if (is_ours(&why)) {
-                *err = why;
-                return false;
-            }
-            fail(e, &why);
-        }
-    }
-    return true;
-}
-
-/* ---- requests ---- */
-
-static bool
-obey_requests(struct drain *d, struct err *err)
-{
-    for (size_t i = 0; i < d->count; i++) {
-        struct work_event *e = &d->events[i];
-        struct err why = {0};
-        if (e->request_count > 0 && !str_eq(e->row->trust, STR("signed")))
-            fail(e, (err_set(&why, E_UNAUTHORIZED, "Only a signed request is obeyed"), &why));
-        for (size_t k = 0; e->fate == FATE_OPEN && k < e->request_count; k++) {
-            if (inbox_obey(d->in, d->applier, &d->arena, e->row->id, &e->records[k], &e->words, &why)) {
-                e->fate = str_is_none(e->words) ? FATE_WRITTEN : FATE_OPEN;
-                continue;
-            }
-            if (is_ours(&why)) {
-                *err = why;
-                return false;
-            }
-            fail(e, &why);
-        }
-    }
-    return true;
 }
 
 /* ---- the end of a batch ---- */
@@ -571,7 +345,7 @@ fail_batch(struct drain *d, const struct err *why, struct err *err)
         return err_no_memory(err);
     for (size_t i = 0; i < d->count; i++) {
         d->events[i] = (struct work_event){.row = &d->rows[i]};
-        fail(&d->events[i], why);
+        batch_fail(&d->events[i], why);
         if (why->code == E_PLATFORM_NOT_SUPPORTED || why->code == E_CRYPT || why->code == E_KEY_MISSING)
             d->events[i].fate = FATE_LATER;
     }
@@ -585,10 +359,35 @@ is_poison(const struct drain *d)
 }
 
 static bool
+forget_crashes(struct db *db, void *ctx, struct err *err)
+{
+    struct drain *d = ctx;
+    return store_inbox_forget_crashes(db, d->queue, err);
+}
+
+/* Nobody else will ever take what came for it in its last moment. */
+static bool
+forget_gone(struct db *db, void *ctx, struct err *err)
+{
+    struct drain *d = ctx;
+    return store_inbox_forget_gone(db, d->queue->tenant, d->queue->connection, err);
+}
+
+/* An event went well, or was given up. Behind the last that may end the process nothing is left of the death that made us careful. */
+static bool
+grow_bold(struct drain *d, struct err *err)
+{
+    if (d->careful == 0 || --d->careful > 0)
+        return true;
+    d->queue->crashes = 0;
+    return inbox_write(d->in, forget_crashes, d, err);
+}
+
+static bool
 do_batch(struct drain *d, struct err *err)
 {
     struct err why = {0};
-    if (d->queue->crashes > 0) {
+    if (d->careful > 0) {
         if (is_poison(d)) {
             err_set(&why, E_POISON_PAGE, "This event stopped the process %d times", LIMIT_POISON_ATTEMPTS);
             return fail_batch(d, &why, err);
@@ -597,14 +396,16 @@ do_batch(struct drain *d, struct err *err)
             return false;
     }
     if (!open_applier(d, &why)) {
-        if (is_ours(&why) || why.code == E_CONNECTION_NOT_FOUND) {
+        if (why.code == E_CONNECTION_NOT_FOUND && !inbox_write(d->in, forget_gone, d, err))
+            return false;
+        if (batch_is_ours(&why) || why.code == E_CONNECTION_NOT_FOUND) {
             *err = why;
             return false;
         }
         return fail_batch(d, &why, err);
     }
-    return open_events(d, err) && apply_batch(d, err) && fetch_all(d, err) && intake_leads(d, err) &&
-           obey_requests(d, err) && settle_batch(d, err);
+    return open_events(d, err) && apply_batch(d, err) && batch_fetch(d, err) && batch_leads(d, err) &&
+           batch_requests(d, err) && settle_batch(d, err);
 }
 
 /* Those that wait to be kept go first: their vendors wait too. Not for long, or nothing would ever be applied. */
@@ -627,7 +428,7 @@ drain_on(struct drain *d, enum drained *result_out)
         *result_out = DRAIN_EMPTY;
         return false;
     }
-    ok = ok && do_batch(d, &err);
+    ok = ok && do_batch(d, &err) && grow_bold(d, &err);
     give_way(d);
     if (!ok && err.code != E_FENCED && err.code != E_SHUTTING_DOWN && err.code != E_CONNECTION_NOT_FOUND)
         log_err(LOG_WARN, "webhook events could not be applied and will be tried again", &err);
@@ -637,7 +438,7 @@ drain_on(struct drain *d, enum drained *result_out)
 enum drained
 inbox_drain(struct inbox_worker *w, struct inbox_queue *queue)
 {
-    struct drain d = {.in = w->inbox, .worker = w, .queue = queue};
+    struct drain d = {.in = w->inbox, .worker = w, .queue = queue, .careful = queue->crashes > 0 ? BATCH_EVENTS : 0};
     enum drained result;
     rng_init_system(&d.rng);
     arena_init(&d.arena, BATCH_ARENA_BYTES);

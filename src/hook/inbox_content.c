@@ -7,11 +7,12 @@
 #include "hook/inbox_priv.h"
 
 #include <sched.h>
+#include <string.h>
 
 #include "json/writer.h"
 
 #define HEADERS_BYTES_MAX (LIMIT_HEADER_BYTES * 4)
-#define HEADERS_BYTES_USUAL 1024
+#define HEADERS_BYTES_USUAL 240
 #define PREFIX_BYTES 4
 
 static void
@@ -47,22 +48,30 @@ packer_at_hand(const struct inbox *in)
     return in->packers[core > 0 ? (unsigned)core % INBOX_PACKERS : 0];
 }
 
+static struct str
+join(struct arena *a, struct str headers, struct str body)
+{
+    size_t len = PREFIX_BYTES + headers.len + body.len;
+    char *bytes = arena_alloc_bytes(a, len);
+    if (bytes == NULL)
+        return STR_NONE;
+    for (int i = 0; i < PREFIX_BYTES; i++)
+        bytes[i] = (char)(headers.len >> (8 * i) & 0xff);
+    memcpy(bytes + PREFIX_BYTES, headers.ptr, headers.len);
+    memcpy(bytes + PREFIX_BYTES + headers.len, body.ptr, body.len);
+    return (struct str){bytes, len};
+}
+
 struct str
 content_pack(struct inbox *in, struct arena *a, const struct targets *t, const struct inbox_request *r)
 {
-    struct buf b;
-    char zero[PREFIX_BYTES] = {0};
-    buf_init(&b, HEADERS_BYTES_MAX + LIMIT_BODY_LARGE_BYTES);
-    buf_reserve(&b, r->body.len + HEADERS_BYTES_USUAL);
-    buf_add(&b, (struct str){zero, PREFIX_BYTES});
-    write_headers(&b, t, r);
-    size_t len = b.len - PREFIX_BYTES;
-    for (int i = 0; buf_ok(&b) && i < PREFIX_BYTES; i++)
-        b.ptr[i] = (char)(len >> (8 * i) & 0xff);
-    buf_add(&b, r->body);
-    struct str packed = buf_ok(&b) ? raw_pack(packer_at_hand(in), a, buf_str(&b)) : STR_NONE;
-    buf_release(&b);
-    return packed;
+    struct buf headers;
+    buf_init(&headers, HEADERS_BYTES_MAX);
+    buf_reserve(&headers, HEADERS_BYTES_USUAL);
+    write_headers(&headers, t, r);
+    struct str text = buf_ok(&headers) ? join(a, buf_str(&headers), r->body) : STR_NONE;
+    buf_release(&headers);
+    return str_is_none(text) ? STR_NONE : raw_pack(packer_at_hand(in), a, text);
 }
 
 static bool

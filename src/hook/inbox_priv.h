@@ -71,6 +71,32 @@ struct targets *targets_get(struct inbox *in, bool by_uuid, struct str name, str
 struct targets *targets_cached(struct inbox *in, bool by_uuid, struct str name, struct str account);
 void targets_unref(struct targets *t);      /* accepts NULL */
 
+/* ---- inbox_proof.c: is it true? ---- */
+
+enum proof {
+    PROOF_NONE,             /* a hint */
+    PROOF_SIGNED,
+    PROOF_TOKEN,
+    PROOF_WRONG,
+    PROOF_ELSEWHERE,        /* another account's, or the connection is switched off */
+};
+
+/* What somebody says. */
+struct claim {
+    const struct inbox *in;
+    const struct inbox_request *r;
+    struct str account;                     /* that the event names; or none */
+    int64_t received_us;
+};
+
+struct judgement {
+    enum proof proofs[INBOX_CONNECTIONS_MAX]; /* of each target */
+    size_t taken, proven, wrong;            /* so many of them */
+};
+void claim_judge(const struct claim *claim, const struct targets *targets, struct judgement *judgement_out);
+/* How far such an event is believed: "signed", "token", "payload", "hint". */
+const char *trust_of(const struct target *target, enum proof proof);
+
 /* ---- inbox_content.c ---- */
 
 /* The kept form of what came; in a. STR_NONE: the arena is full. */
@@ -130,16 +156,6 @@ MUST_USE bool inbox_write(struct inbox *in, store_fn *fn, void *ctx, struct err 
 /* inbox_work.c: threads; arg is the worker, or the inbox. */
 void *inbox_worker_main(void *worker);
 void *inbox_heart_main(void *inbox);
-
-/* ---- inbox_request.c ---- */
-
-/*
- * Does what a person asked the vendor for: his record is erased, everything of the connection is, or those who run this are told
- * that he wants to see what is kept. Only for proven events. Blocks on the store; may be repeated. words_out: what was done;
- * STR_NONE: the event itself is gone, because it speaks of him too.
- */
-MUST_USE bool inbox_obey(struct inbox *in, struct applier *applier, struct arena *a, int64_t event,
-                         const struct webhook_record *request, struct str *words_out, struct err *err);
 
 /* ---- inbox_apply.c ---- */
 

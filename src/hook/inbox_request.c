@@ -5,7 +5,7 @@
  * among it. A vendor that asks for everything of an account to go has ended with it: the connection is deleted with what
  * only it knew. Nobody can be shown anything by a program: a person is told, once an event, by an alert.
  */
-#include "hook/inbox_priv.h"
+#include "hook/inbox_batch.h"
 
 #include "engine/edit.h"
 #include "engine/tell.h"
@@ -87,14 +87,38 @@ erase_everything(struct inbox *in, struct asking *k, struct str *words_out, stru
            engine_connection_delete(in->options.engine, c->tenant, c->uuid, true, err);
 }
 
-bool
-inbox_obey(struct inbox *in, struct applier *applier, struct arena *a, int64_t event, const struct webhook_record *request,
-           struct str *words_out, struct err *err)
+/* Blocks on the store; may be repeated. words_out: what was done; STR_NONE: the event itself is gone, because it speaks of him too. */
+static bool
+obey(struct drain *d, const struct work_event *e, const struct webhook_record *request, struct str *words_out, struct err *err)
 {
-    struct asking k = {.arena = a, .applier = applier, .request = request, .event = event, .row = ROW_NONE};
+    struct inbox *in = d->in;
+    struct asking k = {.arena = &d->arena, .applier = d->applier, .request = request, .event = e->row->id, .row = ROW_NONE};
     if (request->request == WEBHOOK_ERASE_ALL)
         return erase_everything(in, &k, words_out, err);
     if (!store_read(in->options.store, read_record, &k, err))
         return false;
     return request->request == WEBHOOK_ERASE ? erase_record(in, &k, words_out, err) : tell_of_disclosure(in, &k, words_out, err);
+}
+
+bool
+batch_requests(struct drain *d, struct err *err)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        struct work_event *e = &d->events[i];
+        struct err why = {0};
+        if (e->request_count > 0 && !str_eq(e->row->trust, STR("signed")))
+            batch_fail(e, (err_set(&why, E_UNAUTHORIZED, "Only a signed request is obeyed"), &why));
+        for (size_t k = 0; e->fate == FATE_OPEN && k < e->request_count; k++) {
+            if (obey(d, e, &e->records[k], &e->words, &why)) {
+                e->fate = str_is_none(e->words) ? FATE_WRITTEN : FATE_OPEN;
+                continue;
+            }
+            if (batch_is_ours(&why)) {
+                *err = why;
+                return false;
+            }
+            batch_fail(e, &why);
+        }
+    }
+    return true;
 }

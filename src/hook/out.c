@@ -81,24 +81,12 @@ out_round(struct out *o, bool *did_out, struct err *err)
 
 /* ---- threads ---- */
 
-static struct timespec
-in_ms(int64_t ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += ms / 1000;
-    at.tv_nsec += (ms % 1000) * 1000000;
-    at.tv_sec += at.tv_nsec / 1000000000;
-    at.tv_nsec %= 1000000000;
-    return at;
-}
-
 /* The first thread looks now and then; the others wait until it has found work for them. */
 static void
 rest(struct out_thread *thread, int64_t ms)
 {
     struct out *o = thread->out;
-    struct timespec until = in_ms(ms);
+    struct timespec until = clock_deadline(ms * US_PER_MS);
     pthread_mutex_lock(&o->lock);
     while (!atomic_load(&o->stopping)) {
         if (thread->number > 0 && o->wanted > 0) {

@@ -33,7 +33,7 @@ out_secret_new(struct arena *a, struct str *secret_out, struct err *err)
 struct seal_place
 out_secret_place(const struct tenant *tenant, struct str subscription_uuid)
 {
-    return (struct seal_place){tenant->uuid, STR("webhook_subscription"), subscription_uuid, STR("secret")};
+    return keyring_subscription_place(tenant->uuid, subscription_uuid);
 }
 
 static bool

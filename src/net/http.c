@@ -21,6 +21,20 @@ http_header_get(const struct http_headers *headers, const char *name)
     return STR_NONE;
 }
 
+bool
+http_is_token(struct str s)
+{
+    static const bool separators[0x80] = {['"'] = true, ['('] = true, [')'] = true, [','] = true, ['/'] = true, [':'] = true,
+                                          [';'] = true, ['<'] = true, ['='] = true, ['>'] = true, ['?'] = true, ['@'] = true,
+                                          ['['] = true, ['\\'] = true, [']'] = true, ['{'] = true, ['}'] = true};
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (c <= ' ' || c >= 0x7f || separators[c])
+            return false;
+    }
+    return s.len > 0;
+}
+
 static size_t
 count_pairs(struct str query)
 {

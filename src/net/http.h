@@ -22,6 +22,9 @@ struct http_headers {
 /* The first value of that name, or STR_NONE. */
 struct str http_header_get(const struct http_headers *headers, const char *name);
 
+/* What a method or the name of a header may be (RFC 9110, section 5.6.2). */
+bool http_is_token(struct str s);
+
 struct http_pair {
     struct str name, value; /* decoded */
 };

@@ -57,6 +57,7 @@ test_a_handler_answers_on_the_servers_thread(void **state)
         assert_reply("HTTP/1.1 200", "at once");
         ask("GET /pool HTTP/1.1\r\n" CLOSE "\r\n");
         assert_reply("HTTP/1.1 200", "pool");
+        assert_int_equal(http_server_stats(server).at_once, i + 1);
     }
     ask("POST /echo HTTP/1.1\r\n" CLOSE "Content-Length: 5\r\n\r\nhello");
     assert_reply("HTTP/1.1 200", "hello");
@@ -79,6 +80,7 @@ test_one_that_would_have_to_wait_goes_to_the_pool(void **state)
         ask("GET /here HTTP/1.1\r\n" CLOSE "\r\n");
         assert_reply("HTTP/1.1 200", "pool");
     }
+    assert_int_equal(http_server_stats(server).at_once, 0);
 }
 
 /* ---- as fast as the handler returns ---- */

@@ -19,17 +19,6 @@
 /* ---- copying the request ---- */
 
 static bool
-is_token(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if (c <= ' ' || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c))
-            return false;
-    }
-    return s.len > 0;
-}
-
-static bool
 breaks_line(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)
@@ -54,7 +43,7 @@ headers_copy(struct http_call *call, const struct http_headers *headers, struct 
         return err_no_memory(err);
     for (size_t i = 0; i < headers->count; i++) {
         struct http_header from = headers->items[i];
-        if (!is_token(from.name) || breaks_line(from.value))
+        if (!http_is_token(from.name) || breaks_line(from.value))
             return err_set(err, E_VALIDATION_FAILED, "The header \"%.*s\" of the request is not valid",
                            (int)(from.name.len > 64 ? 64 : from.name.len), from.name.ptr ? from.name.ptr : "");
         if (is_framing(from.name))
@@ -74,7 +63,7 @@ request_copy(struct http_call *call, const struct http_request *request, struct 
     struct str method = request->method.len ? request->method : STR("GET");
     if (!call_url_allowed(call, request->url, err))
         return false;
-    if (!is_token(method))
+    if (!http_is_token(method))
         return err_set(err, E_VALIDATION_FAILED, "The method of the request is not valid");
     call->url = str_cstr(&call->arena, request->url);
     call->method.ptr = str_cstr(&call->arena, method);

@@ -102,9 +102,9 @@ talk_tls(int fd, int number)
     SSL_CTX_free(context);
 }
 
-/* Asks https://host:port/ with or without the vendor's own certificate as an authority. */
-static void
-expect_tls(const char *host, bool trust, enum err_code code, const char *body)
+/* Asks https://host:port/ with or without the vendor's own certificate as an authority. The caller frees the call. */
+static struct http_call *
+call_tls(const char *host, bool trust)
 {
     struct err err = {0};
     struct http_client_options options = {.policy = &policy, .ca_file = trust ? str_from_c(ca_path) : STR_NONE};
@@ -112,7 +112,13 @@ expect_tls(const char *host, bool trust, enum err_code code, const char *body)
     http_client_free(client);
     client = http_client_new(&options, &err);
     snprintf(text, sizeof(text), "https://%s:%d/", host, vendor.port);
-    struct http_call *call = start((struct http_request){.url = str_from_c(text)});
+    return start((struct http_request){.url = str_from_c(text)});
+}
+
+static void
+expect_tls(const char *host, bool trust, enum err_code code, const char *body)
+{
+    struct http_call *call = call_tls(host, trust);
     const struct http_reply *reply = http_call_wait(call);
     if (reply->code != code)
         fail_msg("%s: %s, expected %s", err_name(reply->code), reply->message, err_name(code));
@@ -169,5 +175,10 @@ test_f28_an_early_end_is_never_a_whole_answer(void **state)
     (void)state;
     cut = true; /* whoever cuts the line must not be able to shorten the body */
     vendor_start(&vendor, talk_tls);
-    expect_tls("localhost", true, E_BAD_PAGE, "");
+    struct http_call *call = call_tls("localhost", true);
+    const struct http_reply *reply = http_call_wait(call);
+    /* libcurl 7 counts the missing bytes, libcurl 8 tells of the line that broke. */
+    assert_true(reply->code == E_BAD_PAGE || reply->code == E_NETWORK);
+    assert_true(str_eq_c(reply->body, ""));
+    http_call_free(call);
 }

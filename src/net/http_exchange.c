@@ -1,5 +1,5 @@
 /*
- * One request and its answer, from the request line to the last byte.
+ * One request, from its first line until its answer has left (http_answer.c).
  *
  * libmicrohttpd calls in this order, on the net thread of the connection: on_uri (request line), on_access
  * (head), on_access (pieces of the body), on_access (whole), on_access again after a resume, and
@@ -23,7 +23,6 @@
 #define BODY_FIRST_BYTES 4096 /* room for a chunked body at first; doubles */
 #define SPARE_MAX 64
 #define SPARE_ARENA_BYTES_MAX (112 * 1024) /* a request that took more gives it back */
-#define SPARE_REPLY_BYTES_MAX (128 * 1024) /* the same of an answer */
 
 /* The exchange whose handler runs on this thread, and what is to be resumed when it returns. */
 static _Thread_local struct exchange *handling;
@@ -130,7 +129,7 @@ exchange_unref(struct exchange *e)
     free(e);
 }
 
-static struct exchange *
+struct exchange *
 exchange_of(struct http_exchange *x)
 {
     struct exchange *e = (struct exchange *)((char *)x - offsetof(struct exchange, x));
@@ -207,62 +206,12 @@ body_append(struct exchange *e, const char *bytes, size_t count)
     return true;
 }
 
-/* ---- the answer leaves ---- */
-
-static bool
-response_headers(struct MHD_Response *response, const struct http_answer *answer, bool last)
-{
-    bool ok = !answer->content_type ||
-              MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->content_type) == MHD_YES;
-    for (const struct reply_header *h = answer->headers; h; h = h->next)
-        ok = MHD_add_response_header(response, h->name.ptr, h->value.ptr) == MHD_YES && ok;
-    if (last)
-        ok = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES && ok;
-    return ok;
-}
-
-static struct MHD_Response *
-response_new(struct http_answer *answer)
-{
-    if (!answer->stream)
-        return MHD_create_response_from_buffer(answer->body.len, (void *)(uintptr_t)answer->body.ptr,
-                                               MHD_RESPMEM_PERSISTENT);
-    struct http_stream *stream = answer->stream;
-    answer->stream = NULL; /* the response owns it from here */
-    return stream_response(stream);
-}
-
-static enum MHD_Result
-queue_no_memory(struct http_server *server, struct MHD_Connection *connection)
-{
-    return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, server->no_memory);
-}
-
-static enum MHD_Result
-queue_answer(struct exchange *e)
-{
-    struct http_answer *answer = &e->answer;
-    e->queued = true;
-    entry_phase(e->entry, PHASE_WRITING);
-    if (answer->failed)
-        return queue_no_memory(e->server, e->connection);
-    struct MHD_Response *response = response_new(answer);
-    if (!response)
-        return queue_no_memory(e->server, e->connection);
-    bool last = atomic_load(&e->server->draining) || atomic_load(&e->state) == EXCHANGE_REFUSING;
-    enum MHD_Result result = MHD_NO;
-    if (response_headers(response, answer, last))
-        result = MHD_queue_response(e->connection, (unsigned)answer->status, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
 static enum MHD_Result
 refuse_now(struct exchange *e, const struct err *err, bool body_unread)
 {
     e->entry->lingers |= body_unread;
     refuse_fill(e, err);
-    return queue_answer(e);
+    return exchange_queue_answer(e);
 }
 
 /* ---- to the handler and back ---- */
@@ -302,8 +251,11 @@ run_at_once(struct exchange *e)
         atomic_store(&e->state, EXCHANGE_AT_ONCE);
         job_run(&e->job);
     } while (atomic_load(&e->state) == EXCHANGE_GOES_ON);
-    if (atomic_load(&e->state) == EXCHANGE_ANSWERED)
-        return queue_answer(e);
+    if (atomic_load(&e->state) == EXCHANGE_ANSWERED) {
+        if (e->x.at_once) /* else the pool was faster than this line */
+            atomic_fetch_add_explicit(&e->server->at_once, 1, memory_order_relaxed);
+        return exchange_queue_answer(e);
+    }
     int running = EXCHANGE_AT_ONCE;
     MHD_suspend_connection(e->connection);
     if (!atomic_compare_exchange_strong(&e->state, &running, EXCHANGE_HANDED))
@@ -367,7 +319,7 @@ exchange_on_access(void *ctx, struct MHD_Connection *connection, const char *url
     (void)url; /* already decoded; ours is raw */
     struct exchange *e = *context;
     if (!e)
-        return queue_no_memory(ctx, connection);
+        return server_queue_no_memory(ctx, connection);
     CHECK(e->magic == EXCHANGE_MAGIC);
     if (!e->head_done)
         return take_head(e, method, version);
@@ -382,7 +334,7 @@ exchange_on_access(void *ctx, struct MHD_Connection *connection, const char *url
         return hand_over(e);
     if (state == EXCHANGE_GOES_ON)
         return run_at_once(e);
-    return state == EXCHANGE_ANSWERED ? queue_answer(e) : MHD_NO;
+    return state == EXCHANGE_ANSWERED ? exchange_queue_answer(e) : MHD_NO;
 }
 
 /* An answer for a request that ended before libmicrohttpd would take one. False: none is due. */
@@ -486,47 +438,8 @@ http_exchange_to_pool(struct http_exchange *x, http_handler_fn *go_on, void *ctx
     http_exchange_continue(x, go_on, ctx);
 }
 
-/* A header that would break out of its line is our own mistake or an attack: it is left out. */
-static bool
-header_is_sane(struct str name, struct str value)
-{
-    for (size_t i = 0; i < name.len; i++)
-        if ((unsigned char)name.ptr[i] <= ' ' || name.ptr[i] == ':' || (unsigned char)name.ptr[i] >= 0x7f)
-            return false;
-    for (size_t i = 0; i < value.len; i++)
-        if ((unsigned char)value.ptr[i] < ' ' || value.ptr[i] == 0x7f)
-            return false;
-    return name.len > 0;
-}
-
-void
-http_reply_header(struct http_exchange *x, const char *name, struct str value)
-{
-    struct exchange *e = exchange_of(x);
-    struct http_answer *answer = &e->answer;
-    if (value.len == 0 || !header_is_sane(str_from_c(name), value))
-        return;
-    struct reply_header *header = ARENA_NEW(&e->arena, struct reply_header);
-    char *name_copy = str_cstr(&e->arena, str_from_c(name));
-    char *value_copy = str_cstr(&e->arena, value);
-    if (!header || !name_copy || !value_copy) {
-        answer->failed = true;
-        return;
-    }
-    *header = (struct reply_header){.name = str_from_c(name_copy), .value = {value_copy, value.len}};
-    if (answer->headers_last)
-        answer->headers_last->next = header;
-    else
-        answer->headers = header;
-    answer->headers_last = header;
-}
-
-/*
- * The answer is complete: back to the net thread. The exchange may be gone when this returns. With `later`
- * the connection goes on only when the handler that runs on this thread has returned.
- */
-static bool
-hand_back(struct exchange *e, bool later)
+bool
+exchange_hand_back(struct exchange *e, bool later)
 {
     int handed = EXCHANGE_HANDED, at_once = EXCHANGE_AT_ONCE;
     struct http_server *server = e->server;
@@ -547,82 +460,4 @@ hand_back(struct exchange *e, bool later)
     else
         server_resume(server, connection);
     return true;
-}
-
-static void
-answer_set(struct exchange *e, int status, const char *content_type)
-{
-    CHECK(status >= 200 && status <= 599);
-    CHECK(e->answer.status == 0);
-    e->answer.status = status;
-    if (content_type && !(e->answer.content_type = str_cstr(&e->arena, str_from_c(content_type))))
-        e->answer.failed = true;
-}
-
-void
-http_reply(struct http_exchange *x, int status, const char *content_type, struct str body)
-{
-    struct exchange *e = exchange_of(x);
-    answer_set(e, status, content_type);
-    e->answer.body = body;
-    if (body.len > 0 && !arena_owns(&e->arena, body.ptr)) {
-        e->answer.body = str_copy(&e->arena, body);
-        e->answer.failed |= str_is_none(e->answer.body);
-    }
-    hand_back(e, false);
-}
-
-struct buf
-http_reply_memory(struct http_exchange *x, size_t cap_bytes)
-{
-    struct exchange *e = exchange_of(x);
-    struct buf b = e->kept;
-    CHECK(cap_bytes >= SPARE_REPLY_BYTES_MAX);
-    e->kept = (struct buf){0};
-    b.cap = cap_bytes;
-    buf_clear(&b);
-    return b;
-}
-
-void
-http_reply_buf(struct http_exchange *x, int status, const char *content_type, struct buf *body)
-{
-    struct exchange *e = exchange_of(x);
-    answer_set(e, status, content_type);
-    e->answer.body = buf_str(body);
-    e->answer.owned = *body;
-    *body = (struct buf){0};
-    hand_back(e, false);
-}
-
-static struct http_stream *
-reply_stream(struct http_exchange *x, int status, const char *content_type, int64_t length, http_stream_pull_fn *pull,
-             http_stream_done_fn *done, void *ctx)
-{
-    struct exchange *e = exchange_of(x);
-    answer_set(e, status, content_type);
-    if (atomic_load(&e->state) == EXCHANGE_ABANDONED) { /* the server may be gone */
-        done(ctx);
-        hand_back(e, false);
-        return NULL;
-    }
-    struct http_stream *stream = stream_new(e->server, e->connection, e->entry->fd, length, pull, done, ctx);
-    e->answer.stream = stream;
-    e->answer.failed |= !stream;
-    return hand_back(e, true) ? stream : NULL;
-}
-
-struct http_stream *
-http_reply_stream(struct http_exchange *x, int status, const char *content_type, http_stream_pull_fn *pull,
-                  http_stream_done_fn *done, void *ctx)
-{
-    return reply_stream(x, status, content_type, -1, pull, done, ctx);
-}
-
-struct http_stream *
-http_reply_stream_sized(struct http_exchange *x, int status, const char *content_type, int64_t length,
-                        http_stream_pull_fn *pull, http_stream_done_fn *done, void *ctx)
-{
-    CHECK(length >= 0);
-    return reply_stream(x, status, content_type, length, pull, done, ctx);
 }

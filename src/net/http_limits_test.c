@@ -87,6 +87,29 @@ test_f35_many_or_large_headers_are_431(void **state)
     assert_reply("HTTP/1.1 431", NULL);
 }
 
+/* All limits at once: it has room, and its answer has. */
+static void
+test_the_largest_head_is_taken(void **state)
+{
+    (void)state;
+    server_start((struct http_server_options){0});
+    char line[LIMIT_REQUEST_LINE_BYTES + 1], field[200];
+    memset(line, 'a', LIMIT_REQUEST_LINE_BYTES);
+    memcpy(line, "GET /", 5);
+    memcpy(line + LIMIT_REQUEST_LINE_BYTES - 9, " HTTP/1.1", 9);
+    int value_bytes = (LIMIT_HEADER_BYTES - 100) / (LIMIT_HEADER_FIELDS - 3) - 7;
+    snprintf(field, sizeof(field), "X-H: %0*d\r\n", value_bytes, 0);
+    int fd = dial();
+    put_bytes(fd, line, LIMIT_REQUEST_LINE_BYTES);
+    put(fd, "\r\n" CLOSE);
+    for (int i = 0; i < LIMIT_HEADER_FIELDS - 3; i++)
+        put(fd, field);
+    put(fd, "\r\n");
+    assert_true(read_all(fd));
+    close(fd);
+    assert_reply("HTTP/1.1 200", NULL);
+}
+
 static void
 test_f35_a_large_body_is_413_and_need_not_be_sent(void **state)
 {
@@ -148,7 +171,6 @@ test_what_is_not_http_is_400(void **state)
         "\x16\x03\x01\x02\x05\r\n\r\n",
         "GET /x HTTP/1.1\r\n\r\n",                                             /* no host */
         "GET /x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-        "GET /x y HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET x HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET /\x01 HTTP/1.1\r\nHost: h\r\n\r\n",
         "G(T /x HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -162,6 +184,7 @@ test_what_is_not_http_is_400(void **state)
         "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
         "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3x\r\n\r\nabc",
         "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n",
+        "POST /x HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", /* not known there (6.1) */
     };
     server_start((struct http_server_options){0});
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -171,6 +194,43 @@ test_what_is_not_http_is_400(void **state)
     }
     ask("NONSENSE\r\n\r\n");
     assert_reply("HTTP/1.1 400", "\"code\":\"VALIDATION_FAILED\"");
+    assert_int_equal(http_server_stats(server).requests, 0);
+    wait_until_open(0, 0);
+}
+
+/*
+ * RFC 9112, 5.2: refused, or read as blanks. libmicrohttpd 0.9.75 makes a Content-Length of the first and swallows the request behind
+ * it; those that read blanks serve both.
+ */
+static void
+test_a_field_that_goes_on_in_the_next_line_hides_no_request(void **state)
+{
+    (void)state;
+    static const char *const folded[] = {
+        "GET /x HTTP/1.1\r\nHost: h\r\nContent-Len: 27\r\n gth\r\n\r\nGET /x HTTP/1.1\r\n" CLOSE "\r\n",
+        "GET /x HTTP/1.1\r\nHost: h\r\nX-A:\r\n\tb\r\n c\r\nX-B: d\r\n\r\nGET /x HTTP/1.1\r\n" CLOSE "\r\n",
+    };
+    server_start((struct http_server_options){0});
+    for (size_t i = 0; i < ARRAY_LEN(folded); i++) {
+        int64_t before = http_server_stats(server).requests;
+        ask(folded[i]);
+        if (strncmp(reply_text, "HTTP/1.1 400", 12) != 0)
+            assert_int_equal(http_server_stats(server).requests, before + 2);
+    }
+    wait_until_open(0, 0);
+}
+
+/* RFC 9112, 3.2 leaves two answers: libmicrohttpd says 400, and from 1.0 where the address would be right. */
+static void
+test_a_blank_in_the_address_is_not_served(void **state)
+{
+    (void)state;
+    server_start((struct http_server_options){0});
+    ask("GET /x y HTTP/1.1\r\nHost: h\r\n\r\n");
+    if (strncmp(reply_text, "HTTP/1.1 301", 12) == 0)
+        assert_reply("HTTP/1.1 301", "\r\nLocation: /x%20y\r\n");
+    else
+        assert_reply("HTTP/1.1 400", "\"code\":\"VALIDATION_FAILED\"");
     assert_int_equal(http_server_stats(server).requests, 0);
     wait_until_open(0, 0);
 }
@@ -199,7 +259,7 @@ test_f34_a_slow_head_is_408(void **state)
     server_start(quick);
     int fd = dial();
     drip(fd, "GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 10);
-    assert_true(read_all(fd));
+    assert_true(read_all(fd) || errno == ECONNRESET); /* after the answer */
     assert_reply("HTTP/1.1 408", "\"code\":\"REQUEST_TIMEOUT\"");
     close(fd);
     fd = dial();
@@ -214,15 +274,18 @@ static void
 test_f34_a_slow_head_on_a_kept_connection_is_closed(void **state)
 {
     (void)state;
-    server_start(quick);
+    /* Not by the time that an idle one is kept: by the head's. */
+    server_start((struct http_server_options){.test = {.head_ms = 120, .body_grace_ms = 120, .keep_alive_ms = 60000, .write_stall_ms = 120}});
+    char slow[601] = "GET /";
+    memset(slow + 5, 'a', sizeof(slow) - 6); /* six seconds of it */
     int fd = dial();
     put(fd, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_true(read_until(fd, "GET /x"));
     usleep(30000); /* the reaper has seen it idle */
     int64_t begun = clock_monotonic_us(clock_system());
-    drip(fd, "GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 10);
-    assert_true(read_all(fd));
-    assert_true(clock_monotonic_us(clock_system()) - begun < 900 * US_PER_MS);
+    drip(fd, slow, 10);
+    assert_true(read_all(fd) || errno == ECONNRESET); /* a byte on its way when it closes makes a reset of it */
+    assert_true(clock_monotonic_us(clock_system()) - begun < 5 * US_PER_S);
     close(fd);
 }
 
@@ -246,13 +309,14 @@ test_f34_a_body_that_is_fast_enough_may_take_its_time(void **state)
     (void)state;
     server_start(quick);
     int fd = dial();
-    char piece[51];
+    char piece[1001], first[1200];
     memset(piece, 'c', sizeof(piece));
-    piece[50] = '\0';
-    put(fd, "POST /echo HTTP/1.1\r\n" CLOSE "Content-Length: 1000\r\n\r\n");
-    for (int i = 0; i < 20; i++) { /* 50 bytes in 20 ms: five times what is asked for, over four deadlines */
-        put(fd, piece);
+    piece[1000] = '\0';
+    snprintf(first, sizeof(first), "POST /echo HTTP/1.1\r\n" CLOSE "Content-Length: 20000\r\n\r\n%s", piece);
+    put(fd, first);
+    for (int i = 1; i < 20; i++) { /* 1000 bytes in 20 ms, over four deadlines; what is asked for is 500 in a second */
         usleep(20000);
+        put(fd, piece);
     }
     assert_true(read_all(fd));
     assert_reply("HTTP/1.1 200", NULL);
@@ -307,7 +371,7 @@ test_f44_a_client_that_takes_nothing_is_reset(void **state)
     server_start(quick);
     int fd = dial();
     put(fd, "GET /huge HTTP/1.1\r\nHost: h\r\n\r\n");
-    for (int i = 0; i < 5000 && http_server_stats(server).requests < 1; i++)
+    for (int i = 0; i < 60000 && http_server_stats(server).requests < 1; i++)
         usleep(1000);
     wait_until_open(0, 0);
     close(fd);
@@ -318,16 +382,16 @@ test_a_client_that_takes_slowly_is_served(void **state)
 {
     (void)state;
     special = handle_huge;
-    server_start(quick);
+    server_start((struct http_server_options){.test = {.head_ms = 120, .body_grace_ms = 120, .keep_alive_ms = 120, .write_stall_ms = 1000}});
     int fd = dial();
     char *scrap = malloc(1024 * 1024);
     put(fd, "GET /huge HTTP/1.1\r\n" CLOSE "\r\n");
     size_t got = 0;
     for (ssize_t count = 1; count > 0; got += (size_t)count) {
-        count = recv(fd, scrap, 1024 * 1024, 0);
+        count = take_bytes(fd, scrap, 1024 * 1024);
         assert_true(count >= 0);
-        if (got < 8 * 1024 * 1024)
-            usleep(20000);
+        if (got < 24 * 1024 * 1024)
+            usleep(60000); /* each time far less than the server allows, together more */
     }
     assert_true(got > 32 * 1024 * 1024);
     free(scrap);

@@ -54,17 +54,6 @@ http_thread_start(pthread_t *thread_out, size_t stack_bytes, bool detached, void
     return result == 0;
 }
 
-static struct timespec
-monotonic_after(int64_t us)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    int64_t ns = at.tv_nsec + us % US_PER_S * 1000;
-    at.tv_sec += us / US_PER_S + ns / 1000000000;
-    at.tv_nsec = ns % 1000000000;
-    return at;
-}
-
 struct http_worker {
     struct http_worker *next; /* idle ones, the last to fall idle first; under pool->lock */
     struct http_worker *other; /* all there are; under pool->lock */
@@ -152,7 +141,7 @@ idle_remove(struct http_pool *pool, const struct http_worker *worker)
 static bool
 idle_wait(struct http_pool *pool, struct http_worker *worker)
 {
-    struct timespec until = monotonic_after(pool->idle_us);
+    struct timespec until = clock_deadline(pool->idle_us);
     worker->woken = false;
     worker->next = pool->idle;
     pool->idle = worker;
@@ -164,7 +153,7 @@ idle_wait(struct http_pool *pool, struct http_worker *worker)
             continue;
         if (pool->threads > 1)
             break;
-        until = monotonic_after(pool->idle_us);
+        until = clock_deadline(pool->idle_us);
     }
     if (worker->woken)
         return true; /* the waker took it off the stack and counts it as running */
@@ -282,7 +271,7 @@ watch_run(void *ctx)
             seen = pool->submitted;
             continue;
         }
-        struct timespec until = monotonic_after(WATCH_US);
+        struct timespec until = clock_deadline(WATCH_US);
         pthread_cond_timedwait(&pool->watch, &pool->lock, &until);
         if (seen > pool->taken) /* something has waited since the last look at least */
             add_missing(pool);

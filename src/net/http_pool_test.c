@@ -48,7 +48,7 @@ setup(void **state)
 static void
 until(atomic_int *counter, int value)
 {
-    for (int i = 0; i < 30000 && atomic_load(counter) != value; i++)
+    for (int i = 0; i < 60000 && atomic_load(counter) != value; i++)
         usleep(1000);
     if (atomic_load(counter) != value)
         print_error("threads %u, running %u, surplus %u, submitted %llu, taken %llu\n", pool.threads, pool.running, pool.surplus,
@@ -137,7 +137,7 @@ test_jobs_that_compute_get_no_more_threads_than_there_are_cores(void **state)
         jobs[i] = (struct http_job){.run = run_computing, .discard = discard};
         assert_true(http_pool_submit(&pool, &jobs[i]));
     }
-    for (int i = 0; i < 30000 && atomic_load(&inside) < (int)pool.busy_wanted; i++)
+    for (int i = 0; i < 60000 && atomic_load(&inside) < (int)pool.busy_wanted; i++)
         usleep(1000);
     usleep(100000); /* a hundred looks */
     int many = atomic_load(&inside);
@@ -172,7 +172,7 @@ test_threads_that_wake_in_numbers_go_to_rest(void **state)
         sem_post(&gate);
     until(&ran, ARRAY_LEN(waiting)); /* now more of them compute than there are cores */
     unsigned surplus = 0;
-    for (int i = 0; i < 5000 && surplus == 0; i++) {
+    for (int i = 0; i < 60000 && surplus == 0; i++) {
         usleep(1000);
         pthread_mutex_lock(&pool.lock);
         surplus = pool.surplus;
@@ -199,7 +199,7 @@ test_idle_threads_end_but_one(void **state)
     until(&inside, 8);
     for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
         sem_post(&gate);
-    for (int i = 0; i < 5000 && http_pool_threads(&pool) > 1; i++)
+    for (int i = 0; i < 60000 && http_pool_threads(&pool) > 1; i++)
         usleep(1000);
     assert_int_equal(http_pool_threads(&pool), 1);
     jobs[0].run = run_counting;

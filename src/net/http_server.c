@@ -33,7 +33,7 @@
  * that a head somewhat too large still reaches us and is refused in the door's words; not much larger, because
  * it is cleared after each request.
  */
-#define CONNECTION_POOL_BYTES (40 * 1024)
+#define CONNECTION_POOL_BYTES (32 * 1024)
 #define CONNECTION_POOL_STEP_BYTES (16 * 1024)
 #define HANDLER_IDLE_MS 10000
 #define LINGER_MS 2000
@@ -382,6 +382,7 @@ http_server_stats(const struct http_server *server)
     return (struct http_server_stats){
         .requests = atomic_load(&server->requests),
         .refused = atomic_load(&server->refused),
+        .at_once = atomic_load(&server->at_once),
         .connections_open = atomic_load(&server->entry_count),
         .exchanges_open = atomic_load(&server->open),
         .handler_threads = http_pool_threads((struct http_pool *)(uintptr_t)&server->pool),

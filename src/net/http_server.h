@@ -99,6 +99,8 @@ void http_exchange_continue(struct http_exchange *x, http_handler_fn *go_on, voi
 void http_exchange_to_pool(struct http_exchange *x, http_handler_fn *go_on, void *ctx);
 /* Adds a header to the answer; before the reply. Texts are copied. One that is empty or would break its line is left out. */
 void http_reply_header(struct http_exchange *x, const char *name, struct str value);
+/* The same for texts that are our own and stay: they are neither copied nor looked at. */
+void http_reply_header_fixed(struct http_exchange *x, const char *name, const char *value);
 /* Answers. The body is copied unless it lies in x->arena. content_type NULL: none. */
 void http_reply(struct http_exchange *x, int status, const char *content_type, struct str body);
 
@@ -140,6 +142,7 @@ void http_stream_wake(struct http_stream *stream);
 
 struct http_server_stats {
     int64_t requests, refused, connections_open, exchanges_open, handler_threads;
+    int64_t at_once;             /* of requests: answered by the thread that read them */
 };
 struct http_server_stats http_server_stats(const struct http_server *server);
 

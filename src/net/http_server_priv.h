@@ -109,7 +109,7 @@ enum exchange_state {
 
 struct reply_header {
     struct reply_header *next;
-    struct str name, value; /* name is NUL-terminated, value too */
+    const char *name, *value; /* in the arena, or static */
 };
 
 struct http_answer {
@@ -149,11 +149,26 @@ void exchange_spares_free(struct http_server *server);
 /* Ends the wait of a handler that never answered; the sweep at the server's end. entry->lock is held. */
 void exchange_abandon(struct exchange *e);
 
+struct exchange *exchange_of(struct http_exchange *x);
+/*
+ * The answer is complete: back to the net thread. The exchange may be gone when this returns. With `later`
+ * the connection goes on only when the handler that runs on this thread has returned. False: nobody will send it.
+ */
+bool exchange_hand_back(struct exchange *e, bool later);
+
 void *exchange_on_uri(void *server, const char *uri, struct MHD_Connection *connection);
 enum MHD_Result exchange_on_access(void *server, struct MHD_Connection *connection, const char *url, const char *method,
                                    const char *version, const char *upload, size_t *upload_bytes, void **context);
 void exchange_on_completed(void *server, struct MHD_Connection *connection, void **context,
                            enum MHD_RequestTerminationCode code);
+
+/* ---- http_answer.c: what handlers make, and how it leaves ---- */
+
+#define SPARE_REPLY_BYTES_MAX (128 * 1024) /* memory of an answer that took more is given back */
+
+/* Net thread, once for each exchange. */
+enum MHD_Result exchange_queue_answer(struct exchange *e);
+enum MHD_Result server_queue_no_memory(struct http_server *server, struct MHD_Connection *connection);
 
 /* ---- http_refuse.c: what the server answers by itself ---- */
 
@@ -253,7 +268,7 @@ struct http_server {
     pthread_mutex_t open_lock;
     pthread_cond_t open_none;
     atomic_llong open;                  /* exchanges handed and not written, streams not done */
-    atomic_llong requests, refused;
+    atomic_llong requests, refused, at_once;
 };
 
 /* Lets a suspended connection go on; the exchange may be gone when it returns. */

@@ -76,12 +76,23 @@ test_bodies_by_length_and_in_chunks(void **state)
     ask("POST /echo HTTP/1.1\r\n" CLOSE "Content-Length: 11\r\n\r\nhello world");
     assert_reply("HTTP/1.1 200", "X-Body: yes\r\n");
     assert_reply("HTTP/1.1 200", "\r\n\r\nhello world");
-    ask("POST /echo HTTP/1.1\r\n" CLOSE "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nT: x\r\n\r\n");
+    ask("POST /echo HTTP/1.1\r\n" CLOSE "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\nT: x\r\n\r\n");
     assert_reply("HTTP/1.1 200", "\r\n\r\nhello world");
     ask("POST /echo HTTP/1.1\r\n" CLOSE "Content-Length: 0\r\n\r\n");
     assert_reply("HTTP/1.1 200", "X-Body: no\r\n");
     ask("POST /echo HTTP/1.1\r\n" CLOSE "\r\n");
     assert_reply("HTTP/1.1 200", "X-Body: no\r\n");
+}
+
+/* libmicrohttpd 0.9 passes over an extension, as RFC 9112, 7.1.1 asks; 1.0.1 refuses the request. Never is it part of the body. */
+static void
+test_a_chunk_with_an_extension_is_whole_or_refused(void **state)
+{
+    (void)state;
+    server_start((struct http_server_options){0});
+    ask("POST /echo HTTP/1.1\r\n" CLOSE "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n world\r\n0\r\n\r\n");
+    if (strncmp(reply_text, "HTTP/1.1 400", 12) != 0)
+        assert_reply("HTTP/1.1 200", "\r\n\r\nhello world");
 }
 
 static void
@@ -119,7 +130,7 @@ answer_later(void *ctx)
 {
     (void)ctx;
     struct http_exchange *x = NULL;
-    for (int i = 0; i < 5000 && !(x = atomic_exchange(&kept, NULL)); i++)
+    for (int i = 0; i < 60000 && !(x = atomic_exchange(&kept, NULL)); i++)
         usleep(1000);
     if (x)
         http_reply(x, 202, NULL, STR("later"));
@@ -174,7 +185,7 @@ test_f33_clients_that_leave_cost_nothing(void **state)
     }
     int fd = dial();
     put(fd, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
-    for (int i = 0; i < 5000 && !atomic_load(&kept); i++)
+    for (int i = 0; i < 60000 && !atomic_load(&kept); i++)
         usleep(1000);
     struct linger reset = {1, 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -192,7 +203,7 @@ client_run(void *ctx)
     for (int i = 0; i < 50; i++) {
         put(fd, "GET /many HTTP/1.1\r\nHost: h\r\n\r\n");
         for (size_t got = 0; got < 9 || memcmp(scrap + got - 9, "GET /many", 9) != 0;) {
-            ssize_t count = recv(fd, scrap + got, sizeof(scrap) - got, 0);
+            ssize_t count = take_bytes(fd, scrap + got, sizeof(scrap) - got);
             if (count <= 0)
                 return &kept;
             got += (size_t)count;
@@ -229,7 +240,7 @@ test_blocked_handlers_do_not_block_others(void **state)
         fds[i] = dial();
         put(fds[i], "GET /block HTTP/1.1\r\n" CLOSE "\r\n");
     }
-    for (int i = 0; i < 5000 && atomic_load(&inside) < 11; i++)
+    for (int i = 0; i < 60000 && atomic_load(&inside) < 11; i++)
         usleep(1000);
     assert_int_equal(atomic_load(&inside), 11);
     ask("GET /free HTTP/1.1\r\n" CLOSE "\r\n");
@@ -332,24 +343,28 @@ test_i38_draining_answers_what_is_under_way_and_refuses_the_rest(void **state)
     put(idle, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_true(read_until(idle, "GET /x"));
     put(busy, "GET /block HTTP/1.1\r\nHost: h\r\n\r\n");
-    for (int i = 0; i < 5000 && atomic_load(&inside) < 1; i++)
+    for (int i = 0; i < 60000 && atomic_load(&inside) < 1; i++)
         usleep(1000);
     pthread_t thread;
     pthread_create(&thread, NULL, drain_run, NULL);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                   .sin_port = htons((uint16_t)http_server_port(server))};
     int fd = -1;
-    for (int i = 0, open = 1; i < 5000 && open; i++) { /* new clients are refused soon */
+    for (int i = 0, open = 1; i < 60000 && open; i++) { /* new clients are refused soon */
         fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         open = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
         close(fd);
         usleep(1000);
-        assert_true(i < 4999);
+        assert_true(i < 59999);
     }
-    usleep(20000); /* the listening socket closes just before the flag is set */
-    put(idle, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_true(read_all(idle));
+    bool refused = false;
+    for (int i = 0; i < 60000 && !refused; i++) { /* the listening socket closes just before the flag is set */
+        put(idle, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_true(read_until(idle, "/x")); /* the path, which both answers end with */
+        refused = strncmp(reply_text, "HTTP/1.1 503", 12) == 0;
+    }
     assert_reply("HTTP/1.1 503", "SHUTTING_DOWN");
+    assert_true(read_all(idle));
     sem_post(&gate);
     assert_true(read_all(busy)); /* answered, then closed */
     assert_reply("HTTP/1.1 200", "unblocked");
@@ -366,7 +381,7 @@ test_i38_an_exchange_nobody_answered_does_not_stop_the_end(void **state)
     server_start((struct http_server_options){0});
     int fd = dial();
     put(fd, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
-    for (int i = 0; i < 5000 && !atomic_load(&kept); i++)
+    for (int i = 0; i < 60000 && !atomic_load(&kept); i++)
         usleep(1000);
     http_server_drain(server, 20);
     assert_int_equal(http_server_stats(server).exchanges_open, 1);

@@ -74,7 +74,7 @@ source_set(int pieces, size_t piece_bytes, enum http_stream_more at_end)
 static void
 until(atomic_int *counter, int value)
 {
-    for (int i = 0; i < 5000 && atomic_load(counter) < value; i++)
+    for (int i = 0; i < 60000 && atomic_load(counter) < value; i++)
         usleep(1000);
     assert_int_equal(atomic_load(counter), value);
 }

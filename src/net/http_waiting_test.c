@@ -64,7 +64,7 @@ start_waiting(const struct http_server_options *way, int *fds, int count)
         fds[i] = dial();
         put(fds[i], "GET /waits HTTP/1.1\r\n" CLOSE "\r\n");
     }
-    for (int i = 0; i < 5000 && atomic_load(&waiting_count) < count; i++)
+    for (int i = 0; i < 60000 && atomic_load(&waiting_count) < count; i++)
         usleep(1000);
     assert_int_equal(atomic_load(&waiting_count), count);
 }

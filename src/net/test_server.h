@@ -101,7 +101,7 @@ static inline void
 wait_until_open(int64_t exchanges, int64_t connections)
 {
     struct http_server_stats stats = {0};
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 60000; i++) {
         stats = http_server_stats(server);
         if (stats.exchanges_open == exchanges && (connections < 0 || stats.connections_open == connections))
             return;
@@ -132,7 +132,7 @@ dial(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                   .sin_port = htons((uint16_t)http_server_port(server))};
-    struct timeval patience = {.tv_sec = 10};
+    struct timeval patience = {.tv_sec = 60}; /* a hang has an end; no measure of speed */
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -159,6 +159,17 @@ put(int fd, const char *text)
     return put_bytes(fd, text, strlen(text));
 }
 
+/* What has come, at most `room`. A process that was stopped and goes on is told EINTR where a socket has a time limit. */
+static inline ssize_t
+take_bytes(int fd, void *to, size_t room)
+{
+    ssize_t count;
+    do
+        count = recv(fd, to, room, 0);
+    while (count < 0 && errno == EINTR);
+    return count;
+}
+
 /* Reads until the server closes. False when it resets instead, or takes too long. */
 static inline bool
 read_all(int fd)
@@ -166,7 +177,7 @@ read_all(int fd)
     ssize_t count = 1;
     reply_len = 0;
     while (count > 0 && reply_len < REPLY_BYTES) {
-        count = recv(fd, reply_text + reply_len, REPLY_BYTES - reply_len, 0);
+        count = take_bytes(fd, reply_text + reply_len, REPLY_BYTES - reply_len);
         if (count > 0)
             reply_len += (size_t)count;
     }
@@ -181,7 +192,7 @@ read_until(int fd, const char *end)
     reply_len = 0;
     reply_text[0] = '\0';
     while (!strstr(reply_text, end)) {
-        ssize_t count = recv(fd, reply_text + reply_len, REPLY_BYTES - reply_len, 0);
+        ssize_t count = take_bytes(fd, reply_text + reply_len, REPLY_BYTES - reply_len);
         if (count <= 0)
             return false;
         reply_len += (size_t)count;

@@ -190,8 +190,9 @@ calendar_next(const struct calendar *c, int64_t after_us, int64_t *due_us_out, s
 static bool
 refuse(struct err *err, const char *member, struct str value, const char *words)
 {
-    err_set(err, E_VALIDATION_FAILED, "schedule.%s \"%.*s\" %s", member, STR_ARG(str_slice(value, 0, 60)), words);
-    return false;
+    char place[32];
+    snprintf(place, sizeof(place), "/schedule/%s", member);
+    return err_invalid(err, place, "schedule.%s \"%.*s\" %s", member, STR_ARG(str_slice(value, 0, 60)), words);
 }
 
 /* ICU also knows "GMT+3" and the like, and takes unknown names for GMT: only what it calls a system zone passes. */
@@ -286,7 +287,7 @@ read_field(const struct cron_field *f, struct str text, uint64_t *bits_out, stru
         ok = read_range(f, one, &bits);
     }
     if (!ok)
-        return err_set(err, E_VALIDATION_FAILED, "schedule.repeat: \"%.*s\" is not a cron field for %s (%d to %d)",
+        return err_invalid(err, "/schedule/repeat", "schedule.repeat: \"%.*s\" is not a cron field for %s (%d to %d)",
                        STR_ARG(str_slice(text, 0, 40)), f->name, f->min, f->max);
     *bits_out = bits;
     return true;

@@ -92,14 +92,7 @@ heartbeat(struct lease_keeper *k, const struct renewal *renewals, size_t count)
 static void
 wait_heartbeat(struct lease_keeper *k)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += k->heartbeat_ms / 1000;
-    until.tv_nsec += (k->heartbeat_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    struct timespec until = clock_deadline(k->heartbeat_ms * US_PER_MS);
     while (!k->stopping && pthread_cond_timedwait(&k->wake, &k->lock, &until) == 0)
         ;
 }

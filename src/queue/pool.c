@@ -194,11 +194,7 @@ wait_until_left(struct pool *p, int64_t deadline_ms)
     int64_t until_us = clock_monotonic_us(clock_system()) + deadline_ms * US_PER_MS;
     pthread_mutex_lock(&p->lock);
     while (p->running > 0 && clock_monotonic_us(clock_system()) < until_us) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += POKE_AGAIN_MS * 1000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = clock_deadline(POKE_AGAIN_MS * US_PER_MS);
         store_poke(p->options.store);
         pthread_cond_timedwait(&p->left, &p->lock, &until);
     }
@@ -242,12 +238,6 @@ unsigned
 pool_workers(const struct pool *p)
 {
     return p->options.workers;
-}
-
-bool
-pool_is_stopping(const struct pool *p)
-{
-    return atomic_load(&p->stopping);
 }
 
 bool

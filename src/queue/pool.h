@@ -12,7 +12,7 @@
 #include "queue/lease.h"
 
 #define POOL_SWEEP_DEFAULT_MS 10000
-#define POOL_WORKERS_MIN 4
+#define POOL_WORKERS_MIN 8       /* most of a run is waiting for a vendor */
 #define POOL_WORKERS_MAX 16
 
 struct pool;
@@ -42,7 +42,6 @@ void pool_free(struct pool *p); /* stops first, without a deadline; accepts NULL
 /* Workers that have no run at the moment. */
 unsigned pool_idle(const struct pool *p);
 unsigned pool_workers(const struct pool *p);
-bool pool_is_stopping(const struct pool *p);
 
 /*
  * Claims that run, or the next one when run is 0, and does it on this thread: tools and tests.

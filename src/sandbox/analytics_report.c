@@ -90,19 +90,6 @@ read_names(struct sandbox_request *r, struct sandbox_reply *reply, yyjson_val *l
     return true;
 }
 
-static bool
-read_day(struct str text, int64_t *us_out)
-{
-    struct str year, month, day, rest;
-    int64_t y, m, d;
-    str_cut(text, '-', &year, &rest);
-    str_cut(rest, '-', &month, &day);
-    if (!str_to_i64(year, 1970, 2200, &y) || !str_to_i64(month, 1, 12, &m) || !str_to_i64(day, 1, civil_days_in_month((int)y, (int)m), &d))
-        return false;
-    *us_out = civil_to_us((struct civil){.year = (int)y, .month = (int)m, .day = (int)d});
-    return true;
-}
-
 /* int64 comes as a number or, as the vendor's own clients send it, as text. */
 static int64_t
 number_of(yyjson_val *value, int64_t max, int64_t otherwise)
@@ -121,7 +108,7 @@ read_ask(struct sandbox_request *r, struct sandbox_reply *reply, struct ask *ask
     *ask = (struct ask){.limit = number_of(json_get_c(body, "limit"), LIMIT_MAX, LIMIT_DEFAULT),
                         .offset = r->loop ? 0 : number_of(json_get_c(body, "offset"), INT32_MAX, 0)};
     struct str first = json_str(json_get_c(range, "startDate")), last = json_str(json_get_c(range, "endDate"));
-    if (!read_day(first, &ask->since_us) || !read_day(last, &ask->until_us))
+    if (!request_day(first, &ask->since_us) || !request_day(last, &ask->until_us))
         return bad(r, reply, STR("The date range is invalid"));
     if (ask->since_us > ask->until_us || (ask->until_us - ask->since_us) / US_PER_DAY > DAYS_MAX)
         return bad(r, reply, STR("The start date must not be after the end date"));

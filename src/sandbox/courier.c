@@ -155,11 +155,7 @@ take(struct courier *c)
             c->first = e->next;
             return e;
         }
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        int64_t ns = until.tv_nsec + left_us * 1000;
-        until.tv_sec += ns / 1000000000;
-        until.tv_nsec = ns % 1000000000;
+        struct timespec until = clock_deadline(left_us);
         pthread_cond_timedwait(&c->wake, &c->lock, &until);
     }
     return NULL;

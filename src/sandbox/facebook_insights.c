@@ -24,25 +24,12 @@ struct range {
 };
 
 static bool
-parse_day(struct str text, int64_t *us_out)
-{
-    struct str year, month, day, rest;
-    int64_t y, m, d;
-    str_cut(text, '-', &year, &rest);
-    str_cut(rest, '-', &month, &day);
-    if (!str_to_i64(year, 1970, 2200, &y) || !str_to_i64(month, 1, 12, &m) || !str_to_i64(day, 1, civil_days_in_month((int)y, (int)m), &d))
-        return false;
-    *us_out = civil_to_us((struct civil){.year = (int)y, .month = (int)m, .day = (int)d});
-    return true;
-}
-
-static bool
 parse_range(struct arena *a, struct str text, struct range *range_out)
 {
     struct err err = {0};
     yyjson_val *json = json_parse(a, text.len ? text : STR("{}"), JSON_PLAIN, 8, &err);
-    return parse_day(json_str(json_get_c(json, "since")), &range_out->since_us) &&
-           parse_day(json_str(json_get_c(json, "until")), &range_out->until_us) && range_out->since_us <= range_out->until_us &&
+    return request_day(json_str(json_get_c(json, "since")), &range_out->since_us) &&
+           request_day(json_str(json_get_c(json, "until")), &range_out->until_us) && range_out->since_us <= range_out->until_us &&
            (range_out->until_us - range_out->since_us) / US_PER_DAY < DAYS_MAX;
 }
 

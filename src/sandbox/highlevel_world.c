@@ -1,6 +1,7 @@
 /*
  * What a HighLevel location holds: contacts, a conversation for some of them, messages, two calendars.
  */
+#include "base/hash.h"
 #include "sandbox/highlevel_priv.h"
 
 #define CONTACTS_DEFAULT 400
@@ -54,12 +55,9 @@ highlevel_find(struct world *world, struct collection *c, struct str id)
 static int64_t
 account_of(struct str location)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
     if (str_eq_c(location, HL_LOCATION_DEFAULT))
         return 1;
-    for (size_t i = 0; i < location.len; i++)
-        h = (h ^ (unsigned char)location.ptr[i]) * UINT64_C(0x100000001b3);
-    return (int64_t)(h >> 2) + 2;
+    return (int64_t)(hash_add(HASH_START, location) >> 2) + 2;
 }
 
 struct world *

@@ -303,7 +303,7 @@ struct batch {
     struct sandbox_request *r;
     struct collection *c;
     struct json_writer *w;
-    struct buf errors;
+    struct buf errors, missing;    /* missing: ids that a read did not find, as JSON texts */
     struct json_writer errors_writer;
     int64_t error_count;
     bool created;
@@ -327,6 +327,26 @@ batch_error(struct batch *b, int status, struct str words, struct str trace)
     }
     json_end_object(w);
     json_begin_object(w, "links");
+    json_end_object(w);
+    json_end_object(w);
+    b->error_count++;
+}
+
+/* All that a read did not find stand in one error, by the ids they were asked for with. */
+static void
+batch_missing(struct batch *b)
+{
+    struct json_writer *w = &b->errors_writer;
+    if (b->missing.len == 0)
+        return;
+    json_begin_object(w, NULL);
+    json_add_c(w, "status", "error");
+    json_add_c(w, "category", "OBJECT_NOT_FOUND");
+    json_add_c(w, "message", "Could not get some objects, they may be deleted or not exist. Check that ids are valid.");
+    json_begin_object(w, "context");
+    json_begin_array(w, "ids");
+    buf_add(&b->errors, buf_str(&b->missing));
+    json_end_array(w);
     json_end_object(w);
     json_end_object(w);
     b->error_count++;
@@ -378,9 +398,10 @@ batch_read(struct batch *b, yyjson_val *body, yyjson_val *input)
             wanted[count++] = json_str(item);
     }
     uint32_t index = find_by(b->r, b->c, json_str(json_get_c(input, "id")), json_str(json_get_c(body, "idProperty")), false);
-    if (index == OBJECT_NONE)
-        batch_error(b, 404, STR("Could not get some objects, they may be deleted or not exist"), STR_NONE);
-    else
+    if (index == OBJECT_NONE) {
+        buf_add_c(&b->missing, b->missing.len > 0 ? "," : "");
+        buf_add_json_str(&b->missing, json_str(json_get_c(input, "id")));
+    } else
         hubspot_write(b->r->world, b->c, index, b->r->arena, wanted, count, b->w);
 }
 
@@ -419,6 +440,7 @@ batch(struct sandbox_request *r, struct sandbox_reply *reply, struct collection 
     if (str_eq_c(verb, "archive"))
         return archive_all(r, reply, c, inputs);
     buf_init(&b.errors, REPLY_BYTES_MAX);
+    buf_init(&b.missing, REPLY_BYTES_MAX);
     json_writer_init(&b.errors_writer, &b.errors);
     json_writer_init(&w, &reply->body);
     json_begin_object(&w, NULL);
@@ -428,6 +450,7 @@ batch(struct sandbox_request *r, struct sandbox_reply *reply, struct collection 
         batch_one(&b, verb, body, input);
     }
     json_end_array(&w);
+    batch_missing(&b);
     if (b.error_count > 0) {
         json_add_i64(&w, "numErrors", b.error_count);
         json_begin_array(&w, "errors");
@@ -439,6 +462,7 @@ batch(struct sandbox_request *r, struct sandbox_reply *reply, struct collection 
     json_end_object(&w);
     reply_json(reply, b.error_count > 0 ? 207 : str_eq_c(verb, "create") ? 201 : 200);
     buf_release(&b.errors);
+    buf_release(&b.missing);
 }
 
 /* ---- routes */

@@ -28,6 +28,19 @@ request_page(const struct sandbox_request *request, const char *name)
 }
 
 bool
+request_day(struct str text, int64_t *us_out)
+{
+    struct str year, month, day, rest;
+    int64_t y, m, d;
+    str_cut(text, '-', &year, &rest);
+    str_cut(rest, '-', &month, &day);
+    if (!str_to_i64(year, 1970, 2200, &y) || !str_to_i64(month, 1, 12, &m) || !str_to_i64(day, 1, civil_days_in_month((int)y, (int)m), &d))
+        return false;
+    *us_out = civil_to_us((struct civil){.year = (int)y, .month = (int)m, .day = (int)d});
+    return true;
+}
+
+bool
 request_is(const struct sandbox_request *request, const char *method)
 {
     return str_eq_c(request->method, method);

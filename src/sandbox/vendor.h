@@ -116,6 +116,7 @@ int64_t request_number(const struct sandbox_request *request, const char *name, 
                        int64_t otherwise);
 /* The page number, 1 or more; always 1 while a loop fault is on. */
 int64_t request_page(const struct sandbox_request *request, const char *name);
+bool request_day(struct str text, int64_t *us_out);                                      /* 2026-11-22, its midnight in UTC */
 bool request_is(const struct sandbox_request *request, const char *method);
 struct str request_form_value(const struct sandbox_request *request, const char *name);   /* of a form body */
 struct str request_body_value(const struct sandbox_request *request, const char *name);   /* a text, of JSON or of a form */

@@ -309,13 +309,6 @@ db_column_text_copy(const struct db_rows *rows, unsigned column, struct arena *a
     return str_is_none(text) ? STR_NONE : str_copy(a, text);
 }
 
-struct str
-db_column_blob_copy(const struct db_rows *rows, unsigned column, struct arena *a)
-{
-    struct str bytes = db_column_blob(rows, column);
-    return str_is_none(bytes) ? STR_NONE : str_copy(a, bytes);
-}
-
 bool
 db_script(struct db *db, const char *text, struct err *err)
 {

@@ -225,7 +225,6 @@ struct str db_column_text(const struct db_rows *rows, unsigned column);
 struct str db_column_blob(const struct db_rows *rows, unsigned column);
 /* A copy in a; NULL stays STR_NONE, and so does a copy for which the arena has no room (check with db_column_is_null). */
 struct str db_column_text_copy(const struct db_rows *rows, unsigned column, struct arena *a);
-struct str db_column_blob_copy(const struct db_rows *rows, unsigned column, struct arena *a);
 
 /* Several statements in plain text without values: migrations, pragmas, tests. */
 MUST_USE bool db_script(struct db *db, const char *text, struct err *err);

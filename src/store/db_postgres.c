@@ -22,6 +22,7 @@
 #include "base/log.h"
 
 #define POSTGRES_CONNECT_S "10"
+#define PLANS_FIRST 4              /* a power of two */
 
 static bool
 postgres_script(struct db *db, const char *text, struct err *err)
@@ -56,6 +57,19 @@ make_write_settings(struct db_postgres *p, const struct db_postgres_options *opt
              options->idle_ms ? options->idle_ms : LIMIT_STORE_IDLE_MS);
 }
 
+/*
+ * A statement's plan is made once for a connection, of the tables as they are then, and kept until they are analysed, which the server
+ * does a minute later at best. Of empty tables any index will do: a first sync went through all of a tenant's maps for each of its
+ * records. So plans are made anew after 4, 8, 16, ... transactions: as often as a table doubles.
+ */
+static bool
+forget_plans(struct db_postgres *p, struct err *err)
+{
+    p->transactions++;
+    bool due = p->transactions >= PLANS_FIRST && (p->transactions & (p->transactions - 1)) == 0;
+    return !due || send_command(p, "DISCARD PLANS", (struct pending){.kind = PENDING_COMMAND}, err);
+}
+
 static bool
 postgres_begin(struct db *db, bool write, struct err *err)
 {
@@ -64,7 +78,8 @@ postgres_begin(struct db *db, bool write, struct err *err)
     p->began_us = 0;
     return send_command(p, write ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
                         (struct pending){.kind = PENDING_COMMAND}, err) &&
-           send_command(p, write ? p->write_settings : "SELECT " CLOCK_TEXT, (struct pending){.kind = PENDING_CLOCK}, err);
+           send_command(p, write ? p->write_settings : "SELECT " CLOCK_TEXT, (struct pending){.kind = PENDING_CLOCK}, err) &&
+           forget_plans(p, err);
 }
 
 /* A deferred statement that did not do what it must is known only to us: the server would commit. */

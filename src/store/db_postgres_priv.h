@@ -42,6 +42,7 @@ struct db_postgres {
     struct buf arrays;            /* of the statement that is being sent */
     struct pending pending[PENDING_MAX];
     unsigned pending_count;
+    uint64_t transactions;        /* begun on this connection */
     char write_settings[SETTINGS_TEXT_BYTES];
     int64_t began_us, began_monotonic_us; /* the database clock at the beginning of this transaction; 0: not known yet */
 };

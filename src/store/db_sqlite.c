@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "sql.h"
+#include "store/wal_file.h"
 
 #define SQLITE_BUSY_MS 5000               /* another program reads the file: checkpoints and locks wait so long */
 #define WAL_PAGES 1000                    /* checkpoint at; those who wait for a commit are told before it (db_tidy) */
@@ -454,7 +455,8 @@ db_sqlite_open(const char *path, enum db_sqlite_role role, const struct clock *c
     s->base = (struct db){.driver = &driver_sqlite, .clock = clock, .first_new_record = INT64_MAX};
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE |
                 (role == DB_SQLITE_WRITER ? SQLITE_OPEN_CREATE : 0);
-    int code = sqlite3_open_v2(path, &s->handle, flags, NULL);
+    const char *vfs = role == DB_SQLITE_WRITER ? wal_file_vfs() : NULL;
+    int code = sqlite3_open_v2(path, &s->handle, flags, vfs);
     if ((code != SQLITE_OK && fail(s, code, err) == false) || !set_up(s, role, err)) {
         sqlite3_close(s->handle);
         free(s);

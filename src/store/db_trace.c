@@ -110,6 +110,8 @@ traced_savepoint_undo(struct db *db, struct err *err)
 static bool
 inject(struct db_traced *t, unsigned statement, struct err *err)
 {
+    if (t->trace->before != NULL)
+        t->trace->before(t->trace->before_ctx, sql_statements[statement].name);
     if (is_due(t->trace, DB_TRACE_STATEMENT))
         return err_set(err, E_STORE, "injected at %s", sql_statements[statement].name);
     if (!is_due(t->trace, DB_TRACE_LOST))

@@ -22,6 +22,8 @@ struct db_trace {
     enum db_trace_at at;
     bool lasting;                    /* and every later one */
     bool log;                        /* names of statements to the log, at debug level */
+    void (*before)(void *ctx, const char *statement); /* each statement, by its name; NULL */
+    void *before_ctx;
 };
 
 /* As store_options.wrap, with a struct db_trace as wrap_ctx. Takes over `real`; on failure (no memory) returns real itself. */

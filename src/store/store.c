@@ -122,7 +122,8 @@ open_sqlite(struct store *st, struct err *err)
     int version;
     struct store_connect connect = {connect_one, st};
     st->lock_fd = folder_lock(str_cstr(&st->arena, str_join2(&st->arena, st->options.data_dir, STR("/tidemark.lock"))), err);
-    if (st->lock_fd < 0 || !sqlite_file_check(st->path, st->clock, &version, err))
+    if (st->lock_fd < 0 || !sqlite_file_make(st->path, err) ||
+        !sqlite_file_check(st->path, st->clock, &version, err))
         return false;
     snprintf(st->engine, sizeof(st->engine), "sqlite %s", sqlite3_libversion());
     struct db *db = connect_one(st, true, err);
@@ -275,39 +276,11 @@ store_rider_set(store_rider_fn *fn, void *ctx)
     rider = (struct rider){fn, ctx};
 }
 
-/* ---- threads that must not wait ---- */
-
-static _Thread_local bool hurries, would_wait;
-
-void
-store_hurry(bool on)
-{
-    hurries = on;
-    would_wait = false;
-}
-
-bool
-store_would_wait(void)
-{
-    return would_wait;
-}
-
-/* Longer than a thread of many is kept from a core; a list from memory takes a hundredth of it. */
-#define SLOW_READ_US (10 * US_PER_MS)
-#define SLOW_READ_PAUSE 100 /* times what it took */
-
-static bool
-refuse_to_wait(struct err *err)
-{
-    would_wait = true;
-    return err_set(err, E_STORE_BUSY, NULL);
-}
-
 bool
 store_write(struct store *st, store_fn *fn, void *ctx, struct err *err)
 {
-    if (hurries)
-        return refuse_to_wait(err);
+    if (hurry_is_on())
+        return hurry_refuse(err);
     struct ride with_rider = {fn, ctx, rider};
     if (rider.fn) {
         fn = ride;
@@ -400,26 +373,17 @@ store_settle(struct store *st)
         writer_settle(st->writer);
 }
 
-/* A read that took long waited for the disk, and others waited behind it: at most a hundredth of the time goes that way. */
-static void
-note_hurried(struct store *st, int64_t began_us)
-{
-    int64_t now_us = clock_monotonic_us(st->clock), took_us = now_us - began_us;
-    if (took_us >= SLOW_READ_US)
-        atomic_store(&st->patient_until_us, now_us + took_us * SLOW_READ_PAUSE);
-}
-
 bool
 store_read(struct store *st, store_fn *fn, void *ctx, struct err *err)
 {
     bool idle = false;
-    if (!hurries)
+    if (!hurry_is_on())
         return lender_read(st->readers, fn, ctx, err);
-    int64_t began_us = clock_monotonic_us(st->clock);
+    struct hurried_read read = hurried_read_begin(st->clock);
     bool ok = !st->postgres && lender_read_idle(st->readers, fn, ctx, &idle, err);
     if (!idle)
-        return refuse_to_wait(err);
-    note_hurried(st, began_us);
+        return hurry_refuse(err);
+    hurried_read_end(&read, st->clock, &st->patient_until_us);
     return ok;
 }
 
@@ -451,14 +415,7 @@ void
 store_wait_work(struct store *st, int64_t timeout_ms)
 {
     static _Thread_local uint64_t seen;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    struct timespec until = clock_deadline(timeout_ms * US_PER_MS);
     pthread_mutex_lock(&st->work_lock);
     while (st->pokes == seen && pthread_cond_timedwait(&st->work, &st->work_lock, &until) == 0)
         ;

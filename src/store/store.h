@@ -8,6 +8,9 @@
  * Hence the rules for a closure: it touches the database and its own memory only, sets its results anew
  * each time (it may run twice), and blocks on nothing else. Its first statement is its fence, if it has
  * one. Results may be shown to anybody only after the write has returned true: then it is on disk (I-1).
+ * On PostgreSQL several run side by side and each statement sees what others have committed by then: a closure
+ * that writes by what it has read holds the row before it reads (store_records_hold, store_connection_hold, ...),
+ * or says in the statement what must still be so and counts the rows. Records are held in the order of their ids.
  *
  * The times that leases and order of observations use come from the database clock (store_now).
  */
@@ -86,8 +89,8 @@ MUST_USE bool store_read(struct store *st, store_fn *fn, void *ctx, struct err *
 void store_hurry(bool on);
 bool store_would_wait(void);
 /*
- * Whether a read is answered without asking another process, so that such a thread may try. After one that took long, as
- * those do that find nothing in memory, false for a hundred times as long.
+ * Whether a read is answered without asking another process, so that such a thread may try. After one that had to wait, as
+ * those do that find nothing in memory, or that computed for long, false for a hundred times as long.
  */
 bool store_reads_at_once(const struct store *st);
 

@@ -32,9 +32,16 @@ store_audit_list(struct db *db, struct arena *a, const struct audit_filter *f, s
                  struct err *err)
 {
     struct list list = LIST_OF(a, struct audit);
-    if (!store_rows(db, SQL_AUDIT_LIST, DB_ARGS(DB_I(f->tenant), DB_I(f->before), DB_T(f->actor), DB_I(f->limit)), &list, audit_read, err))
+    if (!store_rows(db, SQL_AUDIT_LIST, DB_ARGS(DB_I(f->tenant), DB_I(f->before), DB_T(f->actor), DB_I(f->limit), DB_I(f->offset)), &list,
+                    audit_read, err))
         return false;
     *rows_out = list.items;
     *count_out = list.count;
     return true;
+}
+
+bool
+store_audit_total(struct db *db, const struct audit_filter *f, int64_t count_max, int64_t *total_out, struct err *err)
+{
+    return db_query_i64(db, SQL_AUDIT_TOTAL, DB_ARGS(DB_I(f->tenant), DB_T(f->actor), DB_I(count_max)), total_out, err) == ROW_FOUND;
 }

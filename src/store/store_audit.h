@@ -21,12 +21,15 @@ struct audit_filter {
     int64_t tenant;          /* 0: all */
     struct str actor;        /* or STR_NONE */
     int64_t before;          /* id < before; 0: from the newest */
-    size_t limit;
+    size_t offset, limit;
 };
 /* id and at_us are given by the store. */
 MUST_USE bool store_audit_add(struct db *db, const struct audit *audit, int64_t now_us, struct err *err);
 /* Newest first. */
 MUST_USE bool store_audit_list(struct db *db, struct arena *a, const struct audit_filter *filter, struct audit **rows_out,
                                size_t *count_out, struct err *err);
+/* How many match, whatever `before` says; at most count_max. */
+MUST_USE bool store_audit_total(struct db *db, const struct audit_filter *filter, int64_t count_max, int64_t *total_out,
+                                struct err *err);
 
 #endif

@@ -48,6 +48,12 @@ read_settings(struct row_reader *r, struct connection *c)
     c->mapping = read_text(r);
 }
 
+bool
+connection_pushes(const struct connection *c)
+{
+    return str_eq_c(c->direction, "push") || str_eq_c(c->direction, "both");
+}
+
 static void
 connection_read(struct row_reader *r, void *item)
 {
@@ -124,6 +130,12 @@ store_connection_get(struct db *db, struct arena *a, int64_t tenant, struct str 
         return STORE_ARENA_FULL(err), ROW_FAILED;
     return store_row(db, SQL_CONNECTION_BY_UUID, DB_ARGS(DB_I(tenant), DB_T(lower)), a, connection_out,
                      sizeof(*connection_out), connection_read, err);
+}
+
+bool
+store_connection_hold(struct db *db, int64_t tenant, int64_t connection, struct err *err)
+{
+    return db_can(db, DB_ONE_WRITER) || db_exec(db, SQL_CONNECTION_HOLD, DB_ARGS(DB_I(tenant), DB_I(connection)), NULL, err);
 }
 
 static void

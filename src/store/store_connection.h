@@ -37,7 +37,7 @@ struct connection {
     struct str account;      /* vendor's account, portal, location or shop id, for routing webhooks; or STR_NONE */
     /* What to sync and how; JSON or a word, STR_NONE: the template's default. */
     struct str streams;      /* JSON array of stream names */
-    struct str direction;    /* "pull", "push", "both" */
+    struct str direction;    /* "pull" or STR_NONE, "push", "both" */
     struct str schedule;     /* JSON */
     struct str match;        /* "none" switches linking off */
     struct str conflict_policy;
@@ -59,6 +59,8 @@ struct connection {
     struct str created_by;   /* user subject, or STR_NONE */
     struct str description;  /* or STR_NONE */
 };
+/* Are changes noted for it, and sent without being asked for? */
+bool connection_pushes(const struct connection *connection);
 
 /* Inserts; fills id, uuid (in a, unless given) and times. E_CONFLICT when a given uuid exists. */
 MUST_USE bool store_connection_create(struct db *db, struct arena *a, struct connection *connection, int64_t now_us,
@@ -68,6 +70,11 @@ enum row store_connection_get(struct db *db, struct arena *a, int64_t tenant, st
                               struct err *err);
 enum row store_connection_get_by_id(struct db *db, struct arena *a, int64_t tenant, int64_t connection,
                                     struct connection *connection_out, struct err *err);
+/*
+ * Nobody else writes to it until the transaction ends: for those who look first and decide, or write the whole row, by what they saw. One
+ * that is gone is passed over. One writer: nothing to do.
+ */
+MUST_USE bool store_connection_hold(struct db *db, int64_t tenant, int64_t connection, struct err *err);
 /* Whosever it is: for the operator. */
 enum row store_connection_find_any(struct db *db, struct arena *a, struct str id, struct connection *connection_out,
                                    struct err *err);

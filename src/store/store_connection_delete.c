@@ -2,8 +2,8 @@
  * Deleting a connection, in batches, so that no transaction is long.
  *
  * The mark comes first: from then on nobody sees the connection, and its unfinished run is cancelled
- * under a higher epoch, so that the worker which has it can write no more. Then maps, then runs, then
- * the rest. A crash between batches leaves the mark, and the next start goes on.
+ * under a higher epoch, so that the worker which has it can write no more; so is the queue of its events. Then maps, then
+ * runs, then the rest. A crash between batches leaves the mark, and the next start goes on.
  */
 #include "store/store_connection.h"
 #include "store/store_inbox_seen.h"
@@ -137,7 +137,8 @@ store_connection_delete(struct db *db, int64_t tenant, int64_t connection, bool 
         return false;
     bool done = false, ok;
     if (mode == 0) {
-        ok = db_exec_one(db, SQL_CONNECTION_DELETE_MARK, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(purge ? 2 : 1),
+        ok = db_exec(db, SQL_INBOX_SHUT_OUT, DB_ARGS(DB_I(tenant), DB_I(connection)), NULL, err) &&
+             db_exec_one(db, SQL_CONNECTION_DELETE_MARK, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(purge ? 2 : 1),
                          DB_I(now_us)), E_CONNECTION_NOT_FOUND, err) &&
              db_exec(db, SQL_CONNECTION_DELETE_CANCEL, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(now_us)), NULL, err) &&
              store_job_orphan(db, tenant, connection, now_us, err);
@@ -145,7 +146,7 @@ store_connection_delete(struct db *db, int64_t tenant, int64_t connection, bool 
         struct arena scratch;
         arena_init(&scratch, DELETE_ARENA_BYTES);
         struct deletion del = {db, tenant, connection, mode == 2, LIST_OF(&scratch, struct doomed), gone};
-        ok = delete_batch(&del, &done, err);
+        ok = store_search_hold(db, err) && delete_batch(&del, &done, err);
         arena_release(&scratch);
     }
     if (ok)

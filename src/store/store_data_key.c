@@ -57,12 +57,6 @@ store_data_key_used(struct db *db, int64_t tenant, int64_t id, int64_t uses, str
 }
 
 bool
-store_data_key_rewrap(struct db *db, int64_t tenant, int64_t id, struct str wrapped, struct err *err)
-{
-    return db_exec_one(db, SQL_DATA_KEY_REWRAP, DB_ARGS(DB_I(tenant), DB_I(id), DB_T(wrapped)), E_NOT_FOUND, err);
-}
-
-bool
 store_data_key_retire(struct db *db, int64_t tenant, int64_t id, int64_t now_us, struct err *err)
 {
     return db_exec_one(db, SQL_DATA_KEY_RETIRE, DB_ARGS(DB_I(tenant), DB_I(id), DB_I(now_us)), E_NOT_FOUND, err);

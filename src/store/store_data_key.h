@@ -27,8 +27,6 @@ enum row store_data_key_find(struct db *db, struct arena *a, int64_t tenant, str
 MUST_USE bool store_data_key_list(struct db *db, struct arena *a, int64_t tenant, int64_t after, size_t limit,
                                   struct data_key **rows_out, size_t *count_out, struct err *err);
 MUST_USE bool store_data_key_used(struct db *db, int64_t tenant, int64_t id, int64_t uses, struct err *err);
-/* After a rotation of the master key. E_NOT_FOUND. */
-MUST_USE bool store_data_key_rewrap(struct db *db, int64_t tenant, int64_t id, struct str wrapped, struct err *err);
 MUST_USE bool store_data_key_retire(struct db *db, int64_t tenant, int64_t id, int64_t now_us, struct err *err);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "store/store_event.h"
+#include "store/store_page.h"
 #include "store/store_priv.h"
 #include "store/store_run_record.h"
 
@@ -233,6 +234,18 @@ tell_feed(const struct deleting *d, struct err *err)
     return d->record_count == 0 || store_event_add_of_stream(d->db, &event, d->stream, err);
 }
 
+/*
+ * Whether a record goes depends on its other maps: whoever gives it one, or takes the last but one away at the same moment, holds the
+ * record too (page_apply.c). Before the maps are touched, as pages do it.
+ */
+static bool
+hold_records(struct deleting *d, const struct delete_candidate *rows, size_t count, struct err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        d->records[i] = rows[i].record;
+    return store_records_hold(d->db, d->tenant, d->records, count, err);
+}
+
 static bool
 delete_rows(struct deleting *d, const struct delete_candidate *rows, size_t count, struct err *err)
 {
@@ -240,7 +253,7 @@ delete_rows(struct deleting *d, const struct delete_candidate *rows, size_t coun
     if (!d->records)
         return err_no_memory(err);
     d->missed = d->records + count;
-    bool ok = true;
+    bool ok = hold_records(d, rows, count, err);
     for (size_t i = 0; i < count && ok; i++)
         ok = delete_map(d, rows[i].map, rows[i].record, err);
     ok = ok && move_counters(d, err) && tell_feed(d, err) &&

@@ -69,14 +69,6 @@ store_errand_again(struct db *db, const struct errand *e, int64_t next_us, struc
                    DB_ARGS(DB_I(e->tenant), DB_I(e->id), DB_I(e->round), DB_I0(next_us), DB_T(error), DB_I(now_us)), NULL, err);
 }
 
-enum row
-store_errand_of(struct db *db, struct arena *a, int64_t tenant, struct str kind, int64_t record, struct errand *errand_out,
-                struct err *err)
-{
-    return store_row(db, SQL_ERRAND_OF, DB_ARGS(DB_I(tenant), DB_T(kind), DB_I(record)), a, errand_out, sizeof(*errand_out),
-                     errand_read, err);
-}
-
 bool
 store_stream_lock(struct db *db, int64_t tenant, int64_t stream, struct err *err)
 {

@@ -33,8 +33,6 @@ MUST_USE bool store_errand_done(struct db *db, const struct errand *errand, stru
 /* next_us 0: given up; error is kept to be shown. */
 MUST_USE bool store_errand_again(struct db *db, const struct errand *errand, int64_t next_us, struct str error, int64_t now_us,
                                  struct err *err);
-enum row store_errand_of(struct db *db, struct arena *a, int64_t tenant, struct str kind, int64_t record,
-                         struct errand *errand_out, struct err *err);
 /* Held until the transaction ends: those who write what a stream maps outside a run wait for each other. */
 MUST_USE bool store_stream_lock(struct db *db, int64_t tenant, int64_t stream, struct err *err);
 

@@ -60,18 +60,19 @@ move_stream_counters(struct db *db, struct arena *a, const struct record *record
 }
 
 static bool
-erase_parts(struct db *db, const struct record *record, struct err *err)
+erase_parts(struct db *db, const struct record *record, bool let_go, struct err *err)
 {
     static const enum sql parts[] = {SQL_ERASE_RAW, SQL_ERASE_REJECTED, SQL_ERASE_INBOX, SQL_ERASE_HISTORY, SQL_ERASE_CHILDREN,
                                      SQL_ERASE_OUTBOX, SQL_ERASE_HOLDS, SQL_ERASE_RECORD};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-        if (!db_exec(db, parts[i], DB_ARGS(DB_I(record->tenant), DB_I(record->id)), NULL, err))
+        if ((parts[i] != SQL_ERASE_CHILDREN || let_go || db_can(db, DB_ONE_WRITER)) &&
+            !db_exec(db, parts[i], DB_ARGS(DB_I(record->tenant), DB_I(record->id)), NULL, err))
             return false;
     return true;
 }
 
 bool
-store_record_erase(struct db *db, struct arena *a, const struct record *record, int64_t now_us, struct err *err)
+store_record_erase(struct db *db, struct arena *a, const struct record *record, bool let_go, int64_t now_us, struct err *err)
 {
     static const char nothing[FINGERPRINT_BYTES];
     struct str fingerprint = {nothing, sizeof(nothing)};
@@ -81,7 +82,7 @@ store_record_erase(struct db *db, struct arena *a, const struct record *record, 
         !db_exec(db, SQL_CONNECTION_DELETE_KEYS, DB_ARGS(DB_I(record->tenant), DB_I(record->id)), NULL, err))
         return false;
     return move_stream_counters(db, a, record, err) && store_search_remove(db, record->tenant, record->id, err) &&
-           erase_parts(db, record, err) &&
+           erase_parts(db, record, let_go, err) &&
            db_exec(db, SQL_ERASE_MAPS, DB_ARGS(DB_I(record->tenant), DB_I(record->id), DB_I(now_us), DB_B(fingerprint)),
                    NULL, err) &&
            db_exec(db, SQL_ERASE_ANSWERS, DB_ARGS(DB_I(record->tenant), DB_T(record->uuid)), NULL, err) &&
@@ -102,6 +103,48 @@ store_erase_descendants(struct db *db, struct arena *a, int64_t tenant, int64_t 
 {
     struct list list = LIST_OF(a, int64_t);
     if (!store_rows(db, SQL_ERASE_DESCENDANTS, DB_ARGS(DB_I(tenant), DB_I(record), DB_I(limit)), &list, id_read, err))
+        return false;
+    *ids_out = list.items;
+    *count_out = list.count;
+    return true;
+}
+
+bool
+store_erase_horizon(struct db *db, struct erase_horizon *horizon_out, struct err *err)
+{
+    struct db_rows rows;
+    *horizon_out = (struct erase_horizon){.others = !db_can(db, DB_ONE_WRITER)};
+    if (!horizon_out->others)
+        return true;
+    if (db_query_row(db, SQL_ERASE_HORIZON, DB_NO_ARGS, &rows, err) != ROW_FOUND)
+        return false;
+    horizon_out->transaction = db_column_i64(&rows, 0);
+    horizon_out->at_us = db_column_i64(&rows, 1);
+    db_finish(&rows);
+    return true;
+}
+
+bool
+store_erase_is_settled(struct db *db, const struct erase_horizon *h, bool *settled_out, struct err *err)
+{
+    struct db_rows rows;
+    *settled_out = true;
+    if (!h->others)
+        return true;
+    if (db_query_row(db, SQL_ERASE_IS_SETTLED, DB_ARGS(DB_I(h->transaction), DB_I(h->at_us)), &rows, err) != ROW_FOUND)
+        return false;
+    *settled_out = db_column_bool(&rows, 0);
+    db_finish(&rows);
+    return true;
+}
+
+bool
+store_erase_late(struct db *db, struct arena *a, int64_t tenant, const int64_t *gone, size_t gone_count, size_t limit,
+                 int64_t **ids_out, size_t *count_out, struct err *err)
+{
+    struct list list = LIST_OF(a, int64_t);
+    if (gone_count > 0 && !db_can(db, DB_ONE_WRITER) &&
+        !store_rows(db, SQL_ERASE_LATE, DB_ARGS(DB_I(tenant), DB_I_ARRAY(gone, gone_count), DB_I(limit)), &list, id_read, err))
         return false;
     *ids_out = list.items;
     *count_out = list.count;
@@ -147,7 +190,9 @@ bool
 store_erase_word(struct db *db, int64_t tenant, struct str word, struct err *err)
 {
     static const enum sql parts[] = {SQL_ERASE_WORD_REJECTED, SQL_ERASE_WORD_CHANGES, SQL_ERASE_WORD_DELIVERIES,
-                                     SQL_ERASE_WORD_RUNS, SQL_ERASE_WORD_INBOX, SQL_ERASE_WORD_ANSWERS};
+                                     SQL_ERASE_WORD_RUNS, SQL_ERASE_WORD_RUN_STREAMS, SQL_ERASE_WORD_JOBS,
+                                     SQL_ERASE_WORD_CONNECTIONS, SQL_ERASE_WORD_OUTBOX, SQL_ERASE_WORD_ERRANDS,
+                                     SQL_ERASE_WORD_INBOX, SQL_ERASE_WORD_ANSWERS};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         if (!db_exec(db, parts[i], DB_ARGS(DB_I(tenant), DB_T(word)), NULL, err))
             return false;

@@ -19,9 +19,10 @@ MUST_USE bool store_history_overruled(struct db *db, int64_t tenant, int64_t rec
 /*
  * The record, its history, raw and rejected copies, search text and kept answers go; what it was called at its
  * sources stays as tombstones that keep a sync from bringing it back (map_row.erased). Counters move. Match keys and
- * the feed are the caller's.
+ * the feed are the caller's. let_go: what hangs on it stays, without it; else the caller has taken that away before,
+ * and finds what somebody else hangs on it meanwhile with store_erase_late.
  */
-MUST_USE bool store_record_erase(struct db *db, struct arena *a, const struct record *record, int64_t now_us,
+MUST_USE bool store_record_erase(struct db *db, struct arena *a, const struct record *record, bool let_go, int64_t now_us,
                                  struct err *err);
 
 struct unlink_row {
@@ -40,6 +41,20 @@ MUST_USE bool store_unlink(struct db *db, int64_t tenant, int64_t map, int64_t r
 /* Records below one, deepest first, at most limit. */
 MUST_USE bool store_erase_descendants(struct db *db, struct arena *a, int64_t tenant, int64_t record, size_t limit, int64_t **ids_out,
                                       size_t *count_out, struct err *err);
+/*
+ * Whoever was writing while somebody was erased has read before and commits after, and what he writes is seen by nobody until then.
+ * When the horizon that was read after the erasure is settled, all those have ended, and one more look finds what they left.
+ * One writer: there is nobody; `others` is false.
+ */
+struct erase_horizon {
+    bool others;
+    int64_t transaction, at_us;
+};
+MUST_USE bool store_erase_horizon(struct db *db, struct erase_horizon *horizon_out, struct err *err);
+MUST_USE bool store_erase_is_settled(struct db *db, const struct erase_horizon *horizon, bool *settled_out, struct err *err);
+/* What they hung on records that are gone. */
+MUST_USE bool store_erase_late(struct db *db, struct arena *a, int64_t tenant, const int64_t *gone, size_t gone_count, size_t limit,
+                               int64_t **ids_out, size_t *count_out, struct err *err);
 struct erase_piece {
     int64_t id;
     struct str packed;       /* an event's content, or the packed lines of a log or of requests */

@@ -1,6 +1,6 @@
 /*
  * The two ways a store works: store_writer.c (SQLite: one writer thread with group commit) and
- * store_pool.c (PostgreSQL: connections for whoever writes). For store.c alone.
+ * store_pool.c (PostgreSQL: connections for whoever writes), and who may wait for them. For store.c alone.
  */
 #ifndef TIDEMARK_STORE_STORE_IMPL_H
 #define TIDEMARK_STORE_STORE_IMPL_H
@@ -14,6 +14,20 @@ struct store_connect {
     store_connect_fn *connect;
     void *ctx;
 };
+
+/* ---- store_hurry.c: threads that must not wait ---- */
+
+bool hurry_is_on(void);                                          /* of this thread: store_hurry */
+bool hurry_refuse(struct err *err);                              /* E_STORE_BUSY, and store_would_wait says so */
+/* What a thread had done when it began to read: the system's words on it. */
+struct hurried_read {
+    int64_t at_us;               /* monotonic */
+    int64_t computed_us;
+    long sleeps;
+};
+struct hurried_read hurried_read_begin(const struct clock *clock);
+/* After one that waited, or computed for long, *patient_until_us (monotonic) is when such threads may read again. */
+void hurried_read_end(const struct hurried_read *read, const struct clock *clock, _Atomic int64_t *patient_until_us);
 
 /* ---- store_pool.c: connections that are lent out ---- */
 

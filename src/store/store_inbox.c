@@ -18,6 +18,24 @@ take_at_once(struct db *db, const struct inbox_event *e, struct str delivery, in
     return true;
 }
 
+static enum row
+connection_stands(struct db *db, int64_t tenant, int64_t connection, bool deleting_too, struct err *err)
+{
+    int64_t one;
+    return db_query_i64(db, SQL_INBOX_CONNECTION_STANDS, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(deleting_too ? 3 : 1)), &one, err);
+}
+
+bool
+store_inbox_forget_gone(struct db *db, int64_t tenant, int64_t connection, struct err *err)
+{
+    static const enum sql parts[] = {SQL_CONNECTION_DELETE_INBOX, SQL_CONNECTION_DELETE_DELIVERIES, SQL_CONNECTION_DELETE_QUEUE};
+    enum row row = connection_stands(db, tenant, connection, true, err);
+    for (size_t i = 0; row == ROW_NONE && i < ARRAY_LEN(parts); i++)
+        if (!db_exec(db, parts[i], DB_ARGS(DB_I(tenant), DB_I(connection)), NULL, err))
+            return false;
+    return row != ROW_FAILED;
+}
+
 bool
 store_inbox_add(struct db *db, const struct inbox_event *e, struct str delivery, bool *duplicate_out, struct err *err)
 {
@@ -25,6 +43,11 @@ store_inbox_add(struct db *db, const struct inbox_event *e, struct str delivery,
     bool known = false;
     if (delivery.len > 0 && !db_can(db, DB_ONE_WRITER))
         return take_at_once(db, e, delivery, since_us, duplicate_out, err);
+    enum row stands = db_can(db, DB_ONE_WRITER) ? connection_stands(db, e->tenant, e->connection, false, err) : ROW_FOUND;
+    if (stands != ROW_FOUND) {
+        *duplicate_out = true;
+        return stands == ROW_NONE;
+    }
     if (delivery.len > 0 && !seen_take(db, e->tenant, e->connection, delivery, e->received_us, since_us, &known, err))
         return false;
     *duplicate_out = known;
@@ -84,6 +107,12 @@ store_inbox_release(struct db *db, const struct inbox_queue *q, bool emptied, st
 {
     return db_exec(db, SQL_INBOX_RELEASE, DB_ARGS(DB_I(q->tenant), DB_I(q->connection), DB_I(q->epoch), DB_BOOL(emptied)), NULL,
                    err);
+}
+
+bool
+store_inbox_forget_crashes(struct db *db, const struct inbox_queue *q, struct err *err)
+{
+    return db_exec(db, SQL_INBOX_FORGET_CRASHES, DB_ARGS(DB_I(q->tenant), DB_I(q->connection), DB_I(q->epoch)), NULL, err);
 }
 
 bool
@@ -195,13 +224,23 @@ store_inbox_list(struct db *db, struct arena *a, int64_t tenant, const struct in
                  size_t *count_out, struct err *err)
 {
     struct list list = LIST_OF(a, struct inbox_event);
-    if (!store_rows(db, SQL_INBOX_LIST, DB_ARGS(DB_I(tenant), DB_T(f->connection), DB_T(f->type), DB_T(f->status),
-                    DB_I(f->from_us), DB_I(f->until_us), DB_T(like_text(a, f->text)), DB_I(f->before), DB_I(f->limit),
-                    DB_I(f->offset)), &list, whole_event_read, err))
+    unsigned statement = f->status.len > 0 ? SQL_INBOX_LIST_OF_STATUS : SQL_INBOX_LIST;
+    if (!store_rows(db, statement, DB_ARGS(DB_I(tenant), DB_T(f->connection), DB_T(f->type), DB_T(f->status), DB_I(f->from_us),
+                    DB_I(f->until_us), DB_T(like_text(a, f->text)), DB_I(f->before), DB_I(f->limit), DB_I(f->offset)), &list,
+                    whole_event_read, err))
         return false;
     *rows_out = list.items;
     *count_out = list.count;
     return true;
+}
+
+bool
+store_inbox_total(struct db *db, struct arena *a, int64_t tenant, const struct inbox_filter *f, int64_t count_max,
+                  int64_t *total_out, struct err *err)
+{
+    unsigned statement = f->status.len > 0 ? SQL_INBOX_TOTAL_OF_STATUS : SQL_INBOX_TOTAL;
+    return db_query_i64(db, statement, DB_ARGS(DB_I(tenant), DB_T(f->connection), DB_T(f->type), DB_T(f->status), DB_I(f->from_us),
+                        DB_I(f->until_us), DB_T(like_text(a, f->text)), DB_I(count_max)), total_out, err) == ROW_FOUND;
 }
 
 enum row

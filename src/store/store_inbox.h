@@ -33,10 +33,14 @@ struct inbox_event {
 
 /*
  * Keeps an event. delivery: INBOX_DELIVERY_BYTES that name the delivery, or STR_NONE where nothing does. *duplicate_out: it
- * came within the window before, and nothing was written. uuid is the caller's.
+ * came within the window before, or its connection has been deleted since the caller looked it up, and nothing was written. uuid is
+ * the caller's.
  */
 MUST_USE bool store_inbox_add(struct db *db, const struct inbox_event *event, struct str delivery, bool *duplicate_out,
                               struct err *err);
+
+/* What came for a connection that was deleted at the same moment, with its queue. Nothing where the connection is still there. */
+MUST_USE bool store_inbox_forget_gone(struct db *db, int64_t tenant, int64_t connection, struct err *err);
 
 struct inbox_queue {
     int64_t tenant, connection;
@@ -55,6 +59,8 @@ enum row store_inbox_claim(struct db *db, struct inbox_queue *queue, struct str 
 MUST_USE bool store_inbox_fence(struct db *db, const struct inbox_queue *queue, int64_t until_us, struct err *err);
 /* emptied: its crashes are forgotten. A queue that was lost already is no error. */
 MUST_USE bool store_inbox_release(struct db *db, const struct inbox_queue *queue, bool emptied, struct err *err);
+/* Its crashes are forgotten while it is held. A queue that was lost already is no error. */
+MUST_USE bool store_inbox_forget_crashes(struct db *db, const struct inbox_queue *queue, struct err *err);
 /* At start: queues that this node held when it died are free at once. */
 MUST_USE bool store_inbox_take_back(struct db *db, struct str node, struct err *err);
 
@@ -82,6 +88,9 @@ struct inbox_filter {
 /* Newest first, without content. */
 MUST_USE bool store_inbox_list(struct db *db, struct arena *a, int64_t tenant, const struct inbox_filter *filter,
                                struct inbox_event **rows_out, size_t *count_out, struct err *err);
+/* How many match, whatever `before` says; at most count_max. */
+MUST_USE bool store_inbox_total(struct db *db, struct arena *a, int64_t tenant, const struct inbox_filter *filter,
+                                int64_t count_max, int64_t *total_out, struct err *err);
 enum row store_inbox_get(struct db *db, struct arena *a, int64_t tenant, struct str uuid, struct inbox_event *event_out,
                          struct err *err);
 

@@ -57,7 +57,7 @@ struct job {
     /* How it waits. A job of the other doors never does: its run is made with it */
     bool waiting;            /* due, and without a run: starts when its connection is free */
     int64_t start_after_us;  /* not before */
-    int64_t rank;            /* the smallest of a connection goes first: time plus RUN_AGEING_US per step of priority */
+    int64_t rank;            /* the smallest of a connection goes first: start_after_us or before, and RUN_AGEING_US per step of priority */
     int64_t fired_us;        /* the due time that fired last; 0: none */
     int64_t paused_us, resumed_us; /* last time; 0: never */
 };

@@ -9,6 +9,8 @@
 #include "store/store_priv.h"
 #include "store/store_run.h"
 
+/* A rank is at most the time from which its job may start, and its priority: of jobs that may start now none is later. */
+#define RANK_MAX(now_us) ((now_us) + (int64_t)PRIORITY_LOW * RUN_AGEING_US)
 #define START_ARENA_BYTES (4L * 1024 * 1024) /* one job and its run */
 
 static bool
@@ -44,8 +46,11 @@ start(struct db *db, struct arena *a, const struct job *job, int64_t now_us, boo
         *err = busy;
         return false;
     }
+    int64_t changed;
     *started_out = true;
-    return db_exec_one(db, SQL_JOB_STARTED, DB_ARGS(DB_I(job->tenant), DB_I(job->id), DB_I(now_us)), E_CONFLICT, err);
+    if (!db_exec(db, SQL_JOB_STARTED, DB_ARGS(DB_I(job->tenant), DB_I(job->id), DB_I(now_us)), &changed, err))
+        return false;
+    return changed == 1 || store_look_again(db, err); /* cancelled, paused or started since we found it: then another is next */
 }
 
 static bool
@@ -54,8 +59,8 @@ start_next(struct db *db, struct arena *a, int64_t tenant, int64_t connection, i
 {
     struct job job;
     int64_t enabled;
-    enum row row = store_row(db, SQL_JOB_NEXT_WAITING, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(now_us)), a, &job,
-                             sizeof(job), job_read, err);
+    enum row row = store_row(db, SQL_JOB_NEXT_WAITING, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(now_us),
+                             DB_I(RANK_MAX(now_us))), a, &job, sizeof(job), job_read, err);
     if (row != ROW_FOUND)
         return row == ROW_NONE;
     row = db_query_i64(db, SQL_JOB_CONNECTION, DB_ARGS(DB_I(tenant), DB_I(connection)), &enabled, err);
@@ -117,7 +122,7 @@ store_job_startable(struct db *db, struct arena *a, int64_t now_us, size_t limit
                     size_t *count_out, struct err *err)
 {
     struct list list = LIST_OF(a, struct job_place);
-    if (!store_rows(db, SQL_JOB_STARTABLE, DB_ARGS(DB_I(now_us), DB_I(limit)), &list, place_read, err))
+    if (!store_rows(db, SQL_JOB_STARTABLE, DB_ARGS(DB_I(now_us), DB_I(limit), DB_I(RANK_MAX(now_us))), &list, place_read, err))
         return false;
     *rows_out = list.items;
     *count_out = list.count;

@@ -62,11 +62,13 @@ store_key_revoke(struct db *db, int64_t tenant, struct str uuid, int64_t now_us,
 }
 
 bool
-store_key_list(struct db *db, struct arena *a, int64_t tenant, int64_t after, size_t limit, struct api_key **rows_out,
-               size_t *count_out, struct err *err)
+store_key_list(struct db *db, struct arena *a, int64_t tenant, int64_t after, size_t offset, size_t limit, struct api_key **rows_out,
+               size_t *count_out, int64_t *total_out, struct err *err)
 {
     struct list list = LIST_OF(a, struct api_key);
-    if (!store_rows(db, SQL_KEY_LIST, DB_ARGS(DB_I(tenant), DB_I(after), DB_I(limit)), &list, key_read, err))
+    if (total_out && db_query_i64(db, SQL_KEY_TOTAL, DB_ARGS(DB_I(tenant)), total_out, err) != ROW_FOUND)
+        return false;
+    if (!store_rows(db, SQL_KEY_LIST, DB_ARGS(DB_I(tenant), DB_I(after), DB_I(limit), DB_I(offset)), &list, key_read, err))
         return false;
     *rows_out = list.items;
     *count_out = list.count;

@@ -35,9 +35,10 @@ enum row store_key_get(struct db *db, struct arena *a, int64_t tenant, struct st
 MUST_USE bool store_key_touch(struct db *db, int64_t tenant, int64_t key, int64_t now_us, struct err *err);
 /* By UUID. E_NOT_FOUND. Revoking twice is fine. */
 MUST_USE bool store_key_revoke(struct db *db, int64_t tenant, struct str uuid, int64_t now_us, struct err *err);
-/* Those with id > after, by id, revoked ones too. tenant 0: of all tenants (for the operator). */
-MUST_USE bool store_key_list(struct db *db, struct arena *a, int64_t tenant, int64_t after, size_t limit,
-                             struct api_key **rows_out, size_t *count_out, struct err *err);
+/* Those with id > after, by id, revoked ones too. tenant 0: of all tenants (for the operator).
+ * total_out: of all pages; NULL: not asked for. */
+MUST_USE bool store_key_list(struct db *db, struct arena *a, int64_t tenant, int64_t after, size_t offset, size_t limit,
+                             struct api_key **rows_out, size_t *count_out, int64_t *total_out, struct err *err);
 /* Keys that work, over all tenants: 0 means that first start has not made one. */
 MUST_USE bool store_key_count(struct db *db, int64_t now_us, int64_t *count_out, struct err *err);
 

@@ -36,7 +36,8 @@ folder_lock(const char *lock_path, struct err *err)
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return fd;
     close(fd);
-    err_set(err, E_STORE_LOCKED, "Another process owns this data folder: stop it, or talk to it instead");
+    err_set(err, E_STORE_LOCKED, "Another process owns this data folder: stop it, "
+            "talk to it (--url, --key), or wait until it says that it is ready");
     return -1;
 }
 
@@ -65,6 +66,19 @@ node_id_get(const char *path, char id_out[37], struct err *err)
     }
     memcpy(id_out, text, UUID_TEXT_BYTES);
     return true;
+}
+
+/*
+ * For its owner alone, also where the folder was made for others to read; what SQLite puts beside it is as it is. One that is there
+ * is left as its owner has it, and not opened: closing it again would take the locks of other handles away.
+ */
+bool
+sqlite_file_make(const char *path, struct err *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0 || errno == EEXIST || err_set(err, E_STORE, "%s cannot be made: %s", path, strerror(errno));
 }
 
 static bool

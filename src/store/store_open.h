@@ -17,6 +17,8 @@ struct str postgres_conninfo(struct arena *a, struct str url, bool *prepare_off_
 MUST_USE bool database_setting_check(struct str url, struct err *err);
 /* Reads or makes the node's id: a UUID. */
 MUST_USE bool node_id_get(const char *path, char id_out[37], struct err *err);
+/* An empty file of mode 0600, unless there is one. */
+MUST_USE bool sqlite_file_make(const char *path, struct err *err);
 /* E_STORE_NEWER, E_STORE_CORRUPT; version_out 0 for a missing or empty file. The file stays as it was. */
 MUST_USE bool sqlite_file_check(const char *path, const struct clock *clock, int *version_out, struct err *err);
 

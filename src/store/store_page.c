@@ -14,6 +14,19 @@
 #define IDENT_BYTES 64
 #define PACK_ARENA_BYTES (64L * 1024 * 1024)
 
+void
+page_record_read(struct row_reader *r, void *item)
+{
+    struct record_row *row = item;
+    row->found = true;
+    row->deleted = read_bool(r);
+    row->data = read_text(r);
+    row->title = read_text(r);
+    row->status = read_text(r);
+    row->occurred_us = read_i64(r);
+    row->parent = read_i64(r);
+}
+
 bool
 page_map_read(struct db_rows *rows, int first, struct arena *a, struct map_row *row)
 {
@@ -59,6 +72,31 @@ store_match_claim(struct db *db, int64_t tenant, int64_t collection, const struc
 }
 
 bool
+store_maps_are_as_seen(struct db *db, struct arena *scratch, int64_t tenant, const struct map_row *const *seen, size_t count,
+                       struct err *err)
+{
+    int64_t same;
+    if (count == 0 || !db_can(db, DB_SKIP_LOCKED))
+        return true;
+    int64_t *maps = ARENA_ARRAY(scratch, int64_t, count), *records = ARENA_ARRAY(scratch, int64_t, count);
+    int64_t *observed_us = ARENA_ARRAY(scratch, int64_t, count), *flags = ARENA_ARRAY(scratch, int64_t, count);
+    if (maps == NULL || records == NULL || observed_us == NULL || flags == NULL)
+        return STORE_ARENA_FULL(err);
+    for (size_t i = 0; i < count; i++) {
+        maps[i] = seen[i]->map;
+        records[i] = seen[i]->record;
+        observed_us[i] = seen[i]->observed_us;
+        flags[i] = (seen[i]->linked ? 1 : 0) + (seen[i]->has_base ? 2 : 0) + (seen[i]->erased ? 4 : 0);
+    }
+    enum row row = db_query_i64(db, SQL_MAP_SEEN_SET, DB_ARGS(DB_I(tenant), DB_I_ARRAY(maps, count), DB_I_ARRAY(records, count),
+                                                              DB_I_ARRAY(observed_us, count), DB_I_ARRAY(flags, count)),
+                                &same, err);
+    if (row != ROW_FOUND || same == (int64_t)count)
+        return row == ROW_FOUND;
+    return store_look_again(db, err);
+}
+
+bool
 store_match_is_ours(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, const int64_t *records, size_t count,
                     int64_t *scratch, struct err *err)
 {
@@ -67,10 +105,8 @@ store_match_is_ours(struct db *db, int64_t tenant, int64_t collection, const str
     if (!store_match_lookup(db, tenant, collection, keys, count, scratch, err))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (scratch[i] != records[i]) {
-            db->try_again = true;
-            return err_set(err, E_STORE_BUSY, NULL);
-        }
+        if (scratch[i] != records[i])
+            return store_look_again(db, err);
     return true;
 }
 
@@ -136,6 +172,13 @@ store_records_load(struct db *db, struct arena *a, int64_t tenant, const int64_t
     return count == 0 || batches(db)->records_load(db, a, tenant, records, count, rows_out, err);
 }
 
+bool
+store_records_hold(struct db *db, int64_t tenant, const int64_t *records, size_t count, struct err *err)
+{
+    return count == 0 || !db_can(db, DB_SKIP_LOCKED) ||
+           db_exec(db, SQL_RECORD_HOLD_SET, DB_ARGS(DB_I(tenant), DB_I_ARRAY(records, count)), NULL, err);
+}
+
 enum row
 store_record_data(struct db *db, struct arena *a, int64_t tenant, int64_t record, struct str *data_out, struct err *err)
 {
@@ -149,6 +192,39 @@ store_record_data(struct db *db, struct arena *a, int64_t tenant, int64_t record
         return STORE_ARENA_FULL(err), ROW_FAILED;
     *data_out = data;
     return ROW_FOUND;
+}
+
+enum row
+store_record_stands(struct db *db, int64_t tenant, int64_t record, struct err *err)
+{
+    int64_t one;
+    return db_query_i64(db, SQL_RECORD_STANDS, DB_ARGS(DB_I(tenant), DB_I(record)), &one, err);
+}
+
+static bool
+bury_one(struct db *db, int64_t tenant, int64_t stream, int64_t record, struct str external_id, int64_t observed_us, int64_t now_us,
+         struct err *err)
+{
+    static const char nothing[FINGERPRINT_BYTES];
+    struct str fingerprint = {nothing, sizeof(nothing)};
+    int64_t id, changed;
+    if (db_can(db, DB_ONE_WRITER))
+        return store_take_ids(db, "entity_map", 1, &id, err) &&
+               db_exec(db, SQL_MAP_BURY, DB_ARGS(DB_I(tenant), DB_I(stream), DB_I(id), DB_T(external_id), DB_I(record), DB_B(fingerprint),
+                       DB_I(observed_us), DB_I(now_us)), NULL, err);
+    if (!db_exec(db, SQL_MAP_BURY_SET, DB_ARGS(DB_I(tenant), DB_I(stream), DB_T(external_id), DB_I(record), DB_B(fingerprint),
+                 DB_I(observed_us), DB_I(now_us)), &changed, err))
+        return false;
+    db->try_again = changed == 0;
+    return changed == 1 || err_set(err, E_CONFLICT, "Another worker has just written this record");
+}
+
+bool
+store_map_bury(struct db *db, int64_t tenant, int64_t stream, int64_t record, struct str external_id, int64_t observed_us, int64_t now_us,
+               struct err *err)
+{
+    return bury_one(db, tenant, stream, record, external_id, observed_us, now_us, err) &&
+           db_defer(db, SQL_STREAM_COUNT, DB_ARGS(DB_I(tenant), DB_I(stream), DB_I(0), DB_I(1), DB_I(0)), err);
 }
 
 /* A map that was not made together with its record links to one that stood before: both sides must know. */

@@ -47,6 +47,15 @@ MUST_USE bool store_map_lookup(struct db *db, struct arena *a, int64_t tenant, i
                                size_t count, struct map_row *rows_out, struct err *err);
 
 /*
+ * Do these maps still say what store_map_lookup told? To be asked when their records are locked (store_records_load): whoever wrote one in
+ * between has committed by then. He may have brought a newer state than the one about to be written, edited the record (then the map has
+ * a base now), linked another to it, or taken the two apart. Else E_STORE_BUSY, and the store repeats the closure, which looks up anew.
+ * One writer: always.
+ */
+MUST_USE bool store_maps_are_as_seen(struct db *db, struct arena *scratch, int64_t tenant, const struct map_row *const *seen,
+                                     size_t count, struct err *err);
+
+/*
  * Match keys: which record has this e-mail or phone. `key` is "email:ana@example.com" or
  * "phone:+5581999990000", already normalised. record_out: the record, 0 for none, -1 for ambiguous
  * (several records have it: links nothing).
@@ -87,6 +96,9 @@ MUST_USE bool store_records_update(struct db *db, int64_t tenant, int64_t collec
 enum row store_record_data(struct db *db, struct arena *a, int64_t tenant, int64_t record, struct str *data_out,
                            struct err *err);
 
+/* Is it there (deleted ones are)? ROW_NONE: it was erased, or purged. */
+enum row store_record_stands(struct db *db, int64_t tenant, int64_t record, struct err *err);
+
 /* What stands in many records, in the order asked: an update needs the old values (history, merge, match keys). */
 struct record_row {
     bool found;
@@ -97,6 +109,12 @@ struct record_row {
 /* records are distinct ids; rows_out has `count` places; texts live in a. */
 MUST_USE bool store_records_load(struct db *db, struct arena *a, int64_t tenant, const int64_t *records, size_t count,
                                  struct record_row *rows_out, struct err *err);
+
+/*
+ * Nobody else writes to these records until the transaction ends: for those who look first (at a base, at a map) and decide by what they
+ * saw. Those that are gone are passed over. One writer: nothing to do.
+ */
+MUST_USE bool store_records_hold(struct db *db, int64_t tenant, const int64_t *records, size_t count, struct err *err);
 
 struct map_write {
     int64_t map;             /* 0: insert, filled with the new id */
@@ -110,6 +128,12 @@ struct map_write {
 };
 MUST_USE bool store_maps_write(struct db *db, int64_t tenant, int64_t stream, struct map_write *maps, size_t count,
                                int64_t observed_us, int64_t now_us, struct err *err);
+/*
+ * A tombstone for an id that is not known here and never shall be: what it stands for hung on `record`, which was erased, or is that
+ * record. Not for an id that has a map; on PostgreSQL one that got it meanwhile is E_CONFLICT, and the store repeats the closure.
+ */
+MUST_USE bool store_map_bury(struct db *db, int64_t tenant, int64_t stream, int64_t record, struct str external_id, int64_t observed_us,
+                             int64_t now_us, struct err *err);
 /* A single fetch found the record as it is known: older events must not change it. */
 MUST_USE bool store_map_observed(struct db *db, int64_t tenant, int64_t stream, struct str external_id, int64_t observed_us,
                                  struct err *err);

@@ -82,19 +82,6 @@ loop_records_update(struct db *db, int64_t tenant, const struct record_write *re
     return true;
 }
 
-static void
-record_row_read(struct row_reader *r, void *item)
-{
-    struct record_row *row = item;
-    row->found = true;
-    row->deleted = read_bool(r);
-    row->data = read_text(r);
-    row->title = read_text(r);
-    row->status = read_text(r);
-    row->occurred_us = read_i64(r);
-    row->parent = read_i64(r);
-}
-
 static bool
 loop_records_load(struct db *db, struct arena *a, int64_t tenant, const int64_t *records, size_t count,
                   struct record_row *rows_out, struct err *err)
@@ -102,7 +89,7 @@ loop_records_load(struct db *db, struct arena *a, int64_t tenant, const int64_t 
     for (size_t i = 0; i < count; i++) {
         rows_out[i] = (struct record_row){0};
         if (store_row(db, SQL_RECORD_LOAD, DB_ARGS(DB_I(tenant), DB_I(records[i])), a, &rows_out[i], sizeof(rows_out[i]),
-                      record_row_read, err) == ROW_FAILED)
+                      page_record_read, err) == ROW_FAILED)
             return false;
     }
     return true;

@@ -35,6 +35,9 @@ extern const struct page_batches page_batches_loop, page_batches_set;
 
 /* A row of what a look-up found; its columns begin at `first`. False: the arena is full. */
 bool page_map_read(struct db_rows *rows, int first, struct arena *a, struct map_row *row);
+/* Of a struct record_row, from deleted on; see store_priv.h on readers of rows. */
+struct row_reader;
+void page_record_read(struct row_reader *r, void *item);
 
 /* store_match.c */
 bool tail_match_lookup(struct db *db, int64_t tenant, int64_t collection, const struct str *keys, size_t count,

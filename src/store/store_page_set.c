@@ -205,19 +205,6 @@ place_compare(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-static void
-read_record(struct db_rows *rows, struct row_reader *r, struct record_row *row)
-{
-    (void)rows;
-    row->found = true;
-    row->deleted = read_bool(r);
-    row->data = read_text(r);
-    row->title = read_text(r);
-    row->status = read_text(r);
-    row->occurred_us = read_i64(r);
-    row->parent = read_i64(r);
-}
-
 static bool
 read_records(struct db_rows *rows, struct arena *a, const struct place *places, size_t count, struct record_row *rows_out,
              struct err *err)
@@ -228,7 +215,7 @@ read_records(struct db_rows *rows, struct arena *a, const struct place *places, 
         const struct place *place = bsearch(&key, places, count, sizeof(*places), place_compare);
         CHECK(place != NULL);
         struct row_reader reader = {.rows = rows, .a = a, .column = 1};
-        read_record(rows, &reader, &rows_out[place->at]);
+        page_record_read(&reader, &rows_out[place->at]);
         if (!reader.full)
             continue;
         db_finish(rows);
@@ -323,6 +310,16 @@ read_written(struct db *db, struct db_rows *rows, struct map_columns *m, struct 
     return row == ROW_NONE;
 }
 
+/* One without an id was made, and erased, by others since our look-up. */
+static bool
+all_have_ids(struct db *db, const struct map_write *maps, size_t count, struct err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (maps[i].map == 0)
+            return fail_raced(db, err);
+    return true;
+}
+
 static bool
 write_raw(struct db *db, int64_t tenant, const struct map_write *maps, struct map_columns *m, size_t count, int64_t now_us,
           struct err *err)
@@ -351,7 +348,8 @@ set_maps_write(struct db *db, int64_t tenant, int64_t stream, struct map_write *
                            DB_T_ARRAY(m.version, count), DB_I_ARRAY(m.deleted, count), DB_T_ARRAY(m.url, count)),
                    &rows, err)
         : STORE_ARENA_FULL(err);
-    ok = ok && read_written(db, &rows, &m, moved, err) && write_raw(db, tenant, maps, &m, count, now_us, err);
+    ok = ok && read_written(db, &rows, &m, moved, err) && all_have_ids(db, maps, count, err) &&
+         write_raw(db, tenant, maps, &m, count, now_us, err);
     arena_release(&m.c.a);
     return ok;
 }

@@ -77,20 +77,6 @@ lender_free(struct lender *p)
     free(p);
 }
 
-static struct timespec
-deadline_in(int64_t ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += ms / 1000;
-    at.tv_nsec += (ms % 1000) * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
-}
-
 static bool
 is_past(const struct timespec *deadline)
 {
@@ -159,7 +145,7 @@ open_one(struct lender *p, int number, const struct timespec *deadline, struct e
 struct db *
 lender_take(struct lender *p, struct err *err)
 {
-    struct timespec deadline = deadline_in(LIMIT_STORE_WAIT_MS);
+    struct timespec deadline = clock_deadline(LIMIT_STORE_WAIT_MS * US_PER_MS);
     struct db *db;
     int number;
     if (!take_place(p, &deadline, &db, &number, err))

@@ -48,6 +48,12 @@ enum row store_row(struct db *db, unsigned statement, const struct db_value *val
 /* The first row of a statement is `code` when there is none. */
 MUST_USE bool store_row_must(enum row row, enum err_code code, struct err *err);
 
+/*
+ * What was found by one statement is no longer so for the next: somebody else came between, which happens on PostgreSQL alone. The store
+ * repeats the whole closure, which looks anew. Always false, with E_STORE_BUSY.
+ */
+MUST_USE bool store_look_again(struct db *db, struct err *err);
+
 /* A new UUIDv7 in a. STR_NONE: the arena is full. */
 struct str store_new_uuid(struct arena *a);
 /*
@@ -82,7 +88,7 @@ MUST_USE bool collection_count(struct db *db, int64_t tenant, int64_t collection
 /* Virtual time of the next run of a tenant (store_run.c). */
 MUST_USE bool run_next_turn(struct db *db, int64_t tenant, int64_t *turn_out, struct err *err);
 
-/* A record goes with its history, keys and conflicts, unless something maps it. gone may be NULL. */
+/* A record goes with its history, keys and conflicts, unless something maps it. After store_search_hold. gone may be NULL. */
 struct gone_list;
 MUST_USE bool record_purge(struct db *db, int64_t tenant, int64_t record, struct gone_list *gone, struct err *err);
 struct row_reader;

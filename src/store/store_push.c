@@ -45,6 +45,7 @@ push_row_read(struct row_reader *r, void *item)
     row->generation = read_i64(r);
     row->tries = read_i64(r);
     row->intent_us = read_i64(r);
+    row->looked_us = read_i64(r);
     row->uuid = read_text(r);
     row->data = read_text(r);
     row->version = read_i64(r);
@@ -144,6 +145,13 @@ bool
 store_push_intend(struct db *db, int64_t tenant, int64_t connection, int64_t record, struct str sent, int64_t created_us, struct err *err)
 {
     return db_exec(db, SQL_PUSH_INTEND, DB_ARGS(PUSH_KEY(tenant, connection, record), DB_I0(created_us), DB_T(sent)), NULL, err);
+}
+
+bool
+store_push_stayed(struct db *db, int64_t tenant, int64_t connection, const struct push_row *row, int64_t looked_us, struct err *err)
+{
+    return db_exec(db, SQL_PUSH_STAYED, DB_ARGS(PUSH_KEY(tenant, connection, row->record), DB_I(row->generation), DB_I0(looked_us)), NULL,
+                   err);
 }
 
 static void

@@ -26,6 +26,7 @@ MUST_USE bool store_push_any(struct db *db, int64_t tenant, bool *any_out, struc
 struct push_row {
     int64_t record, generation, tries;
     int64_t intent_us;       /* a creation has left, or was about to, at that time; 0: none */
+    int64_t looked_us;       /* nobody had its key there at that time, and it has not left since; 0: not looked for */
     struct str uuid, data;   /* the record as it is now */
     int64_t version;
     bool deleted;
@@ -59,6 +60,10 @@ MUST_USE bool store_push_done(struct db *db, int64_t tenant, int64_t connection,
                               bool *gone_out, struct err *err);
 /* Before a record leaves, as `sent`; created_us: now, for a creation; 0. */
 MUST_USE bool store_push_intend(struct db *db, int64_t tenant, int64_t connection, int64_t record, struct str sent, int64_t created_us,
+                                struct err *err);
+/* A creation that certainly did not leave is no longer meant to; looked_us: when nobody had its key there,
+ * or 0; forgotten if it was changed meanwhile. */
+MUST_USE bool store_push_stayed(struct db *db, int64_t tenant, int64_t connection, const struct push_row *row, int64_t looked_us,
                                 struct err *err);
 /* As what it left last, and what became of that is not known. ROW_NONE: nothing is on its way. */
 enum row store_push_sent(struct db *db, struct arena *a, int64_t tenant, int64_t connection, int64_t record, struct str *sent_out,

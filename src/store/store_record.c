@@ -48,6 +48,28 @@ listed_read(struct row_reader *r, void *item)
     record->deleted_us = read_i64(r);
 }
 
+/* What record_live brings of each record by itself. */
+static void
+live_shown_read(struct row_reader *r, void *item)
+{
+    struct record *record = item;
+    record->uuid = read_text(r);
+    record->parent_uuid = read_text(r);
+    record->data = read_text(r);
+    record->version = read_i64(r);
+    record->created_us = read_i64(r);
+    record->updated_us = read_i64(r);
+}
+
+static void
+live_read(struct row_reader *r, void *item)
+{
+    struct record *record = item;
+    live_shown_read(r, record);
+    record->id = read_i64(r);
+    record->kind = read_text(r);
+}
+
 enum row
 store_record_get(struct db *db, struct arena *a, int64_t tenant, struct str kind, struct str uuid, struct record *record_out,
                  struct err *err)
@@ -115,8 +137,10 @@ list_statement(enum record_order order)
     return order == RECORD_NEWEST ? SQL_RECORD_NEWEST : order == RECORD_OLDEST ? SQL_RECORD_OLDEST : SQL_RECORD_UPDATED;
 }
 
+/* 0: what lives, 1: all, 2: what was deleted. */
+#define DELETION(f) DB_I((f)->only_deleted ? 2 : (f)->include_deleted ? 1 : 0)
 #define FILTER_VALUES(tenant, collection, f)                                                                         \
-    DB_I(tenant), DB_I(collection), DB_I((f)->updated_since_us), DB_BOOL((f)->include_deleted), DB_I((f)->stream),   \
+    DB_I(tenant), DB_I(collection), DB_I((f)->updated_since_us), DELETION(f), DB_I((f)->stream),   \
         DB_T((f)->status), DB_I((f)->parent)
 
 /* Where a list goes on; at first beyond all UUIDs (in every collation a letter follows the hex digits). */
@@ -145,6 +169,7 @@ place_of(const struct record *record)
 /* What a list is read with. */
 struct question {
     unsigned statement;
+    row_fn *read, *read_most;    /* read_most: without what is the same in all rows; NULL: nothing is */
     struct db_value values[16];
     size_t count;
 };
@@ -159,7 +184,8 @@ question_of_words(int64_t tenant, int64_t collection, const struct record_filter
         DB_T(terms->words[2]), DB_I(filter->after.id), DB_I(filter->limit + 1), DB_I(filter->offset),
         DB_I(updated_place(filter)), DB_I(horizon_us)};
     bool updated = filter->order == RECORD_UPDATED;
-    struct question q = {updated ? SQL_SEARCH_UPDATED : SQL_SEARCH_NEWEST, .count = ARRAY_LEN(values) - (updated ? 0 : 2)};
+    struct question q = {updated ? SQL_SEARCH_UPDATED : SQL_SEARCH_NEWEST, .read = listed_read,
+                         .count = ARRAY_LEN(values) - (updated ? 0 : 2)};
     _Static_assert(sizeof(values) <= sizeof(q.values), "all of them fit");
     memcpy(q.values, values, sizeof(values));
     return q;
@@ -175,7 +201,7 @@ asks_for_nothing(const struct record_filter *filter)
 static struct question
 question_of_live(int64_t tenant, int64_t collection, const struct record_filter *filter)
 {
-    return (struct question){SQL_RECORD_LIVE,
+    return (struct question){SQL_RECORD_LIVE, live_read, live_shown_read,
                              {DB_I(tenant), DB_I(collection), DB_T(uuid_place(filter)), DB_I(filter->limit + 1), DB_I(filter->offset)},
                              5};
 }
@@ -187,7 +213,7 @@ question_make(struct db *db, struct arena *a, int64_t tenant, int64_t collection
 {
     struct search_terms terms;
     int64_t horizon_us = db_can(db, DB_ONE_WRITER) ? INT64_MAX : store_now(db) - FOLLOW_HORIZON_US;
-    if (filter->order == RECORD_NEWEST && !filter->include_deleted && asks_for_nothing(filter)) {
+    if (filter->order == RECORD_NEWEST && !filter->include_deleted && !filter->only_deleted && asks_for_nothing(filter)) {
         *question_out = question_of_live(tenant, collection, filter);
         return true;
     }
@@ -203,7 +229,8 @@ question_make(struct db *db, struct arena *a, int64_t tenant, int64_t collection
     bool updated = filter->order == RECORD_UPDATED;
     if (updated)
         values[8] = DB_I(filter->after.id);
-    *question_out = (struct question){list_statement(filter->order), .count = ARRAY_LEN(values) - (updated ? 0 : 2)};
+    *question_out = (struct question){list_statement(filter->order), .read = listed_read,
+                                      .count = ARRAY_LEN(values) - (updated ? 0 : 2)};
     _Static_assert(sizeof(values) <= sizeof(question_out->values), "all of them fit");
     memcpy(question_out->values, values, sizeof(values));
     return true;
@@ -216,7 +243,7 @@ store_record_list(struct db *db, struct arena *a, int64_t tenant, int64_t collec
     struct list list = LIST_OF(a, struct record);
     struct question q;
     if (!question_make(db, a, tenant, collection, filter, &q, err) ||
-        !store_rows(db, q.statement, q.values, q.count, &list, listed_read, err))
+        !store_rows(db, q.statement, q.values, q.count, &list, q.read, err))
         return false;
     struct record *rows = list.items;
     bool more = list.count > filter->limit;
@@ -227,35 +254,52 @@ store_record_list(struct db *db, struct arena *a, int64_t tenant, int64_t collec
     return true;
 }
 
+/* A list that goes by, row by row. */
+struct walk {
+    struct question question;
+    struct db_rows rows;
+    size_t count, limit;
+    struct str kind;         /* the first one's, kept */
+    struct record_place last;
+};
+
+/* The first row is read whole for what all have in common, the last one for the place where the next page begins. */
+static bool
+walk_read(struct walk *w, struct arena *a, struct record *record_out, struct err *err)
+{
+    struct row_reader reader = {.rows = &w->rows}; /* no arena: the texts stay where they are */
+    const struct question *q = &w->question;
+    bool first = w->count == 0, last = ++w->count == w->limit;
+    *record_out = (struct record){.kind = w->kind};
+    (first || last || !q->read_most ? q->read : q->read_most)(&reader, record_out);
+    if (first && q->read_most && str_is_none(w->kind = record_out->kind = str_copy(a, record_out->kind)))
+        return STORE_ARENA_FULL(err);
+    if (last)
+        w->last = place_of(record_out);
+    return true;
+}
+
 bool
 store_record_each(struct db *db, struct arena *a, int64_t tenant, int64_t collection, const struct record_filter *filter,
                   record_fn *each, void *ctx, size_t *count_out, struct record_place *next_out, struct err *err)
 {
-    struct question q;
-    struct db_rows rows;
-    struct record_place last = {0}, next = {0};
-    size_t count = 0;
+    struct walk w = {.limit = filter->limit};
+    struct record record;
+    struct record_place next = {0};
     enum row row;
-    if (!question_make(db, a, tenant, collection, filter, &q, err) ||
-        !db_query(db, q.statement, q.values, q.count, &rows, err))
+    if (!question_make(db, a, tenant, collection, filter, &w.question, err) ||
+        !db_query(db, w.question.statement, w.question.values, w.question.count, &w.rows, err))
         return false;
-    while ((row = db_next(&rows, err)) == ROW_FOUND) {
-        struct record record = {0};
-        struct row_reader reader = {.rows = &rows}; /* no arena: the texts stay where they are */
-        if (count == filter->limit) {
-            next = last;
-            continue;
+    while ((row = db_next(&w.rows, err)) == ROW_FOUND) {
+        if (w.count == w.limit) {
+            next = w.last;
+        } else if (!walk_read(&w, a, &record, err) || !each(ctx, &record, err)) {
+            db_finish(&w.rows);
+            return false;
         }
-        listed_read(&reader, &record);
-        if (++count == filter->limit)
-            last = place_of(&record);
-        if (each(ctx, &record, err))
-            continue;
-        db_finish(&rows);
-        return false;
     }
     *next_out = next;
-    *count_out = count;
+    *count_out = w.count;
     return row == ROW_NONE;
 }
 
@@ -264,7 +308,7 @@ store_record_count(struct db *db, int64_t tenant, int64_t collection, const stru
                    int64_t *count_out, struct err *err)
 {
     if (asks_for_nothing(filter))
-        return db_query_i64(db, SQL_RECORD_TOTAL, DB_ARGS(DB_I(tenant), DB_I(collection), DB_BOOL(filter->include_deleted)),
+        return db_query_i64(db, SQL_RECORD_TOTAL, DB_ARGS(DB_I(tenant), DB_I(collection), DELETION(filter)),
                             count_out, err) == ROW_FOUND;
     struct arena scratch;
     struct search_terms terms;
@@ -347,28 +391,6 @@ store_record_history(struct db *db, struct arena *a, int64_t tenant, int64_t rec
 {
     struct list list = LIST_OF(a, struct record_change);
     if (!store_rows(db, SQL_RECORD_CHANGES, DB_ARGS(DB_I(tenant), DB_I(record), DB_I(limit)), &list, change_read, err))
-        return false;
-    *rows_out = list.items;
-    *count_out = list.count;
-    return true;
-}
-
-static void
-kind_read(struct row_reader *r, void *item)
-{
-    struct kind_count *kind = item;
-    kind->kind = read_text(r);
-    kind->collection = read_i64(r);
-    kind->live = read_i64(r);
-    kind->deleted = read_i64(r);
-}
-
-bool
-store_record_kinds(struct db *db, struct arena *a, int64_t tenant, struct kind_count **rows_out, size_t *count_out,
-                   struct err *err)
-{
-    struct list list = LIST_OF(a, struct kind_count);
-    if (!store_rows(db, SQL_RECORD_KINDS, DB_ARGS(DB_I(tenant)), &list, kind_read, err))
         return false;
     *rows_out = list.items;
     *count_out = list.count;

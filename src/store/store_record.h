@@ -46,6 +46,7 @@ struct record_filter {
     enum record_order order;
     int64_t updated_since_us; /* 0: any; inclusive */
     bool include_deleted;
+    bool only_deleted;       /* of a stream: those that it says are gone, though another source may keep the record */
     int64_t stream;          /* only what this stream maps; 0: any */
     struct str status;       /* exact, or STR_NONE */
     int64_t parent;          /* 0: any */
@@ -61,7 +62,7 @@ struct record_filter {
 MUST_USE bool store_record_list(struct db *db, struct arena *a, int64_t tenant, int64_t collection,
                                 const struct record_filter *filter, struct record **rows_out, size_t *count_out,
                                 struct record_place *next_out, struct err *err);
-/* The same without a list: calls each for every record, whose texts end with that call. False of it ends all. */
+/* The same without a list: calls each for every record (without its id), whose texts end with that call. False of it ends all. */
 typedef bool record_fn(void *ctx, const struct record *record, struct err *err);
 MUST_USE bool store_record_each(struct db *db, struct arena *a, int64_t tenant, int64_t collection,
                                 const struct record_filter *filter, record_fn *each, void *ctx, size_t *count_out,
@@ -91,14 +92,5 @@ struct record_change {       /* one entry of the history */
 /* Newest first. */
 MUST_USE bool store_record_history(struct db *db, struct arena *a, int64_t tenant, int64_t record, size_t limit,
                                    struct record_change **rows_out, size_t *count_out, struct err *err);
-
-struct kind_count {
-    struct str kind;
-    int64_t collection;
-    int64_t live, deleted;
-};
-/* From the counters of the collections. */
-MUST_USE bool store_record_kinds(struct db *db, struct arena *a, int64_t tenant, struct kind_count **rows_out,
-                                 size_t *count_out, struct err *err);
 
 #endif

@@ -18,7 +18,6 @@ rejected_read(struct row_reader *r, void *item)
     row->first_us = read_i64(r);
     row->last_us = read_i64(r);
     row->times = read_i64(r);
-    row->replay_us = read_i64(r);
     row->push_record = read_i64(r);
 }
 
@@ -59,23 +58,6 @@ store_rejected_get(struct db *db, struct arena *a, int64_t tenant, struct str uu
 {
     return store_row(db, SQL_REJECTED_GET, DB_ARGS(DB_I(tenant), DB_T(uuid)), a, rejected_out, sizeof(*rejected_out),
                      rejected_read, err);
-}
-
-bool
-store_rejected_ask_replay(struct db *db, int64_t tenant, int64_t connection, struct str uuid, int64_t now_us,
-                          int64_t *count_out, struct err *err)
-{
-    if (str_is_none(uuid))
-        return db_exec(db, SQL_REJECTED_ASK_ALL, DB_ARGS(DB_I(tenant), DB_I(connection), DB_I(now_us)), count_out, err);
-    return db_exec(db, SQL_REJECTED_ASK_ONE, DB_ARGS(DB_I(tenant), DB_I(connection), DB_T(uuid), DB_I(now_us)), count_out, err);
-}
-
-bool
-store_rejected_replays(struct db *db, struct arena *a, int64_t tenant, int64_t stream, int64_t after, size_t limit,
-                       struct rejected **rows_out, size_t *count_out, struct err *err)
-{
-    return read_rows(db, SQL_REJECTED_REPLAYS, DB_ARGS(DB_I(tenant), DB_I(stream), DB_I(after), DB_I(limit)), a, rows_out,
-                     count_out, err);
 }
 
 /* The row goes, and the stream has one less. */

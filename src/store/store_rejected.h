@@ -16,7 +16,6 @@ struct rejected {
     struct str payload;      /* the vendor's record as JSON */
     int64_t first_us, last_us;
     int64_t times;           /* how often it was rejected */
-    int64_t replay_us;       /* a replay was asked for; 0: no */
     int64_t push_record;     /* it was to be sent: our record, and payload is what was sent; 0: it was read */
 };
 
@@ -29,13 +28,7 @@ MUST_USE bool store_rejected_of_run(struct db *db, struct arena *a, int64_t tena
                                     struct rejected **rows_out, size_t *count_out, struct err *err);
 enum row store_rejected_get(struct db *db, struct arena *a, int64_t tenant, struct str uuid, struct rejected *rejected_out,
                             struct err *err);
-/* Marks for replay: one by uuid, or STR_NONE for all of the connection. The next run takes them first. */
-MUST_USE bool store_rejected_ask_replay(struct db *db, int64_t tenant, int64_t connection, struct str uuid, int64_t now_us,
-                                        int64_t *count_out, struct err *err);
-/* What waits for a replay in a stream: id > after, in order. */
-MUST_USE bool store_rejected_replays(struct db *db, struct arena *a, int64_t tenant, int64_t stream, int64_t after,
-                                     size_t limit, struct rejected **rows_out, size_t *count_out, struct err *err);
-/* Replayed: a row goes when its record was accepted, else its reason is the new one and its mark is taken off. */
+/* Replayed: a row goes when its record was accepted, else its reason is the new one. */
 MUST_USE bool store_rejected_replayed(struct db *db, int64_t tenant, int64_t rejected, bool accepted, struct str reason,
                                       int64_t now_us, struct err *err);
 

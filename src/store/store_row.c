@@ -101,6 +101,13 @@ store_row(struct db *db, unsigned statement, const struct db_value *values, size
 }
 
 bool
+store_look_again(struct db *db, struct err *err)
+{
+    db->try_again = true;
+    return err_set(err, E_STORE_BUSY, NULL);
+}
+
+bool
 store_row_must(enum row row, enum err_code code, struct err *err)
 {
     if (row == ROW_NONE)

@@ -241,13 +241,4 @@ MUST_USE bool store_run_stream_end(struct db *db, const struct page_fence *fence
 MUST_USE bool store_run_tokens(struct db *db, struct arena *a, int64_t tenant, int64_t run, int64_t stream,
                                uint64_t **hashes_out, size_t *count_out, struct err *err);
 
-struct run_page {
-    int64_t page_seq, stream;
-    struct page_counts counts;
-    int64_t committed_us;
-};
-/* Pages with page_seq > after. */
-MUST_USE bool store_run_pages(struct db *db, struct arena *a, int64_t tenant, int64_t run, int64_t after, size_t limit,
-                              struct run_page **rows_out, size_t *count_out, struct err *err);
-
 #endif

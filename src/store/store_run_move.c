@@ -372,23 +372,26 @@ move_now(struct db *db, const struct run *run, enum sql at_once, enum sql flag, 
     if (changed == 1)
         return job_follow(db, run->tenant, run->id, job, STR_NONE, STR_NONE, now_us, err) &&
                (job != JOB_CANCELLED || hand_over(db, run->tenant, run->id, now_us, err));
-    return db_exec(db, flag, values, ARRAY_LEN(values), NULL, err);
+    return db_exec(db, flag, values, ARRAY_LEN(values), &changed, err) && (changed == 1 || store_look_again(db, err));
 }
 
 static bool
 resume(struct db *db, const struct run *run, int64_t now_us, struct err *err)
 {
+    int64_t turn, changed;
     if (run->state == RUN_RUNNING && run->pause_asked)
-        return db_exec(db, SQL_RUN_UNASK_PAUSE, DB_ARGS(DB_I(run->tenant), DB_I(run->id), DB_I(now_us)), NULL, err);
+        return db_exec(db, SQL_RUN_UNASK_PAUSE, DB_ARGS(DB_I(run->tenant), DB_I(run->id), DB_I(now_us)), &changed, err) &&
+               (changed == 1 || store_look_again(db, err));
     if (run->state != RUN_PAUSED)
         return true;
-    int64_t turn, changed;
     if (!run_next_turn(db, run->tenant, &turn, err) ||
         !db_exec(db, SQL_RUN_RESUME, DB_ARGS(DB_I(run->tenant), DB_I(run->id), DB_I(now_us), DB_I(turn),
                  DB_I(now_us + (int64_t)run->priority * RUN_AGEING_US)), &changed, err))
         return false;
+    if (changed == 0)
+        return store_look_again(db, err);
     enum job_state job = run->started_us ? JOB_ACTIVE : JOB_QUEUED;
-    if (changed == 1 && !job_follow(db, run->tenant, run->id, job, STR_NONE, STR_NONE, now_us, err))
+    if (!job_follow(db, run->tenant, run->id, job, STR_NONE, STR_NONE, now_us, err))
         return false;
     return !db_can(db, DB_SKIP_LOCKED) || db_exec(db, SQL_RUN_NOTIFY, DB_NO_ARGS, NULL, err);
 }

@@ -74,26 +74,3 @@ store_run_tokens(struct db *db, struct arena *a, int64_t tenant, int64_t run, in
     *count_out = list.count;
     return true;
 }
-
-static void
-run_page_read(struct row_reader *r, void *item)
-{
-    struct run_page *p = item;
-    p->page_seq = read_i64(r);
-    p->stream = read_i64(r);
-    read_counts(r, &p->counts);
-    p->committed_us = read_i64(r);
-}
-
-bool
-store_run_pages(struct db *db, struct arena *a, int64_t tenant, int64_t run, int64_t after, size_t limit,
-                struct run_page **rows_out, size_t *count_out, struct err *err)
-{
-    struct list list = LIST_OF(a, struct run_page);
-    if (!store_rows(db, SQL_RUN_PAGE_LIST, DB_ARGS(DB_I(tenant), DB_I(run), DB_I(after), DB_I(limit)), &list, run_page_read,
-                    err))
-        return false;
-    *rows_out = list.items;
-    *count_out = list.count;
-    return true;
-}

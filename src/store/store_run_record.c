@@ -187,3 +187,94 @@ store_run_records(struct db *db, struct arena *a, int64_t tenant, int64_t run, c
     *next_out = r.next;
     return true;
 }
+
+/* ---- of all runs, by time ---- */
+
+struct reading_between {
+    struct list rows;        /* of struct read_record */
+    size_t skip, limit;
+    int64_t entries;         /* of the row being read */
+    struct str records;
+    struct read_record row;
+};
+
+static void
+between_read(struct row_reader *r, void *item)
+{
+    struct reading_between *b = item;
+    b->row.run_uuid = read_text(r);
+    b->row.connection_uuid = read_text(r);
+    b->row.connection_name = read_text(r);
+    b->row.stream_name = read_text(r);
+    b->row.change = (enum run_change)read_i64(r);
+    b->entries = read_i64(r);
+    b->records = read_blob(r);
+}
+
+static bool
+add_between(void *ctx, int64_t record)
+{
+    struct reading_between *b = ctx;
+    if (b->skip > 0) {
+        b->skip--;
+        return true;
+    }
+    if (b->rows.count == b->limit)
+        return true;
+    struct read_record *row = list_add(&b->rows);
+    if (!row)
+        return false;
+    *row = b->row;
+    row->record = record;
+    return true;
+}
+
+/* The texts of a row live as long as the list. */
+static bool
+take_between(struct reading_between *all, const struct reading_between *row, struct arena *a, struct err *err)
+{
+    if (all->skip >= (size_t)row->entries) {
+        all->skip -= (size_t)row->entries;
+        return true;
+    }
+    all->row = row->row;
+    all->row.run_uuid = str_copy(a, row->row.run_uuid);
+    all->row.connection_uuid = str_copy(a, row->row.connection_uuid);
+    all->row.connection_name = str_copy(a, row->row.connection_name);
+    all->row.stream_name = str_is_none(row->row.stream_name) ? STR_NONE : str_copy(a, row->row.stream_name);
+    return ids_unpack(row->records, add_between, all, err);
+}
+
+static bool
+read_between(struct db *db, struct arena *a, int64_t tenant, int64_t from_us, int64_t to_us, struct reading_between *all, struct err *err)
+{
+    struct arena scratch;
+    size_t count = ROWS_AT_ONCE;
+    bool ok = true;
+    arena_init(&scratch, PACK_ARENA_BYTES);
+    for (int64_t offset = 0; ok && count == ROWS_AT_ONCE && all->rows.count < all->limit; offset += ROWS_AT_ONCE) {
+        arena_clear(&scratch);
+        struct list list = LIST_OF(&scratch, struct reading_between);
+        ok = store_rows(db, SQL_RUN_RECORD_BETWEEN, DB_ARGS(DB_I(tenant), DB_I(from_us), DB_I(to_us), DB_I(ROWS_AT_ONCE), DB_I(offset)),
+                        &list, between_read, err);
+        const struct reading_between *rows = list.items;
+        count = list.count;
+        for (size_t i = 0; ok && i < count && all->rows.count < all->limit; i++)
+            ok = take_between(all, &rows[i], a, err);
+    }
+    arena_release(&scratch);
+    return ok;
+}
+
+bool
+store_run_records_between(struct db *db, struct arena *a, int64_t tenant, int64_t from_us, int64_t to_us, size_t offset, size_t limit,
+                          struct read_record **rows_out, size_t *count_out, int64_t *total_out, struct err *err)
+{
+    struct reading_between all = {.rows = LIST_OF(a, struct read_record), .skip = offset, .limit = limit};
+    if (db_query_i64(db, SQL_RUN_RECORD_BETWEEN_COUNT, DB_ARGS(DB_I(tenant), DB_I(from_us), DB_I(to_us)), total_out, err) == ROW_FAILED ||
+        !read_between(db, a, tenant, from_us, to_us, &all, err))
+        return false;
+    *rows_out = all.rows.items;
+    *count_out = all.rows.count;
+    return true;
+}

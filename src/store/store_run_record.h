@@ -51,4 +51,15 @@ MUST_USE bool store_run_records(struct db *db, struct arena *a, int64_t tenant, 
                                 struct run_record **rows_out, size_t *count_out, int64_t *next_out, int64_t *total_out,
                                 struct err *err);
 
+/* The records of all runs whose pages were read in a time, in the order of the runs and of their pages. */
+struct read_record {
+    int64_t record;          /* 0: not here */
+    enum run_change change;
+    struct str run_uuid, connection_uuid, connection_name, stream_name;
+};
+/* Rejected ones are not among them. A page of the list walks over what lies before it. */
+MUST_USE bool store_run_records_between(struct db *db, struct arena *a, int64_t tenant, int64_t from_us, int64_t to_us, size_t offset,
+                                        size_t limit, struct read_record **rows_out, size_t *count_out, int64_t *total_out,
+                                        struct err *err);
+
 #endif

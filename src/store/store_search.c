@@ -165,6 +165,12 @@ store_search_state_take(struct db *db, struct arena *a, struct search_state *sta
 }
 
 bool
+store_search_hold(struct db *db, struct err *err)
+{
+    return db_can(db, DB_ONE_WRITER) || db_exec(db, SQL_SEARCH_STATE_HOLD, DB_NO_ARGS, NULL, err);
+}
+
+bool
 store_search_state_read(struct db *db, struct arena *a, struct search_state *state_out, bool *known_out, struct err *err)
 {
     struct str text = STR_NONE;

@@ -57,5 +57,10 @@ enum row store_search_record(struct db *db, struct arena *a, int64_t tenant, int
 MUST_USE bool store_search_put(struct db *db, struct arena *scratch, const struct search_record *record, struct str folded,
                                struct err *err);
 MUST_USE bool store_search_remove(struct db *db, int64_t tenant, int64_t record, struct err *err);
+/*
+ * Before records are taken away for good, first in the transaction: nodes that move the index wait until it ends. Without it one that
+ * has read a record could write what it read after store_search_remove, and nothing would ever take that away again.
+ */
+MUST_USE bool store_search_hold(struct db *db, struct err *err);
 
 #endif

@@ -18,20 +18,6 @@ store_state_get(struct db *db, struct arena *a, int64_t tenant, int64_t stream, 
     return str_is_none(*state_out) ? (STORE_ARENA_FULL(err), ROW_FAILED) : ROW_FOUND;
 }
 
-bool
-store_state_get_many(struct db *db, struct arena *a, int64_t tenant, int64_t stream, const struct str *partitions,
-                     size_t count, struct str *states_out, struct err *err)
-{
-    for (size_t i = 0; i < count; i++) {
-        enum row row = store_state_get(db, a, tenant, stream, partitions[i], &states_out[i], err);
-        if (row == ROW_FAILED)
-            return false;
-        if (row == ROW_NONE)
-            states_out[i] = STR_NONE;
-    }
-    return true;
-}
-
 static void
 state_read(struct row_reader *r, void *item)
 {

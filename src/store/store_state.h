@@ -19,9 +19,6 @@ struct state_row {
 
 enum row store_state_get(struct db *db, struct arena *a, int64_t tenant, int64_t stream, struct str partition,
                          struct str *state_out, struct err *err);
-/* Many partitions at once, in the order asked; STR_NONE where there is none. */
-MUST_USE bool store_state_get_many(struct db *db, struct arena *a, int64_t tenant, int64_t stream,
-                                   const struct str *partitions, size_t count, struct str *states_out, struct err *err);
 /*
  * Rows of a connection by (stream, partition), after the given place (stream 0: from the start), at most
  * limit. only_stream 0: all streams.

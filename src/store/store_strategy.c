@@ -45,11 +45,13 @@ store_strategy_get(struct db *db, struct arena *a, int64_t tenant, struct str id
 }
 
 bool
-store_strategy_list(struct db *db, struct arena *a, int64_t tenant, int64_t user, int64_t after, size_t limit,
-                    struct strategy **rows_out, size_t *count_out, struct err *err)
+store_strategy_list(struct db *db, struct arena *a, int64_t tenant, int64_t user, int64_t after, size_t offset, size_t limit,
+                    struct strategy **rows_out, size_t *count_out, int64_t *total_out, struct err *err)
 {
     struct list list = LIST_OF(a, struct strategy);
-    if (!store_rows(db, SQL_STRATEGY_LIST, DB_ARGS(DB_I(tenant), DB_I(after), DB_I(limit), DB_I(user)), &list, strategy_read, err))
+    if (!store_rows(db, SQL_STRATEGY_LIST, DB_ARGS(DB_I(tenant), DB_I(after), DB_I(limit), DB_I(user), DB_I(offset)), &list,
+                    strategy_read, err) ||
+        db_query_i64(db, SQL_STRATEGY_TOTAL, DB_ARGS(DB_I(tenant), DB_I(user)), total_out, err) != ROW_FOUND)
         return false;
     *rows_out = list.items;
     *count_out = list.count;
@@ -60,6 +62,12 @@ enum row
 store_strategy_first(struct db *db, int64_t tenant, int64_t user, int64_t *strategy_out, struct err *err)
 {
     return db_query_i64(db, SQL_STRATEGY_FIRST, DB_ARGS(DB_I(tenant), DB_I(user)), strategy_out, err);
+}
+
+bool
+store_strategy_hold(struct db *db, int64_t tenant, int64_t strategy, struct err *err)
+{
+    return db_can(db, DB_ONE_WRITER) || db_exec(db, SQL_STRATEGY_HOLD, DB_ARGS(DB_I(tenant), DB_I(strategy)), NULL, err);
 }
 
 bool

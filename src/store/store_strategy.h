@@ -21,10 +21,12 @@ MUST_USE bool store_strategy_create(struct db *db, struct arena *a, struct strat
 enum row store_strategy_get(struct db *db, struct arena *a, int64_t tenant, struct str id, struct strategy *strategy_out,
                             struct err *err);
 /* Those with id > after, by id; user 0: of all users. */
-MUST_USE bool store_strategy_list(struct db *db, struct arena *a, int64_t tenant, int64_t user, int64_t after, size_t limit,
-                                  struct strategy **rows_out, size_t *count_out, struct err *err);
+MUST_USE bool store_strategy_list(struct db *db, struct arena *a, int64_t tenant, int64_t user, int64_t after, size_t offset,
+                                  size_t limit, struct strategy **rows_out, size_t *count_out, int64_t *total_out, struct err *err);
 /* ROW_NONE: he has none. */
 enum row store_strategy_first(struct db *db, int64_t tenant, int64_t user, int64_t *strategy_out, struct err *err);
+/* Nobody else writes to it until the transaction ends: before it is read to be written. One writer: nothing to do. */
+MUST_USE bool store_strategy_hold(struct db *db, int64_t tenant, int64_t strategy, struct err *err);
 /* Name and user. E_NOT_FOUND when it, or the user, is not this tenant's. */
 MUST_USE bool store_strategy_update(struct db *db, const struct strategy *strategy, int64_t now_us, struct err *err);
 MUST_USE bool store_strategy_delete(struct db *db, int64_t tenant, int64_t strategy, struct err *err);

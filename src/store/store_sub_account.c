@@ -3,7 +3,6 @@
  */
 #include "store/store_sub_account.h"
 
-#include "base/rng.h"
 #include "store/store_priv.h"
 
 #define SUBJECT_PREFIX "user:"
@@ -54,23 +53,6 @@ store_user_of_subject(struct db *db, struct str subject, int64_t *user_out, stru
     return db_query_i64(db, SQL_USER_OF_SUBJECT, DB_ARGS(DB_T(name)), user_out, err) != ROW_FAILED;
 }
 
-static void
-user_read(struct row_reader *r, void *item)
-{
-    struct user *u = item;
-    u->id = read_i64(r);
-    u->tenant = read_i64(r);
-    u->uuid = read_text(r);
-    u->subject = read_text(r);
-    u->name = read_text(r);
-    u->email = read_text(r);
-    struct str role = db_column_text(r->rows, r->column++);
-    if (!user_role_from_name(role, &u->role))
-        u->role = ROLE_USER;
-    u->created_us = read_i64(r);
-    u->seen_us = read_i64(r);
-}
-
 bool
 store_sub_account_user_create(struct db *db, struct arena *a, struct user *u, int64_t now_us, struct err *err)
 {
@@ -85,18 +67,6 @@ store_sub_account_user_create(struct db *db, struct arena *a, struct user *u, in
         DB_ARGS(DB_I(u->tenant), DB_T(u->uuid), DB_T(u->subject), DB_T(u->name), DB_T(u->email),
                 DB_T(str_from_c(user_role_name(u->role))), DB_I(now_us)), &u->id, err);
     return row == ROW_NONE ? err_set(err, E_CONFLICT, "A user with this subject exists") : row == ROW_FOUND;
-}
-
-enum row
-store_sub_account_user_get(struct db *db, struct arena *a, int64_t tenant, struct str id, struct user *user_out, struct err *err)
-{
-    int64_t number = 0;
-    struct str uuid = STR_NONE;
-    enum row given = store_id_read(a, id, &number, &uuid, err);
-    if (given != ROW_FOUND)
-        return given;
-    return store_row(db, SQL_SUB_ACCOUNT_USER_GET, DB_ARGS(DB_I(tenant), DB_I(number), DB_T(uuid)), a, user_out,
-                     sizeof(*user_out), user_read, err);
 }
 
 enum row

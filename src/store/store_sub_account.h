@@ -19,9 +19,6 @@ MUST_USE bool store_sub_account_delete(struct db *db, int64_t tenant, struct err
 MUST_USE bool store_user_of_subject(struct db *db, struct str subject, int64_t *user_out, struct err *err);
 /* Fills id, uuid and times. E_CONFLICT when the subject exists in that tenant. */
 MUST_USE bool store_sub_account_user_create(struct db *db, struct arena *a, struct user *user, int64_t now_us, struct err *err);
-/* By integer in text, or UUID. */
-enum row store_sub_account_user_get(struct db *db, struct arena *a, int64_t tenant, struct str id, struct user *user_out,
-                                    struct err *err);
 /* The oldest user who is no admin: ROW_NONE when there is none. */
 enum row store_sub_account_first_user(struct db *db, int64_t tenant, int64_t *user_out, struct err *err);
 /* Name and email. E_NOT_FOUND. */

@@ -70,6 +70,12 @@ store_subscription_list(struct db *db, struct arena *a, int64_t tenant, int64_t 
 }
 
 bool
+store_subscription_lock(struct db *db, int64_t tenant, struct str uuid, struct err *err)
+{
+    return db_can(db, DB_ONE_WRITER) || db_exec(db, SQL_SUBSCRIPTION_LOCK, DB_ARGS(DB_I(tenant), DB_T(uuid)), NULL, err);
+}
+
+bool
 store_subscription_update(struct db *db, const struct subscription *s, bool restart, int64_t now_us, struct err *err)
 {
     struct event_place newest;

@@ -39,6 +39,8 @@ enum row store_subscription_get(struct db *db, struct arena *a, int64_t tenant, 
 MUST_USE bool store_subscription_list(struct db *db, struct arena *a, int64_t tenant, int64_t before, size_t offset,
                                       size_t limit, struct subscription **rows_out, size_t *count_out, int64_t *total_out,
                                       struct err *err);
+/* Nobody else writes to it until the transaction ends: before it is read to be written. One writer: nothing to do. */
+MUST_USE bool store_subscription_lock(struct db *db, int64_t tenant, struct str uuid, struct err *err);
 /* Writes name, url, types, enabled, disabled_reason. One switched on again goes on with what comes. */
 MUST_USE bool store_subscription_update(struct db *db, const struct subscription *s, bool restart, int64_t now_us,
                                         struct err *err);

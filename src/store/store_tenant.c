@@ -64,12 +64,19 @@ store_tenant_ensure_default(struct db *db, struct arena *a, int64_t now_us, stru
     bool created = false;
     enum row row = tenant_row(db, a, SQL_TENANT_BY_KEY, DB_T(TENANT_DEFAULT_KEY), tenant_out, err);
     if (row == ROW_NONE)
-        row = store_row(db, SQL_TENANT_LIST, DB_ARGS(DB_I(0), DB_I(1)), a, tenant_out, sizeof(*tenant_out), store_tenant_read, err);
+        row = store_row(db, SQL_TENANT_LIST, DB_ARGS(DB_I(0), DB_I(1), DB_I(0)), a, tenant_out, sizeof(*tenant_out),
+                        store_tenant_read, err);
     if (row == ROW_FAILED || (row == ROW_NONE && !create_default(db, a, now_us, tenant_out, &created, err)))
         return false;
     if (created_out)
         *created_out = created;
     return true;
+}
+
+bool
+store_tenant_hold(struct db *db, int64_t tenant, struct err *err)
+{
+    return db_can(db, DB_ONE_WRITER) || db_exec(db, SQL_TENANT_HOLD, DB_ARGS(DB_I(tenant)), NULL, err);
 }
 
 bool
@@ -125,11 +132,11 @@ store_tenant_key_is_valid(struct str key)
 }
 
 bool
-store_tenant_list(struct db *db, struct arena *a, int64_t after, size_t limit, struct tenant **rows_out, size_t *count_out,
-                  struct err *err)
+store_tenant_list(struct db *db, struct arena *a, int64_t after, size_t offset, size_t limit, struct tenant **rows_out,
+                  size_t *count_out, struct err *err)
 {
     struct list list = LIST_OF(a, struct tenant);
-    if (!store_rows(db, SQL_TENANT_LIST, DB_ARGS(DB_I(after), DB_I(limit)), &list, store_tenant_read, err))
+    if (!store_rows(db, SQL_TENANT_LIST, DB_ARGS(DB_I(after), DB_I(limit), DB_I(offset)), &list, store_tenant_read, err))
         return false;
     *rows_out = list.items;
     *count_out = list.count;

@@ -29,6 +29,8 @@ MUST_USE bool store_tenant_ensure_default(struct db *db, struct arena *a, int64_
                                           bool *created_out, struct err *err);
 /* id, uuid and times of `tenant` are filled in; its texts stay the caller's. E_CONFLICT when the key exists. */
 MUST_USE bool store_tenant_create(struct db *db, struct arena *a, struct tenant *tenant, int64_t now_us, struct err *err);
+/* Nobody else writes to its row until the transaction ends: before it is read to be written. One writer: nothing to do. */
+MUST_USE bool store_tenant_hold(struct db *db, int64_t tenant, struct err *err);
 /* Changes name and region. E_TENANT_NOT_FOUND. */
 MUST_USE bool store_tenant_update(struct db *db, int64_t tenant, struct str name, struct str region, int64_t now_us,
                                   struct err *err);
@@ -40,8 +42,8 @@ bool store_tenant_has_name(const struct tenant *tenant, struct str name);
 /* May it be a tenant's key? 1 to 64 letters, digits, '_', '-', '.', and not a number alone, which would name another by its integer. */
 bool store_tenant_key_is_valid(struct str key);
 /* Those with id > after, by id, at most limit. */
-MUST_USE bool store_tenant_list(struct db *db, struct arena *a, int64_t after, size_t limit, struct tenant **rows_out,
-                                size_t *count_out, struct err *err);
+MUST_USE bool store_tenant_list(struct db *db, struct arena *a, int64_t after, size_t offset, size_t limit,
+                                struct tenant **rows_out, size_t *count_out, struct err *err);
 MUST_USE bool store_tenant_count(struct db *db, int64_t *count_out, struct err *err);
 
 /* ---- off, on, and gone: store_tenant_delete.c ---- */
@@ -64,5 +66,7 @@ MUST_USE bool store_tenant_records_left(struct db *db, int64_t tenant, int64_t *
  * store_connection_delete.
  */
 MUST_USE bool store_tenant_delete(struct db *db, int64_t tenant, struct gone_list *gone, bool *done_out, struct err *err);
+/* What others were writing while it went, once they have ended (store_erase_is_settled). One writer: there is nothing. */
+MUST_USE bool store_tenant_sweep(struct db *db, int64_t tenant, struct err *err);
 
 #endif

@@ -129,13 +129,29 @@ delete_rest(struct db *db, int64_t tenant, struct err *err)
 }
 
 bool
+store_tenant_sweep(struct db *db, int64_t tenant, struct err *err)
+{
+    static const enum sql late[] = {SQL_TENANT_DROP_SEARCH_TEXT, SQL_TENANT_DROP_RECORDS, SQL_TENANT_DROP_LATE_DELIVERIES};
+    int64_t removed = 1;
+    if (db_can(db, DB_ONE_WRITER))
+        return true;
+    while (removed > 0) {
+        removed = 0;
+        if (!delete_long(db, tenant, &removed, err))
+            return false;
+    }
+    return store_search_hold(db, err) && delete_from(db, tenant, late, ARRAY_LEN(late), err) &&
+           delete_from(db, tenant, leftovers, ARRAY_LEN(leftovers), err) && delete_from(db, tenant, rest, ARRAY_LEN(rest), err);
+}
+
+bool
 store_tenant_delete(struct db *db, int64_t tenant, struct gone_list *gone, bool *done_out, struct err *err)
 {
     db_note_identity(db);
     struct arena scratch;
     int64_t removed = 0;
     arena_init(&scratch, DELETE_ARENA_BYTES);
-    bool ok = delete_records(db, &scratch, tenant, gone, &removed, err) &&
+    bool ok = store_search_hold(db, err) && delete_records(db, &scratch, tenant, gone, &removed, err) &&
               (removed > 0 || delete_long(db, tenant, &removed, err)) &&
               (removed > 0 ? db_exec(db, SQL_TENANT_PROGRESS, DB_ARGS(DB_I(tenant), DB_I(removed)), NULL, err)
                            : delete_rest(db, tenant, err));

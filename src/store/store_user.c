@@ -54,6 +54,12 @@ store_user_create(struct db *db, struct arena *a, struct user *user, int64_t now
 }
 
 bool
+store_user_hold(struct db *db, int64_t tenant, int64_t user, struct err *err)
+{
+    return db_can(db, DB_ONE_WRITER) || db_exec(db, SQL_USER_HOLD, DB_ARGS(DB_I(tenant), DB_I(user)), NULL, err);
+}
+
+bool
 store_user_update(struct db *db, const struct user *user, struct err *err)
 {
     return db_exec_one(db, SQL_USER_UPDATE, DB_ARGS(DB_I(user->tenant), DB_I(user->id), DB_T(user->name), DB_T(user->email),
@@ -86,12 +92,26 @@ store_user_find(struct db *db, struct arena *a, int64_t tenant, struct str name,
     return store_row(db, SQL_USER_FIND, DB_ARGS(DB_I(tenant), DB_T(name)), a, user_out, sizeof(*user_out), user_read, err);
 }
 
+enum row
+store_user_get(struct db *db, struct arena *a, int64_t tenant, struct str id, struct user *user_out, struct err *err)
+{
+    int64_t number = 0;
+    struct str uuid = STR_NONE;
+    enum row given = store_id_read(a, id, &number, &uuid, err);
+    if (given != ROW_FOUND)
+        return given;
+    return store_row(db, SQL_USER_GET, DB_ARGS(DB_I(tenant), DB_I(number), DB_T(uuid)), a, user_out,
+                     sizeof(*user_out), user_read, err);
+}
+
 bool
-store_user_list(struct db *db, struct arena *a, int64_t tenant, int64_t after, size_t limit, struct user **rows_out,
-                size_t *count_out, struct err *err)
+store_user_list(struct db *db, struct arena *a, int64_t tenant, int64_t after, size_t offset, size_t limit, struct user **rows_out,
+                size_t *count_out, int64_t *total_out, struct err *err)
 {
     struct list list = LIST_OF(a, struct user);
-    if (!store_rows(db, SQL_USER_LIST, DB_ARGS(DB_I(tenant), DB_I(after), DB_I(limit)), &list, user_read, err))
+    if (total_out && db_query_i64(db, SQL_USER_TOTAL, DB_ARGS(DB_I(tenant)), total_out, err) != ROW_FOUND)
+        return false;
+    if (!store_rows(db, SQL_USER_LIST, DB_ARGS(DB_I(tenant), DB_I(after), DB_I(limit), DB_I(offset)), &list, user_read, err))
         return false;
     *rows_out = list.items;
     *count_out = list.count;

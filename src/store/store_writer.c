@@ -1,84 +1,23 @@
 /*
  * SQLite's writer: one thread, which takes closures from three queues and groups those that wait into one
- * commit, so that many small writes share one sync of the disk.
+ * commit (store_writer_group.c), so that many small writes share one sync of the disk.
  *
- * Short closures share the transaction as they are: a savepoint for each costs more than most of them do,
- * because whatever page they touch is copied for it. When one fails, all are undone, put back in front and run
- * again, which their rules allow (store.h), this time each in a savepoint of its own, so that the failing one
- * undoes itself alone; and so it stays for some groups, because failures come in company. A page of records, and
- * what follows it, always has a savepoint. What makes it hard is a failure that takes the whole transaction with
- * it (disk full, a failed savepoint): then the closures that had run are put back in front, too, and only the
- * one that failed gets the error. A commit that fails for a known reason is repeated closure by
- * closure, so that a small one is not lost with a large one. One whose outcome is unknown tells all
- * E_STORE_UNCERTAIN and opens the file anew; the second time in a row the process must end, because a
- * disk that fails twice is no place to write to (F4).
- *
- * Nobody learns a result before the commit has returned.
+ * What makes it hard is when to wake and when to wait. Short closures go before pages, but not for ever; lazy ones,
+ * for which nobody waits, go along with the next commit or alone when their time has come, and being woken for one
+ * would cost as much as the row; and who stops the store or lets it settle must see all of them done.
  */
+#include "store/store_writer_priv.h"
+
 #include <errno.h>
-#include <pthread.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "base/log.h"
-#include "store/store_impl.h"
 
-#define GROUP_CLOSURES_MAX 512       /* in one commit */
 #define GROUP_SHORT_MAX 128          /* short ones before a page that waits has its turn */
-#define GROUP_US_MAX (10 * US_PER_MS) /* of running closures: the first one waits for the last */
-#define CAREFUL_GROUPS 64            /* with savepoints, after a closure failed in a group without */
 #define LAZY_US (20 * US_PER_MS)      /* so long a lazy one waits for company */
-#define REOPEN_PAUSE_US 200000       /* between tries to open the file again */
-#define REOPEN_TRIES 25
-#define PRESSED_SHORT 4              /* so many short ones that waited for one commit are a crowd */
-#define PRESSED_US (20 * US_PER_MS)  /* which is not over when one commit has fewer */
-#define IO_FAILURES_MAX 2            /* in a row: then the process ends */
 
-#define LANES (STORE_LAZY + 1)
-
-struct entry {
-    struct entry *next;
-    store_fn *fn;
-    void *ctx;
-    store_done_fn *done;
-    enum store_lane lane;
-    bool on_heap;
-};
-
-struct queue {
-    struct entry *first, *last;
-    int64_t count;
-};
-
-struct writer {
-    struct store_connect connect;
-    const struct clock *clock;
-    struct db *db;                   /* writer thread only; NULL while it cannot be opened */
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake, settled;
-    struct queue lanes[LANES];       /* under lock */
-    int64_t lazy_due_us;             /* under lock: when lazy ones are taken alone */
-    unsigned settling;               /* under lock: so many wait until nothing waits */
-    bool stopping, working;          /* under lock */
-    bool dozing;                     /* under lock: looks by itself within LAZY_US, so a lazy one need not wake it */
-    int64_t taken;                   /* under lock: of those that wait, the ones in the group at work */
-    bool disk_full, broken;          /* under lock */
-    int64_t pressed_until_us;        /* under lock */
-    /* Writer thread only. */
-    bool rested;                     /* it has dozed for nothing since it worked last */
-    struct queue group;
-    unsigned solo;                   /* so many groups of one follow */
-    unsigned careful;                /* so many groups with savepoints follow */
-    bool savepoints;                 /* in this group, from here on */
-    unsigned io_failures;
-    void (*fatal)(void *ctx);
-    void *fatal_ctx;
-};
-
-static void
-queue_add(struct queue *q, struct entry *e)
+void
+writer_queue_add(struct queue *q, struct entry *e)
 {
     e->next = NULL;
     if (q->last)
@@ -89,8 +28,8 @@ queue_add(struct queue *q, struct entry *e)
     q->count++;
 }
 
-static void
-queue_add_front(struct queue *q, struct entry *e)
+void
+writer_queue_add_front(struct queue *q, struct entry *e)
 {
     e->next = q->first;
     q->first = e;
@@ -99,8 +38,8 @@ queue_add_front(struct queue *q, struct entry *e)
     q->count++;
 }
 
-static struct entry *
-queue_take(struct queue *q)
+struct entry *
+writer_queue_take(struct queue *q)
 {
     struct entry *e = q->first;
     if (!e)
@@ -112,25 +51,8 @@ queue_take(struct queue *q)
     return e;
 }
 
-static void
-finish(struct entry *e, bool ok, const struct err *err)
-{
-    void *heap = e->on_heap ? e : NULL; /* an entry of a waiting thread is gone when done returns */
-    e->done(e->ctx, ok, err);
-    free(heap);
-}
-
-static void
-finish_group(struct writer *w, bool ok, const struct err *err)
-{
-    struct entry *e;
-    while ((e = queue_take(&w->group)))
-        finish(e, ok, err);
-}
-
-/* Short ones first, but a page is not kept waiting for ever. */
-static struct entry *
-next_entry(struct writer *w, unsigned shorts)
+struct entry *
+writer_next(struct writer *w, unsigned shorts)
 {
     pthread_mutex_lock(&w->lock);
     struct queue *q = &w->lanes[STORE_SHORT];
@@ -138,192 +60,10 @@ next_entry(struct writer *w, unsigned shorts)
         q = &w->lanes[STORE_PAGE];
     if (q->count == 0)
         q = &w->lanes[STORE_LAZY];
-    struct entry *e = queue_take(q);
+    struct entry *e = writer_queue_take(q);
     w->taken += e != NULL;
     pthread_mutex_unlock(&w->lock);
     return e;
-}
-
-/* The group runs again: its closures go back in front, in their order. */
-static void
-put_back(struct writer *w)
-{
-    struct queue reversed = {0};
-    struct entry *e;
-    while ((e = queue_take(&w->group)))
-        queue_add_front(&reversed, e);
-    pthread_mutex_lock(&w->lock);
-    while ((e = queue_take(&reversed)))
-        queue_add_front(&w->lanes[e->lane], e);
-    pthread_mutex_unlock(&w->lock);
-}
-
-static void
-note_full(struct writer *w, bool full)
-{
-    pthread_mutex_lock(&w->lock);
-    bool changed = w->disk_full != full;
-    w->disk_full = full;
-    pthread_mutex_unlock(&w->lock);
-    if (changed)
-        log_write(full ? LOG_ERROR : LOG_INFO, full ? "the disk is full: nothing can be written" : "the disk has room again");
-}
-
-/* ---- the connection ---- */
-
-static void
-note_lost(struct writer *w)
-{
-    db_close(w->db);
-    w->db = NULL;
-    if (++w->io_failures < IO_FAILURES_MAX)
-        return;
-    log_write(LOG_ERROR, "the database file failed again: the process ends, look at the disk");
-    pthread_mutex_lock(&w->lock);
-    w->broken = true;
-    pthread_mutex_unlock(&w->lock);
-    if (!w->fatal)
-        _exit(EXIT_FAILURE);
-    w->fatal(w->fatal_ctx);
-}
-
-static bool
-have_connection(struct writer *w, struct err *err)
-{
-    for (unsigned i = 0; !w->db && i < REOPEN_TRIES; i++) {
-        if (i)
-            usleep(REOPEN_PAUSE_US);
-        w->db = w->connect.connect(w->connect.ctx, true, err);
-    }
-    return w->db != NULL;
-}
-
-/* ---- one group ---- */
-
-enum outcome {
-    KEPT,        /* in the transaction */
-    UNDONE,      /* failed alone; the transaction goes on */
-    ALL_UNDONE,  /* failed, and the transaction with it */
-    UNKNOWN,     /* failed without a savepoint, after others: all of them again */
-};
-
-/* The first closure needs no savepoint: undoing it is undoing all. */
-static enum outcome
-run_closure(struct writer *w, struct entry *e, bool first, struct err *err)
-{
-    bool savepoint = !first && w->savepoints;
-    db_closure_begins(w->db);
-    if (savepoint && !db_savepoint(w->db, err))
-        return ALL_UNDONE;
-    if (e->fn(w->db, e->ctx, err))
-        return !savepoint || db_savepoint_keep(w->db, err) ? KEPT : ALL_UNDONE;
-    struct err undo;
-    if (first || w->db->lost || err->code == E_STORE_FULL)
-        return ALL_UNDONE;
-    if (!savepoint)
-        return UNKNOWN;
-    return db_savepoint_undo(w->db, &undo) ? UNDONE : ALL_UNDONE;
-}
-
-static void
-drop_transaction(struct writer *w)
-{
-    db_rollback(w->db);
-    if (w->db->lost)
-        note_lost(w);
-}
-
-static void
-note_crowd(struct writer *w, unsigned shorts)
-{
-    if (shorts < PRESSED_SHORT)
-        return;
-    pthread_mutex_lock(&w->lock);
-    w->pressed_until_us = clock_monotonic_us(clock_system()) + PRESSED_US;
-    pthread_mutex_unlock(&w->lock);
-}
-
-/* Whoever waits hears of it before the log is copied: the copying costs them nothing but a core. */
-static void
-commit_group(struct writer *w)
-{
-    struct err err = {0};
-    if (db_commit(w->db, &err)) {
-        w->io_failures = 0;
-        note_full(w, false);
-        finish_group(w, true, NULL);
-        db_tidy(w->db);
-        return;
-    }
-    if (err.code == E_STORE_FULL)
-        note_full(w, true);
-    if (w->db->lost)
-        note_lost(w);
-    if (err.code != E_STORE_UNCERTAIN && w->group.count > 1) {
-        w->solo = (unsigned)w->group.count;
-        put_back(w);
-        return;
-    }
-    finish_group(w, false, &err);
-}
-
-/* Returns true when the transaction goes on. */
-static bool
-add_to_group(struct writer *w, struct entry *e)
-{
-    struct err err = {0};
-    w->savepoints = w->savepoints || e->lane == STORE_PAGE;
-    switch (run_closure(w, e, w->group.count == 0, &err)) {
-    case KEPT:
-        queue_add(&w->group, e);
-        return true;
-    case UNDONE:
-        finish(e, false, &err);
-        return true;
-    case UNKNOWN:
-        w->careful = CAREFUL_GROUPS;
-        queue_add(&w->group, e);
-        drop_transaction(w);
-        put_back(w);
-        return false;
-    case ALL_UNDONE:
-        break;
-    }
-    if (err.code == E_STORE_FULL)
-        note_full(w, true);
-    drop_transaction(w);
-    put_back(w);
-    finish(e, false, &err);
-    return false;
-}
-
-static void
-run_group(struct writer *w, struct entry *e)
-{
-    struct err err = {0};
-    if (!have_connection(w, &err) || !db_begin_write(w->db, &err)) {
-        if (w->db && w->db->lost)
-            note_lost(w);
-        finish(e, false, &err);
-        return;
-    }
-    unsigned closures_max = w->solo ? 1 : GROUP_CLOSURES_MAX, shorts = 0;
-    w->solo -= w->solo > 0;
-    w->savepoints = w->careful > 0;
-    w->careful -= w->careful > 0;
-    int64_t until_us = clock_monotonic_us(w->clock) + GROUP_US_MAX;
-    for (unsigned n = 1; e; n++) {
-        shorts += e->lane == STORE_SHORT;
-        if (!add_to_group(w, e))
-            return;
-        bool full = n >= closures_max || clock_monotonic_us(w->clock) >= until_us;
-        e = full ? NULL : next_entry(w, shorts);
-    }
-    note_crowd(w, shorts);
-    if (w->group.count > 0)
-        commit_group(w);
-    else
-        drop_transaction(w);
 }
 
 /* ---- all under w->lock ---- */
@@ -393,9 +133,9 @@ writer_main(void *arg)
         pthread_mutex_unlock(&w->lock);
         if (idle)
             return NULL;
-        struct entry *e = next_entry(w, 0);
+        struct entry *e = writer_next(w, 0);
         if (e)
-            run_group(w, e);
+            writer_run_group(w, e);
     }
 }
 
@@ -405,7 +145,7 @@ static void
 submit(struct writer *w, struct entry *e)
 {
     pthread_mutex_lock(&w->lock);
-    queue_add(&w->lanes[e->lane], e);
+    writer_queue_add(&w->lanes[e->lane], e);
     bool first_lazy = e->lane == STORE_LAZY && w->lanes[STORE_LAZY].count == 1;
     if (first_lazy)
         w->lazy_due_us = clock_monotonic_us(clock_system()) + LAZY_US;
@@ -496,7 +236,7 @@ writer_state(struct writer *w, struct writer_state *state_out)
 {
     pthread_mutex_lock(&w->lock);
     *state_out = (struct writer_state){.queue_length = waiting(w) + w->taken, .disk_full = w->disk_full, .broken = w->broken,
-                                       .pressed = clock_monotonic_us(clock_system()) < w->pressed_until_us};
+                                       .pressed = clock_monotonic_us(w->clock) < w->pressed_until_us};
     pthread_mutex_unlock(&w->lock);
 }
 

@@ -3,7 +3,7 @@
  *
  *     CREATE -> POLL -> (TARGETS) -> DOWNLOAD, page by page, target by target -> (REMOVE)
  *        ^       | failed, timed out, gone
- *        +-------+ (ABORT), JOB_TRIES times
+ *        +-------+ (ABORT), ASYNC_TRIES times
  *
  * The vendor may take hours, so nobody waits here: a job that is not ready is a READER_WAIT that says so, and the run
  * parks. A job that was made must not be made again when the process dies meanwhile: the page without records that
@@ -14,9 +14,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "json/writer.h"
 
-#define JOB_TRIES 3                 /* as the field's readers */
 #define JOB_TIMEOUT_MINUTES 60
 #define JOB_TIMEOUT_MINUTES_MAX (7 * 24 * 60)
 #define RETRY_WAIT_MS 5000
@@ -59,73 +57,6 @@ void
 async_begin(struct reader *r)
 {
     r->job = (struct async_job){.stage = ASYNC_CREATE};
-}
-
-/* ---- what expressions see */
-
-static bool
-put_copy(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name, yyjson_val *value)
-{
-    return !value || yyjson_mut_obj_put(object, yyjson_mut_str(doc, name), yyjson_val_mut_copy(doc, value));
-}
-
-/* extra_fields with the job's answers, and the slice with those inside. */
-static bool
-show(struct reader *r, struct err *err)
-{
-    struct async_job *j = &r->job;
-    yyjson_mut_doc *doc = json_mut_doc(&r->slice_arena);
-    yyjson_mut_val *extra = doc ? yyjson_val_mut_copy(doc, r->extra) : NULL;
-    yyjson_mut_val *slice = extra ? yyjson_val_mut_copy(doc, r->slice) : NULL;
-    if (!slice)
-        return err_no_memory(err);
-    bool ok = put_copy(doc, extra, "creation_response", j->creation) && put_copy(doc, extra, "polling_response", j->polling);
-    if (ok && j->stage == ASYNC_DOWNLOAD)
-        ok = j->targets ? put_copy(doc, extra, "download_target", yyjson_arr_get(j->targets, j->target))
-                        : yyjson_mut_obj_add_str(doc, extra, "download_target", "");
-    j->extra = ok ? json_freeze(&r->slice_arena, extra) : NULL;
-    if (!j->extra || !yyjson_mut_obj_put(slice, yyjson_mut_str(doc, "extra_fields"), yyjson_val_mut_copy(doc, j->extra)))
-        return err_no_memory(err);
-    j->slice = json_freeze(&r->slice_arena, slice);
-    return j->slice || err_no_memory(err);
-}
-
-void
-async_scene(const struct reader *r, struct scene *scene)
-{
-    if (r->job.extra)
-        scene->extra_fields = r->job.extra, scene->slice = r->job.slice;
-}
-
-/* Names as they came and in lower case: templates write them in one way or the other. */
-static bool
-add_headers(yyjson_mut_doc *doc, yyjson_mut_val *answer, struct reader *r)
-{
-    const struct http_headers *from = &r->reply->headers;
-    yyjson_mut_val *headers = yyjson_mut_obj(doc);
-    for (size_t i = 0; headers && i < from->count; i++) {
-        struct str name = from->items[i].name, lower = str_lower(&r->slice_arena, name);
-        if (str_eq_nocase(name, STR("Set-Cookie")) || !lower.ptr || !str_is_utf8(from->items[i].value))
-            continue;
-        struct str value = from->items[i].value;
-        yyjson_mut_obj_put(headers, yyjson_mut_strncpy(doc, name.ptr, name.len), yyjson_mut_strncpy(doc, value.ptr, value.len));
-        yyjson_mut_obj_put(headers, yyjson_mut_strncpy(doc, lower.ptr, lower.len), yyjson_mut_strncpy(doc, value.ptr, value.len));
-    }
-    return headers && yyjson_mut_obj_add_val(doc, answer, "headers", headers);
-}
-
-/* An answer for later expressions, kept with the slice. */
-static bool
-keep_answer(struct reader *r, yyjson_val *body, yyjson_val **kept_out, struct err *err)
-{
-    yyjson_mut_doc *doc = json_mut_doc(&r->slice_arena);
-    yyjson_mut_val *answer = doc ? yyjson_mut_obj(doc) : NULL;
-    if (yyjson_is_obj(body) && answer)
-        answer = yyjson_val_mut_copy(doc, body);
-    if (!answer || (!json_get_c(body, "headers") && !add_headers(doc, answer, r)))
-        return err_no_memory(err);
-    *kept_out = json_freeze(&r->slice_arena, answer);
-    return *kept_out || err_no_memory(err);
 }
 
 /* ---- sending */
@@ -187,7 +118,7 @@ note_job(struct reader *r, struct arena *page, enum async_stage stage, struct re
     r->job.stage = stage;
     r->attempt = r->parse_attempt = 0, r->refreshed = false;
     r->phase = PHASE_SEND;
-    if (!show(r, err))
+    if (!async_show(r, err))
         return PAGE_FAILED;
     return page_describe(r, page, event, err) ? PAGE_READY : PAGE_FAILED;
 }
@@ -197,7 +128,7 @@ go_on(struct reader *r, enum async_stage stage, struct err *err)
 {
     r->job.stage = stage;
     r->attempt = r->parse_attempt = 0, r->refreshed = false;
-    return show(r, err) ? PAGE_AGAIN : PAGE_FAILED;
+    return async_show(r, err) ? PAGE_AGAIN : PAGE_FAILED;
 }
 
 static enum page_step
@@ -221,7 +152,7 @@ static enum page_step
 job_failed(struct reader *r, struct arena *page, struct expr_scope *scope, bool at_once, struct reader_event *event, struct err *err)
 {
     int64_t wait_s;
-    if (r->job.tries >= JOB_TRIES)
+    if (r->job.tries >= ASYNC_TRIES)
         return give_up(r, err);
     if (!number_of(&r->stream->async->retry_wait_s, scope, 0, RETRY_WAIT_S_MAX, &wait_s, err))
         return PAGE_FAILED;
@@ -300,7 +231,7 @@ take_ready(struct reader *r, struct arena *page, struct expr_scope *scope, yyjso
            struct err *err)
 {
     const struct async_plan *p = r->stream->async;
-    if (!keep_answer(r, body, &r->job.polling, err))
+    if (!async_keep_answer(r, body, &r->job.polling, err))
         return PAGE_FAILED;
     if (p->has_target_request)
         return go_on(r, ASYNC_TARGETS, err);
@@ -337,7 +268,7 @@ take_poll(struct reader *r, struct arena *page, struct expr_scope *scope, yyjson
 static enum page_step
 take_created(struct reader *r, struct arena *page, yyjson_val *body, struct reader_event *event, struct err *err)
 {
-    if (!keep_answer(r, body, &r->job.creation, err))
+    if (!async_keep_answer(r, body, &r->job.creation, err))
         return PAGE_FAILED;
     r->job.created_us = r->root->wall_us;
     r->job.tries++;
@@ -417,7 +348,7 @@ async_next_target(struct reader *r, bool *more_out, struct err *err)
     *more_out = j->targets && j->target + 1 < yyjson_arr_size(j->targets);
     if (*more_out) {
         j->target++;
-        return show(r, err);
+        return async_show(r, err);
     }
     j->owes_removal = r->stream->async->has_remove;
     return true;
@@ -431,69 +362,6 @@ async_remove(struct reader *r)
     r->job.stage = ASYNC_REMOVE;
     r->phase = PHASE_SEND;
     return true;
-}
-
-/* ---- positions */
-
-bool
-async_write(const struct reader *r, struct json_writer *w)
-{
-    const struct async_job *j = &r->job;
-    json_begin_object(w, "job");
-    json_add_i64(w, "stage", j->stage);
-    json_add_i64(w, "tries", j->tries);
-    json_add_i64(w, "created", j->created_us);
-    if (j->creation)
-        json_add_val(w, "creation", j->creation);
-    if (j->polling)
-        json_add_val(w, "polling", j->polling);
-    if (j->targets)
-        json_add_val(w, "targets", j->targets);
-    json_add_i64(w, "target", (int64_t)j->target);
-    json_end_object(w);
-    return true;
-}
-
-static yyjson_val *
-copy_of(struct reader *r, yyjson_val *value)
-{
-    yyjson_mut_doc *doc = value ? json_mut_doc(&r->slice_arena) : NULL;
-    return doc ? json_freeze(&r->slice_arena, yyjson_val_mut_copy(doc, value)) : NULL;
-}
-
-static bool
-number_at(yyjson_val *json, const char *name, int64_t max, int64_t *out)
-{
-    return json_to_i64(json_get_c(json, name), out) && *out >= 0 && *out <= max;
-}
-
-/* What the stored stage needs is there? A tampered or foreign position begins with a new job. */
-static bool
-is_sound(const struct async_job *j)
-{
-    if (j->stage == ASYNC_CREATE)
-        return true;
-    if (j->stage == ASYNC_POLL)
-        return j->creation != NULL;
-    return j->stage == ASYNC_DOWNLOAD && j->polling && (!j->targets || j->target < yyjson_arr_size(j->targets));
-}
-
-bool
-async_restore(struct reader *r, yyjson_val *json, struct err *err)
-{
-    int64_t stage, tries, created_us, target;
-    if (!number_at(json, "stage", ASYNC_REMOVE, &stage) || !number_at(json, "tries", JOB_TRIES, &tries) ||
-        !number_at(json, "created", INT64_MAX, &created_us) || !number_at(json, "target", INT32_MAX, &target))
-        return err_set(err, E_VALIDATION_FAILED, "The stored position does not fit this template: start the run anew");
-    struct async_job j = {.stage = (enum async_stage)stage, .tries = (unsigned)tries, .created_us = created_us, .target = (size_t)target};
-    j.creation = copy_of(r, json_get_c(json, "creation"));
-    j.polling = copy_of(r, json_get_c(json, "polling"));
-    j.targets = copy_of(r, json_get_c(json, "targets"));
-    snprintf(j.words, sizeof(j.words), "no answer");
-    r->job = j;
-    if (!is_sound(&j))
-        return err_set(err, E_VALIDATION_FAILED, "The stored position does not fit this template: start the run anew");
-    return show(r, err);
 }
 
 /* ---- as a parent */

@@ -10,6 +10,8 @@
 
 #include "template/reader_priv.h"
 
+#define ASYNC_TRIES 3          /* jobs made for one slice, as the field's readers */
+
 enum async_status { ASYNC_RUNNING, ASYNC_COMPLETED, ASYNC_FAILED, ASYNC_TIMED_OUT, ASYNC_SKIPPED, ASYNC_STATUS_COUNT };
 
 struct async_words {           /* the vendor's words for one status */
@@ -28,5 +30,11 @@ struct async_plan {
 
 /* ---- async_compile.c: an AsyncRetriever's plan, and what of the stream is the download's. */
 bool async_compile(struct compiler *c, const struct node *stream, const struct node *n, struct template_stream *s);
+
+/* ---- async_answers.c */
+/* Gives the expressions of the job's next request the answers there are, in extra_fields and in the slice. */
+bool async_show(struct reader *r, struct err *err);
+/* A copy of the answer with its headers and address, which lives as long as the slice. */
+bool async_keep_answer(struct reader *r, yyjson_val *body, yyjson_val **kept_out, struct err *err);
 
 #endif

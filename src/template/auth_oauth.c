@@ -10,6 +10,7 @@
 #include "template/plan_priv.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/limits.h"
 
 #define TOKEN_LIFE_DEFAULT_US US_PER_HOUR /* where the vendor does not say */
@@ -162,14 +163,11 @@ token_key(const struct auth *auth, struct expr_scope *scope, struct str *key_out
 {
     const struct oauth_plan *p = auth->plan;
     struct str identity, secret, refresh;
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
     if (!oauth_identity(auth, scope, &identity, err) || !text_str(&p->client_secret, scope, &secret, err) ||
         !text_str(&p->refresh_token, scope, &refresh, err))
         return false;
     struct str all = str_format(scope->arena, "%.*s\n%.*s\n%.*s", STR_ARG(identity), STR_ARG(secret), STR_ARG(refresh));
-    for (size_t i = 0; i < all.len; i++)
-        h = (h ^ (unsigned char)all.ptr[i]) * UINT64_C(0x100000001b3);
-    *key_out = str_format(scope->arena, "%016llx", (unsigned long long)h);
+    *key_out = str_format(scope->arena, "%016llx", (unsigned long long)hash_add(HASH_START, all));
     return key_out->ptr || err_no_memory(err);
 }
 
@@ -289,6 +287,13 @@ put_extra(const struct oauth_plan *p, struct draft *d, struct expr_scope *scope,
     return true;
 }
 
+/* RFC 6749, section 6: this grant is nothing without its token. */
+static bool
+lacks_refresh_token(const struct oauth_plan *p, struct str grant, struct str refresh)
+{
+    return str_eq_c(grant, "refresh_token") && text_given(&p->refresh_token) && !refresh.len && p->body.kind != INPUT_MAP;
+}
+
 static bool
 oauth_login(const struct auth *auth, struct expr_scope *scope, const struct auth_session *session,
             struct http_request *request_out, struct err *err)
@@ -305,6 +310,8 @@ oauth_login(const struct auth *auth, struct expr_scope *scope, const struct auth
         return false;
     if (!endpoint.len)
         return err_set(err, E_TEMPLATE_INVALID, "OAuthAuthenticator has no token_refresh_endpoint");
+    if (lacks_refresh_token(p, grant, refresh)) /* the vendor could only refuse, in words that help nobody */
+        return err_set(err, E_AUTH_EXPIRED, "There is no refresh token yet: sign in at the platform, or fill it in");
     if (p->headers.kind == INPUT_MAP &&
         (!input_value(&p->headers, scope, false, &headers, err) || !draft_merge(&d, INJECT_HEADER, headers, err)))
         return false;

@@ -13,6 +13,7 @@
  * The total also guards against a page size that the template has wrong: a page shorter than expected is
  * not the end while fewer records were read than the vendor says there are.
  */
+#include "base/hash.h"
 #include "template/reader_priv.h"
 
 #define STEPS_BACK_MAX 1000 /* in one slice; a vendor whose totals jump about must not hold us for ever */
@@ -35,14 +36,6 @@ drift_begin(struct reader *r)
     r->drift = (struct drift){.last_total = -1, .cap_us = INT64_MIN};
 }
 
-static uint64_t
-hash_bytes(uint64_t h, struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        h = (h ^ (unsigned char)s.ptr[i]) * UINT64_C(0x100000001b3);
-    return h;
-}
-
 /* Of the record's key where the stream has one, else of the whole record. Never 0. */
 static uint64_t
 record_hash(const struct reader *r, yyjson_val *record)
@@ -52,7 +45,7 @@ record_hash(const struct reader *r, yyjson_val *record)
     yyjson_val *id = yyjson_is_str(first) ? json_get(record, json_str(first)) : NULL;
     buf_init(&b, 1 << 20);
     json_write(&b, id ? id : record);
-    uint64_t h = hash_bytes(UINT64_C(0xcbf29ce484222325), buf_str(&b));
+    uint64_t h = hash_add(HASH_START, buf_str(&b));
     buf_release(&b);
     return h ? h : 1;
 }

@@ -246,12 +246,6 @@ has_predicates(const struct error_handler *h)
 }
 
 bool
-error_handler_wants_body(const struct error_handler *h)
-{
-    return has_predicates(h);
-}
-
-bool
 error_handler_judge(const struct error_handler *h, struct expr_scope *scope, const struct http_reply *reply,
                     yyjson_val *body, struct judgement *judgement_out, struct err *err)
 {

@@ -411,10 +411,10 @@ check_dynamic(const struct template_dynamic *one, bool as_json, FILE *out)
 }
 
 static void
-check_expressions(const struct template *t, FILE *out)
+check_faults(const struct template *t, FILE *out)
 {
     for (const struct template_fault *f = t->faults; f; f = f->next)
-        fprintf(out, "  warning  expression at line %u fails when it is used: %.*s\n", f->line, STR_ARG(f->words));
+        fprintf(out, "  warning  line %u: %.*s\n", f->line, STR_ARG(f->words));
 }
 
 bool
@@ -438,7 +438,7 @@ manifest_check(const struct manifest_input *in, bool as_json, FILE *out, struct 
     for (size_t i = 0; i < t->dynamic_count; i++)
         check_dynamic(&t->dynamics[i], as_json, out);
     if (!as_json)
-        check_expressions(t, out);
+        check_faults(t, out);
     template_unref(t);
     return true;
 }

@@ -28,7 +28,7 @@ struct manifest_input {
 MUST_USE bool manifest_requests(const struct manifest_input *in, FILE *out, struct err *err);
 MUST_USE bool manifest_replay(const struct manifest_input *in, FILE *out, struct err *err);
 
-/* Lists the streams, what is refused and why, and expressions that cannot be read. as_json: a line per stream. */
+/* Lists the streams, what is refused and why, expressions that cannot be read, translations that do not fit. as_json: a line per stream. */
 MUST_USE bool manifest_check(const struct manifest_input *in, bool as_json, FILE *out, struct err *err);
 
 struct manifest_fetcher {

@@ -95,5 +95,5 @@ manifest_configured(struct template *t, struct arena *a, yyjson_val *config, int
         err_no_memory(err);
         return NULL;
     }
-    return template_configured_with(t, config, now_us, frozen, err);
+    return template_configured(t, config, now_us, frozen, err);
 }

@@ -33,6 +33,8 @@ struct mapped {
     struct str warning;      /* for the run log, or STR_NONE */
 };
 
+/* Members that a record has at the edge beside its fields (createdAt, id, ...): no field can have such a name. */
+bool mapping_is_ours(struct str member);
 /*
  * Compiles the mapping of a stream; `override` is the connection's `mapping` member for that stream
  * ({field: path-or-expression, ...}; null removes a field) or NULL. Lives in `a`. NULL with E_TEMPLATE_INVALID.

@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 
+static const char *const our_members[] = {"id", "kind", "parentId", "createdAt", "updatedAt", "deletedAt", "version",
+                                         "externalIds", "history"};
+
 struct mapping_compiler {
     struct arena *arena;
     struct mapping *m;
@@ -182,6 +185,20 @@ compile_tree(struct mapping_compiler *c)
     return true;
 }
 
+/* What stands around a record's fields at the edge would hide a field of that name for ever. */
+static bool
+check_targets(struct mapping_compiler *c)
+{
+    for (size_t i = 0; i < c->m->leaf_count; i++) {
+        struct str top, rest;
+        (void)str_cut(c->m->leaves[i].target, '.', &top, &rest);
+        if (mapping_is_ours(top))
+            return err_set(c->err, E_TEMPLATE_INVALID, "field %.*s: every record has a member of this name, which is ours; choose "
+                           "another, for example source%c%.*s", STR_ARG(top), top.ptr[0] - 'a' + 'A', (int)top.len - 1, top.ptr + 1);
+    }
+    return true;
+}
+
 /* A role names a mapped field, else it is a source of its own. */
 static bool
 compile_role(struct mapping_compiler *c, yyjson_val *json, struct role *role)
@@ -274,7 +291,16 @@ compile(struct mapping_compiler *c, const struct template *t, yyjson_val *overri
     m->mapped = entity && (yyjson_obj_size(json_get_c(entity, "fields")) > 0 || yyjson_obj_size(override) > 0);
     m->singular = json_str_or(json_get_c(entity, "singular"), m->stream->info.name);
     return compile_key(c, m->stream->info.primary_key) && compile_fields(c, json_get_c(entity, "fields"), override) &&
-           compile_tree(c) && compile_roles(c, roles) && compile_rules(c, json_get_c(entity, "rules"), roles, options);
+           check_targets(c) && compile_tree(c) && compile_roles(c, roles) && compile_rules(c, json_get_c(entity, "rules"), roles, options);
+}
+
+bool
+mapping_is_ours(struct str member)
+{
+    for (size_t i = 0; i < ARRAY_LEN(our_members); i++)
+        if (str_eq_c(member, our_members[i]))
+            return true;
+    return false;
 }
 
 struct mapping *

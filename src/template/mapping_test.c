@@ -178,17 +178,19 @@ test_the_sample_of_conversations_becomes_the_row_written_by_hand(void **state)
     if (!page)
         skip();
     map_one(m, "conversations", NULL, NULL, json_pointer(page, STR("/data/payload/0")));
-    assert_str(m->row.data, "{\"contactId\":\"789\",\"createdAt\":\"2026-01-03T09:59:00.000Z\",\"lastActivityAt\":\"2026-01-03T10:00:00.000Z\","
-                            "\"metadata\":{\"chatwoot_id\":\"123\",\"chatwoot_inbox_id\":\"1\",\"chatwoot_labels\":[\"vip\"]},\"status\":\"active\"}");
+    assert_str(m->row.data, "{\"contactId\":\"789\",\"lastActivityAt\":\"2026-01-03T10:00:00.000Z\","
+                            "\"metadata\":{\"chatwoot_id\":\"123\",\"chatwoot_inbox_id\":\"1\",\"chatwoot_labels\":[\"vip\"]},"
+                            "\"sourceCreatedAt\":\"2026-01-03T09:59:00.000Z\",\"status\":\"active\"}");
     assert_str(m->row.external_id, "123");
     assert_str(m->row.parent_stream, "contacts");
     assert_str(m->row.parent_id, "789");
     assert_str(m->row.version, "1767434400.123456");
     assert_str(m->row.title, "Ana Souza");
     map_one(m, "messages", NULL, NULL, json_pointer(page, STR("/data/payload/0/messages/0")));
-    assert_str(m->row.data, "{\"content\":\"Hello!\",\"createdAt\":\"2026-01-03T10:00:00.000Z\",\"direction\":\"incoming\","
+    assert_str(m->row.data, "{\"content\":\"Hello!\",\"direction\":\"incoming\","
                             "\"metadata\":{\"chatwoot_content_type\":\"text\",\"chatwoot_conversation_id\":\"123\",\"chatwoot_id\":\"456\"},"
-                            "\"private\":false,\"senderId\":\"789\",\"senderName\":\"Ana Souza\",\"status\":\"sent\"}");
+                            "\"private\":false,\"senderId\":\"789\",\"senderName\":\"Ana Souza\","
+                            "\"sentAt\":\"2026-01-03T10:00:00.000Z\",\"status\":\"sent\",\"type\":\"text\"}");
     assert_str(m->row.parent_id, "123");
 }
 

@@ -325,3 +325,13 @@ test_a_broken_declaration_is_found_on_load(void **state)
         assert_string_equal(d->err.items[0].pointer, rows[i].pointer);
     }
 }
+
+static void
+test_a_look_for_many_without_one_for_each_is_refused(void **state)
+{
+    struct drive *d = *state;
+    struct str text = str_join2(&d->keep, STR(HEAD), STR("    writes: {people: {match_many: {path: x}}}\n"));
+    d->err.item_count = 0;
+    assert_null(template_load(text, STR("acme"), &d->err));
+    expect_words(d, E_TEMPLATE_INVALID, "writes.people.match_many needs `match`");
+}

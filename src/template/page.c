@@ -7,6 +7,7 @@
  */
 #include "template/page_priv.h"
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "template/properties_priv.h"
 
@@ -72,7 +73,7 @@ set_cap(struct reader *r)
 static uint64_t
 token_hash(const struct reader *r)
 {
-    return seen_hash(seen_hash(UINT64_C(0xcbf29ce484222325), r->partition_text), buf_str(&r->token)) + r->slices_done +
+    return hash_add_whole(hash_add_whole(HASH_START, r->partition_text), buf_str(&r->token)) + r->slices_done +
            (drift_hash(r) + (uint64_t)r->reset.total * 0x10001) * UINT64_C(0x9e3779b97f4a7c15) + async_salt(r);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/rng.h"
 
@@ -19,7 +20,7 @@ default_wait_ms(const struct reader *r, const struct http_reply *reply)
     int64_t asked_ms = retry_after_ms(reply, r->root->wall_us);
     if (asked_ms > 0)
         return asked_ms;
-    rng_init(&rng, seen_hash((uint64_t)r->options.now_us + r->attempt, r->stream->info.name));
+    rng_init(&rng, hash_add_whole((uint64_t)r->options.now_us + r->attempt, r->stream->info.name));
     int64_t wait_ms = backoff_ms(r->attempt, LIMIT_BACKOFF_BASE_MS, LIMIT_BACKOFF_CAP_MS, &rng);
     return wait_ms > LIMIT_BACKOFF_BASE_MS ? wait_ms : LIMIT_BACKOFF_BASE_MS;
 }
@@ -71,7 +72,7 @@ page_bad(struct reader *r, struct arena *page, const char *why, struct reader_ev
         err_set(err, E_BAD_PAGE, "Stream %.*s: %s (%d tries)", STR_ARG(r->stream->info.name), why, LIMIT_RETRY_PAGE_PARSE + 1);
         return PAGE_FAILED;
     }
-    rng_init(&rng, seen_hash((uint64_t)r->options.now_us + r->parse_attempt, r->stream->info.name));
+    rng_init(&rng, hash_add_whole((uint64_t)r->options.now_us + r->parse_attempt, r->stream->info.name));
     event->wait_ms = LIMIT_BACKOFF_BASE_MS + backoff_ms(r->parse_attempt, LIMIT_BACKOFF_BASE_MS, LIMIT_BACKOFF_CAP_MS, &rng);
     event->attempt = r->parse_attempt;
     event->wait_code = E_BAD_PAGE;

@@ -84,6 +84,8 @@ struct compiler {
     yyjson_val *lists;         /* per dynamic declaration what the vendor listed: [[record, slice], ...]; or NULL */
 };
 bool text_compile(struct compiler *c, const struct node *component, const struct node *value, struct text *text_out);
+/* Something is wrong with the template that does not take it down: template_fault_at() tells it. */
+void text_note_fault(struct compiler *c, const struct node *at, struct str words);
 bool text_field(struct compiler *c, const struct node *component, const char *field, struct text *text_out);
 bool text_list_field(struct compiler *c, const struct node *component, const char *field, struct text **texts_out, size_t *count_out);
 bool input_compile(struct compiler *c, const struct node *component, const struct node *value, struct input *input_out);
@@ -238,8 +240,6 @@ struct judgement {
     bool auth_expired;
 };
 bool error_handler_compile(struct compiler *c, const struct node *n, struct error_handler *handler_out);
-/* Do its filters look into bodies of answers that are not errors? */
-bool error_handler_wants_body(const struct error_handler *h);
 /* `body` is the parsed body or NULL. */
 bool error_handler_judge(const struct error_handler *h, struct expr_scope *scope, const struct http_reply *reply,
                          yyjson_val *body, struct judgement *judgement_out, struct err *err);
@@ -455,6 +455,8 @@ struct template_stream {
 };
 bool delegate_compile(struct compiler *c, const struct node *n, struct template_stream *s); /* delegate.c: a StateDelegatingStream */
 bool notices_compile(struct compiler *c, const struct node *stream, struct template_stream *s); /* notice.c */
+/* translation.c: notes what a translation has too much or leaves out. False when it is no map, or the arena is full. */
+bool translations_check(struct compiler *c, const struct node *root);
 /* As template_load, but all of the streams may be refused: for those who only list them. */
 struct template *template_load_any(struct str yaml, struct str name, struct err *err);
 /* stream_compile where a refusal is kept in the stream. */
@@ -480,7 +482,7 @@ struct template {
     size_t park_count;
     struct template_operation *operations;
     size_t operation_count;
-    struct template_fault {          /* expressions that will fail when they are evaluated */
+    struct template_fault {          /* expressions that will fail when they are evaluated, translations of nothing */
         struct template_fault *next;
         unsigned line;
         struct str words;

@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "template/operation_priv.h"
 #include "template/properties_priv.h"
@@ -236,7 +237,7 @@ next_slice(struct reader *r, struct arena *page, struct reader_event *event, str
     if (!reader_open_partition(r, yyjson_arr_get(entry, 0), yyjson_arr_get(entry, 1), err) || !covered_open(r, &passed, err))
         return reader_fail(r);
     /* A partition that comes twice, its parent having been listed twice, has been read to now already. */
-    if (passed || (r->has_cursor && !r->covered && !seen_add(&r->partitions, reader_hash(r->partition_text)))) {
+    if (passed || (r->has_cursor && !r->covered && !seen_add(&r->partitions, hash_add_whole(HASH_START, r->partition_text)))) {
         r->partition_open = false;
         return walk_partition_done(&r->walk, err) ? GO_ON : reader_fail(r);
     }

@@ -7,6 +7,7 @@
 #include "template/reader_priv.h"
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/limits.h"
 
 /* The session of an authenticator; the same login in a parent and its child is one session. */
@@ -17,7 +18,7 @@ session_of(struct reader *r, const struct auth *auth, struct expr_scope *scope, 
     struct reader *root = r->root;
     if (!auth->kind->identity(auth, scope, &identity, err))
         return NULL;
-    uint64_t key = reader_hash(identity);
+    uint64_t key = hash_add_whole(HASH_START, identity);
     for (size_t i = 0; i < root->slot_count; i++)
         if (root->slots[i].key == key)
             return &root->slots[i].session;

@@ -182,7 +182,6 @@ bool reader_start(struct reader *r, struct err *err); /* evaluates what holds th
 enum reader_step reader_ask(struct reader *r, struct reader_event *event, enum reader_purpose purpose, enum phase phase);
 
 /* ---- reader_slice.c */
-uint64_t reader_hash(struct str s);
 bool reader_open_partition(struct reader *r, yyjson_val *partition, yyjson_val *extra, struct err *err);
 bool reader_open_slice(struct reader *r, int64_t lower_us, struct err *err);
 /* The slice of that span, begun at start_us; INT64_MIN: where the span begins. */
@@ -232,7 +231,6 @@ enum page_step page_bad(struct reader *r, struct arena *page, const char *why, s
 
 /* ---- seen.c */
 bool seen_add(struct seen *seen, uint64_t hash); /* false: it was there */
-uint64_t seen_hash(uint64_t h, struct str s);    /* h with s added */
 void seen_release(struct seen *seen);
 
 /* ---- notice.c: what the template says of this answer, or STR_NONE */

@@ -11,15 +11,6 @@
 #include "base/limits.h"
 #include "template/properties_priv.h"
 
-uint64_t
-reader_hash(struct str s)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (size_t i = 0; i < s.len; i++)
-        h = (h ^ (unsigned char)s.ptr[i]) * UINT64_C(0x100000001b3);
-    return (h ^ 0xff) * UINT64_C(0x100000001b3);
-}
-
 static yyjson_val *
 empty_object(struct arena *a)
 {

@@ -45,11 +45,3 @@ seen_release(struct seen *seen)
     free(seen->slots);
     *seen = (struct seen){0};
 }
-
-uint64_t
-seen_hash(uint64_t h, struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        h = (h ^ (unsigned char)s.ptr[i]) * UINT64_C(0x100000001b3);
-    return (h ^ 0xff) * UINT64_C(0x100000001b3);
-}

@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/encode.h"
@@ -9,9 +10,7 @@
 
 #define TOLERANCE_S_DEFAULT 300
 #define TOLERANCE_S_MAX 86400
-#define SIGNED_BYTES_MAX (8 * 1024 * 1024) /* the largest webhook body and what is put around it */
 #define KEY_BYTES_MAX 16384
-#define AROUND_BODY_BYTES 512                  /* usual */
 
 struct scheme {
     yyjson_val *spec;
@@ -161,41 +160,89 @@ header(const struct signature_request *request, struct str name)
     return STR_NONE;
 }
 
+#define STANDARD_PATTERN "{id}.{timestamp}.{body}"
+
+/* False: nothing has this name, or the request has no such thing. It is never taken for an empty one. */
 static bool
-add_part(struct buf *b, struct str name, const struct scheme *s, const struct signature_request *request)
+part_of(struct str name, const struct scheme *s, const struct signature_request *request, struct str *part_out)
 {
-    if (str_eq(name, STR("body")))
-        return buf_add(b, request->body);
+    struct str part = STR_NONE;
+    if (str_eq(name, STR("body"))) {
+        *part_out = request->body;
+        return true;
+    }
     if (str_eq(name, STR("timestamp")))
-        return buf_add(b, s->timestamp);
-    if (str_eq(name, STR("method")))
-        return buf_add(b, request->method);
-    if (str_eq(name, STR("url")))
-        return buf_add(b, request->url);
-    return str_eq(name, STR("id")) && buf_add(b, header(request, STR("webhook-id")));
+        part = s->timestamp;
+    else if (str_eq(name, STR("method")))
+        part = request->method;
+    else if (str_eq(name, STR("url")))
+        part = request->url;
+    else if (str_eq(name, STR("id")) && is_standard(s->spec))
+        part = header(request, STR("webhook-id"));
+    *part_out = part;
+    return !str_is_none(part);
+}
+
+/* A pattern's next piece: what stands before a {, and the name in it. */
+enum piece {
+    PIECE_LAST,            /* no { follows */
+    PIECE_NAMED,
+    PIECE_OPEN,            /* a { that is never closed */
+};
+
+static enum piece
+next_piece(struct str *pattern, struct str *plain_out, struct str *name_out)
+{
+    if (!str_cut(*pattern, '{', plain_out, pattern))
+        return PIECE_LAST;
+    return str_cut(*pattern, '}', name_out, pattern) ? PIECE_NAMED : PIECE_OPEN;
+}
+
+static void
+append(char *to, size_t *len, struct str text)
+{
+    if (to != NULL && text.len > 0)
+        memcpy(to + *len, text.ptr, text.len);
+    *len += text.len;
+}
+
+/* to NULL: only its length is wanted. False: a part is not there. */
+static bool
+fill_pattern(char *to, struct str pattern, const struct scheme *s, const struct signature_request *request, size_t *len_out)
+{
+    struct str plain, name, part;
+    size_t len = 0;
+    enum piece piece;
+    while ((piece = next_piece(&pattern, &plain, &name)) == PIECE_NAMED) {
+        if (!part_of(name, s, request, &part))
+            return false;
+        append(to, &len, plain);
+        append(to, &len, part);
+    }
+    append(to, &len, plain);
+    *len_out = len;
+    return piece == PIECE_LAST;
 }
 
 /* Fills {body} and its like into the pattern. */
 static bool
 make_signed_text(struct scheme *s, const struct signature_request *request)
 {
-    struct str pattern = json_str_or(json_get_c(s->spec, "signed"), STR("{body}")), plain, name;
-    struct buf b;
-    bool ok = true;
+    struct str pattern = json_str_or(json_get_c(s->spec, "signed"), STR("{body}"));
+    size_t len = 0;
     if (is_standard(s->spec))
-        pattern = STR("{id}.{timestamp}.{body}");
+        pattern = STR(STANDARD_PATTERN);
     if (str_eq(pattern, STR("{body}"))) {
         s->signed_text = request->body;
         return true;
     }
-    buf_init(&b, SIGNED_BYTES_MAX);
-    buf_reserve(&b, request->body.len + AROUND_BODY_BYTES);
-    while (ok && str_cut(pattern, '{', &plain, &pattern))
-        ok = buf_add(&b, plain) && str_cut(pattern, '}', &name, &pattern) && add_part(&b, name, s, request);
-    ok = ok && buf_add(&b, plain) && buf_ok(&b);
-    s->signed_text = ok ? str_copy(s->scratch, buf_str(&b)) : STR_NONE;
-    buf_release(&b);
-    return !str_is_none(s->signed_text);
+    if (!fill_pattern(NULL, pattern, s, request, &len))
+        return false;
+    char *text = arena_alloc_bytes(s->scratch, len + 1);
+    if (text == NULL || !fill_pattern(text, pattern, s, request, &len))
+        return false;
+    s->signed_text = (struct str){text, len};
+    return true;
 }
 
 static bool
@@ -248,49 +295,114 @@ signature_verify(yyjson_val *schemes, const struct signature_request *request, c
 {
     size_t index, max;
     yyjson_val *spec;
+    struct str decides = STR_NONE;
     yyjson_arr_foreach(schemes, index, max, spec) {
         struct scheme s = {.spec = spec, .scratch = scratch};
-        s.header_value = header(request, member(spec, "header"));
-        if (str_is_none(s.header_value))
+        struct str name = member(spec, "header");
+        s.header_value = header(request, name);
+        if (str_is_none(s.header_value) || !(str_is_none(decides) || str_eq_nocase(name, decides)))
             continue;
+        decides = name;
         const struct signature_kind *kind = kind_of(spec);
         bool valid = kind && s.header_value.len && timestamp_is_fresh(&s, request) && make_signed_text(&s, request) &&
                      verify_with_any(kind, &s, secrets, secret_count);
-        return valid ? SIGNATURE_VALID : SIGNATURE_WRONG;
+        if (valid)
+            return SIGNATURE_VALID;
     }
-    return SIGNATURE_ABSENT;
+    return str_is_none(decides) ? SIGNATURE_ABSENT : SIGNATURE_WRONG;
+}
+
+/* ---- when a template is loaded: what the words above would leave out, or take for something else ---- */
+
+static bool
+is_part(struct str name)
+{
+    return str_eq(name, STR("body")) || str_eq(name, STR("timestamp")) || str_eq(name, STR("method")) || str_eq(name, STR("url"));
 }
 
 static bool
-check_pattern(struct str pattern)
+check_pattern(yyjson_val *spec, struct str pattern, size_t index, struct err *err)
 {
     struct str plain, name;
-    while (str_cut(pattern, '{', &plain, &pattern))
-        if (!str_cut(pattern, '}', &name, &pattern) ||
-            !(str_eq(name, STR("body")) || str_eq(name, STR("timestamp")) || str_eq(name, STR("method")) ||
-              str_eq(name, STR("url"))))
-            return false;
-    return true;
+    bool has_body = false;
+    enum piece piece;
+    while ((piece = next_piece(&pattern, &plain, &name)) == PIECE_NAMED) {
+        if (!is_part(name))
+            return err_set(err, E_TEMPLATE_INVALID, "verify/%zu/signed: there is no {%.*s}; use {body}, {timestamp}, {method} and {url}",
+                           index, (int)(name.len > 40 ? 40 : name.len), name.ptr);
+        if (str_eq(name, STR("timestamp")) && json_get_c(spec, "timestamp") == NULL)
+            return err_set(err, E_TEMPLATE_INVALID, "verify/%zu/signed: {timestamp} needs timestamp: {header: ..., unit: ...} beside it",
+                           index);
+        has_body = has_body || str_eq(name, STR("body"));
+    }
+    if (piece == PIECE_OPEN)
+        return err_set(err, E_TEMPLATE_INVALID, "verify/%zu/signed: a { is never closed", index);
+    return has_body || err_set(err, E_TEMPLATE_INVALID,
+                               "verify/%zu/signed: {body} is missing: one signature would be right for any body", index);
+}
+
+static bool
+check_signed(yyjson_val *spec, size_t index, struct err *err)
+{
+    yyjson_val *pattern = json_get_c(spec, "signed");
+    if (pattern == NULL)
+        return true;
+    if (is_standard(spec))
+        return err_set(err, E_TEMPLATE_INVALID, "verify/%zu/signed: standard_webhooks signs " STANDARD_PATTERN "; leave it out", index);
+    return yyjson_is_str(pattern) ? check_pattern(spec, json_str(pattern), index, err)
+                                  : err_set(err, E_TEMPLATE_INVALID, "verify/%zu/signed: must be a text", index);
+}
+
+static bool
+check_timestamp(yyjson_val *spec, size_t index, struct err *err)
+{
+    yyjson_val *timestamp = json_get_c(spec, "timestamp"), *unit = json_get_c(timestamp, "unit");
+    if (timestamp == NULL)
+        return true;
+    if (member(timestamp, "header").len == 0)
+        return err_set(err, E_TEMPLATE_INVALID, "verify/%zu/timestamp/header: name the header with the time", index);
+    struct str word = json_str(unit);
+    return unit == NULL || str_eq(word, STR("s")) || str_eq(word, STR("ms")) || str_eq(word, STR("rfc3339")) ||
+           err_set(err, E_TEMPLATE_INVALID, "verify/%zu/timestamp/unit: use s, ms or rfc3339", index);
+}
+
+static bool
+check_encoding(yyjson_val *spec, size_t index, struct err *err)
+{
+    yyjson_val *encoding = json_get_c(spec, "encoding");
+    struct str word = json_str(encoding);
+    return encoding == NULL || str_eq(word, STR("hex")) || str_eq(word, STR("base64")) ||
+           err_set(err, E_TEMPLATE_INVALID, "verify/%zu/encoding: use hex or base64", index);
+}
+
+static bool
+check_tolerance(yyjson_val *spec, size_t index, struct err *err)
+{
+    yyjson_val *tolerance = json_get_c(spec, "tolerance_s");
+    int64_t tolerance_s;
+    return tolerance == NULL || (json_to_i64(tolerance, &tolerance_s) && tolerance_s >= 1 && tolerance_s <= TOLERANCE_S_MAX) ||
+           err_set(err, E_TEMPLATE_INVALID, "verify/%zu/tolerance_s: 1 to %d seconds", index, TOLERANCE_S_MAX);
+}
+
+static bool
+check_key(const struct signature_kind *kind, yyjson_val *spec, size_t index, struct err *err)
+{
+    EVP_PKEY *key = kind->keyed ? NULL : public_key(member(spec, "public_key"));
+    bool ok = kind->keyed || key || member(spec, "public_key_field").len > 0;
+    EVP_PKEY_free(key);
+    return ok || err_set(err, E_TEMPLATE_INVALID, "verify/%zu/public_key: not a PEM public key", index);
 }
 
 static bool
 check_scheme(yyjson_val *spec, size_t index, struct err *err)
 {
     const struct signature_kind *kind = kind_of(spec);
-    int64_t tolerance_s = TOLERANCE_S_DEFAULT;
-    yyjson_val *tolerance = json_get_c(spec, "tolerance_s");
     if (!kind)
         return err_set(err, E_TEMPLATE_INVALID, "verify/%zu/kind: there is no such signature kind", index);
     if (member(spec, "header").len == 0)
         return err_set(err, E_TEMPLATE_INVALID, "verify/%zu/header: name the header with the signature", index);
-    if (!check_pattern(json_str_or(json_get_c(spec, "signed"), STR("{body}"))))
-        return err_set(err, E_TEMPLATE_INVALID, "verify/%zu/signed: use {body}, {timestamp}, {method} and {url}", index);
-    if (tolerance && (!json_to_i64(tolerance, &tolerance_s) || tolerance_s < 1 || tolerance_s > TOLERANCE_S_MAX))
-        return err_set(err, E_TEMPLATE_INVALID, "verify/%zu/tolerance_s: 1 to %d seconds", index, TOLERANCE_S_MAX);
-    EVP_PKEY *key = kind->keyed ? NULL : public_key(member(spec, "public_key"));
-    bool ok = kind->keyed || key || member(spec, "public_key_field").len > 0;
-    EVP_PKEY_free(key);
-    return ok || err_set(err, E_TEMPLATE_INVALID, "verify/%zu/public_key: not a PEM public key", index);
+    return check_signed(spec, index, err) && check_timestamp(spec, index, err) && check_encoding(spec, index, err) &&
+           check_tolerance(spec, index, err) && check_key(kind, spec, index, err);
 }
 
 bool

@@ -8,7 +8,8 @@
  *   header      the one with the signature; an empty one is a wrong signature
  *   prefix      text before the signature in the header ("sha256="), or nothing
  *   encoding    hex (default) or base64
- *   signed      what is signed, with {body} {timestamp} {method} {url}; default "{body}"
+ *   signed      what is signed, with {body} {timestamp} {method} {url}; default "{body}". A request that lacks one of
+ *               them is wrongly signed; a pattern without {body}, or with another name, is refused when it is loaded
  *   timestamp   {header, unit: s | ms | rfc3339}; when given the header must be there
  *   tolerance_s how far it may be off; default 300 when there is a timestamp (I-21)
  *   public_key  PEM, for ed25519 and rsa_sha256; or public_key_field: the member of the configuration that holds it
@@ -39,6 +40,7 @@ struct signature_request {
 MUST_USE bool signature_schemes_check(yyjson_val *schemes, struct err *err);
 
 /*
+ * The first header of a scheme that is there decides; several schemes may share it, and one right one is enough.
  * schemes: an array that signature_schemes_check accepted; NULL or empty: nothing can be verified (ABSENT).
  * secrets: text; empty ones are passed over. Without any secret a keyed scheme is WRONG, never VALID.
  * scratch: for work; fails closed (WRONG) when it is full.

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "crypt/digest.h"
 #include "template/signature.h"
 
 #define ARENA_BYTES (16 * 1024 * 1024)
@@ -19,7 +20,8 @@ static const char hubspot[] =
     "[{\"kind\":\"hmac_sha256\",\"header\":\"X-HubSpot-Signature-v3\",\"encoding\":\"base64\","
     "\"signed\":\"{method}{url}{body}{timestamp}\","
     "\"timestamp\":{\"header\":\"X-HubSpot-Request-Timestamp\",\"unit\":\"ms\"}},"
-    "{\"kind\":\"sha256\",\"header\":\"X-HubSpot-Signature\"}]";
+    "{\"kind\":\"sha256\",\"header\":\"X-HubSpot-Signature\"},"
+    "{\"kind\":\"sha256\",\"header\":\"X-HubSpot-Signature\",\"signed\":\"{method}{url}{body}\"}]";
 static const char hubspot_body[] =
     "[{\"eventId\":1,\"subscriptionId\":12345,\"portalId\":62515,\"occurredAt\":1564113600000,\"subscriptionType\":"
     "\"contact.creation\",\"attemptNumber\":0,\"objectId\":123,\"changeSource\":\"CRM\",\"changeFlag\":\"NEW\",\"appId\":54321}]";
@@ -187,5 +189,94 @@ test_schemes_that_cannot_work_are_refused_when_loaded(void **state)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         yyjson_val *spec = json_parse(&f->arena, str_from_c(bad[i]), 0, LIMIT_JSON_DEPTH_API, &f->err);
         assert_fails_with(signature_schemes_check(spec, &f->err), f->err, E_TEMPLATE_INVALID);
+    }
+}
+
+/* What is wrong with a scheme, and that the words say where and what to do. */
+static void
+assert_refused(struct fixture *f, const char *scheme, const char *where, const char *what)
+{
+    struct err err = {0};
+    yyjson_val *spec = json_parse(&f->arena, str_from_c(scheme), 0, LIMIT_JSON_DEPTH_API, &f->err);
+    assert_non_null(spec);
+    assert_fails_with(signature_schemes_check(spec, &err), err, E_TEMPLATE_INVALID);
+    if (strstr(err.message, where) == NULL || strstr(err.message, what) == NULL)
+        fail_msg("%s: \"%s\" does not say \"%s\" and \"%s\"", scheme, err.message, where, what);
+}
+
+static void
+test_a_signed_text_whose_parts_do_not_exist_is_refused_when_loaded(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *scheme, *where, *what;
+    } bad[] = {
+        {"[{\"kind\":\"hmac_sha256\",\"header\":\"x\"},{\"kind\":\"hmac_sha256\",\"header\":\"y\",\"signed\":\"{cookie}.{body}\"}]",
+         "verify/1/signed", "{cookie}"},
+        {"[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"signed\":\"{Body}\"}]", "verify/0/signed", "{Body}"},
+        {"[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"signed\":\"{}{body}\"}]", "verify/0/signed", "{}"},
+        {"[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"signed\":\"{id}.{body}\"}]", "verify/0/signed", "{id}"},
+        {"[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"signed\":\"{body}{url\"}]", "verify/0/signed", "never closed"},
+        {"[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"signed\":\"{timestamp}.{body}\"}]", "verify/0/signed", "timestamp: {header"},
+        {"[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"signed\":\"{method}{url}\"}]", "verify/0/signed", "{body} is missing"},
+        {"[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"signed\":\"\"}]", "verify/0/signed", "{body} is missing"},
+        {"[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"signed\":[\"{timestamp}\",\"{body}\"]}]", "verify/0/signed", "a text"},
+        {"[{\"kind\":\"standard_webhooks\",\"header\":\"x\",\"signed\":\"{body}\"}]", "verify/0/signed", "leave it out"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_refused(f, bad[i].scheme, bad[i].where, bad[i].what);
+}
+
+static void
+test_a_time_and_an_encoding_that_cannot_be_read_are_refused_when_loaded(void **state)
+{
+    struct fixture *f = *state;
+    assert_refused(f, "[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"timestamp\":{\"unit\":\"s\"}}]", "verify/0/timestamp/header", "name");
+    assert_refused(f, "[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"timestamp\":\"x-time\"}]", "verify/0/timestamp", "name");
+    assert_refused(f, "[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"timestamp\":{\"header\":\"t\",\"unit\":\"us\"}}]",
+                   "verify/0/timestamp/unit", "rfc3339");
+    assert_refused(f, "[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"encoding\":\"base46\"}]", "verify/0/encoding", "base64");
+}
+
+/* The vendor's own vectors of its versions 1 and 2, which share a header. */
+static void
+test_several_schemes_may_share_a_header_and_one_right_one_is_enough(void **state)
+{
+    struct fixture *f = *state;
+    struct str secret = STR("yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy");
+    struct http_header two[] = {{STR("X-HubSpot-Signature"), STR("eee2dddcc73c94d699f5e395f4b9d454a069a6855fbfa152e91e88823087200e")}};
+    struct signature_request request = {.method = STR("GET"), .url = STR("https://www.example.com/webhook_uri"), .body = STR("")};
+    assert_int_equal(verify(f, hubspot, request, secret, two, 1), SIGNATURE_VALID);
+    request.url = STR("https://www.example.com/webhook_ur1");
+    assert_int_equal(verify(f, hubspot, request, secret, two, 1), SIGNATURE_WRONG);
+    struct http_header one[] = {{STR("X-HubSpot-Signature"), STR("232db2615f3d666fe21a8ec971ac7b5402d33b9a925784df3ca654d05f4817de")}};
+    request.body = str_from_c(hubspot_body);
+    assert_int_equal(verify(f, hubspot, request, secret, one, 1), SIGNATURE_VALID);
+    /* Another header does not mend a wrong one. */
+    struct http_header both[] = {{STR("X-HubSpot-Signature-v3"), STR("AAAA")}, one[0]};
+    assert_int_equal(verify(f, hubspot, request, secret, both, 2), SIGNATURE_WRONG);
+}
+
+/* Whatever was checked: a part that is not there is no empty part. Each signature is right for the text without the part. */
+static void
+test_a_part_that_is_not_there_is_never_left_out_of_what_is_signed(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const schemes[] = {
+        "[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"signed\":\"{cookie}{body}\"}]",
+        "[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"signed\":\"{body}{url\"}]",
+        "[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"signed\":\"{timestamp}{body}\"}]",
+        "[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"signed\":\"{url}{body}\"}]",
+        "[{\"kind\":\"hmac_sha256\",\"header\":\"x\",\"signed\":\"{method}{body}\"}]"};
+    struct digest digest;
+    struct str secret = STR("secret");
+    char hex[DIGEST_TEXT_BYTES];
+    assert_ok(digest_hmac(DIGEST_SHA256, secret, STR("{}"), &digest, &f->err), f->err);
+    struct http_header items[] = {{STR("x"), str_from_c(digest_hex(&digest, hex))}};
+    struct http_headers headers = {items, 1};
+    struct signature_request request = {.body = STR("{}"), .headers = &headers};
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        yyjson_val *spec = json_parse(&f->arena, str_from_c(schemes[i]), 0, LIMIT_JSON_DEPTH_API, &f->err);
+        assert_int_equal(signature_verify(spec, &request, &secret, 1, &f->arena), SIGNATURE_WRONG);
     }
 }

@@ -49,9 +49,26 @@ struct template_info {
 };
 const struct template_info *template_info(const struct template *t);
 
+/*
+ * What people read of it in a language ("pt-BR"; STR_NONE: its own): from its translation, else its own words. What is made for
+ * that lives in the arena. language: that of the translation, as the template writes it; STR_NONE: there is none.
+ */
+struct template_texts {
+    struct str language;
+    struct str description, instructions, webhook_instructions;
+    yyjson_val *config_schema;
+};
+MUST_USE bool template_texts(const struct template *t, struct arena *a, struct str language, struct template_texts *texts_out,
+                             struct err *err);
+
+/* What is wrong with it and does not keep it from loading: which line says what. False: there are not so many. */
+bool template_fault_at(const struct template *t, size_t index, unsigned *line_out, struct str *words_out);
+
 size_t template_stream_count(const struct template *t);
 const struct template_stream *template_stream_at(const struct template *t, size_t index);
 const struct template_stream *template_stream_find(const struct template *t, struct str name); /* NULL */
+/* Is there a stream of that name or kind that can be read? */
+bool template_reads(const struct template *t, struct str stream_or_kind);
 
 struct stream_info {
     struct str name;
@@ -99,13 +116,8 @@ yyjson_val *template_config_masked(const struct template *t, struct arena *a, yy
  * of this (effective) configuration: a new one, or another reference to t when it depends on nothing. Without it such a
  * template has its static streams only; a dynamic declaration that cannot be resolved is in the list as a refused stream.
  */
-struct template *template_configured(struct template *t, yyjson_val *config, int64_t now_us, struct err *err);
+struct template *template_configured(struct template *t, yyjson_val *config, int64_t now_us, yyjson_val *lists, struct err *err);
 bool template_depends_on_config(const struct template *t);
-/*
- * The same with what the vendor lists for each dynamic declaration: a JSON array of [[record, slice], ...], or of null where
- * it is not known. lists NULL: nothing is. reader_new_list (reader.h) reads one.
- */
-struct template *template_configured_with(struct template *t, yyjson_val *config, int64_t now_us, yyjson_val *lists, struct err *err);
 size_t template_dynamic_count(const struct template *t);
 struct str template_dynamic_name(const struct template *t, size_t index);
 /* Is it made of a list that the vendor gives, and can that be read? */

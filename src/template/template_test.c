@@ -86,6 +86,26 @@ test_deep_nesting_is_refused_with_words(void **state)
     buf_release(&b);
 }
 
+#define STREAM "streams:\n- type: DeclarativeStream\n  name: a\n  retriever:\n    type: SimpleRetriever\n    requester: {type: HttpRequester, " \
+               "url_base: 'https://x', path: a}\n    record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: []}}\n"
+#define FIELDS(text) HEAD STREAM "metadata: {tidemark: {entities: {a: {kind: contacts, fields: {" text "}}}}}\n"
+
+static void
+test_a_mapping_that_cannot_be_is_refused_when_the_template_is_loaded(void **state)
+{
+    static const char *const wrong[] = {FIELDS("createdAt: created_at"), FIELDS("id.x: id"), FIELDS("name: '{{ a b }}'"), FIELDS("a: x, a.b: y")};
+    struct err err = {0};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        assert_null(load(wrong[i], &err));
+        assert_int_equal(err.code, E_TEMPLATE_INVALID);
+        assert_true(strstr(err.message, "metadata.tidemark.entities.a: ") != NULL);
+    }
+    struct template *t = load(FIELDS("sourceCreatedAt: created_at, ids: id"), &err);
+    assert_non_null(t);
+    template_unref(t);
+}
+
 static void
 test_every_builtin_template_loads_and_all_its_streams_can_be_read(void **state)
 {

@@ -55,15 +55,22 @@ scalar_text(const struct node *n, struct str *text_out)
     return false;
 }
 
-/* A broken expression does not take the template down: it fails where it is used (manifest-format, section 3). */
-static void
-note_fault(struct compiler *c, const struct node *at, const char *words)
+void
+text_note_fault(struct compiler *c, const struct node *at, struct str words)
 {
-    struct template_fault *f = words && c->owner ? ARENA_NEW(c->arena, struct template_fault) : NULL;
+    struct template_fault *f = c->owner ? ARENA_NEW(c->arena, struct template_fault) : NULL;
     if (!f)
         return;
-    *f = (struct template_fault){.next = c->owner->faults, .line = at->line, .words = str_copy(c->arena, str_from_c(words))};
+    *f = (struct template_fault){.next = c->owner->faults, .line = at->line, .words = words};
     c->owner->faults = f;
+}
+
+/* A broken expression does not take the template down: it fails where it is used (manifest-format, section 3). */
+static void
+note_broken(struct compiler *c, const struct node *at, const char *why)
+{
+    if (why)
+        text_note_fault(c, at, str_format(c->arena, "the expression fails when it is used: %s", why));
 }
 
 bool
@@ -75,7 +82,7 @@ text_compile(struct compiler *c, const struct node *component, const struct node
     *text_out = (struct text){.expr = expr_compile(c->arena, source)};
     if (!text_out->expr)
         return compile_full(c);
-    note_fault(c, value, expr_syntax_error(text_out->expr));
+    note_broken(c, value, expr_syntax_error(text_out->expr));
     const struct node *parameters = node_get_c(component, "$parameters");
     if (parameters && !expr_is_plain(text_out->expr) && !(text_out->parameters = node_to_json(c->arena, parameters)))
         return compile_full(c);

@@ -40,15 +40,6 @@ become(yyjson_mut_val *record, const yyjson_mut_val *made)
 
 /* ---- KeysToSnakeCase */
 
-static bool
-is_ascii(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.ptr[i] >= 0x80)
-            return false;
-    return true;
-}
-
 /* Other scripts in Latin letters; what has none stays and parts words. */
 static struct str
 to_ascii(struct arena *a, struct str key)
@@ -99,7 +90,7 @@ static struct str
 snake(struct arena *a, struct str key)
 {
     struct buf b;
-    struct str rest = is_ascii(key) ? key : to_ascii(a, key);
+    struct str rest = str_is_ascii(key) ? key : to_ascii(a, key);
     buf_init(&b, 4 * rest.len + 16);
     if (rest.len && letter_of(rest.ptr[0]) == LETTER_DIGIT)
         buf_add_char(&b, '_');

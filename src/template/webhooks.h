@@ -76,6 +76,8 @@ bool webhook_is_dated(const struct webhook_body *b);
  * erase_all, disclose). Then nothing is applied; the engine's own way of doing it is gone.
  */
 enum webhook_request { WEBHOOK_NEWS, WEBHOOK_ERASE, WEBHOOK_ERASE_ALL, WEBHOOK_DISCLOSE, WEBHOOK_REQUESTS };
+/* Of an entry of the table. WEBHOOK_REQUESTS: its word is none of them. */
+enum webhook_request webhook_request_of(yyjson_val *entry);
 
 /* One record that an event is about; everything lives in the body's arena. */
 struct webhook_record {

@@ -222,6 +222,8 @@ test_a_faulty_table_is_named_when_the_template_is_loaded(void **state)
         {"      type: kind\n      each: entry\n      events: {a: {stream: people, id: id}}\n", "each"},
         {"      type: kind\n      handshake: {challenge: c}\n      events: {a: {stream: people, id: id}}\n", "handshake"},
         {"      type: kind\n      verify: [{kind: magic, header: X}]\n      events: {a: {stream: people, id: id}}\n", "verify/0/kind"},
+        {"      type: kind\n      verify: [{kind: hmac_sha256, header: X, signed: '{cookie}{body}'}]\n      events: {a: {stream: people, id: id}}\n",
+         "metadata.tidemark.webhooks.verify/0/signed"},
         {"      type: kind\n      verify: [{kind: ed25519, header: X}]\n      events: {a: {stream: people, id: id}}\n", "public_key"},
     };
     (void)state;

@@ -1,7 +1,7 @@
 /*
- * Files that the server gives out, embedded when it is built: the page, the API document and its reference.
+ * Files that the server gives out, embedded when it is built: the pages and the API document.
  *
- * They stand gzipped in the binary, those of the page in brotli too; a client that takes neither gets them unpacked.
+ * They stand gzipped in the binary, those of the pages in brotli too; a client that takes neither gets them unpacked.
  * Immutable; any thread.
  */
 #ifndef TIDEMARK_WEB_ASSET_H

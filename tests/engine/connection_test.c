@@ -232,6 +232,76 @@ test_a_schedule_fires_once_and_catches_up_once(void **state)
 }
 
 static void
+reschedule(struct rig *rig, const char *schedule, struct connection *connection_out)
+{
+    struct err err = {0};
+    struct connection_change change = no_change();
+    change.schedule = json_parse(&rig->arena, str_from_c(schedule), JSON_PLAIN, 4, &err);
+    assert_ok(engine_connection_change(rig->engine, &rig->arena, rig->tenant, rig->connection.uuid, &change, false, connection_out, &err), err);
+}
+
+/* A due time of the calendar that was missed. */
+static bool
+make_missed(struct db *db, void *ctx, struct err *err)
+{
+    const int64_t *ago_us = ctx;
+    char sql[128];
+    snprintf(sql, sizeof(sql), "UPDATE connections SET next_run_at = %lld, next_full_at = NULL", (long long)(store_now(db) - *ago_us));
+    return db_script(db, sql, err);
+}
+
+/* I-26, I-27: a connection by the calendar, about half a day ahead so that its time does not come while this runs. */
+static void
+test_a_schedule_by_the_calendar_fires_and_is_caught_up_for_a_day(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    struct connection c;
+    int64_t fired = 0, hour_us = US_PER_HOUR, days_us = 3 * US_PER_DAY;
+    char schedule[96];
+    int hour = (int)((clock_wall_us(clock_system()) / US_PER_HOUR + 12) % 24);
+    snprintf(schedule, sizeof(schedule), "{\"repeat\":\"daily\",\"time\":\"%02d:30\",\"timezone\":\"America/Bahia\"}", (hour + 21) % 24);
+    reschedule(rig, schedule, &c);
+    assert_int_equal(c.next_run_us % US_PER_DAY, hour * US_PER_HOUR + 30 * US_PER_MINUTE); /* UTC-3, without summer time */
+    int64_t first_us = c.next_run_us;
+    assert_ok(engine_schedule_round(rig->engine, &fired, &err), err);
+    assert_int_equal(fired, 0); /* editing fires nothing */
+    assert_ok(store_write(rig->store, make_missed, &days_us, &err), err);
+    assert_ok(engine_schedule_round(rig->engine, &fired, &err), err);
+    assert_int_equal(fired, 0); /* missed too long ago */
+    assert_ok(engine_connection_find(rig->engine, &rig->arena, rig->tenant, rig->connection.uuid, &c, &err), err);
+    assert_int_equal(c.next_run_us, first_us);
+    assert_ok(store_write(rig->store, make_missed, &hour_us, &err), err);
+    assert_ok(engine_schedule_round(rig->engine, &fired, &err), err);
+    assert_int_equal(fired, 1);
+    assert_ok(engine_connection_find(rig->engine, &rig->arena, rig->tenant, rig->connection.uuid, &c, &err), err);
+    assert_int_equal(c.next_run_us, first_us);
+    while (rig_step(rig))
+        ;
+}
+
+static void
+test_a_schedule_takes_no_member_that_it_does_not_know(void **state)
+{
+    static const struct {
+        const char *schedule, *place;
+    } rows[] = {{"{\"evry\":\"15m\"}", "/schedule/evry"}, {"{\"every\":15}", "/schedule/every"}, {"{\"fullEvery\":\"1s\"}", "/schedule/fullEvery"},
+                {"{\"every\":\"1h\",\"repeat\":\"daily\"}", "/schedule/every"}, {"{\"time\":\"06:30\"}", "/schedule/time"},
+                {"{\"repeat\":\"daily\",\"timezone\":\"Mars\"}", "/schedule/timezone"}, {"{\"repeat\":\"0 0 30 2 *\"}", "/schedule/repeat"}};
+    struct rig *rig = *state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct err_item items[ERR_ITEMS_MAX];
+        struct err err = {.items = items};
+        struct connection c;
+        struct connection_change change = no_change();
+        change.schedule = json_parse(&rig->arena, str_from_c(rows[i].schedule), JSON_PLAIN, 4, &err);
+        assert_false(engine_connection_change(rig->engine, &rig->arena, rig->tenant, rig->connection.uuid, &change, false, &c, &err));
+        assert_int_equal(err.code, E_VALIDATION_FAILED);
+        assert_string_equal(items[0].pointer, rows[i].place);
+    }
+}
+
+static void
 test_a_firing_that_finds_its_connection_busy_waits(void **state)
 {
     struct rig *rig = *state;

@@ -3,6 +3,8 @@
  */
 #include "rig.h"
 
+#include "store/db_trace.h"
+
 static int
 setup(void **state)
 {
@@ -236,6 +238,129 @@ test_a_paused_run_goes_on_where_it_stopped(void **state)
     assert_state(run, RUN_SUCCEEDED);
     assert_counts(run, 35, 0, 0, 0, 0);
     assert_int_equal(rig->vendor.page_requests[0], 1);
+}
+
+/* ---- others, at the same moment ---- */
+
+#define AT_WORK "UPDATE runs SET state = 'running', ready = 0, started_at = 1, lease_until = 4000000000000000 WHERE finished_at IS NULL"
+#define PARKED "UPDATE runs SET state = 'waiting', lease_until = NULL, not_before = 4000000000000000 WHERE finished_at IS NULL"
+
+struct once {
+    struct rig *rig;
+    bool done;
+};
+
+static void
+ask_meanwhile(void *ctx, const char *statement)
+{
+    struct once *o = ctx;
+    if (strcmp(statement, "request_insert") == 0 && !o->done)
+        rig_script_aside(o->rig, "UPDATE runs SET pause_asked = 1 WHERE state = 'running'");
+    o->done |= strcmp(statement, "request_insert") == 0;
+}
+
+/* I-24: a run that must wait for its vendor, and is asked to pause at that moment, pauses now and not when it has waited. */
+static void
+test_i24_a_pause_is_not_put_off_by_a_run_that_parks_at_that_moment(void **state)
+{
+    (void)state;
+    struct db_trace trace = {.at = DB_TRACE_COMMIT};
+    struct rig *rig = rig_new_wrapped(db_trace_wrap, &trace);
+    rig_fill(rig, 5);
+    fault(rig, RIG_STATUS, 1, 1);
+    rig->vendor.fault_status = 429;
+    rig->vendor.fault_retry_after = "60";
+    struct run run = rig_start(rig, &rig->connection, true);
+    struct once once = {.rig = rig};
+    struct meddle m = {rig, run.uuid, 1, -1};
+    trace.before_ctx = &once;
+    trace.before = rig->database[0] == '\0' ? NULL : ask_meanwhile;
+    rig->vendor.on_request = on_request; /* with one writer nobody comes between: it is asked before */
+    rig->vendor.on_request_ctx = rig->database[0] == '\0' ? &m : &(struct meddle){rig, run.uuid, -1, -1};
+    assert_true(rig_step(rig));
+    trace.before = NULL;
+    assert_state(rig_look(rig, run.uuid), RUN_PAUSED);
+    rig_free(rig);
+}
+
+static void
+park_meanwhile(void *ctx, const char *statement)
+{
+    if (strcmp(statement, "run_ask_cancel") == 0)
+        rig_script_aside(ctx, PARKED);
+}
+
+/* I-24. On PostgreSQL the run is parked between two looks at it; with one writer nobody comes between, so it is parked before. */
+static void
+test_i24_a_cancel_is_not_lost_when_the_run_is_parked_at_that_moment(void **state)
+{
+    (void)state;
+    struct db_trace trace = {.at = DB_TRACE_COMMIT};
+    struct rig *rig = rig_new_wrapped(db_trace_wrap, &trace);
+    struct err err = {0};
+    struct run run = rig_start(rig, &rig->connection, true), asked;
+    rig_script_aside(rig, rig->database[0] == '\0' ? PARKED : AT_WORK);
+    trace.before_ctx = rig;
+    trace.before = rig->database[0] == '\0' ? NULL : park_meanwhile;
+    assert_ok(engine_run_cancel(rig->engine, &rig->arena, rig->tenant, run.uuid, &asked, &err), err);
+    trace.before = NULL;
+    assert_state(asked, RUN_CANCELLED);
+    rig_free(rig);
+}
+
+#define NEWER "UPDATE entity_map SET source_version = '1999999999', observed_at = observed_at + 1 WHERE external_id = '1'"
+
+struct newer {
+    struct rig *rig;
+    int64_t times;
+};
+
+/* A page has looked at its records and decided; then somebody brings a newer state of one. */
+static void
+bring_newer(void *ctx, const char *statement)
+{
+    struct newer *n = ctx;
+    if (strcmp(statement, "record_load_set") == 0 && n->times++ == 0)
+        rig_script_aside(n->rig, NEWER);
+}
+
+static bool
+read_version(struct db *db, void *ctx, struct err *err)
+{
+    struct rig *rig = ctx;
+    struct map_row row;
+    struct str id = STR("1");
+    struct stream stream;
+    if (store_stream_find(db, &rig->arena, rig->tenant, rig->connection.id, STR("contacts"), &stream, err) != ROW_FOUND ||
+        !store_map_lookup(db, &rig->arena, rig->tenant, stream.id, &id, 1, &row, err))
+        return false;
+    assert_str(row.version, "1999999999");
+    return true;
+}
+
+/* I-22. One writer: nobody comes between, so the newer state is there before. */
+static void
+test_i22_a_newer_state_that_comes_while_a_page_is_written_stays(void **state)
+{
+    (void)state;
+    struct db_trace trace = {.at = DB_TRACE_COMMIT};
+    struct rig *rig = rig_new_wrapped(db_trace_wrap, &trace);
+    struct err err = {0};
+    struct newer newer = {.rig = rig};
+    rig_fill(rig, 5);
+    assert_state(rig_run(rig, true), RUN_SUCCEEDED);
+    snprintf(rig_contact(rig, 1)->name, 48, "Older");
+    snprintf(rig_contact(rig, 2)->name, 48, "Changed");
+    rig_contact(rig, 1)->updated_s += 10;
+    rig_contact(rig, 2)->updated_s += 10;
+    trace.before_ctx = &newer;
+    trace.before = bring_newer;
+    if (rig->database[0] == '\0')
+        rig_script_aside(rig, NEWER);
+    assert_counts(rig_run(rig, true), 0, 1, 4, 0, 0);
+    trace.before = NULL;
+    assert_ok(store_read(rig->store, read_version, rig, &err), err);
+    rig_free(rig);
 }
 
 /* ---- the disk ---- */

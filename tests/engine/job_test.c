@@ -150,6 +150,45 @@ test_the_line_survives_a_restart(void **state)
     assert_int_equal(look(rig, "third").progress, 100);
 }
 
+struct line {
+    const struct job_view *of;
+    int64_t ahead;
+};
+
+static bool
+count_ahead(struct db *db, void *ctx, struct err *err)
+{
+    struct line *l = ctx;
+    return store_job_ahead(db, &l->of->job, &l->ahead, err);
+}
+
+static int64_t
+ahead_of(struct rig *rig, const struct job_view *v)
+{
+    struct err err = {0};
+    struct line l = {v, -1};
+    assert_ok(store_read(rig->store, count_ahead, &l, &err), err);
+    return l.ahead;
+}
+
+/* It would stand before all that are asked for until then: none of them could say when it starts, and each end of a run would pass it. */
+static void
+test_a_job_for_later_takes_its_place_in_line_when_its_time_comes(void **state)
+{
+    struct rig *rig = *state;
+    char tomorrow[TIME_TEXT_BYTES], schedule[100];
+    time_format_ms(clock_wall_us(clock_system()) + US_PER_DAY, tomorrow);
+    snprintf(schedule, sizeof(schedule), "{\"schedule\":{\"startAt\":\"%s\"}}", tomorrow);
+    (void)queue(rig, "for later", schedule);
+    (void)queue(rig, "first", "{}");
+    struct job_view second = queue(rig, "second", "{}"), later = look(rig, "for later");
+    assert_true(later.job.waiting && second.job.waiting);
+    assert_int_equal(ahead_of(rig, &second), 0);
+    assert_int_equal(ahead_of(rig, &later), 1);
+    assert_true(rig_step(rig));
+    assert_false(look(rig, "second").job.waiting); /* the end of the first one's run has started it */
+}
+
 static void
 test_a_job_whose_connection_is_deleted_fails_and_says_so(void **state)
 {

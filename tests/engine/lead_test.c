@@ -8,6 +8,7 @@
 #include "engine/catalogue.h"
 #include "engine/errand.h"
 #include "engine/lead.h"
+#include "store/db_trace.h"
 #include "store/store_strategy.h"
 #include "store/store_sub_account.h"
 
@@ -154,6 +155,22 @@ test_a_lead_is_made_after_a_death_between_contact_and_lead(void **state)
     assert_int_equal(record.parent, 1);
 }
 
+/* Whoever was erased since the event was applied becomes no lead. */
+static void
+test_a_contact_that_was_erased_meanwhile_becomes_no_lead(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    struct edit_by by = {.tenant = rig->tenant, .actor = STR("user:x"), .region = STR("BR")};
+    rig_fill(rig, 1);
+    (void)rig_run(rig, true);
+    struct record contact = rig_record(rig, &rig->connection, "contacts", 1);
+    assert_ok(edit_erase(rig->engine, &by, STR("contacts"), contact.uuid, &err), err);
+    assert_ok(lead_intake(rig->engine, &rig->arena, &rig->connection, STR("1"), contact.id,
+                          json_parse(&rig->arena, contact.data, JSON_NUMBERS_RAW, 32, &err), &err), err);
+    assert_int_equal(rig_count(rig, "leads", true), 0);
+}
+
 static void
 test_what_a_person_changed_stays_until_the_contact_itself_changes_there(void **state)
 {
@@ -175,6 +192,43 @@ test_what_a_person_changed_stays_until_the_contact_itself_changes_there(void **s
     take(rig, "c1", "{\"name\":\"Ana Maria\",\"company\":\"Globex\",\"phone\":\"+15125550100\"}");
     record = lead(rig, "c1");
     assert_field(rig, record, "company", "Globex");
+}
+
+/* As an edit writes it: what the record said becomes its source's base. */
+#define EDITED                                                                                                             \
+    "UPDATE entity_map SET base = (SELECT data FROM records WHERE id = entity_map.record) WHERE external_id = 'c9'; "      \
+    "UPDATE records SET data = '{\"email\":\"a@example.com\",\"name\":\"Ana Maria\"}', version = version + 1 "              \
+    "WHERE id = (SELECT record FROM entity_map WHERE external_id = 'c9')"
+
+static void
+edit_meanwhile(void *ctx, const char *statement)
+{
+    struct rig *rig = ctx;
+    static bool done;
+    if (strcmp(statement, "record_load_set") == 0 && !done) {
+        done = true;
+        rig_script_aside(rig, EDITED);
+    }
+}
+
+/* One writer: nobody comes between, so the edit is there before. */
+static void
+test_what_a_person_changes_while_the_contact_comes_in_stays(void **state)
+{
+    (void)state;
+    struct db_trace trace = {.at = DB_TRACE_COMMIT};
+    struct rig *rig = rig_new_wrapped(db_trace_wrap, &trace);
+    take(rig, "c9", "{\"name\":\"Ana\",\"email\":\"a@example.com\"}");
+    trace.before_ctx = rig;
+    trace.before = rig->database[0] == '\0' ? NULL : edit_meanwhile;
+    if (rig->database[0] == '\0')
+        rig_script_aside(rig, EDITED);
+    take(rig, "c9", "{\"name\":\"Ana\",\"email\":\"b@example.com\"}");
+    trace.before = NULL;
+    struct record record = lead(rig, "c9");
+    assert_field(rig, record, "name", "Ana Maria");
+    assert_field(rig, record, "email", "b@example.com");
+    rig_free(rig);
 }
 
 static void

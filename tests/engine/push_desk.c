@@ -35,6 +35,10 @@ static const char writes[] =
     "        update: {path: \"contacts/{{ input['id'] }}\", http_method: PUT, "
     "request_body_json: \"{{ input['fields'] }}\", result: data}\n";
 
+static const char reads[] =
+    "    reads:\n"
+    "      contacts: {path: \"contacts/{{ stream_slice['id'] }}\", field_path: [data]}\n";
+
 static const char deletes[] =
     "        delete:\n"
     "          path: \"contacts/{{ input['id'] }}\"\n"
@@ -46,12 +50,18 @@ static const char many[] =
     "        create_many: {max: 10, item: {fields: $}, path: contacts/batch, http_method: POST, "
     "request_body_json: {items: \"{{ input['items'] }}\"}, result: data}\n";
 
+static const char look_many[] =
+    "        match_many: {max: 10, item: {value: mail}, path: contacts/look, http_method: POST, safe: true, "
+    "request_body_json: {people: \"{{ input['items'] }}\"}, "
+    "result: \"{{ {'found': response['data'], 'missing': response['none']} }}\"}\n";
+
 static struct str
 template_text(struct arena *a)
 {
-    return str_format(a, "%s        roles: {email: email, title: name%s}\n%s%s%s%s%s", head, way.no_version ? "" : ", version: updated_at",
-                      way.no_reads ? "" : "    reads:\n      contacts: {path: \"contacts/{{ stream_slice['id'] }}\", field_path: [data]}\n",
-                      writes, way.shows == DESK_SHOWS_ID ? "        answer: id\n" : "", way.deletes ? deletes : "", way.many ? many : "");
+    return str_format(a, "%s        roles: {email: email, title: name%s}\n%s%s%s%s%s%s", head,
+                      way.no_version ? "" : ", version: updated_at",
+                      way.no_reads ? "" : reads, writes, way.shows == DESK_SHOWS_ID ? "        answer: id\n" : "",
+                      way.deletes ? deletes : "", way.many ? many : "", way.looks ? look_many : "");
 }
 
 /* ---- the vendor */
@@ -121,6 +131,13 @@ desk_count(int desk, const char *mail)
 }
 
 static bool
+is_found(const struct desk *d, int64_t id)
+{
+    const struct desk_person *p = &d->people[id - 1];
+    return p->made_at == 0 || d->sends - p->made_at >= d->lag;
+}
+
+static bool
 is_meant(const struct desk_person *p, struct str url)
 {
     char encoded[160];
@@ -136,10 +153,11 @@ static void
 answer_list(struct call *c, struct str url)
 {
     bool any = false, search = str_contains(url, STR("mail="));
+    c->desk->looks += search;
     buf_add_c(&c->body, "{\"data\":[");
     for (int64_t id = 1; id <= c->desk->count; id++) {
         const struct desk_person *p = &c->desk->people[id - 1];
-        if (p->gone || !is_meant(p, url) || (search && p->made_at > 0 && c->desk->sends - p->made_at < c->desk->lag))
+        if (p->gone || !is_meant(p, url) || (search && !is_found(c->desk, id)))
             continue;
         buf_add_c(&c->body, any ? "," : "");
         add_person(&c->body, c->desk, id);
@@ -192,6 +210,13 @@ answer_creation(struct call *c, yyjson_val *body)
         buf_add_c(&c->body, "{\"message\":\"taken\"}");
         return;
     }
+    if (c->desk->before_write != NULL)
+        c->desk->before_write(0);
+    if (c->desk->refuses) {
+        c->reply.status = 422;
+        buf_add_c(&c->body, "{\"message\":\"no\"}");
+        return;
+    }
     show(c, make_person(c->desk, body), true);
 }
 
@@ -210,6 +235,49 @@ answer_batch(struct call *c, yyjson_val *body)
         any = true;
     }
     buf_add_c(&c->body, "]}");
+}
+
+/* Shows all who have one of these addresses, the last first; *none: those that nobody has. */
+static void
+look_among(struct call *c, yyjson_val *people, size_t count, struct buf *none)
+{
+    bool any = false;
+    for (size_t i = count; i > 0; i--) {
+        struct str mail = json_str(json_get_c(yyjson_arr_get(people, i - 1), "mail"));
+        bool found = false;
+        for (int64_t id = 1; id <= c->desk->count; id++) {
+            const struct desk_person *p = &c->desk->people[id - 1];
+            if (p->gone || !str_eq_c(mail, p->mail) || !is_found(c->desk, id))
+                continue;
+            buf_add_c(&c->body, any ? "," : "");
+            add_person(&c->body, c->desk, id);
+            any = found = true;
+        }
+        if (found)
+            continue;
+        buf_add_c(none, none->len > 0 ? "," : "");
+        buf_add_json_str(none, mail);
+    }
+}
+
+static void
+answer_look(struct call *c, yyjson_val *body)
+{
+    struct buf none;
+    yyjson_val *people = json_get_c(body, "people");
+    size_t count = yyjson_arr_size(people);
+    c->desk->looks_many++;
+    c->desk->looked_for += (int64_t)count;
+    if (c->desk->look_how == DESK_LOOKS_NEVER) {
+        c->reply.status = 400;
+        buf_add_c(&c->body, "{\"message\":\"no\"}");
+        return;
+    }
+    buf_init(&none, CALL_BYTES);
+    buf_add_c(&c->body, "{\"data\":[");
+    look_among(c, people, c->desk->look_how == DESK_LOOKS_HALF ? count / 2 : count, &none);
+    buf_addf(&c->body, "],\"none\":[%.*s]}", STR_ARG(c->desk->look_how == DESK_LOOKS_FOUND ? STR("") : buf_str(&none)));
+    buf_release(&none);
 }
 
 static void
@@ -246,6 +314,8 @@ answer(struct call *c, const struct http_request *r)
     c->reply.status = 200;
     if (is_post && str_ends(r->url, STR("/batch")))
         answer_batch(c, body);
+    else if (is_post && str_ends(r->url, STR("/look")))
+        answer_look(c, body);
     else if (is_post)
         answer_creation(c, body);
     else if (id != 0)
@@ -505,6 +575,24 @@ desk_push(struct rig *rig, const struct connection *connection, bool full)
     }
     fail_msg("something waits for ever");
     return (struct run){0};
+}
+
+bool
+desk_push_dies(struct rig *rig, const struct connection *connection, struct db_trace *trace, int64_t n)
+{
+    struct err err = {0};
+    struct run run;
+    struct run_request request = {.connection = connection->uuid, .direction = STR("push")};
+    assert_ok(engine_run_start(rig->engine, &rig->arena, rig->tenant, &request, &run, &err), err);
+    atomic_store(&trace->calls, 0);
+    atomic_store(&trace->fail_at, n);
+    bool ran = true;
+    (void)!engine_run_here(rig->engine, rig->tenant, STR_NONE, &ran, &err);
+    bool struck = atomic_load(&trace->calls) >= n;
+    atomic_store(&trace->fail_at, 0);
+    rig_restart(rig);
+    desk_attach(rig);
+    return struck;
 }
 
 struct run

@@ -10,6 +10,7 @@
 #include "rig.h"
 
 #include "engine/push.h"
+#include "store/db_trace.h"
 
 #define DESKS 2
 #define DESK_PEOPLE_MAX 200
@@ -19,6 +20,14 @@ enum desk_lost { DESK_LOST_NEVER, DESK_LOST_BEFORE, DESK_LOST_AFTER, DESK_LOST_5
 
 /* What a creation answers with. */
 enum desk_shows { DESK_SHOWS_RECORD, DESK_SHOWS_ID, DESK_SHOWS_BARE_ID, DESK_SHOWS_NOTHING };
+
+/* How it answers when many are looked for at once. */
+enum desk_looks {
+    DESK_LOOKS_ALL,        /* in the other order, with whom it does not have */
+    DESK_LOOKS_HALF,       /* the second half is named nowhere: a part of it failed */
+    DESK_LOOKS_FOUND,      /* only whom it has */
+    DESK_LOOKS_NEVER,      /* it refuses */
+};
 
 struct desk_person {
     char name[64], mail[64], phone[32], zone[64];
@@ -35,9 +44,12 @@ struct desk {
     enum desk_lost how;
     enum desk_shows shows;
     bool twins;            /* it takes the same address twice */
+    bool refuses;          /* it takes nobody new */
     int64_t lag;           /* the search finds somebody so many sends later */
     bool unreadable;       /* one record by its id: 500 */
-    void (*before_write)(int64_t id); /* somebody slips in; may be NULL */
+    enum desk_looks look_how;
+    int64_t looks, looks_many, looked_for; /* searches for one; calls for many, and for how many in all */
+    void (*before_write)(int64_t id); /* somebody slips in; 0: somebody new is made; may be NULL */
 };
 
 extern struct desk desks[DESKS];
@@ -45,6 +57,7 @@ extern struct desk desks[DESKS];
 struct desk_way {
     enum desk_shows shows;
     bool many;             /* with calls for many */
+    bool looks;            /* and one that looks for many: ten */
     bool deletes;          /* with `delete` */
     bool no_reads;
     bool no_version;       /* it tells no times */
@@ -76,6 +89,8 @@ const char *desk_here(struct rig *rig, struct str uuid, const char *member);
 
 /* Pushes until nothing waits, whatever went wrong before; without waiting for clocks. The last run. */
 struct run desk_push(struct rig *rig, const struct connection *connection, bool full);
+/* A push whose Nth statement or commit (trace->at) fails, and the process begins again. False: it has fewer. */
+bool desk_push_dies(struct rig *rig, const struct connection *connection, struct db_trace *trace, int64_t n);
 /* One full pass that must succeed. */
 struct run desk_pull(struct rig *rig, const struct connection *connection);
 

@@ -4,6 +4,7 @@
  */
 #include "push_desk.h"
 
+#include "engine/edit.h"
 #include "store/db_trace.h"
 
 #define PEOPLE 2
@@ -103,18 +104,7 @@ every_statement(enum db_trace_at at, int64_t step)
     for (int64_t n = 1; n < STATEMENTS_MAX; n += step) {
         struct db_trace trace = {.at = at};
         struct rig *rig = world(db_trace_wrap, &trace);
-        struct err err = {0};
-        struct run run;
-        struct run_request request = {.connection = connection.uuid, .direction = STR("push")};
-        assert_ok(engine_run_start(rig->engine, &rig->arena, rig->tenant, &request, &run, &err), err);
-        atomic_store(&trace.calls, 0);
-        atomic_store(&trace.fail_at, n);
-        bool ran = true;
-        (void)!engine_run_here(rig->engine, rig->tenant, STR_NONE, &ran, &err);
-        bool struck = atomic_load(&trace.calls) >= n;
-        atomic_store(&trace.fail_at, 0);
-        rig_restart(rig);
-        desk_attach(rig);
+        bool struck = desk_push_dies(rig, &connection, &trace, n);
         (void)desk_push(rig, &connection, false);
         assert_once(rig, "statement", n);
         rig_free(rig);
@@ -213,4 +203,90 @@ test_what_is_edited_during_a_push_waits_for_the_next_one(void **state)
     assert_in_range(next_us, 1000000, clock_wall_us(busy->engine->options.clock) + US_PER_S);
     there->before_write = NULL;
     rig_free(busy);
+}
+
+/* ---- somebody else at the same moment */
+
+/* An event of the vendor locks the record before it writes what the vendor says. */
+#define EVENT                                                                                                              \
+    "DO $$ BEGIN PERFORM 1 FROM records FOR UPDATE NOWAIT; UPDATE entity_map SET url = 'came'; "                          \
+    "EXCEPTION WHEN lock_not_available THEN NULL; END $$"
+
+static void
+event_meanwhile(void *ctx, const char *statement)
+{
+    if (strcmp(statement, "push_agree") == 0)
+        rig_script_aside(ctx, EVENT);
+}
+
+#define NO_EVENT_CAME "CREATE TEMPORARY TABLE came (n bigint CHECK (n = 0)); " \
+    "INSERT INTO came SELECT count(*) FROM entity_map WHERE url = 'came'; DROP TABLE came"
+
+/*
+ * What was agreed on is looked at and then written: an event that comes in between waits. PostgreSQL; with one writer nobody
+ * can come between.
+ */
+static void
+test_nobody_comes_between_what_was_agreed_on_and_its_writing(void **state)
+{
+    (void)state;
+    struct db_trace trace = {.at = DB_TRACE_COMMIT};
+    struct rig *rig = desk_world(&(struct desk_way){.no_version = true}, db_trace_wrap, &trace);
+    connection = desk_connect(rig, 0, "both", NULL);
+    (void)desk_put(0, "Ana", "ana@example.com", "", "");
+    (void)desk_pull(rig, &connection);
+    desk_edit(rig, desk_uuid(rig, &connection, 1), "{\"name\":\"Ana Maria\"}");
+    trace.before_ctx = rig;
+    trace.before = rig->database[0] == '\0' ? NULL : event_meanwhile;
+    (void)desk_push(rig, &connection, false);
+    trace.before = NULL;
+    assert_int_equal(there->writes, 1);
+    rig_script_aside(rig, NO_EVENT_CAME);
+    rig_free(rig);
+}
+
+/* ---- who is erased at the same moment */
+
+static void
+erase_him(int64_t id)
+{
+    struct err err = {0};
+    struct edit_by by = {.tenant = busy->tenant, .region = STR("BR"), .actor = STR("user:ana")};
+    (void)id;
+    assert_ok(edit_erase(busy->engine, &by, STR("contacts"), edited, &err), err);
+}
+
+/* Whoever is erased while the vendor makes him does not come back from there, and his push is none the worse. */
+static void
+erased_while_made(bool refuses)
+{
+    busy = desk_world(&(struct desk_way){.no_version = true}, NULL, NULL);
+    connection = desk_connect(busy, 0, "both", NULL);
+    (void)desk_pull(busy, &connection);
+    edited = desk_record(busy, "{\"name\":\"Ana Souza\",\"email\":\"ana@example.com\"}");
+    there->before_write = erase_him;
+    there->refuses = refuses;
+    struct run run = desk_push(busy, &connection, false);
+    there->before_write = NULL;
+    there->refuses = false;
+    assert_state(run, RUN_SUCCEEDED);
+    assert_int_equal(there->count, refuses ? 0 : 1);
+    (void)desk_pull(busy, &connection);
+    assert_int_equal(rig_count(busy, "contacts", true), 0);
+    assert_int_equal(rig_rejected_of(busy, &connection), 0);
+    rig_free(busy);
+}
+
+static void
+test_who_is_erased_while_he_is_made_there_does_not_come_back(void **state)
+{
+    (void)state;
+    erased_while_made(false);
+}
+
+static void
+test_who_is_erased_while_he_is_refused_there_is_not_kept_for_it(void **state)
+{
+    (void)state;
+    erased_while_made(true);
 }

@@ -7,6 +7,7 @@
 #include "rig.h"
 
 #include "store/db_trace.h"
+#include "store/store_log.h"
 
 #define CONTACTS 9
 #define STRIDE 3 /* every third statement here; TIDEMARK_TEST_EVERY=1 for all */
@@ -41,13 +42,43 @@ struct outcome {
     struct str contacts, orders;
     struct page_counts counts;
     int64_t missing, rejected;
+    int64_t ends_told; /* in the run's log */
 };
+
+#define LOG_CHUNKS_MAX 100
+
+struct log_look {
+    struct rig *rig;
+    const struct run *run;
+    struct log_chunk *chunks;
+    size_t count;
+};
+
+static bool
+read_log(struct db *db, void *ctx, struct err *err)
+{
+    struct log_look *l = ctx;
+    return store_log_read(db, &l->rig->arena, l->run->tenant, l->run->id, 0, LOG_CHUNKS_MAX, &l->chunks, &l->count, err);
+}
+
+static int64_t
+lines_with(struct rig *rig, const struct run *run, const char *words)
+{
+    struct log_look l = {.rig = rig, .run = run};
+    struct err err = {0};
+    assert_ok(store_read(rig->store, read_log, &l, &err), err);
+    int64_t count = 0;
+    for (size_t i = 0; i < l.count; i++)
+        for (const char *at = str_cstr(&rig->arena, l.chunks[i].lines); (at = strstr(at, words)) != NULL; at++)
+            count++;
+    return count;
+}
 
 static struct outcome
 outcome_of(struct rig *rig, const struct run *run)
 {
     return (struct outcome){rig_content(rig, "contacts"), rig_content(rig, "orders"), run->counts, run->missing,
-                            rig_rejected(rig)};
+                            rig_rejected(rig), lines_with(rig, run, "run succeeded")};
 }
 
 static void
@@ -61,6 +92,8 @@ assert_same(const struct outcome *got, const struct outcome *want, int64_t n)
                  (int)got->counts.errors, (int)got->counts.records_read);
     assert_int_equal(got->missing, want->missing);
     assert_int_equal(got->rejected, want->rejected);
+    if (got->ends_told != 1 || want->ends_told != 1)
+        fail_msg("died at %d: the log tells of %d ends", (int)n, (int)got->ends_told);
 }
 
 static struct run
@@ -159,6 +192,30 @@ test_a_commit_that_fails_is_done_again(void **state)
 {
     (void)state;
     die_at(DB_TRACE_COMMIT, false, 1);
+}
+
+/* What it tells of itself costs no commit: its claim, its streams, the page, the last marks, the end of the stream and of the run. */
+static void
+test_a_run_that_finds_nothing_commits_six_times(void **state)
+{
+    (void)state;
+    struct db_trace trace = {.at = DB_TRACE_COMMIT};
+    struct rig *rig = rig_new_wrapped(db_trace_wrap, &trace);
+    rig->vendor.page_size = 3;
+    assert_state(rig_run(rig, false), RUN_SUCCEEDED);
+    struct err err = {0};
+    struct run run;
+    struct run_request request = {.connection = rig->connection.uuid, .stream = STR("contacts")};
+    assert_ok(engine_run_start(rig->engine, &rig->arena, rig->tenant, &request, &run, &err), err);
+    atomic_store(&trace.calls, 0);
+    assert_true(rig_step(rig));
+    int64_t commits = atomic_load(&trace.calls);
+    run = rig_look(rig, run.uuid);
+    assert_state(run, RUN_SUCCEEDED);
+    assert_int_equal(lines_with(rig, &run, "run started"), 1);
+    assert_int_equal(lines_with(rig, &run, "run succeeded"), 1);
+    assert_int_equal(commits, 6);
+    rig_free(rig);
 }
 
 static bool

@@ -380,6 +380,26 @@ run_script(struct db *db, void *ctx, struct err *err)
 }
 
 void
+rig_script_aside(struct rig *rig, const char *script)
+{
+    struct err err = {0};
+    if (rig->database[0] == '\0') {
+        struct script s = {.sql = script};
+        assert_ok(store_write(rig->store, run_script, &s, &err), err);
+        return;
+    }
+    struct arena a;
+    arena_init(&a, 1 << 16);
+    PGconn *connection = PQconnectdb(str_cstr(&a, database_url(&a, rig->database)));
+    PGresult *result = PQexec(connection, script);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        fail_msg("%s: %s", script, PQerrorMessage(connection));
+    PQclear(result);
+    PQfinish(connection);
+    arena_release(&a);
+}
+
+void
 rig_make_due(struct rig *rig, const struct run *run)
 {
     struct err err = {0};

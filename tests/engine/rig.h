@@ -125,6 +125,8 @@ struct connection rig_connect_with(struct rig *rig, const char *name, const stru
 /* Queues a run of a connection and does it on this thread until it leaves the worker. */
 struct run rig_run_of(struct rig *rig, const struct connection *connection, bool full);
 struct run rig_run(struct rig *rig, bool full);
+/* What somebody else writes meanwhile: on PostgreSQL by a connection of its own, so also from within a transaction of the store's. */
+void rig_script_aside(struct rig *rig, const char *script);
 struct run rig_start(struct rig *rig, const struct connection *connection, bool full);
 /* Does the next ready run on this thread; false when none was ready. */
 bool rig_step(struct rig *rig);
@@ -143,6 +145,8 @@ int64_t rig_events(struct rig *rig, const char *type, int64_t connection, int64_
 #define assert_events(rig, type, connection, count) assert_int_equal(rig_events((rig), (type), (connection), (count)), (count))
 int64_t rig_rejected(struct rig *rig); /* of the first connection */
 int64_t rig_rejected_of(struct rig *rig, const struct connection *connection);
+/* The record that the connection maps to that id, in the rig's arena; data is STR_NONE: none. */
+struct record rig_record(struct rig *rig, const struct connection *connection, const char *stream, int64_t id);
 /* data JSON of the record that the first connection maps to that id. STR_NONE: none. */
 struct str rig_data(struct rig *rig, const struct connection *connection, const char *stream, int64_t id);
 

@@ -22,7 +22,7 @@ struct listing {
     const struct connection *connection;
     const char *stream;
     char id[32];
-    struct str data;
+    struct record record;
 };
 
 static bool
@@ -109,28 +109,31 @@ rig_rejected(struct rig *rig)
 }
 
 static bool
-find_data(struct db *db, void *ctx, struct err *err)
+find_one(struct db *db, void *ctx, struct err *err)
 {
     struct listing *l = ctx;
     struct arena *a = &l->rig->arena;
     struct stream stream;
-    struct record record;
-    l->data = STR_NONE;
+    l->record = (struct record){.data = STR_NONE};
     if (store_stream_find(db, a, l->rig->tenant, l->connection->id, str_from_c(l->stream), &stream, err) != ROW_FOUND)
         return true;
-    if (store_record_by_external(db, a, l->rig->tenant, stream.id, str_from_c(l->id), &record, err) == ROW_FOUND)
-        l->data = record.data;
-    return true;
+    return store_record_by_external(db, a, l->rig->tenant, stream.id, str_from_c(l->id), &l->record, err) != ROW_FAILED;
+}
+
+struct record
+rig_record(struct rig *rig, const struct connection *connection, const char *stream, int64_t id)
+{
+    struct err err = {0};
+    struct listing l = {.rig = rig, .connection = connection, .stream = stream};
+    snprintf(l.id, sizeof(l.id), "%lld", (long long)id);
+    assert_ok(store_read(rig->store, find_one, &l, &err), err);
+    return l.record;
 }
 
 struct str
 rig_data(struct rig *rig, const struct connection *connection, const char *stream, int64_t id)
 {
-    struct err err = {0};
-    struct listing l = {.rig = rig, .connection = connection, .stream = stream};
-    snprintf(l.id, sizeof(l.id), "%lld", (long long)id);
-    assert_ok(store_read(rig->store, find_data, &l, &err), err);
-    return l.data;
+    return rig_record(rig, connection, stream, id).data;
 }
 
 /* ---- events */

@@ -5,6 +5,7 @@
 
 #include "engine/config.h"
 #include "engine/rotation.h"
+#include "store/store_subscription.h"
 
 #define NEW_SECRET "the next secret of this test"
 #define TENANTS 130 /* more than one step moves */
@@ -16,14 +17,20 @@ struct next {
 
 /* A process that was started with the new secret, and the old one beside it or not. */
 static bool
-open_next(struct rig *rig, bool with_old, struct next *next, struct err *err)
+open_form(struct rig *rig, bool with_old, bool legacy_form, struct next *next, struct err *err)
 {
     next->master = seal_master_new(STR(NEW_SECRET), err);
     assert_non_null(next->master);
     if (with_old)
         assert_ok(seal_master_add_old(next->master, STR(RIG_SECRET), err), *err);
-    next->keys = keyring_new(rig->store, next->master, false, err);
+    next->keys = keyring_new(rig->store, next->master, legacy_form, err);
     return next->keys != NULL;
+}
+
+static bool
+open_next(struct rig *rig, bool with_old, struct next *next, struct err *err)
+{
+    return open_form(rig, with_old, false, next, err);
 }
 
 static void
@@ -79,6 +86,32 @@ make_legacy(struct rig *rig)
     assert_ok(store_write(rig->store, script, sql, &err), err);
 }
 
+static bool
+make_subscription(struct db *db, void *ctx, struct err *err)
+{
+    struct subscription *s = ctx;
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    bool ok = store_subscription_create(db, &a, s, store_now(db), err);
+    arena_release(&a);
+    return ok;
+}
+
+/* An outgoing webhook whose secrets stand in the older form, the one before too. */
+static void
+make_legacy_subscription(struct rig *rig)
+{
+    char sql[600];
+    struct err err = {0};
+    struct subscription s = {.tenant = rig->tenant, .uuid = STR("01900000-0000-7000-8000-00000000abcd"), .name = STR_NONE,
+                             .url = STR("https://example.com/hook"), .enabled = true};
+    assert_ok(seal_legacy(rig->master, STR("whsec_now"), &rig->arena, &s.secret, &err), err);
+    assert_ok(seal_legacy(rig->master, STR("whsec_before"), &rig->arena, &s.secret_old, &err), err);
+    assert_ok(store_write(rig->store, make_subscription, &s, &err), err);
+    snprintf(sql, sizeof(sql), "UPDATE webhook_subscriptions SET secret_old = '%.*s'", STR_ARG(s.secret_old));
+    assert_ok(store_write(rig->store, script, sql, &err), err);
+}
+
 /* The engine as that process has it. */
 static struct rotation
 step(struct rig *rig, struct next *next)
@@ -129,6 +162,45 @@ test_a_rotation_reaches_zero_in_steps_and_the_old_key_can_go(void **state)
     assert_state(rig_run(rig, true), RUN_SUCCEEDED);
     rig->engine->options.keys = rig->keys;
     close_next(&alone);
+}
+
+static void
+rotated_and_alone(struct rig *rig, bool legacy_form)
+{
+    struct err err = {0};
+    struct next next, alone;
+    struct rotation rotation;
+    make_legacy(rig);
+    make_legacy_subscription(rig);
+    assert_true(open_form(rig, true, legacy_form, &next, &err));
+    rig->engine->options.keys = next.keys;
+    assert_ok(engine_keys_verify(rig->engine, &rig->arena, &rotation, &err), err);
+    assert_int_equal(rotation.values, 3);
+    assert_int_equal(rotation.values_left, 3);
+    rotation = step(rig, &next);
+    assert_int_equal(rotation.values_left + rotation.keys_left, 0);
+    assert_int_equal(step(rig, &next).changed, 0);
+    close_next(&next);
+    assert_true(open_form(rig, false, legacy_form, &alone, &err));
+    rig->engine->options.keys = alone.keys;
+    assert_ok(engine_keys_verify(rig->engine, &rig->arena, &rotation, &err), err);
+    assert_int_equal(rotation.values, 3);
+    assert_int_equal(rotation.faults_total + rotation.values_left + rotation.keys_left, 0);
+    rig->engine->options.keys = rig->keys;
+    close_next(&alone);
+}
+
+static void
+test_secrets_of_outgoing_webhooks_are_moved_and_verified_too(void **state)
+{
+    rotated_and_alone(*state, false);
+}
+
+/* secret_format = "cbc": the older form depends on the key itself. */
+static void
+test_where_the_older_form_is_written_it_is_written_anew_under_the_new_key(void **state)
+{
+    rotated_and_alone(*state, true);
 }
 
 static void

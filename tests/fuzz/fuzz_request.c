@@ -69,14 +69,9 @@ read_members(struct request *r, struct err *err)
 {
     struct str text;
     yyjson_val *value;
-    int64_t number;
     int flag;
     if (request_body_str(r, "name", 200, &text, err))
         CHECK(text.len <= 200);
-    else
-        check_refusal(err, r->arena);
-    if (request_body_i64(r, "concurrency", 1, 16, 4, &number, err))
-        CHECK(number >= 1 && number <= 16);
     else
         check_refusal(err, r->arena);
     if (!request_body_bool(r, "enabled", &flag, err))

@@ -33,7 +33,7 @@ async function sync(baseUrl, more = {}) {
   const tested = await server.api('POST', `/api/v1/sync/connections/${made.body.data.id}/test`);
   assert.equal(tested.status, 200, tested.text);
   const { body } = await server.api('POST', '/api/v1/sync/run', { connectionId: made.body.data.id });
-  const run = await finishedRun(server, body.data.runId, 60_000);
+  const run = await finishedRun(server, body.data.runId);
   return { server, run, list: async (name) => (await server.api('GET', `${AMAZON}/${name}`)).body.data,
     stop: async () => { await server.stop(); removeFolder(data); } };
 }
@@ -164,7 +164,7 @@ describe('the official description files', { skip: missing }, () => {
       credentials: { clientId: 'id', clientSecret: 'secret', refreshToken: 'Atzr|mine', baseUrl, ...more } });
     assert.equal(made.status, 201, made.text);
     const { body } = await server.api('POST', '/api/v1/sync/run', { connectionId: made.body.data.id });
-    const done = await finishedRun(server, body.data.runId, 60_000);
+    const done = await finishedRun(server, body.data.runId);
     assert.deepEqual([done.status, done.verdict], ['success', 'complete'], JSON.stringify(done));
     const rows = async (stream) => (await server.api('GET', `/api/v1/records/${made.body.data.id}/${stream}?limit=500`)).body.data;
     return { orders: await rows('orders'), items: await rows('order_items'), claims: await rows('claims'), inventory: await rows('inventory') };

@@ -11,26 +11,32 @@ const token = 'directus-static-token';
 
 export const directusIsInstalled = () => existsSync(join(modules, '.bin', 'directus'));
 
+// The port was free a moment ago: where somebody took it meanwhile it ends at once, and another one is tried.
+async function serve(binary, env, folder) {
+  for (let starts = 0; starts < 5; starts++) {
+    const port = await freePort(), url = `http://127.0.0.1:${port}`;
+    const child = spawn(binary, ['start'], { env: { ...env, PORT: String(port), PUBLIC_URL: url }, cwd: folder, stdio: 'ignore' });
+    for (let tries = 0; child.exitCode === null; tries++) {
+      if (await fetch(`${url}/server/ping`).then((r) => r.ok, () => false)) return { child, url };
+      if (tries > 1800) throw new Error('directus did not answer');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+  throw new Error('directus did not start');
+}
+
 export async function startDirectus() {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-directus-'));
-  const port = await freePort();
   const env = {
     PATH: process.env.PATH, HOME: folder, DB_CLIENT: 'sqlite3', DB_FILENAME: join(folder, 'data.db'), SECRET: 'throw-away',
-    HOST: '127.0.0.1', PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${port}`, ADMIN_EMAIL: 'admin@example.com',
+    HOST: '127.0.0.1', ADMIN_EMAIL: 'admin@example.com',
     ADMIN_PASSWORD: 'throw-away', ADMIN_TOKEN: token, TELEMETRY: 'false', LOG_LEVEL: 'error', WEBSOCKETS_ENABLED: 'false',
     RATE_LIMITER_ENABLED: 'false', CACHE_ENABLED: 'false', MAX_PAYLOAD_SIZE: '8mb',
   };
   const binary = join(modules, '.bin', 'directus');
-  const boot = spawnSync(binary, ['bootstrap'], { env, cwd: folder, encoding: 'utf8', timeout: 120_000 });
+  const boot = spawnSync(binary, ['bootstrap'], { env, cwd: folder, encoding: 'utf8', timeout: 600_000 });
   if (boot.status !== 0) throw new Error(`directus bootstrap failed: ${boot.stderr}`);
-  const child = spawn(binary, ['start'], { env, cwd: folder, stdio: 'ignore' });
-  const url = `http://127.0.0.1:${port}`;
-  for (let tries = 0; ; tries++) {
-    const up = await fetch(`${url}/server/ping`).then((r) => r.ok, () => false);
-    if (up) break;
-    if (tries > 600 || child.exitCode !== null) throw new Error('directus did not start');
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  const { child, url } = await serve(binary, env, folder);
   const call = async (method, path, body) => {
     const reply = await fetch(url + path, {
       method, headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },

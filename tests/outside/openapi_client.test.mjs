@@ -26,7 +26,7 @@ after(async () => {
 });
 
 function run(program, ...args) {
-  const done = spawnSync(process.execPath, [join(modules, program), ...args], { cwd: work, encoding: 'utf8', timeout: 120_000 });
+  const done = spawnSync(process.execPath, [join(modules, program), ...args], { cwd: work, encoding: 'utf8', timeout: 600_000 });
   assert.equal(done.status, 0, `${program} ${args.join(' ')}: ${done.stdout}${done.stderr}`);
 }
 

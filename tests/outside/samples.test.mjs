@@ -55,7 +55,7 @@ const connect = async (platform, credentials, more = {}) => {
 };
 const sync = async (connectionId) => {
   const { body } = await server.api('POST', `${SYNC}/run`, { connectionId, fullSync: true });
-  return finishedRun(server, body.data.runId, 60_000);
+  return finishedRun(server, body.data.runId);
 };
 const post = (path, body, headers = {}) => server.anonymous('POST', path, body, { 'content-type': 'application/json', ...headers });
 const rows = async (id, stream) => (await server.api('GET', `/api/v1/records/${id}/${stream}?limit=500`)).body.data ?? [];
@@ -191,6 +191,10 @@ describe('HubSpot', { skip }, () => {
     const id = await connect('hubspot', { accessToken: 'pat-x', portalId: '62515', clientSecret: secret });
     const byFirst = await post(`/api/v1/webhooks/${id}`, v1.body, { 'X-HubSpot-Signature': v1.expect_hex });
     assert.deepEqual([byFirst.status, byFirst.body.trust], [200, 'signed'], byFirst.text);
+    const second = createHash('sha256').update(`${secret}POST${PUBLIC}/api/v1/webhooks/${id}${v1.body}`).digest('hex');
+    const bySecond = await post(`/api/v1/webhooks/${id}`, v1.body, { 'X-HubSpot-Signature': second, 'X-HubSpot-Signature-Version': 'v2' });
+    assert.deepEqual([bySecond.status, bySecond.body.trust], [200, 'signed'], bySecond.text);
+    assert.equal((await post(`/api/v1/webhooks/${id}`, `${v1.body} `, { 'X-HubSpot-Signature': second })).status, 401);
     assert.equal((await post(`/api/v1/webhooks/${id}`, `${v1.body} `, { 'X-HubSpot-Signature': v1.expect_hex })).status, 401);
     assert.equal((await post(`/api/v1/webhooks/${id}`, v3.body, { 'X-HubSpot-Signature-v3': v3.expect_base64, 'X-HubSpot-Request-Timestamp': v3.timestamp_ms })).status, 401, 'too old');
     const body = JSON.stringify(sample('hubspot', 'webhook.contact.creation.json')), at = String(Date.now());

@@ -14,7 +14,7 @@ const judge = join(dirname(binary), '../../tests/outside/schema_judge');
 const skip = !existsSync(suite) ? 'needs the package json-schema-test-suite' : !existsSync(judge) ? `needs ${judge}` : false;
 
 test('the official JSON Schema suite: all but what is refused on purpose', { skip }, () => {
-  const done = spawnSync(process.execPath, [script, suite, judge], { encoding: 'utf8', timeout: 60_000 });
+  const done = spawnSync(process.execPath, [script, suite, judge], { encoding: 'utf8', timeout: 600_000 });
   assert.equal(done.status, 0, done.stdout.split('\n').filter((line) => !/load JSON Schema/.test(line)).join('\n') + done.stderr);
   assert.match(done.stdout, /draft7: \d{3} of \d{3}/);
 });

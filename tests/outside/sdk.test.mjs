@@ -30,7 +30,7 @@ async function synced(platform, credentials) {
   const made = await server.api('POST', `${SYNC}/connections`, { name: platform, platform, credentials: { baseUrl: `${sandbox.url}/${platform}`, ...credentials }, match: 'none' });
   assert.equal(made.status, 201, made.text);
   const { body } = await server.api('POST', `${SYNC}/run`, { connectionId: made.body.data.id, fullSync: true });
-  const run = await finishedRun(server, body.data.runId, 120_000);
+  const run = await finishedRun(server, body.data.runId);
   assert.equal(run.verdict, 'complete', JSON.stringify(run));
   return made.body.data.id;
 }

@@ -14,10 +14,10 @@ const folder = (name) => folders[folders.push(tempFolder(name)) - 1];
 after(() => folders.forEach(removeFolder));
 
 const newest = async (server) => (await server.api('GET', '/api/sync/status')).body;
-const ended = (server, timeout) => until('the sync ends', async () => {
+const ended = (server) => until('the sync ends', async () => {
   const body = await newest(server);
   return ['completed', 'failed', 'cancelled'].includes(body.status) ? body : null;
-}, timeout);
+});
 const waiting = (server) => until('the sync waits', async () => {
   const body = await newest(server);
   return body.message?.startsWith('Waiting') ? body : null;
@@ -32,7 +32,7 @@ describe("the vendor's real rates", () => {
       const body = await waiting(server);
       assert.deepEqual([body.status, body.step], ['running', 4]);
       assert.match(body.message, /exceeded your quota|rate is used up/); // the vendor's words first, then what was learnt of them
-      const done = await ended(server, 40_000);
+      const done = await ended(server);
       assert.deepEqual([done.status, done.results.orders.count], ['completed', 38], JSON.stringify(done));
       assert.equal((await server.api('GET', `${AMAZON}/orders?items=true&limit=500`)).body.data.filter((o) => o.items.length === 0).length, 0);
     } finally {
@@ -75,7 +75,7 @@ describe("the vendor's real rates", () => {
       await first.kill();
       second = await startTidemark({ data, env });
       assert.equal((await newest(second)).syncId, syncId);
-      const done = await ended(second, 40_000);
+      const done = await ended(second);
       assert.deepEqual([done.syncId, done.status], [syncId, 'completed'], JSON.stringify(done));
       const orders = (await second.api('GET', `${AMAZON}/orders?items=true&limit=500`)).body.data;
       assert.equal(orders.length, 36);
@@ -140,6 +140,25 @@ describe('one account, many askers', () => {
     const id = (await as(ana, 'GET', `${AMAZON}/status`)).body.connectionId;
     assert.equal((await as(other, 'GET', `${AMAZON}/status?connectionId=${id}`)).body.status, 'not_connected');
     assert.equal((await as(other, 'GET', `/api/v1/oauth/start?connectionId=${id}`)).status, 404);
+  });
+
+  test('an account that nobody has signed in to yet is not connected, and says where to sign in', async () => {
+    const credentials = { clientId: 'amzn1.application-oa2-client.x', clientSecret: 's', applicationId: 'amzn1.sp.solution.x', region: 'na', marketplaceIds: ['ATVPDKIKX0DER'] };
+    const body = { name: 'Not signed in', platform: 'amazon_sp_api', credentials };
+    const rui = cookieOf('rui', 'org2'), tested = await as(rui, 'POST', '/api/v1/sync/connections', body);
+    assert.deepEqual([tested.status, tested.body.code], [400, 'INVALID_CREDENTIALS'], tested.text);
+    assert.match(tested.body.error, /sign in/);
+    const made = await as(rui, 'POST', '/api/v1/sync/connections?test=false', body);
+    assert.equal(made.status, 201, made.text);
+    const { connected, status, reconnectUrl } = (await as(rui, 'GET', `${AMAZON}/status`)).body;
+    assert.deepEqual([connected, status], [false, 'pending']);
+    assert.match(reconnectUrl, /\/integrations\/amazon\/auth\/start$/);
+    const started = await as(rui, 'POST', `${AMAZON}/sync`, {});
+    assert.deepEqual([started.status, started.body], [400, { success: false, error: 'amazon_not_connected',
+      message: 'Amazon account not connected. Please connect your Amazon account first.' }]);
+    assert.match((await as(rui, 'GET', `${AMAZON}/auth/start`)).body.authUrl, /amzn1\.sp\.solution\.x/);
+    assert.equal((await as(rui, 'DELETE', `/api/v1/sync/connections/${made.body.data.id}`)).status, 403, 'a user may not');
+    assert.equal((await server.api('DELETE', `/api/v1/sync/connections/${made.body.data.id}`, undefined, { 'X-Tenant-Id': 'org2' })).status, 204);
   });
 
   test('Login with Amazon: the state works once, for the one who began', async () => {

@@ -21,7 +21,7 @@ test('a PostgreSQL backup under load is a committed moment, and a restore goes o
     const connection = await connectChatwoot(server, sandbox, { streams: ['contacts'] });
     const started = await server.api('POST', '/api/v1/sync/run', { connectionId: connection, fullSync: true });
     const { runId } = started.body.data;
-    await until('some pages', async () => (await server.api('GET', `/api/v1/sync/runs/${runId}`)).body.data.pages > 5, 30_000, 5);
+    await until('some pages', async () => (await server.api('GET', `/api/v1/sync/runs/${runId}`)).body.data.pages > 5, undefined, 5);
     const saved = onData(['backup', file], first);
     assert.equal(saved.code, 0, saved.stderr);
     assert.equal((statSync(file).mode & 0o777).toString(8), '600');

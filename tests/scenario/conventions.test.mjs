@@ -83,7 +83,7 @@ test('a bad page, limit, cursor, status or switch is a 400 that names the parame
 test('cursors walk a list to its end without a gap', async () => {
   // The first runs of the sandbox would go on adding to it.
   await until('the first runs to end', async () =>
-    (await as(keys.user, 'GET', `${SYNC}/runs?limit=100`)).body.data.every(isFinished), 120_000, 200);
+    (await as(keys.user, 'GET', `${SYNC}/runs?limit=100`)).body.data.every(isFinished), undefined, 200);
   const seen = new Set();
   let cursor = '';
   do {

@@ -7,9 +7,10 @@ import { after, before, test } from 'node:test';
 import { loopback } from './lib/chatwoot.mjs';
 import { peopleYaml } from './lib/people.mjs';
 import { stopAll } from './lib/platform.mjs';
-import { startTidemark, tempFolder } from './lib/tidemark.mjs';
+import { sameDay, startTidemark, tempFolder } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
+await sameDay();
 const day = (days) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
 const data = tempFolder('ends');
 let server;
@@ -28,7 +29,7 @@ metadata:
     primary_secret: token
     versions:
       - {api: Lists, version: v1, successor: v2, ends: "${day(30)}", warn_days: 60, streams: [people]}
-      - {api: API tokens, version: token, successor: oauth, ends: "${day(-3)}", when: {authType: token}}
+      - {api: Sign-in with an API token, successor: OAuth, ends: "${day(-3)}", when: {authType: token}}
       - {api: Everything, version: v2, ends: "${day(900)}"}
 `;
 
@@ -49,7 +50,7 @@ const warnings = async () => (await server.api('GET', '/api/v1/overview')).body.
 test('the status of a connection lists what concerns it, nearest first', async () => {
   const byToken = await connect('By token', 'desk', { token: 't' });
   assert.deepEqual(byToken.notices.map((n) => [n.api, n.state, n.daysLeft, n.streams]),
-    [['API tokens', 'ended', -3, null], ['Lists', 'soon', 30, ['people']], ['Everything', 'planned', 900, null]]);
+    [['Sign-in with an API token', 'ended', -3, null], ['Lists', 'soon', 30, ['people']], ['Everything', 'planned', 900, null]]);
   assert.equal(byToken.notices[1].message, `Lists v1 ends on ${day(30)}; its successor is v2`);
   assert.equal(byToken.reconnectUrl, null);
   const byOauth = await connect('By sign-in', 'desk', { token: 't', authType: 'oauth' });
@@ -59,13 +60,14 @@ test('the status of a connection lists what concerns it, nearest first', async (
 test('what is near stands among what needs a person, what is far does not', async () => {
   const told = await warnings();
   assert.deepEqual(told.map((n) => [n.name, n.message.split(' v')[0], n.endsOn]).sort(),
-    [['By sign-in', 'Lists', day(30)], ['By token', 'API tokens token ended on ' + day(-3) + '; its successor is oauth'.split(' v')[0], day(-3)],
+    [['By sign-in', 'Lists', day(30)], ['By token', `Sign-in with an API token ended on ${day(-3)}; its successor is OAuth`, day(-3)],
       ['By token', 'Lists', day(30)]].sort());
 });
 
 test('the built-in templates warn of their own dates, whom they concern', async () => {
   const zendesk = await connect('Token', 'zendesk', { email: 'a@example.com', apiToken: 't', subdomain: 'acme' });
-  assert.deepEqual(zendesk.notices.map((n) => [n.api, n.endsOn]), [['API tokens', '2027-04-30']]);
+  assert.deepEqual(zendesk.notices.map((n) => [n.version, n.endsOn]), [[null, '2027-04-30']]);
+  assert.match(zendesk.notices[0].message, /^Sign-in with an API token end(s|ed) on 2027-04-30; its successor is an OAuth client/);
   const modern = await connect('OAuth', 'zendesk', { clientId: 'c', clientSecret: 's', authType: 'oauth', subdomain: 'acme' });
   assert.deepEqual(modern.notices, []);
   const old = await connect('Old key', 'gohighlevel', { apiKey: 'k', locationId: 'abc', apiVersion: 'v1' });

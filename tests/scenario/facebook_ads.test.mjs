@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 
 import { assertAddsUp, loopback } from './lib/chatwoot.mjs';
 import { connectedId, startRun, stopAll, syncRun } from './lib/platform.mjs';
-import { finishedRun, listAll, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { finishedRun, listAll, sameDay, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 import { drained } from './lib/webhooks.mjs';
 
 const SYNC = '/api/v1/sync';
@@ -14,6 +14,7 @@ const PAGE = '153125381133', SECRET = 'app-secret';
 const data = tempFolder('facebook');
 let sandbox, server, connection;
 
+await sameDay(5);
 const day = (daysAgo) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);
 const credentials = {
   accessToken: 'your-api-key', adAccountId: 'act_1234567890', appSecret: SECRET, pageId: PAGE,

@@ -6,13 +6,14 @@ import { after, before, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
 import { connectedId, startRun, stopAll, syncRun } from './lib/platform.mjs';
-import { finishedRun, listAll, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { finishedRun, listAll, sameDay, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const PROPERTY = '987654321';
 const data = tempFolder('analytics');
 let sandbox, server, connection, account;
 
+await sameDay(5);
 const day = (daysAgo) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);
 const reports = [
   { name: 'traffic', dimensions: ['sessionDefaultChannelGroup'], metrics: ['activeUsers', 'totalRevenue'] },

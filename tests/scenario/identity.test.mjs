@@ -253,6 +253,28 @@ test('what an admin grants counts where the token says nothing', async () => {
   assert.equal((await server.api('GET', '/api/v1/users/caio', undefined, { 'X-Tenant-Id': 'org2' })).status, 404);
 });
 
+test('other rights of a user end the sessions that were made with the rights before', async () => {
+  await admin('POST', '/api/v1/users', { subject: 'elis', role: 'admin' });
+  const token = hs256({ sub: 'elis', tenantId: 'default' });
+  const session = async () => (await signIn(token)).cookie;
+  const roleOf = async (cookie) => {
+    const { status, body } = await over(cookie, 'GET', '/api/v1/session');
+    return status === 200 ? body.data.role : status;
+  };
+  const change = (body) => admin('PATCH', '/api/v1/users/elis', body);
+  const chief = await session();
+  assert.equal(await roleOf(chief), 'admin');
+  assert.equal((await change({ name: 'Elis' })).status, 200);
+  assert.equal(await roleOf(chief), 'admin', 'a name is no right');
+  assert.equal((await change({ role: 'user' })).status, 200);
+  assert.equal(await roleOf(chief), 401);
+  const reader = await session();
+  assert.equal(await roleOf(reader), 'user');
+  assert.equal((await change({ permissions: ['content:read'] })).status, 200);
+  assert.equal(await roleOf(reader), 401);
+  assert.deepEqual((await over(await session(), 'GET', '/api/v1/session')).body.data.permissions, ['content:read']);
+});
+
 test('a user who is switched off is refused at once, sessions too', async () => {
   const token = hs256({ sub: 'davi', tenantId: 'default' });
   const { cookie } = await signIn(token);
@@ -296,7 +318,7 @@ test('what admins do is written, without any secret; a user\'s work is not', asy
   const rows = await until('the rows are written', async () => {
     const { body } = await server.api('GET', '/api/v1/audit?limit=500');
     return body.data.some((row) => row.requestId === 'run-1') ? body.data : null;
-  }, 10_000);
+  });
   const of = (id) => rows.filter((row) => row.requestId === id);
   assert.deepEqual([of('look-1').length, of('look-2').length, of('run-1').length, of('run-2').length], [1, 0, 1, 0]);
   const org2 = (await server.api('GET', '/api/v1/tenants/org2')).body.data.id;
@@ -437,7 +459,7 @@ test('settings that cannot be meant stop the start with words', () => {
   for (const [name, value, words] of [['TIDEMARK_CORS_ORIGINS', '*', /origin/], ['TIDEMARK_AUTH_JWKS_ALGORITHMS', 'HS256', /RS256/],
     ['TIDEMARK_JWKS_URL', 'id.example.com', /https address/]]) {
     const env = { [name]: value, ...(name.includes('ALGORITHMS') ? { TIDEMARK_JWKS_URL: 'https://id.example.com/' } : {}) };
-    const { code, stderr } = tidemark(['serve', '--port', '0', '--data', folder], { env, timeout: 20_000 });
+    const { code, stderr } = tidemark(['serve', '--port', '0', '--data', folder], { env });
     assert.equal(code, 2, `${name}: ${stderr}`);
     assert.match(stderr, words);
   }

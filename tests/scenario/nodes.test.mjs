@@ -5,13 +5,13 @@ import { after, describe, test } from 'node:test';
 
 import { connectChatwoot, loopback } from './lib/chatwoot.mjs';
 import {
-  finishedRun, freshDatabase, isFinished, listAll, pause, removeFolder, seeded, startSandbox, startTidemark, tempFolder, until,
+  finishedRun, freshDatabase, isFinished, listAll, patient, pause, removeFolder, seeded, startSandbox, startTidemark, tempFolder, until,
 } from './lib/tidemark.mjs';
 
 const skip = process.env.TIDEMARK_TEST_PG ? false : 'TIDEMARK_TEST_PG is not set';
 const CONTACTS = 450; // thirty pages of each account
 const LEASE_MS = 1500;
-const TAKEOVER_MS = 20_000; // the lease, a sweep, a worker that becomes free, a transaction of a stopped process; sanitizers
+const TAKEOVER_MS = 60_000; // the lease, a sweep, a worker that becomes free, a transaction of a stopped process; sanitizers
 
 const open = [];
 after(async () => {
@@ -73,7 +73,7 @@ async function assertWhole(node, { sandbox, connections }, runs) {
   const theirs = [];
   for (let account = 1; account <= connections.length; account++) {
     const listed = await sandbox.truth('chatwoot', `contacts?account=${account}`);
-    const run = await finishedRun(node, runs[account - 1], 120_000);
+    const run = await finishedRun(node, runs[account - 1]);
     assert.deepEqual([run.status, run.verdict, run.recordsCreated, run.recordsReceived],
       ['success', 'complete', listed.length, listed.length], JSON.stringify(run));
     theirs.push(...listed.map((c) => `${c.id} ${c.name ?? ''} ${c.email ?? ''}`));
@@ -82,15 +82,16 @@ async function assertWhole(node, { sandbox, connections }, runs) {
   assert.deepEqual(ours.sort(), theirs.sort());
 }
 
-describe('several nodes on one PostgreSQL', { skip, timeout: 240_000 }, () => {
+describe('several nodes on one PostgreSQL', { skip }, () => {
   test('share the runs; when one is killed the others take its runs over (I-14, I-15)', async (t) => {
-    const all = await cluster({ nodes: 3, connections: 6, workers: 2, delayMs: 100 });
+    const all = await cluster({ nodes: 3, connections: 6, workers: 2, delayMs: 400 });
     const runs = await startRuns(all);
     await until('every node reads', async () =>
       (await Promise.all(all.nodes.map((node) => metric(node, 'pages_committed_total')))).every((pages) => pages > 0));
     const [dies, lives] = all.nodes;
     assert.ok(await metric(dies, 'runs_active') > 0);
     await dies.kill();
+    await all.sandbox.raw('DELETE', '/_sandbox/faults');
     t.diagnostic(`taken over after ${await takenOver(lives, runs)} ms`);
     await assertWhole(lives, all, runs);
   });
@@ -121,11 +122,12 @@ describe('several nodes on one PostgreSQL', { skip, timeout: 240_000 }, () => {
   });
 
   test('the same connection asked for on all nodes at once makes one run (I-13, F38)', async () => {
-    const all = await cluster({ nodes: 3, connections: 1, workers: 2, delayMs: 20 });
+    const all = await cluster({ nodes: 3, connections: 1, workers: 2, delayMs: 2000 }); // it is not done before the last has asked
     const asked = await Promise.all(Array.from({ length: 12 }, (_, i) =>
       all.nodes[i % 3].api('POST', '/api/v1/sync/run', { connectionId: all.connections[0], fullSync: true })));
     const accepted = asked.filter((reply) => reply.status === 202);
     assert.equal(accepted.length, 1, asked.map((reply) => reply.status).join(' '));
+    await all.sandbox.raw('DELETE', '/_sandbox/faults');
     for (const reply of asked.filter((r) => r.status !== 202)) {
       assert.deepEqual([reply.status, reply.body.code], [409, 'SYNC_IN_PROGRESS']);
       assert.ok(JSON.stringify(reply.body.details).includes(accepted[0].body.data.runId), reply.text);
@@ -135,14 +137,15 @@ describe('several nodes on one PostgreSQL', { skip, timeout: 240_000 }, () => {
   });
 
   test('a node that is told to stop hands its runs on at once (I-38)', async () => {
-    const all = await cluster({ nodes: 2, connections: 4, workers: 2, delayMs: 100 });
+    const all = await cluster({ nodes: 2, connections: 4, workers: 2, delayMs: 400 });
     const [leaves, stays] = all.nodes;
     const runs = await startRuns(all);
     await until('both nodes read', async () =>
       (await Promise.all(all.nodes.map((node) => metric(node, 'pages_committed_total')))).every((pages) => pages > 0));
     const began = Date.now();
     assert.deepEqual(await leaves.stop(), { code: 0, signal: null });
-    assert.ok(Date.now() - began < 15_000);
+    assert.ok(Date.now() - began < patient(15_000));
+    await all.sandbox.raw('DELETE', '/_sandbox/faults');
     await takenOver(stays, runs);
     await assertWhole(stays, all, runs);
   });

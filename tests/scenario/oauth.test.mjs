@@ -169,7 +169,7 @@ test('a process that dies at every moment of it ends in one of the two', async (
     const settled = await until(`it is one of the two after ${ms} ms`, async () => {
       const now = await connection(id);
       return now.status === 'connected' || now.reconnectUrl ? now : null;
-    }, 30_000);
+    });
     if (settled.status === 'connected') continue;
     // Not used, or interrupted: the same way back is open, or a new one is.
     const same = await server.anonymous('GET', back(url, `c${ms}`));

@@ -1,10 +1,10 @@
 // The process: first start, restart, orderly stop, and refusals to start (I-1, I-38, F42).
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 
-import { finishedRun, removeFolder, startTidemark as start, tempFolder, tidemark, until, withSandbox } from './lib/tidemark.mjs';
+import { finishedRun, patient, removeFolder, startTidemark as start, tempFolder, tidemark, until, withSandbox } from './lib/tidemark.mjs';
 
 const folders = [], servers = [];
 const folder = (name) => folders[folders.push(tempFolder(name)) - 1];
@@ -20,6 +20,7 @@ const adminKey = (output) => /Admin key \(shown this once\):\s+(tm_\w+)/.exec(ou
 
 test('first start prints an admin key once, what is synced, and what to try next', async () => {
   const data = folder('first');
+  chmodSync(data, 0o755); // as who makes the folder beforehand may have it
   const first = await startTidemark({ data, args: withSandbox({ contacts: 20 }) });
   await until('the greeting', () => first.output.stdout.includes('Try next'));
   const key = adminKey(first.output.stdout);
@@ -29,6 +30,8 @@ test('first start prints an admin key once, what is synced, and what to try next
   assert.equal((await first.anonymous('GET', '/api/v1/tenants', undefined, { Authorization: `Bearer ${key}` })).status, 200);
   assert.equal(mode(join(data, 'server.json')), '600');
   assert.equal(mode(join(data, 'secret.key')), '600');
+  const files = ['tidemark.db', 'tidemark.db-wal', 'tidemark.db-shm'].filter((file) => existsSync(join(data, file)));
+  for (const file of files) assert.equal(mode(join(data, file)), '600', file);
   const { total } = (await first.api('GET', '/api/v1/sync/connections')).body.meta;
   assert.deepEqual(await first.stop(), { code: 0, signal: null });
   assert.ok(!existsSync(join(data, 'server.json')), 'the address goes with the server');
@@ -45,7 +48,8 @@ test('a restart keeps connections, runs, records and secrets', async () => {
   const data = folder('restart');
   const first = await startTidemark({ data, args: withSandbox({ contacts: 20 }) });
   const [{ id }] = (await first.api('GET', '/api/v1/sync/connections')).body.data;
-  const [run] = (await first.api('GET', '/api/v1/sync/runs')).body.data;
+  const started = (await first.api('GET', '/api/v1/sync/runs?limit=100')).body.data, [run] = started;
+  for (const { id: each } of started) await finishedRun(first, each); // each of them brings contacts
   const before = await finishedRun(first, run.id);
   const total = (await first.api('GET', '/api/v1/contacts')).body.meta.total;
   await first.stop();
@@ -61,10 +65,10 @@ test('SIGTERM in the middle of a run exits 0 in time, and the run goes on after 
   const args = withSandbox({ contacts: 3000 });
   const first = await startTidemark({ data, args });
   const [run] = (await first.api('GET', '/api/v1/sync/runs')).body.data;
-  await until('some pages', async () => (await first.api('GET', `/api/v1/sync/runs/${run.id}`)).body.data.pages > 2, 30_000, 5);
+  await until('some pages', async () => (await first.api('GET', `/api/v1/sync/runs/${run.id}`)).body.data.pages > 2, undefined, 5);
   const began = Date.now();
   assert.deepEqual(await first.stop(), { code: 0, signal: null });
-  assert.ok(Date.now() - began < 15_000, `${Date.now() - began} ms`);
+  assert.ok(Date.now() - began < patient(15_000), `${Date.now() - began} ms`);
   const second = await startTidemark({ data, args });
   const ended = await finishedRun(second, run.id);
   assert.equal(ended.status, 'success', JSON.stringify(ended));
@@ -80,10 +84,10 @@ test('a request that waits does not hold up the stop', async () => {
   const { id } = (await server.api('GET', '/api/v1/sync/connections')).body.data[0];
   await server.api('DELETE', `/api/v1/sync/connections/${id}/state`);
   const waiting = server.api('POST', `/api/v1/sync/connections/${id}/sync`, undefined, { Prefer: 'wait=30' }).catch(() => null);
-  await until('it runs', async () => (await server.api('GET', '/api/v1/sync/runs?status=in_progress')).body.data.length, 30_000, 5);
+  await until('it runs', async () => (await server.api('GET', '/api/v1/sync/runs?status=in_progress')).body.data.length, undefined, 5);
   const began = Date.now();
   assert.deepEqual(await server.stop(), { code: 0, signal: null });
-  assert.ok(Date.now() - began < 15_000);
+  assert.ok(Date.now() - began < patient(15_000));
   await waiting;
 });
 
@@ -106,7 +110,7 @@ test('a log that is followed does not hold up the stop', async () => {
   const reply = await fetch(`${server.url}/api/v1/sync/runs/${run.id}/logs?follow=1`, { headers: { Authorization: `Bearer ${server.key}` } });
   const began = Date.now();
   assert.deepEqual(await server.stop(), { code: 0, signal: null });
-  assert.ok(Date.now() - began < 10_000, `${Date.now() - began} ms`);
+  assert.ok(Date.now() - began < patient(15_000), `${Date.now() - began} ms`);
   await reply.text().catch(() => '');
 });
 
@@ -149,7 +153,7 @@ test('a backup taken while the server writes is a committed moment, and a restor
   const data = folder('backup'), file = join(data, 'saved.db');
   const server = await startTidemark({ data, args: withSandbox({ contacts: 2000, conversations: 0 }) });
   const [run] = (await server.api('GET', '/api/v1/sync/runs')).body.data;
-  await until('some pages', async () => (await server.api('GET', `/api/v1/sync/runs/${run.id}`)).body.data.pages > 5, 30_000, 5);
+  await until('some pages', async () => (await server.api('GET', `/api/v1/sync/runs/${run.id}`)).body.data.pages > 5, undefined, 5);
   const saved = tidemark(['backup', file, '--data', data]);
   assert.equal(saved.code, 0, saved.stderr);
   assert.equal(mode(file), '600');
@@ -184,6 +188,6 @@ test("a person's own template in the data folder is a platform", async () => {
   const names = (await server.anonymous('GET', '/api/v1/templates')).body.data.map((t) => t.name);
   assert.ok(names.includes('chatwoot'), names.join());
   assert.ok(!names.includes('broken'), names.join());
-  assert.match(server.output.stderr, /broken/);
+  await until('the log says why', () => /broken/.test(server.output.stderr));
   await server.stop();
 });

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
 import { stopAll } from './lib/platform.mjs';
-import { finishedRun, listAll, startSandbox, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
+import { finishedRun, listAll, removeFolder, startSandbox, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 const data = tempFolder('push');
@@ -30,17 +30,25 @@ async function sync(id, more = {}) {
 const contacts = () => listAll(server, '/api/v1/contacts');
 const one = async (id) => (await server.api('GET', `/api/v1/contacts/${id}`)).body.data;
 const runs = async (id) => (await server.api('GET', `${SYNC}/runs?connectionId=${id}&limit=100`)).body.data;
-// Nothing waits and nothing runs.
-const settled = (...ids) => until('everything is pushed', async () => {
+// The runs of each, when nothing waits and nothing runs.
+async function atRest(ids) {
+  const seen = [];
   for (const id of ids) {
     const connection = (await server.api('GET', `${SYNC}/connections/${id}`)).body.data;
-    if (connection.push?.waiting !== 0) return false;
-    if ((await runs(id)).some((r) => ['pending', 'in_progress'].includes(r.status))) return false;
+    if (connection.push?.waiting !== 0) return null;
+    const all = await runs(id);
+    if (all.some((r) => ['pending', 'in_progress'].includes(r.status))) return null;
+    seen.push(...all.map((r) => r.id));
   }
-  return true;
+  return seen.join();
+}
+// While the second was looked at, the last run of it may have brought news for the first: so all stand still twice.
+const settled = (...ids) => until('everything is pushed', async () => {
+  const seen = await atRest(ids);
+  return seen !== null && seen === await atRest(ids);
 });
 const writes = async (vendor) => (await sandbox.ledger()).filter((r) => r.vendor === vendor && ['POST', 'PUT', 'PATCH', 'DELETE'].includes(r.method) &&
-  !/search|filter/.test(r.target));
+  !/search|filter|batch\/read/.test(r.target));
 const patch = async (id, fields) => {
   const reply = await server.api('PATCH', `/api/v1/contacts/${id}`, fields);
   assert.equal(reply.status, 200, JSON.stringify(reply.body));
@@ -133,6 +141,25 @@ describe('one platform', () => {
     assert.equal((await sandbox.truth('chatwoot', 'contacts')).filter((c) => c.email === 'sem@example.com').length, 1);
     assert.ok(taken);
   });
+
+  test('a vendor that allows few requests at a time: what was looked for is not looked for again, and nobody is lost or made twice', async () => {
+    const emails = ['um', 'dois', 'tres'].map((name) => `${name}@few.example.com`);
+    await server.api('PATCH', `${SYNC}/connections/${chatwoot}`, { enabled: false });
+    const made = [];
+    for (const email of emails) made.push((await server.api('POST', '/api/v1/contacts', { name: 'Poucos', email })).body.data.id);
+    await sandbox.json('POST', '/_sandbox/faults', { faults: ['429:every=3:count=forever:retry-after=3:vendor=chatwoot'] });
+    const began = (await sandbox.ledger()).at(-1).seq;
+    await server.api('PATCH', `${SYNC}/connections/${chatwoot}`, { enabled: true });
+    await settled(chatwoot);
+    await sandbox.json('DELETE', '/_sandbox/faults');
+    assert.deepEqual((await server.api('GET', `${SYNC}/connections/${chatwoot}/rejected`)).body.data, []);
+    const asked = (await sandbox.ledger(began)).filter((r) => r.status !== 429);
+    for (const email of emails)
+      assert.equal(asked.filter((r) => /search|filter/.test(r.target) && `${r.target} ${r.body}`.includes(email.split('@')[0])).length, 1, JSON.stringify(asked));
+    const there = (await sandbox.truth('chatwoot', 'contacts')).filter((c) => c.name === 'Poucos');
+    assert.deepEqual(there.map((c) => c.email).sort(), [...emails].sort());
+    for (const id of made) assert.equal((await one(id)).externalIds.length, 1);
+  });
 });
 
 describe('a dry run', () => {
@@ -222,6 +249,19 @@ describe('from one platform to another', () => {
     assert.ok(again[0].times >= 2);
   });
 
+  test('a creation that the vendor did not want yet is no lost one: without a key to look for it, it is made all the same', async () => {
+    await sandbox.json('POST', '/_sandbox/faults', { faults: ['429:count=1:retry-after=3:vendor=hubspot:method=POST'] });
+    const made = (await server.api('POST', '/api/v1/contacts', { name: 'Sem Chave' })).body.data.id;
+    await settled(hubspot);
+    await sandbox.json('DELETE', '/_sandbox/faults');
+    assert.ok((await sandbox.ledger()).some((r) => r.vendor === 'hubspot' && r.status === 429));
+    const map = (await one(made)).externalIds;
+    assert.deepEqual(map.map((e) => e.platform ?? e.provider), ['hubspot'], JSON.stringify(map));
+    assert.equal((await sandbox.truth('hubspot', 'contacts')).filter((c) => c.properties.lastname === 'Chave').length, 1);
+    assert.equal((await server.api('DELETE', `/api/v1/contacts/${made}`)).status, 204);
+    await settled(hubspot);
+  });
+
   test('a merge at one platform: what the other has of the one that lost follows the one that won, or stays as it was', async () => {
     const hs = (method, path, body) => sandbox.raw(method, `/hubspot/crm/objects/2026-09/contacts${path}`, body, { authorization: 'Bearer test' });
     const ids = [];
@@ -267,5 +307,51 @@ describe('from one platform to another', () => {
     assert.equal((await sandbox.truth('zendesk', 'users')).find((u) => u.email === 'nova@example.com').name, 'Nova de Novo');
     const hl = (await sandbox.truth('gohighlevel', 'contacts')).find((u) => u.email === 'nova@example.com');
     assert.deepEqual([hl.firstName, hl.lastName], ['Nova', 'de Novo']);
+  });
+});
+
+describe('few requests at a time', () => {
+  test('who is asked for before a deletion is not asked for again after each wait', async () => {
+    const there = (await sandbox.truth('chatwoot', 'contacts')).slice(0, 3);
+    for (const { id } of there) await sandbox.raw('DELETE', `/api/v1/accounts/1/contacts/${id}`, undefined, { api_access_token: 'test' });
+    const began = (await sandbox.ledger()).at(-1).seq;
+    await sandbox.json('POST', '/_sandbox/faults', { faults: ['429:every=3:count=forever:retry-after=3:vendor=chatwoot'] });
+    const run = await sync(chatwoot, { fullSync: true });
+    await sandbox.json('DELETE', '/_sandbox/faults');
+    assert.equal(run.recordsMissing, there.length, JSON.stringify(run));
+    const asked = (await sandbox.ledger(began)).filter((r) => r.status === 404).map((r) => r.target);
+    assert.equal(new Set(asked).size, there.length);
+    assert.equal(asked.length, there.length, JSON.stringify(asked));
+  });
+});
+
+describe('many who are not there yet', () => {
+  test('250 creations ask HubSpot three times who is there, in place of 250 times', async () => {
+    const MANY = 250, folder = tempFolder('push-many'), other = await startTidemark({ data: folder, env: env() });
+    try {
+      const hs = (body) => sandbox.raw('POST', '/hubspot/crm/objects/2026-09/contacts', body, { authorization: 'Bearer test' });
+      for (const n of [0, 120, 249]) assert.equal((await hs({ properties: { email: `multidao${n}@example.com`, city: 'Olinda' } })).status, 201);
+      for (let i = 0; i < MANY; i += 25)
+        await Promise.all(Array.from({ length: 25 }, async (_, k) =>
+          assert.equal((await other.api('POST', '/api/v1/contacts', { name: `Pessoa ${i + k}`, email: `Multidao${i + k}@example.com` })).status, 201)));
+      const made = await other.api('POST', `${SYNC}/connections`, { name: 'Many', platform: 'hubspot', credentials: { accessToken: 'test' }, direction: 'push' });
+      assert.equal(made.status, 201, made.text);
+      const before_ = (await sandbox.ledger()).length;
+      const started = await other.api('POST', `${SYNC}/run`, { connectionId: made.body.data.id, direction: 'push', fullSync: true });
+      assert.equal(started.status, 202, started.text);
+      const run = await finishedRun(other, started.body.data.runId);
+      assert.deepEqual([run.status, run.recordsCreated, run.recordsFailed ?? 0], ['success', MANY - 3, 0], JSON.stringify(run));
+      const asked = (await sandbox.ledger()).slice(before_).filter((r) => r.vendor === 'hubspot');
+      const count = (method, part) => asked.filter((r) => r.method === method && r.target.includes(part)).length;
+      assert.deepEqual([count('POST', '/contacts/batch/create'), count('GET', 'idProperty=email')], [3, 0]);
+      // Those who were linked are read by their id, alone or together, before they are changed.
+      const looks = count('POST', '/contacts/batch/read');
+      assert.ok(looks >= 3 && looks <= 5, `${looks} calls of batch/read`);
+      const there = (await sandbox.truth('hubspot', 'contacts')).filter((c) => /^multidao/i.test(c.properties.email ?? ''));
+      assert.equal(there.length, MANY, 'nobody twice');
+    } finally {
+      await other.stop();
+      removeFolder(folder);
+    }
   });
 });

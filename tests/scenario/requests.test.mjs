@@ -31,7 +31,8 @@ before(async () => {
     if (told === 'hang up') return request.socket.destroy();
     const [status, body, headers] = told;
     asked.push({ ...one, status });
-    reply.writeHead(status, { 'Content-Type': 'application/json', 'X-Request-Id': `v-${asked.length}`, 'Set-Cookie': 'sid=abcdefgh', ...headers }).end(body);
+    // No connection is kept: what is lost on a kept one is sent once more below us, and is seen by nobody.
+    reply.writeHead(status, { Connection: 'close', 'Content-Type': 'application/json', 'X-Request-Id': `v-${asked.length}`, 'Set-Cookie': 'sid=abcdefgh', ...headers }).end(body);
   }).listen(0, '127.0.0.1');
   await once(vendor, 'listening');
   server = await startTidemark(options);
@@ -101,18 +102,19 @@ test('they are listed in pages, by cursor, of one page of the run, and by the co
 });
 
 test('a request that is sent again says which attempt it is and why, also across a wait and a restart', async () => {
-  let failures = 0, limits = 0;
+  let failures = 0, limits = 0, hasSeen = false;
   answer = ({ at }) => {
     if (at === 2 && failures < 2) return ++failures && [500, '{"error":"broken"}'];
-    if (at === 3 && limits < 1) return ++limits && [429, '{}', { 'Retry-After': '3' }];
+    if (at === 3 && !hasSeen) return ++limits && [429, '{}', { 'Retry-After': '3' }];
     return null;
   };
   const runId = await begin();
   await until('it waits for the vendor', async () => (await server.api('GET', `/api/v1/sync/runs/${runId}`)).body.data.waiting?.code === 'RATE_LIMITED');
+  hasSeen = true;
   const before = await requestsOf(runId); // parked: all is stored
   await server.kill();
   server = await startTidemark(options);
-  assert.deepEqual(await requestsOf(runId), before);
+  assert.deepEqual((await requestsOf(runId)).slice(0, before.length), before); // it may go on already
   const run = await finishedRun(server, runId);
   assert.equal(run.status, 'success', JSON.stringify(run));
   const rows = await requestsOf(runId);
@@ -122,14 +124,15 @@ test('a request that is sent again says which attempt it is and why, also across
   assert.deepEqual(of(2).map((r) => [r.status, r.attempt, r.failed]), [[500, 1, true], [500, 2, true], [200, 3, false]]);
   assert.equal(of(2)[0].retryReason, null);
   assert.ok(of(2).slice(1).every((r) => r.retryReason?.length > 3), JSON.stringify(of(2).map((r) => r.retryReason)));
-  assert.deepEqual(of(3).map((r) => [r.status, r.attempt, r.retryReason]), [[429, 1, null], [200, 2, 'Answered 429']]);
-  assert.deepEqual((await requestsOf(runId, '?failed=true')).map((r) => r.status), [500, 500, 429]);
+  const limited = Array(limits).fill(429); // one, unless nobody looked for three seconds
+  assert.deepEqual(of(3).map((r) => [r.status, r.attempt, r.retryReason]), [...limited, 200].map((status, i) => [status, i + 1, i ? 'Answered 429' : null]));
+  assert.deepEqual((await requestsOf(runId, '?failed=true')).map((r) => r.status), [500, 500, ...limited]);
   answer = () => null;
 });
 
 test('a vendor that is gone is written down as well', async () => {
   let taken = 0;
-  answer = () => (++taken <= 2 ? 'hang up' : [401, '{}']); // twice: what comes over a kept connection is sent once more below us
+  answer = () => (++taken <= 1 ? 'hang up' : [401, '{}']);
   const runId = await begin();
   assert.equal((await finishedRun(server, runId)).status, 'error');
   const rows = await requestsOf(runId, '?failed=true');

@@ -116,6 +116,44 @@ test('what was rejected is listed by its run', async () => {
   contacts = contacts.map((c) => (c.id === null ? contact(3) : c));
 });
 
+const readIn = async (from, to, query = '') => (await server.api('GET', `/api/v1/overview/records?from=${from}&to=${to}${query}`));
+
+test('an hour lists what its bar counts, of all runs, page by page (I-3)', async () => {
+  const { last24h } = (await server.api('GET', '/api/v1/overview')).body.data;
+  const counted = last24h.hours.reduce((sum, hour) => sum + hour.received - hour.errors, 0);
+  for (const { at, received, errors } of last24h.hours) {
+    const to = new Date(Date.parse(at) + 3_600_000).toISOString();
+    const { meta, data } = (await readIn(at, to, '&limit=500')).body;
+    assert.deepEqual([meta.total, data.length], [received - errors, received - errors]);
+  }
+  const from = last24h.hours[0].at, to = new Date(Date.parse(from) + 86_400_000).toISOString();
+  const whole = (await readIn(from, to, '&limit=500')).body;
+  assert.equal(whole.meta.total, counted);
+  assert.deepEqual(await listAll(server, `/api/v1/overview/records?from=${from}&to=${to}&limit=13`), whole.data);
+  assert.deepEqual((await readIn(from, to, '&limit=13&page=3')).body.data, whole.data.slice(26, 39));
+  assert.deepEqual([...new Set(whole.data.map((row) => row.change))].sort(), ['created', 'skipped', 'updated']);
+  assert.ok(whole.data.every((row) => row.connectionId === connection && row.connectionName === 'Chatwoot' && row.stream === 'contacts'));
+  assert.deepEqual(whole.data.filter((row) => row.runId === first.id).map(({ change, record }) => [change, record.id]),
+    (await recordsOf(first)).map(({ change, record }) => [change, record.id]));
+  assert.equal((await readIn('2020-01-01T00:00:00Z', '2020-01-01T01:00:00Z')).body.meta.total, 0);
+  for (const [wrong, end] of [[to, from], [from, new Date(Date.parse(to) + 1000).toISOString()], ['', to]]) assert.equal((await readIn(wrong, end)).status, 400, `${wrong} to ${end}`);
+});
+
+test('what was deleted is listed alone, as many as the stream counts', async () => {
+  const { streams } = (await server.api('GET', `/api/v1/sync/connections/${connection}/state`)).body.data;
+  assert.equal(streams[0].deleted, 1);
+  for (const path of [`/api/v1/records/${connection}/contacts`, '/api/v1/contacts']) {
+    const { data, meta } = (await server.api('GET', `${path}?onlyDeleted=true`)).body;
+    assert.deepEqual([data.length, meta.total, data[0].name], [1, 1, 'Person 7'], path);
+    assert.equal((await server.api('GET', `${path}?onlyDeleted=true&q=Person`)).body.data.length, 1, path);
+    assert.equal((await server.api('GET', `${path}?onlyDeleted=true&q=Renamed`)).body.data.length, 0, path);
+    assert.equal((await server.api('GET', `${path}?limit=500`)).body.data.some((r) => r.name === 'Person 7'), false, path);
+    const all = (await server.api('GET', `${path}?limit=500&includeDeleted=true`)).body;
+    assert.equal(all.data.filter((r) => r.deletedAt).length, 1, path);
+  }
+  assert.equal((await server.api('GET', '/api/v1/contacts?onlyDeleted=perhaps')).status, 400);
+});
+
 test('an erased record leaves its place in the list, and nothing of itself', async () => {
   const [row] = await recordsOf(first, '?change=created&limit=1');
   assert.equal((await server.api('DELETE', `/api/v1/contacts/${row.record.id}?erase=true`)).status, 204);
@@ -136,6 +174,9 @@ test('another tenant\'s run is no run (I-32)', async () => {
   const headers = { 'X-Tenant-Id': 'other' };
   const foreign = await server.api('GET', `/api/v1/sync/runs/${first.id}/records`, undefined, headers);
   const unknown = await server.api('GET', '/api/v1/sync/runs/0193b2f0-0000-7000-8000-000000000000/records', undefined, headers);
+  const day = [new Date(Date.now() - 43_200_000).toISOString(), new Date(Date.now() + 43_200_000).toISOString()];
+  const theirs = await server.api('GET', `/api/v1/overview/records?from=${day[0]}&to=${day[1]}`, undefined, headers);
+  assert.deepEqual([theirs.status, theirs.body.meta.total, theirs.body.data], [200, 0, []]);
   assert.equal(foreign.status, 404);
   assert.deepEqual(foreign.body, unknown.body);
 });

@@ -79,7 +79,7 @@ test('the search finds what it looks for', () => {
   assertClean('a text', 'nothing of it');
 });
 
-test('a credential goes through every path that can fail, and shows up nowhere', { timeout: 120_000 }, async () => {
+test('a credential goes through every path that can fail, and shows up nowhere', async () => {
   const credentials = { accountId: '1', accessToken: CANARIES[0], baseUrl: vendorUrl };
   const path = '/api/v1/sync/connections', body = { name: 'Canary', platform: 'chatwoot', credentials, streams: ['contacts'] };
   for (mode of ['unauthorized', 'forbidden']) assert.equal((await ask('POST', path, body)).status, 400, mode);

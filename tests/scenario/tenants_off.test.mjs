@@ -7,7 +7,7 @@ import { loopback } from './lib/chatwoot.mjs';
 import { stopAll } from './lib/platform.mjs';
 import { databaseOf, startSandbox, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
 
-const data = tempFolder('tenants-off'), env = { ...loopback, TIDEMARK_INTERVAL: '10s' };
+const data = tempFolder('tenants-off'), env = loopback; // nothing is due but what the test makes due
 const as = (tenant) => ({ 'X-Tenant-Id': tenant });
 let server, sandbox;
 
@@ -41,7 +41,7 @@ test('off: its key is 403, its runs stop, nothing starts; others go on; on again
   const call = (method, path, body) => fetch(server.url + path, { method, body: body && JSON.stringify(body), headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' } });
   assert.equal((await call('GET', '/api/v1/contacts?limit=1')).status, 200);
   const [connection] = ok(await server.api('GET', '/api/v1/sync/connections', undefined, as('acme')));
-  await sandbox.raw('POST', '/_sandbox/faults', { fault: 'delay:ms=2000:count=1:path=/contacts' });
+  await sandbox.raw('POST', '/_sandbox/faults', { fault: 'delay:ms=2000:count=forever:path=/contacts' });
   const run = ok(await server.api('POST', '/api/v1/sync/run', { connectionId: connection.id, fullSync: true }, as('acme')), 202);
 
   const off = ok(await server.api('POST', '/api/v1/tenants/acme/disable'));
@@ -57,6 +57,7 @@ test('off: its key is 403, its runs stop, nothing starts; others go on; on again
     return ['success', 'error', 'cancelled'].includes(body.data.status) ? body.data : null;
   });
   assert.equal(stopped.status, 'cancelled');
+  await sandbox.raw('DELETE', '/_sandbox/faults');
   assert.equal((await server.api('GET', '/api/v1/contacts', undefined, as('acme'))).status, 200, 'the operator may look');
   const refused = await server.api('POST', '/api/v1/sync/run', { connectionId: connection.id }, as('acme'));
   assert.deepEqual([refused.status, refused.body.code], [403, 'TENANT_DISABLED']);

@@ -24,9 +24,42 @@ after(async () => {
 });
 
 const credentials = (more) => ({ accountId: '1', accessToken: 'canary-of-a-try-7c1e', baseUrl: `${sandbox.url}/chatwoot`, ...more });
-const attempt = (given, headers) => server.api('POST', PATH, { credentials: given }, headers);
+let firstTry;
+const attempt = (given, headers) => {
+  firstTry ??= Date.now();
+  return server.api('POST', PATH, { credentials: given }, headers);
+};
 const rungs = (reply) => Object.fromEntries(reply.body.data.steps.map((s) => [s.step, s.status]));
 const rung = (reply, name) => reply.body.data.steps.find((s) => s.step === name);
+
+test('what a template says to people is there in Portuguese, for anybody who asks in it', async () => {
+  const one = async (query, name = 'chatwoot') => (await server.api('GET', `/api/v1/templates/${name}${query}`, undefined, { authorization: '' })).body.data;
+  const english = await one(''), portuguese = await one('?language=pt-BR');
+  assert.equal(english.language, null);
+  assert.equal(portuguese.language, 'pt-BR');
+  assert.equal(english.configSchema.properties.accountId.title, 'Account id');
+  assert.equal(portuguese.configSchema.properties.accountId.title, 'ID da conta');
+  assert.match(portuguese.instructions, /Configurações do perfil/);
+  assert.match(portuguese.webhookInstructions, /Cole o endereço/);
+  // The same form, but for its words.
+  const bare = (schema) => JSON.parse(JSON.stringify(schema, (key, value) => (typeof value === 'string' && /^(title|description)$/.test(key) ? undefined : value)));
+  assert.deepEqual(bare(portuguese.configSchema), bare(english.configSchema));
+  assert.deepEqual(await one('?language=fr'), english);
+  assert.deepEqual(await one('?language=pt'), portuguese);
+
+  const list = async (path) => (await server.api('GET', path)).body.data;
+  const names = (await list('/api/v1/templates')).map((x) => x.name);
+  for (const [path, guide] of [['/api/v1/templates', null], ['/api/integration-templates', 'setupInstructions']]) {
+    const own = await list(path), translated = await list(`${path}?language=pt-BR`);
+    for (const [i, template] of translated.entries()) {
+      assert.notEqual(template.description, own[i].description, template.name);
+      if (guide) assert.notEqual(template[guide], own[i][guide], template.name);
+    }
+  }
+  assert.equal(names.length, 9);
+  for (const path of ['/api/v1/templates', '/api/v1/templates/chatwoot', '/api/integration-templates'])
+    for (const bad of ['', 'pt_BR', '%22', 'x'.repeat(36)]) assert.equal((await server.api('GET', `${path}?language=${bad}`)).status, 400, `${path} ${bad}`);
+});
 
 test('a credential that works climbs to the top, with a sample, and nothing is kept', async () => {
   const reply = await attempt(credentials());
@@ -91,7 +124,8 @@ test('after twenty tries in a minute a tenant must wait, and only that one', asy
   assert.equal((await attempt({ accountId: '1' }, mine)).status, 400); // asks nobody, so it does not count
   do reply = await attempt(credentials({ accessToken: 'invalid' }), mine); while (reply.status === 200 && ++asked < 30);
   assert.deepEqual([reply.status, reply.body.code], [429, 'RATE_LIMITED'], reply.text);
-  assert.equal(asked, 20 - 7, 'with those before');
+  if (Date.now() - firstTry < 59_000) assert.equal(asked, 20 - 7, 'with those before'); // else their minute is over
+  assert.ok(asked <= 20, `${asked}`);
   const wait = Number(reply.headers.get('Retry-After'));
   assert.ok(wait >= 1 && wait <= 60, `${wait}`);
   const before = (await sandbox.ledger()).length;
@@ -105,8 +139,9 @@ test('a connection is tested twenty times in a minute at most (D32)', async () =
   assert.equal(made.status, 201, made.text);
   const path = `/api/v1/sync/connections/${made.body.data.id}/test`, other = { 'X-Tenant-Id': 'other' };
   let reply, asked = 0;
+  const began = Date.now();
   do reply = await server.api('POST', path, undefined, other); while (reply.status === 200 && ++asked < 30);
-  assert.deepEqual([reply.status, reply.body.code, asked], [429, 'RATE_LIMITED', 20], reply.text);
+  if (Date.now() - began < 59_000) assert.deepEqual([reply.status, reply.body.code, asked], [429, 'RATE_LIMITED', 20], reply.text);
   assert.ok(Number(reply.headers.get('Retry-After')) >= 1);
   const own = await server.api('POST', '/api/v1/sync/connections/00000000-0000-7000-8000-000000000000/test', undefined, other);
   assert.equal(own.status, 404, 'an unknown one is not counted');

@@ -78,7 +78,7 @@ test('contact.created in the envelope, signed: accepted, and the contact is ther
   const reply = await post(body, { 'x-webhook-signature': sign(body) });
   assert.deepEqual([reply.status, reply.body], [200, { status: 'accepted', trust: 'signed' }]);
   assert.equal((await post(body, { 'x-webhook-signature': sign(`${body} `) })).status, 401);
-  assert.deepEqual((await post(body, { 'x-webhook-signature': '' })).body, { statusCode: 401, message: 'The signature or the token is wrong', error: 'Unauthorized' });
+  assert.deepEqual((await post(body, { 'x-webhook-signature': '' })).body, { statusCode: 401, message: 'The signature or the token is wrong, or its time is more than 5 minutes off', error: 'Unauthorized' });
   assert.equal((await contactBy('john@example.com')).name, 'John Doe');
 });
 
@@ -116,6 +116,8 @@ test('a handshake gives the challenge back, once the verify token is right', asy
   assert.deepEqual([good.status, good.text], [200, '1158201444']);
   assert.equal((await ask('guess')).status, 401);
   assert.equal((await ask('')).status, 401);
+  const envelope = await server.anonymous('GET', '/api/webhook');
+  assert.deepEqual([envelope.status, envelope.headers.get('allow')], [405, 'POST']);
   const own = await server.anonymous('GET', `/api/v1/webhooks/${pages.body.data.id}?hub.challenge=7&hub.verify_token=verify-me`);
   assert.deepEqual([own.status, own.text], [200, '7']);
 });

@@ -29,7 +29,7 @@ test('an event that always fails, and one that kills the process, hold up nobody
     // The process dies while the vendor is asked for this one: each time anew.
     const [truth] = await sandbox.truth('chatwoot', 'contacts');
     const asked = async () => (await sandbox.ledger()).filter((entry) => entry.target.includes(`/contacts/${truth.id}`)).length;
-    await sandbox.raw('POST', '/_sandbox/faults', { fault: `delay:ms=3000:count=forever:path=/contacts/${truth.id}` });
+    await sandbox.raw('POST', '/_sandbox/faults', { fault: `delay:ms=8000:count=forever:path=/contacts/${truth.id}` });
     const hint = await send(server, contactEvent(truth.id, 'A hint', { updatedAt: iso(Date.now()) }));
     assert.equal(hint.status, 202, hint.text);
     let kills = 0;
@@ -69,5 +69,33 @@ test('an event that always fails, and one that kills the process, hold up nobody
     await server.stop();
     await sandbox.stop();
     removeFolder(data);
+  }
+});
+
+test('after a death only as many events go one by one as its batch may have held', async () => {
+  const MANY = 160, BATCH = 100, folder = tempFolder('death');
+  const sandbox = await startSandbox({ sizes: { 'chatwoot.contacts': 1, 'chatwoot.conversations': 0 } });
+  let server = await startTidemark({ data: folder, env });
+  try {
+    await connectChatwoot(server, sandbox, { webhookSecret: SECRET });
+    const [truth] = await sandbox.truth('chatwoot', 'contacts');
+    const asked = async () => (await sandbox.ledger()).some((entry) => entry.target.includes(`/contacts/${truth.id}`));
+    await sandbox.raw('POST', '/_sandbox/faults', { fault: `delay:ms=10000:count=forever:path=/contacts/${truth.id}` });
+    assert.equal((await send(server, contactEvent(truth.id, 'A hint', { updatedAt: iso(Date.now()) }))).status, 202);
+    await until('the vendor is asked', asked);
+    for (let i = 0; i < MANY; i += 20) // behind the one that is under way
+      await Promise.all(Array.from({ length: 20 }, async (_, k) => assert.equal((await signed(server, 92000 + i + k)).status, 200)));
+    await server.kill();
+    await sandbox.raw('DELETE', '/_sandbox/faults');
+    server = await startTidemark({ data: folder, env });
+    await drained(server);
+    const all = await events(server, '?limit=500'), tried = all.filter((event) => event.attempts > 0);
+    assert.deepEqual([all.length, all.filter((event) => event.status === 'applied').length], [MANY + 1, MANY + 1]);
+    assert.ok(tried.some((event) => event.trust === 'hint'), 'the one that was under way is counted');
+    assert.ok(tried.length <= BATCH, `${tried.length} of ${all.length} were counted before they were tried`);
+  } finally {
+    await server.stop();
+    await sandbox.stop();
+    removeFolder(folder);
   }
 });

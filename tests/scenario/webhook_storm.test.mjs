@@ -72,9 +72,11 @@ async function weather(database) {
   };
   await Promise.all([killer(), Promise.all(Array.from({ length: CLIENTS }, client)).finally(() => { over = true; })]);
   assert.equal(acknowledged, sends.length);
-  await server.kill(); // once more, in the middle of applying
-  server = await startTidemark({ data, env, port });
-  await drained(server, 1_200_000);
+  if (KILLS > 0) { // once more, in the middle of applying
+    await server.kill();
+    server = await startTidemark({ data, env, port });
+  }
+  await drained(server, 1_200_000, 200); // seldom: who asks takes part of the machine
 
   const kept = await listAll(server, '/api/v1/webhooks/events');
   assert.equal(kept.length, EVENTS, 'each delivery once');

@@ -309,5 +309,52 @@ test_a_deleted_connection_leaves_no_delivery_behind(void **state)
     assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox_deliveries"), 0);
     if (!on_postgres())
         assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox_seen"), 0);
+    char again[300];
+    snprintf(again, sizeof(again), "INSERT INTO connections (id, tenant, uuid, template_name, name, enabled, status, created_at, updated_at) "
+             "VALUES (%d, %d, 'u', 't', 'n', 1, 'active', 1, 1)", (int)f->connection.id, (int)f->tenant.id);
+    begin(f);
+    assert_ok(db_script(f->db, again, &f->err), f->err);
+    commit(f);
     assert_true(add(f, 2, "0123456789abcdef", NOW, 0)); /* nor in memory */
+}
+
+/* Whoever was looked up a moment ago may be gone: nobody would ever take what came for him, or delete it. */
+static void
+test_nothing_is_kept_for_a_connection_that_is_being_deleted_or_gone(void **state)
+{
+    struct fixture *f = *state;
+    bool done = false;
+    assert_true(add(f, 1, "0123456789abcdef", NOW, NOW));
+    for (int n = 2; !done; n++) {
+        begin(f);
+        assert_ok(store_connection_delete(f->db, f->tenant.id, f->connection.id, true, NOW, NULL, &done, &f->err), f->err);
+        commit(f);
+        assert_false(add(f, n, "0123456789abcdeg", NOW, NOW));
+        (void)add(f, 100 + n, NULL, NOW, NOW);
+    }
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox_events"), 0);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox_deliveries"), 0);
+}
+
+/* What came in its very last moment goes with the first who looks. */
+static void
+test_what_came_for_a_connection_that_is_gone_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(add(f, 1, "0123456789abcdef", NOW, NOW));
+    struct inbox_queue q = claim(f, NODE, NOW, ROW_FOUND);
+    begin(f);
+    assert_ok(store_inbox_forget_gone(f->db, q.tenant, q.connection, &f->err), f->err);
+    commit(f);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox_events"), 1);
+    begin(f);
+    assert_ok(store_inbox_forget_gone(f->db, q.tenant, q.connection + 1, &f->err), f->err);
+    commit(f);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox_events"), 1);
+    begin(f);
+    assert_ok(db_script(f->db, "UPDATE inbox_events SET connection = 77; UPDATE inbox_queues SET connection = 77", &f->err), f->err);
+    assert_ok(store_inbox_forget_gone(f->db, q.tenant, 77, &f->err), f->err);
+    commit(f);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox_events"), 0);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM inbox_queues"), 0);
 }

@@ -145,7 +145,7 @@ test_a_key_works_until_it_is_revoked_or_past_its_time(void **state)
     assert_int_equal(store_key_find(f->db, &f->arena, STR("00ff"), NOW, &found, &f->err), ROW_NONE);
     struct api_key *keys;
     size_t n;
-    assert_ok(store_key_list(f->db, &f->arena, 0, 0, 10, &keys, &n, &f->err), f->err);
+    assert_ok(store_key_list(f->db, &f->arena, 0, 0, 0, 10, &keys, &n, NULL, &f->err), f->err);
     assert_int_equal(n, 1);
     assert_int_equal(keys[0].last_used_us, NOW + 5);
     commit(f);

@@ -108,6 +108,31 @@ test_another_tenant_finds_and_erases_nothing(void **state)
     db_rollback(f->db);
 }
 
+/* A request that has made the record and is about to keep its answer finds its key gone. */
+static void
+test_an_answer_is_not_kept_of_a_record_that_was_erased_before_it_was_given(void **state)
+{
+    struct fixture *f = *state;
+    struct record record;
+    struct idempotency_answer answer;
+    struct idempotency_key key = {.tenant = f->tenant.id, .route = STR("POST /y"), .key = STR("k"), .body_hash = STR("h"),
+                                  .owner = STR("n/p")};
+    begin(f);
+    int64_t id = add(f, "ext-7", "secretname");
+    assert_ok(store_idempotency_begin(f->db, &f->arena, &key, NOW, &answer, &f->err), f->err);
+    key.taken_us = answer.taken_us;
+    assert_int_equal(store_record_get_by_id(f->db, &f->arena, f->tenant.id, id, &record, &f->err), ROW_FOUND);
+    struct str effect = str_format(&f->arena, "record:%.*s", STR_ARG(record.uuid));
+    assert_ok(store_idempotency_effect(f->db, &key, effect, &f->err), f->err);
+    assert_ok(store_record_erase(f->db, &f->arena, &record, false, NOW, &f->err), f->err);
+    commit(f);
+    assert_int_equal(sql_number(f, "SELECT count(*) FROM idempotency_keys"), 0);
+    begin(f);
+    answer = (struct idempotency_answer){.status = 201, .body = STR("{\"name\":\"secretname\"}")};
+    assert_fails_with(store_idempotency_finish(f->db, &key, &answer, NOW, &f->err), f->err, E_CONFLICT);
+    db_rollback(f->db);
+}
+
 static void
 test_an_erased_record_leaves_its_tombstone_and_nothing_else(void **state)
 {
@@ -124,7 +149,7 @@ test_an_erased_record_leaves_its_tombstone_and_nothing_else(void **state)
     assert_ok(store_run_create(f->db, &f->arena, &ask, NOW, &run, &f->err), f->err);
     assert_ok(store_rejected_write(f->db, f->tenant.id, f->stream.id, run.id, &bad, 1, NOW, &f->err), f->err);
     assert_int_equal(store_record_get_by_id(f->db, &f->arena, f->tenant.id, id, &record, &f->err), ROW_FOUND);
-    assert_ok(store_record_erase(f->db, &f->arena, &record, NOW, &f->err), f->err);
+    assert_ok(store_record_erase(f->db, &f->arena, &record, false, NOW, &f->err), f->err);
     assert_ok(store_map_lookup(f->db, &f->arena, f->tenant.id, f->stream.id, &external, 1, &row, &f->err), f->err);
     assert_true(row.erased && row.deleted && row.map != 0);
     commit(f);

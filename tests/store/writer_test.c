@@ -85,6 +85,33 @@ test_a_crowd_of_writes_is_known_while_it_lasts(void **state)
     store_close(store);
 }
 
+/* By the store's clock: that one stands still here, and so the crowd stays. */
+static void
+test_a_crowd_has_gone_some_time_after_its_last_commit(void **state)
+{
+    struct fixture *f = *state;
+    struct clock_manual manual;
+    clock_manual_init(&manual, 1700000000 * US_PER_S);
+    struct store_options options = fixture_options(f);
+    options.clock = &manual.clock;
+    if (on_postgres())
+        return;
+    struct store *store = store_open(&options, &f->err);
+    assert_non_null(store);
+    struct note n[CROWD];
+    char names[CROWD][8];
+    for (size_t i = 0; i < CROWD; i++) {
+        snprintf(names[i], sizeof(names[i]), "n%zu", i);
+        note_init(&n[i], names[i]);
+    }
+    write_together(store, n, CROWD);
+    usleep(50000); /* longer than a crowd is remembered */
+    assert_true(store_is_pressed(store));
+    clock_manual_advance(&manual, US_PER_S);
+    assert_false(store_is_pressed(store));
+    store_close(store);
+}
+
 /* Without savepoints until one fails: then the others run once more, and with savepoints from there on. */
 static void
 test_a_failing_write_makes_its_group_run_again_and_those_after_it_only_once(void **state)

@@ -96,7 +96,7 @@ test('runs of a time', async () => {
 
 test('a run is watched, paused, resumed and cancelled without a reload', async () => {
   const faults = (method, body) => fetch(`${vendor.url}/_sandbox/faults`, { method, body });
-  assert.ok((await faults('POST', '{"faults":["delay:ms=400:count=forever"]}')).ok);
+  assert.ok((await faults('POST', '{"faults":["delay:ms=1500:count=forever"]}')).ok); // a run that is not over before it was looked at
   const page = await stage.open('/runs');
   const { body } = await stage.server.api('POST', '/api/v1/sync/run', { connectionId: connection, fullSync: true });
   await page.goto(`/runs/${body.data.runId}`);
@@ -146,6 +146,15 @@ test('records: search, one record with its history, an edit, an export', async (
   stage.noFaults();
 });
 
+test('a conversation, which has no name, goes by its number at its platform', async () => {
+  const [talk] = (await stage.server.api('GET', '/api/v1/conversations?limit=1')).body.data;
+  const page = await stage.open('/records/kind/conversations');
+  const link = page.getByRole('link', { name: `#${talk.metadata.chatwoot_id}`, exact: true });
+  await link.click();
+  await page.getByRole('heading', { name: `#${talk.metadata.chatwoot_id}`, exact: true }).waitFor();
+  stage.noFaults();
+});
+
 test('what was synced stays text', async () => {
   const page = await stage.open(`/records/${contacts[10].id}`);
   await page.getByRole('heading', { level: 1, name: XSS[1] }).waitFor();
@@ -158,7 +167,7 @@ test('conflicts: three sides, resolved by a button and by keys', async () => {
   const page = await stage.open('/conflicts');
   await page.getByRole('link', { name: 'Here 0', exact: true }).waitFor();   // called what the record says, not what the platform does
   await stage.picture(page, 'conflicts');
-  assert.equal(await page.getByRole('article').count(), 3);
+  await until('all three are there', async () => (await page.getByRole('article').count()) === 3);
   const first = page.getByRole('article').first();
   const id = await first.getAttribute('data-conflict');
   await first.getByRole('button', { name: 'Take theirs' }).click();

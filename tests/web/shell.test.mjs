@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
+import { until } from '../scenario/lib/tidemark.mjs';
 import { startStage } from './lib/page.mjs';
 
 const FIRST_LOAD_MAX = 300 * 1024;
@@ -76,10 +77,86 @@ test('the first load is small', async () => {
   assert.ok(bytes > 50_000 && bytes < FIRST_LOAD_MAX, `${bytes} bytes`);
 });
 
+// Nothing is answered but the page and its first script, and all else that a list needs is asked for: so no request waits for
+// another's answer, however far the server is.
+test('a list takes three steps, one after the other: the page, its first script, everything else', async () => {
+  const page = await stage.open('/runs');
+  const held = [];
+  let isOpen = false;
+  await page.route(/\/(api|assets)\//, (route) => (isOpen || /assets\/first-/.test(route.request().url()) ? route.continue() : held.push(route)));
+  const coming = page.goto('/runs?status=success');
+  const needed = ['/assets/index-', '/assets/base-', '/assets/Runs-', '/assets/lists-', '/api/v1/session', '/api/v1/tenants?limit=500', '/api/v1/sync/runs?limit=100&status=success'];
+  const missing = () => needed.filter((part) => !held.some((route) => route.request().url().includes(part)));
+  await until('all is asked for at once', () => missing().length === 0).catch((error) => assert.fail(`${error.message}: ${missing()}`));
+  isOpen = true;
+  await Promise.all(held.map((route) => route.continue()));
+  await coming;
+  await stage.settled(page);
+  await page.getByRole('table', { name: 'Runs' }).getByRole('row').nth(1).waitFor();
+  assert.equal(held.filter((route) => route.request().url().includes('/api/v1/sync/runs')).length, 1);
+  stage.noFaults();
+});
+
+const NONE = '00000000-0000-7000-8000-000000000000';
+const FIRST = ['/', '/connections', `/connections/${NONE}`, `/connections/${NONE}/runs`, '/runs?status=success&from=2026-01-01T00%3A00%3A00.000Z', `/runs/${NONE}`, `/runs/${NONE}/records`, '/runs/read?from=2026-01-01T00%3A00%3A00.000Z&to=2026-01-01T01%3A00%3A00.000Z',
+  '/records?q=a%20b&includeDeleted=true', '/records/kind/conversations', `/records/${NONE}`, '/webhooks?status=failed', `/webhooks/${NONE}`];
+
+test('what was asked for before the page\'s code came is used, by who asked and nobody else', async () => {
+  const page = await stage.open('/jobs');
+  for (const path of FIRST) {
+    await page.goto(path);
+    await stage.settled(page);
+    assert.deepEqual(await page.evaluate(() => [...window.tidemarkEarly.keys()].map((url) => url.slice(location.origin.length))), [], `${path} asked for what it does not use`);
+  }
+  // Another tenant's answer is not this one's.
+  await page.evaluate(() => localStorage.setItem('tidemark.first', JSON.stringify({ tenant: 'somebody-else', admin: true })));
+  await page.goto('/connections');
+  await page.getByRole('table').getByRole('row').nth(2).waitFor();
+  assert.ok(await page.evaluate(() => [...window.tidemarkEarly.keys()].some((url) => url.includes('/sync/connections'))));
+  // Whoever is not signed in asks for nothing but who he is.
+  const nobody = await (await stage.context({ key: null })).newPage();
+  const asked = [];
+  nobody.on('request', (request) => { if (request.url().includes('/api/')) asked.push(new URL(request.url()).pathname); });
+  await nobody.goto('/runs');
+  await nobody.getByRole('heading', { name: 'Sign in to Tidemark' }).waitFor();
+  assert.deepEqual(asked, ['/api/v1/session']);
+  stage.noFaults();
+});
+
+test('of a line of tabs too long for the window, the open one is in sight', async () => {
+  const page = await stage.open('/records/kind/customers', { size: 'narrow', language: 'pt-BR' });
+  for (const name of ['Clientes', 'Contatos']) {
+    const tab = page.locator('.tabs').getByRole('link', { name, exact: true });
+    await tab.evaluate((link) => link.click());   // a click of the mouse would bring it into sight itself
+    await page.locator('.tabs [aria-current]', { hasText: name }).waitFor();
+    const box = await tab.boundingBox();
+    assert.ok(box.x >= 0 && box.x + box.width <= page.viewportSize().width, `${name} ${JSON.stringify(box)}`);
+  }
+  stage.noFaults();
+  await page.context().close();
+});
+
+test('when the line breaks, the account menu stays in reach, in both languages', async () => {
+  for (const [language, account] of [['en', 'Account'], ['pt-BR', 'Conta']]) {
+    const page = await stage.open('/jobs', { language });
+    await page.route(/\/api\/v1\/events/, (route) => route.abort());
+    await page.reload();
+    await page.locator('.side [data-line=broken]').waitFor();
+    const button = await page.getByRole('button', { name: account, exact: true }).boundingBox(), side = await page.locator('.side').boundingBox();
+    assert.ok(button.x + button.width <= side.x + side.width, `${language}: ${button.x + button.width} of ${side.width}`);
+    await page.context().close();
+  }
+  stage.faults.length = 0;   // what the browser says of the line
+});
+
 test('Portuguese for who prefers it, and by choice', async () => {
   const page = await stage.open('/', { language: 'pt-BR' });
   await page.getByRole('heading', { level: 1, name: 'Início' }).waitFor();
   assert.equal(await page.evaluate(() => document.documentElement.lang), 'pt-BR');
+  const contact = (await stage.server.api('GET', '/api/v1/contacts?limit=1')).body.data[0];
+  await stage.go(page, `/records/${contact.id}`);
+  await page.locator('.facts dd').getByText('Contatos', { exact: true }).waitFor();
+  await stage.go(page, '/');
   await page.getByRole('button', { name: 'Conta' }).click();
   await page.getByRole('menuitem', { name: 'English' }).click();
   await page.getByRole('heading', { level: 1, name: 'Home' }).waitFor();

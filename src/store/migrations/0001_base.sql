@@ -414,13 +414,11 @@ CREATE TABLE rejected_records (
     times INTEGER NOT NULL DEFAULT 1,
     first_at INTEGER NOT NULL,
     last_at INTEGER NOT NULL,
-    replay_at INTEGER,
     UNIQUE (stream, ident),
     UNIQUE (tenant, uuid)
 ) STRICT;
 CREATE INDEX rejected_records_connection ON rejected_records (connection);
 CREATE INDEX rejected_records_run ON rejected_records (run);
-CREATE INDEX rejected_records_replay ON rejected_records (stream) WHERE replay_at IS NOT NULL;
 
 -- What a page of a full pass saw: map ids, packed.
 CREATE TABLE pass_pages (
@@ -895,14 +893,12 @@ CREATE TABLE rejected_records (
     times bigint NOT NULL DEFAULT 1,
     first_at bigint NOT NULL,
     last_at bigint NOT NULL,
-    replay_at bigint,
     UNIQUE (tenant, stream, ident),
     UNIQUE (tenant, uuid),
     PRIMARY KEY (tenant, id)
 );
 CREATE INDEX rejected_records_connection ON rejected_records (tenant, connection);
 CREATE INDEX rejected_records_run ON rejected_records (tenant, run);
-CREATE INDEX rejected_records_replay ON rejected_records (tenant, stream) WHERE replay_at IS NOT NULL;
 
 -- What a page of a full pass saw: map ids, packed.
 CREATE TABLE pass_pages (

@@ -26,6 +26,7 @@ CREATE TABLE inbox_events (
 ) STRICT;
 CREATE UNIQUE INDEX inbox_events_uuid ON inbox_events (uuid);
 CREATE INDEX inbox_events_due ON inbox_events (tenant, connection, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX inbox_events_status ON inbox_events (tenant, status, id);
 
 CREATE TABLE inbox_deliveries (
     tenant INTEGER NOT NULL,
@@ -74,6 +75,7 @@ CREATE TABLE inbox_events (
     UNIQUE (tenant, uuid)
 );
 CREATE INDEX inbox_events_due ON inbox_events (tenant, connection, due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX inbox_events_status ON inbox_events (tenant, status, id);
 
 CREATE TABLE inbox_deliveries (
     tenant integer NOT NULL,

@@ -2,7 +2,8 @@
 --
 -- `generation` rises with each change, so that what is edited while it is being sent waits again. `intent` stands before a creation
 -- leaves: when its answer is lost, the record is looked for before it is created again. `sent`: the record as it
--- was when it left last, so that our own write is known when it is read before its answer came. `alias` of a map: values that the vendor
+-- was when it left last, so that our own write is known when it is read before its answer came. `looked_at`: when nobody had its key there,
+-- for a run that must stop between looking and creating. `alias` of a map: values that the vendor
 -- keeps in its own spelling, {pointer: [ours, theirs]}. A job from one platform to another has two runs: it waits first at `source`, then
 -- at `target`, and `connection` is where it is. `pushed_deletions` of a stream: how many deletions were sent of late that nobody looked at, by
 -- the hour: [[hour, count], ...].
@@ -12,6 +13,7 @@ ALTER TABLE push_outbox ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE push_outbox ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE push_outbox ADD COLUMN intent INTEGER;
 ALTER TABLE push_outbox ADD COLUMN sent TEXT;
+ALTER TABLE push_outbox ADD COLUMN looked_at INTEGER;
 ALTER TABLE push_outbox ADD COLUMN error TEXT;
 CREATE INDEX push_outbox_due ON push_outbox (connection, not_before);
 ALTER TABLE entity_map ADD COLUMN alias TEXT;
@@ -27,6 +29,7 @@ ALTER TABLE push_outbox ADD COLUMN not_before bigint NOT NULL DEFAULT 0;
 ALTER TABLE push_outbox ADD COLUMN tries bigint NOT NULL DEFAULT 0;
 ALTER TABLE push_outbox ADD COLUMN intent bigint;
 ALTER TABLE push_outbox ADD COLUMN sent text;
+ALTER TABLE push_outbox ADD COLUMN looked_at bigint;
 ALTER TABLE push_outbox ADD COLUMN error text;
 CREATE INDEX push_outbox_due ON push_outbox (tenant, connection, not_before);
 ALTER TABLE entity_map ADD COLUMN alias text;

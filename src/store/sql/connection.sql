@@ -27,6 +27,11 @@ SELECT n.id, n.tenant, n.uuid, n.template_name, n.template_version, n.name, n.en
     n.created_at, n.updated_at, n.created_by, n.description
 FROM connections n WHERE n.tenant = $1 AND n.id = $2 AND n.deleting = 0
 
+-- Nobody else writes to it until the transaction ends.
+-- @name connection_hold
+-- @only postgres
+SELECT n.id FROM connections n WHERE n.tenant = $1 AND n.id = $2 FOR NO KEY UPDATE
+
 -- A list of connections, newest first; tenant 0 is all.
 -- @name connection_list
 SELECT n.id, n.tenant, n.uuid, n.template_name, n.template_version, n.name, n.enabled, n.status, n.error_code, n.error_message,

@@ -20,10 +20,6 @@ WHERE (tenant = $1 OR $1 = 0) AND id > $2 ORDER BY id LIMIT $3
 -- @name data_key_used
 UPDATE data_keys SET uses = uses + $3 WHERE tenant = $1 AND id = $2
 
--- The same key under another master key.
--- @name data_key_rewrap
-UPDATE data_keys SET wrapped = $3 WHERE tenant = $1 AND id = $2
-
 -- Seals no more.
 -- @name data_key_retire
 UPDATE data_keys SET retired_at = COALESCE(retired_at, $3) WHERE tenant = $1 AND id = $2

@@ -26,11 +26,6 @@ DELETE FROM errands WHERE tenant = $1 AND id = $2 AND round = $3
 -- @name errand_again
 UPDATE errands SET next_at = CAST($4 AS BIGINT), error = $5, updated_at = $6, lease_node = NULL WHERE tenant = $1 AND id = $2 AND round = $3
 
--- What is left to do for a record.
--- @name errand_of
-SELECT id, tenant, kind, record, connection, round, tries, next_at, error FROM errands
-WHERE tenant = $1 AND kind = $2 AND record = $3
-
 -- One lead at a time per connection: intakes of the same contact on two nodes wait for each other.
 -- @name errand_lock_stream
 UPDATE streams SET name = name WHERE tenant = $1 AND id = $2

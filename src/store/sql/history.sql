@@ -39,9 +39,9 @@ SELECT stream, count(*) FROM entity_map WHERE tenant = $1 AND record = $2 AND de
 UPDATE entity_map SET erased = 1, deleted_at = COALESCE(deleted_at, $3), updated_at = $3, fingerprint = $4, source_version = NULL,
     url = NULL, base = NULL, alias = NULL WHERE tenant = $1 AND record = $2
 
--- answers kept for an Idempotency-Key,
+-- answers kept for an Idempotency-Key, and the one that is about to be kept by whoever has just made the record,
 -- @name erase_answers
-DELETE FROM idempotency_keys WHERE tenant = $1 AND body LIKE '%' || $2 || '%'
+DELETE FROM idempotency_keys WHERE tenant = $1 AND (body LIKE '%' || $2 || '%' OR effect = 'record:' || $2)
 
 -- what waits to be pushed,
 -- @name erase_outbox
@@ -85,6 +85,24 @@ WITH RECURSIVE d (id, depth) AS (
     SELECT r.id, d.depth + 1 FROM d JOIN records r ON r.tenant = $1 AND r.parent = d.id WHERE d.depth < 8)
 SELECT id FROM d ORDER BY depth DESC, id LIMIT $3
 
+-- What came to hang on records ($2) that are gone.
+-- @name erase_late
+-- @only postgres
+SELECT id FROM records WHERE tenant = $1 AND parent = ANY ($2::bigint[]) ORDER BY id LIMIT $3
+
+-- Now, by transactions that write and by the clock.
+-- @name erase_horizon
+-- @only postgres
+SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)
+
+-- Have all ended that had begun before? Only where nobody is watched it goes by numbers: those count other databases' too, and
+-- whoever has only read so far has none.
+-- @name erase_is_settled
+-- @only postgres
+SELECT CASE WHEN NOT current_setting('track_activities')::boolean THEN pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $1
+    ELSE NOT EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+        AND a.xact_start <= to_timestamp(CAST($2 AS double precision) / 1000000)) END
+
 -- Webhook events, one after the other, to look into.
 -- @name erase_look_inbox
 SELECT id, content FROM inbox_events WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3
@@ -123,10 +141,31 @@ UPDATE changes SET data = replace(data, $2, '(erased)') WHERE tenant = $1 AND da
 UPDATE webhook_deliveries SET last_response = replace(last_response, $2, '(erased)'), last_error = replace(last_error, $2, '(erased)')
 WHERE tenant = $1 AND (last_response LIKE '%' || $2 || '%' OR last_error LIKE '%' || $2 || '%')
 
--- why runs failed,
+-- why runs failed or wait,
 -- @name erase_word_runs
-UPDATE runs SET error_message = replace(error_message, $2, '(erased)'), verdict_reason = replace(verdict_reason, $2, '(erased)')
-WHERE tenant = $1 AND (error_message LIKE '%' || $2 || '%' OR verdict_reason LIKE '%' || $2 || '%')
+UPDATE runs SET error_message = replace(error_message, $2, '(erased)'), verdict_reason = replace(verdict_reason, $2, '(erased)'),
+    wait_message = replace(wait_message, $2, '(erased)')
+WHERE tenant = $1 AND (error_message LIKE '%' || $2 || '%' OR verdict_reason LIKE '%' || $2 || '%' OR wait_message LIKE '%' || $2 || '%')
+
+-- and their streams,
+-- @name erase_word_run_streams
+UPDATE run_streams SET error_message = replace(error_message, $2, '(erased)') WHERE tenant = $1 AND error_message LIKE '%' || $2 || '%'
+
+-- and jobs,
+-- @name erase_word_jobs
+UPDATE jobs SET error_message = replace(error_message, $2, '(erased)') WHERE tenant = $1 AND error_message LIKE '%' || $2 || '%'
+
+-- why a connection does not work,
+-- @name erase_word_connections
+UPDATE connections SET error_message = replace(error_message, $2, '(erased)') WHERE tenant = $1 AND error_message LIKE '%' || $2 || '%'
+
+-- why somebody else's record was not sent,
+-- @name erase_word_outbox
+UPDATE push_outbox SET error = replace(error, $2, '(erased)') WHERE tenant = $1 AND error LIKE '%' || $2 || '%'
+
+-- why something was not done outside,
+-- @name erase_word_errands
+UPDATE errands SET error = replace(error, $2, '(erased)') WHERE tenant = $1 AND error LIKE '%' || $2 || '%'
 
 -- why events failed,
 -- @name erase_word_inbox

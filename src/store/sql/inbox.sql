@@ -1,7 +1,9 @@
 -- An event whose delivery is taken once in a while; later it is a new one. One statement, because each is a way there and back.
 -- @name inbox_take
 -- @only postgres
-WITH d AS (INSERT INTO inbox_deliveries (tenant, connection, delivery, received_at) VALUES ($1, $3, $14, $10)
+WITH d AS (INSERT INTO inbox_deliveries (tenant, connection, delivery, received_at)
+    SELECT n.tenant, CAST($3 AS bigint), CAST($14 AS bytea), CAST($10 AS bigint) FROM connections n
+    WHERE n.tenant = $1 AND n.id = $3 AND n.deleting = 0
     ON CONFLICT (tenant, connection, delivery) DO UPDATE SET received_at = excluded.received_at
     WHERE inbox_deliveries.received_at < $15 RETURNING tenant)
 INSERT INTO inbox_events (tenant, uuid, connection, type, external_id, delivery, trust, status, due_at, received_at,
@@ -41,10 +43,21 @@ DELETE FROM inbox_seen WHERE id IN (SELECT s.id FROM inbox_seen s WHERE s.id <= 
 -- @only sqlite
 DELETE FROM inbox_seen WHERE tenant = $1 AND connection = $2
 
--- An event.
+-- Is there the connection that it is for?
+-- @name inbox_connection_stands
+SELECT 1 FROM connections WHERE tenant = $1 AND id = $2 AND deleting < $3
+
+-- An event; none, where its connection has been deleted since it was looked up.
 -- @name inbox_add
+-- @sqlite
 INSERT INTO inbox_events (tenant, uuid, connection, type, external_id, delivery, trust, status, due_at, received_at,
     finished_at, bytes, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+-- @postgres
+INSERT INTO inbox_events (tenant, uuid, connection, type, external_id, delivery, trust, status, due_at, received_at,
+    finished_at, bytes, content)
+SELECT n.tenant, CAST($2 AS text), CAST($3 AS bigint), CAST($4 AS text), CAST($5 AS text), CAST($6 AS text), CAST($7 AS text),
+    CAST($8 AS text), CAST($9 AS bigint), CAST($10 AS bigint), CAST($11 AS bigint), CAST($12 AS bigint), CAST($13 AS bytea)
+FROM connections n WHERE n.tenant = $1 AND n.id = $3 AND n.deleting = 0
 
 -- Connections whose events are due and whose queue nobody holds. The walk jumps from one connection to the next.
 -- @name inbox_ready
@@ -93,6 +106,14 @@ ON CONFLICT (tenant, connection) DO UPDATE SET epoch = q.epoch + 1, lease_node =
 WHERE q.lease_node IS NULL OR q.lease_until <= $4
 RETURNING epoch, crashes
 
+-- Whoever applies a connection's events applies no more of them. One who is at it is waited for.
+-- @name inbox_shut_out
+-- @sqlite
+INSERT INTO inbox_queues (tenant, connection, epoch) VALUES ($1, $2, 1) ON CONFLICT (connection) DO UPDATE SET epoch = epoch + 1
+-- @postgres
+INSERT INTO inbox_queues AS q (tenant, connection, epoch) VALUES ($1, $2, 1)
+ON CONFLICT (tenant, connection) DO UPDATE SET epoch = q.epoch + 1
+
 -- Still ours? The lease grows with each commit.
 -- @name inbox_fence
 UPDATE inbox_queues SET lease_until = $4 WHERE tenant = $1 AND connection = $2 AND epoch = $3
@@ -101,6 +122,10 @@ UPDATE inbox_queues SET lease_until = $4 WHERE tenant = $1 AND connection = $2 A
 -- @name inbox_release
 UPDATE inbox_queues SET lease_node = NULL, lease_until = 0, crashes = CASE WHEN $4 = 1 THEN 0 ELSE crashes END
 WHERE tenant = $1 AND connection = $2 AND epoch = $3
+
+-- Whoever ended the process before is not among the events that it left: the next one begins to count anew.
+-- @name inbox_forget_crashes
+UPDATE inbox_queues SET crashes = 0 WHERE tenant = $1 AND connection = $2 AND epoch = $3
 
 -- A node that starts again takes its own queues back at once.
 -- @name inbox_take_back
@@ -146,6 +171,41 @@ WHERE e.tenant = $1 AND (CAST($2 AS TEXT) IS NULL OR n.uuid = $2) AND (CAST($3 A
         OR e.error_message LIKE $7 ESCAPE '\')
     AND (CAST($8 AS BIGINT) = 0 OR e.id < $8)
 ORDER BY e.id DESC LIMIT $9 OFFSET $10
+
+-- Those in one state, from its index: few of many are, as a rule.
+-- @name inbox_list_of_status
+SELECT e.id, e.uuid, e.type, e.external_id, e.delivery, e.trust, e.status, e.attempts, e.received_at, NULL, e.due_at,
+    e.error_code, e.error_message, e.finished_at, e.bytes, n.uuid, n.template_name
+FROM inbox_events e LEFT JOIN connections n ON n.tenant = e.tenant AND n.id = e.connection
+WHERE e.tenant = $1 AND (CAST($2 AS TEXT) IS NULL OR n.uuid = $2) AND (CAST($3 AS TEXT) IS NULL OR e.type = $3)
+    AND e.status = $4 AND (CAST($5 AS BIGINT) = 0 OR e.received_at >= $5)
+    AND (CAST($6 AS BIGINT) = 0 OR e.received_at < $6)
+    AND (CAST($7 AS TEXT) IS NULL OR e.type LIKE $7 ESCAPE '\' OR e.external_id LIKE $7 ESCAPE '\' OR e.delivery LIKE $7 ESCAPE '\'
+        OR e.error_message LIKE $7 ESCAPE '\')
+    AND (CAST($8 AS BIGINT) = 0 OR e.id < $8)
+ORDER BY e.id DESC LIMIT $9 OFFSET $10
+
+-- How many match, counted no further than $8. The connection is looked up once, not joined to each.
+-- @name inbox_total
+SELECT count(*) FROM (SELECT 1 FROM inbox_events e
+WHERE e.tenant = $1 AND (CAST($2 AS TEXT) IS NULL
+    OR e.connection = (SELECT n.id FROM connections n WHERE n.tenant = $1 AND n.uuid = $2)) AND (CAST($3 AS TEXT) IS NULL OR e.type = $3)
+    AND (CAST($4 AS TEXT) IS NULL OR e.status = $4) AND (CAST($5 AS BIGINT) = 0 OR e.received_at >= $5)
+    AND (CAST($6 AS BIGINT) = 0 OR e.received_at < $6)
+    AND (CAST($7 AS TEXT) IS NULL OR e.type LIKE $7 ESCAPE '\' OR e.external_id LIKE $7 ESCAPE '\' OR e.delivery LIKE $7 ESCAPE '\'
+        OR e.error_message LIKE $7 ESCAPE '\')
+LIMIT $8) AS counted
+
+-- The same of one state.
+-- @name inbox_total_of_status
+SELECT count(*) FROM (SELECT 1 FROM inbox_events e
+WHERE e.tenant = $1 AND (CAST($2 AS TEXT) IS NULL
+    OR e.connection = (SELECT n.id FROM connections n WHERE n.tenant = $1 AND n.uuid = $2)) AND (CAST($3 AS TEXT) IS NULL OR e.type = $3)
+    AND e.status = $4 AND (CAST($5 AS BIGINT) = 0 OR e.received_at >= $5)
+    AND (CAST($6 AS BIGINT) = 0 OR e.received_at < $6)
+    AND (CAST($7 AS TEXT) IS NULL OR e.type LIKE $7 ESCAPE '\' OR e.external_id LIKE $7 ESCAPE '\' OR e.delivery LIKE $7 ESCAPE '\'
+        OR e.error_message LIKE $7 ESCAPE '\')
+LIMIT $8) AS counted
 
 -- One event, with what came.
 -- @name inbox_get

@@ -135,13 +135,15 @@ UPDATE jobs SET next_at = $4, fired_at = $3, updated_at = $6,
 WHERE tenant = $1 AND id = $2 AND state = 'queued' AND next_at = $3 AND (fired_at IS NULL OR fired_at < $3)
 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.tenant = $1 AND r.job = $2 AND r.state IN ('queued', 'running', 'waiting', 'paused'))
 
--- The job that a free connection takes next.
+-- The job that a free connection takes next. What may start now has no later rank than $4, so a long line of jobs for another day is
+-- not gone through.
 -- @name job_next_waiting
 SELECT j.id, j.tenant, j.connection, j.uuid, j.name, j.type, j.priority, j.state, j.data, j.options, j.schedule, j.next_at, j.tries,
     j.error_code, j.error_message, j.created_by, j.created_at, j.started_at, j.finished_at, j.updated_at, j.full_pass, j.entity,
     j.run_options, j.retries_max, j.waiting, j.start_after, j.rank, j.fired_at, j.paused_at, j.resumed_at,
     j.direction, j.source, j.target FROM jobs j
 WHERE j.tenant = $1 AND j.connection = $2 AND j.waiting = 1 AND j.state = 'queued' AND j.start_after <= $3
+    AND j.rank <= $4
 ORDER BY j.rank, j.id LIMIT 1
 
 -- It has its run now.
@@ -181,7 +183,7 @@ SELECT c.tenant, c.connection FROM c WHERE c.tenant IS NOT NULL
 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.tenant = c.tenant AND r.connection = c.connection
     AND r.state IN ('queued', 'running', 'waiting', 'paused'))
 AND EXISTS (SELECT 1 FROM jobs w WHERE w.tenant = c.tenant AND w.connection = c.connection AND w.waiting = 1
-    AND w.state = 'queued' AND w.start_after <= $1)
+    AND w.state = 'queued' AND w.start_after <= $1 AND w.rank <= $3)
 AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.id = c.tenant AND t.disabled_at IS NOT NULL)
 LIMIT $2
 

@@ -20,7 +20,11 @@ UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $3) WHERE tenant = $1 AND 
 -- Keys of a tenant, or of all (tenant 0).
 -- @name key_list
 SELECT id, tenant, uuid, name, shown, role, permissions, created_at, last_used_at, expires_at, revoked_at FROM api_keys
-WHERE (tenant = $1 OR $1 = 0) AND id > $2 ORDER BY id LIMIT $3
+WHERE (tenant = $1 OR $1 = 0) AND id > $2 ORDER BY id LIMIT $3 OFFSET $4
+
+-- How many of a tenant there are, revoked ones too; 0: of all.
+-- @name key_total
+SELECT count(*) FROM api_keys WHERE tenant = $1 OR $1 = 0
 
 -- One key of a tenant.
 -- @name key_get

@@ -15,6 +15,16 @@ SELECT u.n, m.* FROM unnest($3::text[]) WITH ORDINALITY AS u (e, n) CROSS JOIN L
             AND o.id <> m.id AND o.deleted_at IS NULL) ELSE false END, base IS NOT NULL OR alias IS NOT NULL, erased
     FROM entity_map m WHERE m.tenant = $1 AND m.stream = $2 AND m.external_id = u.e LIMIT 1) AS m
 
+-- How many maps are as they were seen. flags: 1 other maps share the record, 2 it has a base, 4 it is erased.
+-- @name map_seen_set
+-- @only postgres
+SELECT count(*) FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) AS u (id, record, observed, flags) CROSS JOIN LATERAL (
+    SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.id = u.id AND m.record = u.record AND m.observed_at = u.observed
+        AND u.flags = CASE WHEN m.shared = 1 AND EXISTS (SELECT 1 FROM entity_map o WHERE o.tenant = $1 AND o.record = m.record
+            AND o.id <> m.id AND o.deleted_at IS NULL) THEN 1 ELSE 0 END
+            + CASE WHEN m.base IS NOT NULL OR m.alias IS NOT NULL THEN 2 ELSE 0 END + CASE WHEN m.erased = 1 THEN 4 ELSE 0 END
+    LIMIT 1) AS same
+
 -- Does a connection already map a record of its own to that record?
 -- @name record_has_map_of
 SELECT count(*) FROM (SELECT 1 FROM entity_map m JOIN streams s ON s.tenant = m.tenant AND s.id = m.stream
@@ -92,6 +102,11 @@ SELECT deleted_at IS NOT NULL, data, title, status, occurred_at, parent FROM rec
 SELECT r.id, r.deleted_at IS NOT NULL, r.data, r.title, r.status, r.occurred_at, r.parent FROM records r
 WHERE r.tenant = $1 AND r.id = ANY ($2::bigint[]) ORDER BY r.id FOR UPDATE
 
+-- Nobody else writes to these until the transaction ends.
+-- @name record_hold_set
+-- @only postgres
+SELECT r.id FROM records r WHERE r.tenant = $1 AND r.id = ANY ($2::bigint[]) ORDER BY r.id FOR UPDATE
+
 -- How many records a collection has moves.
 -- @name collection_count
 -- @sqlite
@@ -121,7 +136,7 @@ UPDATE entity_map SET record = $3, fingerprint = $4, source_version = $5, observ
     deleted_at = CASE WHEN $8 = 1 THEN COALESCE(deleted_at, $7) END, url = COALESCE($9, url)
 WHERE id = $2 AND tenant = $1
 
--- Maps, new and changed; how many are new and live, new tombstones, revived, deleted.
+-- Maps, new and changed; how many are new and live, new tombstones, revived, deleted. One that was erased meanwhile stays as it is.
 -- @name map_write_set
 -- @only postgres
 WITH incoming AS MATERIALIZED (
@@ -140,10 +155,26 @@ written AS (
         source_version = excluded.source_version, observed_at = excluded.observed_at, updated_at = excluded.updated_at,
         deleted_at = CASE WHEN excluded.deleted_at IS NULL THEN NULL
             ELSE COALESCE(entity_map.deleted_at, excluded.deleted_at) END,
-        url = COALESCE(excluded.url, entity_map.url)
+        url = COALESCE(excluded.url, entity_map.url) WHERE entity_map.erased = 0
     RETURNING id, external_id, xmax = 0 AS is_new)
 SELECT w.id, w.is_new, COALESCE((SELECT b.was_deleted FROM before b WHERE b.external_id = w.external_id), false), w.external_id
 FROM written w
+
+-- The id of what was never taken up because somebody was erased: no sync is to bring it.
+-- @name map_bury
+-- @only sqlite
+INSERT INTO entity_map (id, tenant, stream, external_id, record, fingerprint, observed_at, created_at, updated_at, deleted_at, erased)
+VALUES ($3, $1, $2, $4, $5, $6, $7, $8, $8, $8, 1)
+
+-- The same. Nothing, when somebody else has just written it.
+-- @name map_bury_set
+-- @only postgres
+INSERT INTO entity_map (tenant, stream, external_id, record, fingerprint, observed_at, created_at, updated_at, deleted_at, erased)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7, 1) ON CONFLICT (tenant, stream, external_id) DO NOTHING
+
+-- Is there such a record?
+-- @name record_stands
+SELECT 1 FROM records WHERE tenant = $1 AND id = $2
 
 -- The vendor's record, compressed.
 -- @name raw_write

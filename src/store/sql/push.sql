@@ -4,24 +4,24 @@
 INSERT INTO push_outbox (tenant, connection, record, created_at)
 SELECT n.tenant, n.id, $2, $3 FROM connections n
 WHERE n.tenant = $1 AND n.id <> $4 AND n.direction IN ('push', 'both') AND n.deleting = 0
-ON CONFLICT (connection, record) DO UPDATE SET generation = generation + 1, tries = 0, error = NULL,
+ON CONFLICT (connection, record) DO UPDATE SET generation = generation + 1, tries = 0, error = NULL, looked_at = NULL,
     not_before = CASE WHEN intent IS NULL THEN 0 ELSE not_before END
 -- @postgres
 INSERT INTO push_outbox (tenant, connection, record, created_at)
 SELECT n.tenant, n.id, CAST($2 AS bigint), CAST($3 AS bigint) FROM connections n
 WHERE n.tenant = $1 AND n.id <> $4 AND n.direction IN ('push', 'both') AND n.deleting = 0 ORDER BY n.id
-ON CONFLICT (tenant, connection, record) DO UPDATE SET generation = push_outbox.generation + 1, tries = 0, error = NULL,
+ON CONFLICT (tenant, connection, record) DO UPDATE SET generation = push_outbox.generation + 1, tries = 0, error = NULL, looked_at = NULL,
     not_before = CASE WHEN push_outbox.intent IS NULL THEN 0 ELSE push_outbox.not_before END
 
 -- The same for one connection.
 -- @name push_queue_one
 -- @sqlite
 INSERT INTO push_outbox (tenant, connection, record, created_at) VALUES ($1, $4, $2, $3)
-ON CONFLICT (connection, record) DO UPDATE SET generation = generation + 1, tries = 0, error = NULL,
+ON CONFLICT (connection, record) DO UPDATE SET generation = generation + 1, tries = 0, error = NULL, looked_at = NULL,
     not_before = CASE WHEN intent IS NULL THEN 0 ELSE not_before END
 -- @postgres
 INSERT INTO push_outbox (tenant, connection, record, created_at) VALUES ($1, $4, $2, $3)
-ON CONFLICT (tenant, connection, record) DO UPDATE SET generation = push_outbox.generation + 1, tries = 0, error = NULL,
+ON CONFLICT (tenant, connection, record) DO UPDATE SET generation = push_outbox.generation + 1, tries = 0, error = NULL, looked_at = NULL,
     not_before = CASE WHEN push_outbox.intent IS NULL THEN 0 ELSE push_outbox.not_before END
 
 -- Does a connection of the tenant push?
@@ -30,7 +30,7 @@ SELECT 1 FROM connections WHERE tenant = $1 AND direction IN ('push', 'both') AN
 
 -- What is due for a connection, of one collection, and has waited since $7 or longer, with what its stream ($4) knows of each.
 -- @name push_take
-SELECT o.record, o.generation, o.tries, o.intent, r.uuid, r.data, r.version, r.deleted_at IS NOT NULL,
+SELECT o.record, o.generation, o.tries, o.intent, o.looked_at, r.uuid, r.data, r.version, r.deleted_at IS NOT NULL,
     m.id, m.external_id, m.base, m.alias, m.deleted_at IS NOT NULL, m.erased, w.data, m.fingerprint
 FROM push_outbox o JOIN records r ON r.tenant = o.tenant AND r.id = o.record
 LEFT JOIN entity_map m ON m.tenant = o.tenant AND m.record = o.record AND m.stream = $4
@@ -73,11 +73,16 @@ DELETE FROM push_outbox WHERE tenant = $1 AND connection = $2 AND record = $3 AN
 
 -- Sent, but it was changed meanwhile: once more.
 -- @name push_again
-UPDATE push_outbox SET intent = NULL, sent = NULL, tries = 0, not_before = 0, error = NULL, created_at = $4 WHERE tenant = $1 AND connection = $2 AND record = $3
+UPDATE push_outbox SET intent = NULL, sent = NULL, looked_at = NULL, tries = 0, not_before = 0, error = NULL, created_at = $4 WHERE tenant = $1 AND connection = $2 AND record = $3
 
 -- A record is about to leave as $5; $4: when, for a creation.
 -- @name push_intend
 UPDATE push_outbox SET intent = COALESCE($4, intent), sent = $5 WHERE tenant = $1 AND connection = $2 AND record = $3
+
+-- It certainly did not leave; $5: when nobody had its key there, or NULL.
+-- @name push_stayed
+UPDATE push_outbox SET intent = NULL, sent = NULL, looked_at = CASE WHEN generation = $4 THEN CAST($5 AS bigint) END
+WHERE tenant = $1 AND connection = $2 AND record = $3
 
 -- As what it left last.
 -- @name push_sent
@@ -85,13 +90,13 @@ SELECT sent FROM push_outbox WHERE tenant = $1 AND connection = $2 AND record = 
 
 -- It was not, or perhaps not, done: later. The intent goes where nothing was done.
 -- @name push_later
-UPDATE push_outbox SET tries = tries + 1, not_before = $4, error = $5, intent = CASE WHEN $6 = 1 THEN NULL ELSE intent END
+UPDATE push_outbox SET tries = tries + 1, not_before = $4, error = $5, looked_at = NULL, intent = CASE WHEN $6 = 1 THEN NULL ELSE intent END
 WHERE tenant = $1 AND connection = $2 AND record = $3
 
 -- Connections for which something is due and which are free. A two-way connection is read once before it is written to.
 -- @name push_startable
 SELECT n.tenant, n.id FROM connections n
-WHERE n.direction IN ('push', 'both') AND n.enabled = 1 AND n.deleting = 0 AND n.status = 'active'
+WHERE n.direction IN ('push', 'both') AND n.enabled = 1 AND n.deleting = 0 AND n.status IN ('active', 'pending')
     AND EXISTS (SELECT 1 FROM push_outbox o WHERE o.tenant = n.tenant AND o.connection = n.id AND o.not_before <= $1)
     AND (n.direction = 'push' OR EXISTS (SELECT 1 FROM streams s WHERE s.tenant = n.tenant AND s.connection = n.id AND s.last_full_at IS NOT NULL))
     AND NOT EXISTS (SELECT 1 FROM runs u WHERE u.tenant = n.tenant AND u.connection = n.id AND u.state IN ('queued', 'running', 'waiting', 'paused'))
@@ -112,13 +117,13 @@ UPDATE entity_map SET alias = $3 WHERE tenant = $1 AND id = $2
 INSERT INTO rejected_records (tenant, uuid, connection, stream, run, ident, external_id, reason, payload, first_at, last_at, push_record)
 VALUES ($1, $4, (SELECT connection FROM streams WHERE tenant = $1 AND id = $2), $2, $3, $5, $6, $7, $8, $9, $9, $10)
 ON CONFLICT (stream, ident) DO UPDATE SET run = excluded.run, reason = excluded.reason, payload = excluded.payload,
-    external_id = excluded.external_id, last_at = excluded.last_at, times = rejected_records.times + 1, replay_at = NULL
+    external_id = excluded.external_id, last_at = excluded.last_at, times = rejected_records.times + 1
 RETURNING times
 -- @postgres
 INSERT INTO rejected_records (tenant, uuid, connection, stream, run, ident, external_id, reason, payload, first_at, last_at, push_record)
 VALUES ($1, $4, (SELECT connection FROM streams WHERE tenant = $1 AND id = $2), $2, $3, $5, $6, $7, $8, $9, $9, $10)
 ON CONFLICT (tenant, stream, ident) DO UPDATE SET run = excluded.run, reason = excluded.reason, payload = excluded.payload,
-    external_id = excluded.external_id, last_at = excluded.last_at, times = rejected_records.times + 1, replay_at = NULL
+    external_id = excluded.external_id, last_at = excluded.last_at, times = rejected_records.times + 1
 RETURNING times
 
 -- Whose record is this map, when was that made, has it other maps or a history of its own?
@@ -134,12 +139,12 @@ WHERE m.tenant = $1 AND m.stream = $2 AND m.external_id = $3
 INSERT INTO push_outbox (tenant, connection, record, created_at)
 SELECT j.tenant, j.connection, j.push_record, $4 FROM rejected_records j
 WHERE j.tenant = $1 AND j.connection = $2 AND j.push_record IS NOT NULL AND (CAST($3 AS bigint) = 0 OR j.stream = $3)
-ON CONFLICT (connection, record) DO UPDATE SET generation = generation + 1, tries = 0, error = NULL, not_before = 0
+ON CONFLICT (connection, record) DO UPDATE SET generation = generation + 1, tries = 0, error = NULL, looked_at = NULL, not_before = 0
 -- @postgres
 INSERT INTO push_outbox (tenant, connection, record, created_at)
 SELECT DISTINCT j.tenant, j.connection, j.push_record, CAST($4 AS bigint) FROM rejected_records j
 WHERE j.tenant = $1 AND j.connection = $2 AND j.push_record IS NOT NULL AND (CAST($3 AS bigint) = 0 OR j.stream = $3)
-ON CONFLICT (tenant, connection, record) DO UPDATE SET generation = push_outbox.generation + 1, tries = 0, error = NULL, not_before = 0
+ON CONFLICT (tenant, connection, record) DO UPDATE SET generation = push_outbox.generation + 1, tries = 0, error = NULL, looked_at = NULL, not_before = 0
 
 -- A map goes over to another record; what it agreed on with the old one is kept.
 -- @name map_move
@@ -152,7 +157,7 @@ WHERE m.tenant = $1 AND m.record = $2 AND s.connection = $3 AND m.deleted_at IS 
 
 -- What waits for a connection of one collection, due or not, with what its stream ($4) knows of each: nothing is taken.
 -- @name push_preview
-SELECT o.record, o.generation, o.tries, o.intent, r.uuid, r.data, r.version, r.deleted_at IS NOT NULL,
+SELECT o.record, o.generation, o.tries, o.intent, o.looked_at, r.uuid, r.data, r.version, r.deleted_at IS NOT NULL,
     m.id, m.external_id, m.base, m.alias, m.deleted_at IS NOT NULL, m.erased, w.data, m.fingerprint
 FROM push_outbox o JOIN records r ON r.tenant = o.tenant AND r.id = o.record
 LEFT JOIN entity_map m ON m.tenant = o.tenant AND m.record = o.record AND m.stream = $4
@@ -162,7 +167,7 @@ ORDER BY o.record, m.deleted_at IS NOT NULL, m.id LIMIT $5
 
 -- The same for every record: who agrees is left out.
 -- @name push_preview_all
-SELECT r.id, 0, 0, NULL, r.uuid, r.data, r.version, 0,
+SELECT r.id, 0, 0, NULL, NULL, r.uuid, r.data, r.version, 0,
     m.id, m.external_id, m.base, m.alias, m.deleted_at IS NOT NULL, m.erased, w.data, m.fingerprint
 FROM records r LEFT JOIN entity_map m ON m.tenant = r.tenant AND m.record = r.id AND m.stream = $3
 LEFT JOIN raw w ON w.tenant = m.tenant AND w.map = m.id

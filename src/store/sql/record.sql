@@ -41,8 +41,10 @@ SELECT r.id, r.uuid, c.kind,
     CASE WHEN r.parent IS NULL THEN NULL ELSE (SELECT p.uuid FROM records p WHERE p.tenant = $1 AND p.id = r.parent) END,
     r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
-WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3)
+    AND ($4 = 1 OR ($4 = 0) = (r.deleted_at IS NULL) OR ($4 = 2 AND CAST($5 AS BIGINT) <> 0))
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5
+        AND ($4 < 2 OR m.deleted_at IS NOT NULL)))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.rowid = r.id AND s.text LIKE $8 ESCAPE '\'))
     AND r.uuid < $9
@@ -51,19 +53,22 @@ ORDER BY r.uuid DESC LIMIT $10 OFFSET $11
 SELECT r.id, r.uuid, c.kind, p.uuid, r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
-WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3)
+    AND ($4 = 1 OR ($4 = 0) = (r.deleted_at IS NULL) OR ($4 = 2 AND CAST($5 AS BIGINT) <> 0))
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5
+        AND ($4 < 2 OR m.deleted_at IS NOT NULL)))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.tenant = $1 AND s.record = r.id
         AND s.text LIKE $8 ESCAPE '\'))
     AND r.uuid < $9
 ORDER BY r.uuid DESC LIMIT $10 OFFSET $11
 
--- The same of all that live, which most lists ask for: without the questions that it does not ask, a row takes 22 steps in place of 28.
+-- The same of all that live, which most lists ask for: without the questions that it does not ask, a row takes 21 steps in place of 28.
+-- Id and kind stand last: most rows are read without them.
 -- @name record_live
-SELECT r.id, r.uuid, c.kind,
+SELECT r.uuid,
     CASE WHEN r.parent IS NULL THEN NULL ELSE (SELECT p.uuid FROM records p WHERE p.tenant = $1 AND p.id = r.parent) END,
-    r.data, r.version, r.created_at, r.updated_at, r.deleted_at
+    r.data, r.version, r.created_at, r.updated_at, r.id, c.kind
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 WHERE r.tenant = $1 AND r.collection = $2 AND r.deleted_at IS NULL AND r.uuid < $3
 ORDER BY r.uuid DESC LIMIT $4 OFFSET $5
@@ -75,8 +80,10 @@ SELECT r.id, r.uuid, c.kind,
     CASE WHEN r.parent IS NULL THEN NULL ELSE (SELECT p.uuid FROM records p WHERE p.tenant = $1 AND p.id = r.parent) END,
     r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
-WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3)
+    AND ($4 = 1 OR ($4 = 0) = (r.deleted_at IS NULL) OR ($4 = 2 AND CAST($5 AS BIGINT) <> 0))
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5
+        AND ($4 < 2 OR m.deleted_at IS NOT NULL)))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.rowid = r.id AND s.text LIKE $8 ESCAPE '\'))
     AND r.uuid > $9
@@ -85,8 +92,10 @@ ORDER BY r.uuid LIMIT $10 OFFSET $11
 SELECT r.id, r.uuid, c.kind, p.uuid, r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
-WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3)
+    AND ($4 = 1 OR ($4 = 0) = (r.deleted_at IS NULL) OR ($4 = 2 AND CAST($5 AS BIGINT) <> 0))
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5
+        AND ($4 < 2 OR m.deleted_at IS NOT NULL)))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.tenant = $1 AND s.record = r.id
         AND s.text LIKE $8 ESCAPE '\'))
@@ -100,8 +109,10 @@ SELECT r.id, r.uuid, c.kind,
     CASE WHEN r.parent IS NULL THEN NULL ELSE (SELECT p.uuid FROM records p WHERE p.tenant = $1 AND p.id = r.parent) END,
     r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
-WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3)
+    AND ($4 = 1 OR ($4 = 0) = (r.deleted_at IS NULL) OR ($4 = 2 AND CAST($5 AS BIGINT) <> 0))
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5
+        AND ($4 < 2 OR m.deleted_at IS NOT NULL)))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.rowid = r.id AND s.text LIKE $8 ESCAPE '\'))
     AND r.updated_at >= $12 AND (r.updated_at > $12 OR r.id > $9) AND r.updated_at < $13
@@ -110,8 +121,10 @@ ORDER BY r.updated_at, r.id LIMIT $10 OFFSET $11
 SELECT r.id, r.uuid, c.kind, p.uuid, r.data, r.version, r.created_at, r.updated_at, r.deleted_at
 FROM records r JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
-WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3)
+    AND ($4 = 1 OR ($4 = 0) = (r.deleted_at IS NULL) OR ($4 = 2 AND CAST($5 AS BIGINT) <> 0))
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5
+        AND ($4 < 2 OR m.deleted_at IS NOT NULL)))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.tenant = $1 AND s.record = r.id
         AND s.text LIKE $8 ESCAPE '\'))
@@ -122,21 +135,25 @@ ORDER BY r.updated_at, r.id LIMIT $10 OFFSET $11
 -- @name record_count
 -- @sqlite
 SELECT count(*) FROM (SELECT 1 FROM records r
-WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3)
+    AND ($4 = 1 OR ($4 = 0) = (r.deleted_at IS NULL) OR ($4 = 2 AND CAST($5 AS BIGINT) <> 0))
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5
+        AND ($4 < 2 OR m.deleted_at IS NOT NULL)))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.rowid = r.id AND s.text LIKE $8 ESCAPE '\')) LIMIT $9) AS counted
 -- @postgres
 SELECT count(*) FROM (SELECT 1 FROM records r
-WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+WHERE r.tenant = $1 AND r.collection = $2 AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3)
+    AND ($4 = 1 OR ($4 = 0) = (r.deleted_at IS NULL) OR ($4 = 2 AND CAST($5 AS BIGINT) <> 0))
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5
+        AND ($4 < 2 OR m.deleted_at IS NOT NULL)))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($8 AS text) IS NULL OR EXISTS (SELECT 1 FROM search_text s WHERE s.tenant = $1 AND s.record = r.id
         AND s.text LIKE $8 ESCAPE '\')) LIMIT $9) AS counted
 
 -- How many there are, from the counters.
 -- @name record_total
-SELECT CAST(COALESCE(sum(live), 0) + CASE WHEN $3 = 1 THEN COALESCE(sum(deleted), 0) ELSE 0 END AS bigint)
+SELECT CAST(CASE WHEN $3 < 2 THEN COALESCE(sum(live), 0) ELSE 0 END + CASE WHEN $3 > 0 THEN COALESCE(sum(deleted), 0) ELSE 0 END AS bigint)
 FROM collection_counts WHERE tenant = $1 AND collection = $2
 
 -- The external ids of a record.
@@ -157,9 +174,3 @@ SELECT h.id, h.version, h.connection, h.run, h.fields, h.created_at, h.actor, n.
 FROM record_history h LEFT JOIN connections n ON n.tenant = h.tenant AND n.id = h.connection
 LEFT JOIN runs u ON u.tenant = h.tenant AND u.id = h.run
 WHERE h.tenant = $1 AND h.record = $2 ORDER BY h.id DESC LIMIT $3
-
--- The kinds of a tenant with their counts.
--- @name record_kinds
-SELECT c.kind, c.id, CAST(COALESCE(sum(n.live), 0) AS bigint), CAST(COALESCE(sum(n.deleted), 0) AS bigint)
-FROM collections c LEFT JOIN collection_counts n ON n.tenant = c.tenant AND n.collection = c.id
-WHERE c.tenant = $1 GROUP BY c.kind, c.id ORDER BY c.kind

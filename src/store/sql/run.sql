@@ -203,11 +203,11 @@ WHERE tenant = $1 AND id = $2 AND epoch = $3 AND state = 'running'
 UPDATE runs SET ready = 1, lease_node = NULL, lease_until = NULL, updated_at = $4
 WHERE tenant = $1 AND id = $2 AND epoch = $3 AND state = 'running'
 
--- Parked until a time.
+-- Parked until a time; not one that was asked to stop: that happens now.
 -- @name run_park
 UPDATE runs SET state = 'waiting', ready = 0, lease_node = NULL, lease_until = NULL, not_before = $4, wait_code = $5,
     wait_message = $6, retries = retries + $7, crashes = 0, updated_at = $8
-WHERE tenant = $1 AND id = $2 AND epoch = $3 AND state = 'running'
+WHERE tenant = $1 AND id = $2 AND epoch = $3 AND state = 'running' AND pause_asked = 0 AND cancel_asked = 0
 
 -- Paused or cancelled by the worker that has it.
 -- @name run_stop
@@ -236,10 +236,6 @@ UPDATE runs SET template_version = COALESCE(template_version, $4) WHERE tenant =
 -- Records found gone by a full pass.
 -- @name run_add_missing
 UPDATE runs SET missing = missing + $4 WHERE tenant = $1 AND id = $2 AND epoch = $3 AND state = 'running'
-
--- The same after a person confirmed; the run is finished by then.
--- @name run_confirm_missing
-UPDATE runs SET missing = missing + $3, updated_at = $4 WHERE tenant = $1 AND id = $2
 
 -- A person asks for a pause of a run that a worker has.
 -- @name run_ask_pause
@@ -296,11 +292,6 @@ WHERE tenant = $1 AND run = $2 AND stream = $3
 -- Page tokens of a stream, for loop detection.
 -- @name run_tokens
 SELECT token FROM run_pages WHERE tenant = $1 AND run = $2 AND stream = $3 AND token IS NOT NULL ORDER BY page_seq
-
--- Pages of a run.
--- @name run_page_list
-SELECT page_seq, stream, received, created, updated, skipped, deleted, errors, records_read, created_at FROM run_pages
-WHERE tenant = $1 AND run = $2 AND page_seq > $3 ORDER BY page_seq LIMIT $4
 
 -- The job of a run.
 -- @name run_job

@@ -19,3 +19,19 @@ ORDER BY change, page_seq LIMIT $7
 -- @name run_record_count
 SELECT CAST(COALESCE(sum(entries), 0) AS bigint) FROM run_records
 WHERE tenant = $1 AND run = $2 AND change >= $3 AND change <= $4 AND (CAST($5 AS BIGINT) = 0 OR stream = $5)
+
+-- Those of all runs, of the pages that were read in a time. Whose they are: the run, its connection, the stream.
+-- @name run_record_between
+SELECT u.uuid, n.uuid, n.name, s.name, c.change, c.entries, c.records
+FROM runs u JOIN run_pages p ON p.tenant = u.tenant AND p.run = u.id
+JOIN run_records c ON c.tenant = p.tenant AND c.run = p.run AND c.change IN (1, 2, 3, 4) AND c.page_seq = p.page_seq
+JOIN connections n ON n.tenant = u.tenant AND n.id = u.connection
+LEFT JOIN streams s ON s.tenant = c.tenant AND s.id = c.stream
+WHERE u.tenant = $1 AND u.updated_at >= $2 AND p.created_at >= $2 AND p.created_at < $3
+ORDER BY u.id, p.page_seq, c.change LIMIT $4 OFFSET $5
+
+-- How many there are.
+-- @name run_record_between_count
+SELECT CAST(COALESCE(sum(p.received - p.errors), 0) AS bigint)
+FROM runs u JOIN run_pages p ON p.tenant = u.tenant AND p.run = u.id
+WHERE u.tenant = $1 AND u.updated_at >= $2 AND p.created_at >= $2 AND p.created_at < $3

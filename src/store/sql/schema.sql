@@ -45,11 +45,6 @@ UPDATE sequences SET last = last + $2 WHERE name = $1
 -- @only sqlite
 SELECT last FROM sequences WHERE name = $1
 
--- The database clock.
--- @name clock
--- @only postgres
-SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
-
 -- Bytes of the database, for health.
 -- @name database_bytes
 -- @sqlite

@@ -22,3 +22,16 @@ UPDATE connections SET tokens = $3 WHERE tenant = $1 AND id = $2 AND tokens = $4
 -- The same for its webhook keys.
 -- @name sealed_webhooks_put
 UPDATE connections SET webhook_secret = $3 WHERE tenant = $1 AND id = $2 AND webhook_secret = $4
+
+-- Sealed secrets of outgoing webhooks of all tenants, in order.
+-- @name sealed_subscriptions
+SELECT s.id, s.tenant, t.uuid, s.uuid, s.secret, s.secret_old FROM webhook_subscriptions s JOIN tenants t ON t.id = s.tenant
+WHERE s.id > $1 ORDER BY s.id LIMIT $2
+
+-- The secret that signs sealed anew, unless it has changed meanwhile.
+-- @name sealed_secret_put
+UPDATE webhook_subscriptions SET secret = $3 WHERE tenant = $1 AND id = $2 AND secret = $4
+
+-- The same for the one before it.
+-- @name sealed_secret_old_put
+UPDATE webhook_subscriptions SET secret_old = $3 WHERE tenant = $1 AND id = $2 AND secret_old = $4

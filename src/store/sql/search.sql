@@ -9,8 +9,10 @@ FROM search_text s CROSS JOIN records r ON r.id = s.rowid
 JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 WHERE s.search_text MATCH $8 AND instr(s.text, $9) > 0 AND instr(s.text, $10) > 0 AND instr(s.text, $11) > 0
     AND r.tenant = $1 AND r.collection = $2
-    AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3)
+    AND ($4 = 1 OR ($4 = 0) = (r.deleted_at IS NULL) OR ($4 = 2 AND CAST($5 AS BIGINT) <> 0))
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5
+        AND ($4 < 2 OR m.deleted_at IS NOT NULL)))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($12 AS BIGINT) = 0 OR s.rowid < $12)
 ORDER BY s.rowid DESC LIMIT $13 OFFSET $14
@@ -21,8 +23,10 @@ JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE s.tenant = $1 AND s.collection = $2 AND s.grams @@ CAST($8 AS tsquery) AND strpos(s.text, $9) > 0
     AND strpos(s.text, $10) > 0 AND strpos(s.text, $11) > 0 AND r.collection = $2
-    AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3)
+    AND ($4 = 1 OR ($4 = 0) = (r.deleted_at IS NULL) OR ($4 = 2 AND CAST($5 AS BIGINT) <> 0))
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5
+        AND ($4 < 2 OR m.deleted_at IS NOT NULL)))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND (CAST($12 AS BIGINT) = 0 OR r.id < $12)
 ORDER BY r.id DESC LIMIT $13 OFFSET $14
@@ -37,8 +41,10 @@ FROM search_text s CROSS JOIN records r ON r.id = s.rowid
 JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 WHERE s.search_text MATCH $8 AND instr(s.text, $9) > 0 AND instr(s.text, $10) > 0 AND instr(s.text, $11) > 0
     AND r.tenant = $1 AND r.collection = $2
-    AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3)
+    AND ($4 = 1 OR ($4 = 0) = (r.deleted_at IS NULL) OR ($4 = 2 AND CAST($5 AS BIGINT) <> 0))
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5
+        AND ($4 < 2 OR m.deleted_at IS NOT NULL)))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND r.updated_at >= $15 AND (r.updated_at > $15 OR r.id > $12) AND r.updated_at < $16
 ORDER BY r.updated_at, r.id LIMIT $13 OFFSET $14
@@ -49,8 +55,10 @@ JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection
 LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
 WHERE s.tenant = $1 AND s.collection = $2 AND s.grams @@ CAST($8 AS tsquery) AND strpos(s.text, $9) > 0
     AND strpos(s.text, $10) > 0 AND strpos(s.text, $11) > 0 AND r.collection = $2
-    AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3)
+    AND ($4 = 1 OR ($4 = 0) = (r.deleted_at IS NULL) OR ($4 = 2 AND CAST($5 AS BIGINT) <> 0))
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5
+        AND ($4 < 2 OR m.deleted_at IS NOT NULL)))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
     AND r.updated_at >= $15 AND (r.updated_at > $15 OR r.id > $12) AND r.updated_at < $16
 ORDER BY r.updated_at, r.id LIMIT $13 OFFSET $14
@@ -61,16 +69,20 @@ ORDER BY r.updated_at, r.id LIMIT $13 OFFSET $14
 SELECT count(*) FROM (SELECT 1 FROM search_text s CROSS JOIN records r ON r.id = s.rowid
 WHERE s.search_text MATCH $8 AND instr(s.text, $9) > 0 AND instr(s.text, $10) > 0 AND instr(s.text, $11) > 0
     AND r.tenant = $1 AND r.collection = $2
-    AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3)
+    AND ($4 = 1 OR ($4 = 0) = (r.deleted_at IS NULL) OR ($4 = 2 AND CAST($5 AS BIGINT) <> 0))
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5
+        AND ($4 < 2 OR m.deleted_at IS NOT NULL)))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
 LIMIT $12) AS counted
 -- @postgres
 SELECT count(*) FROM (SELECT 1 FROM search_text s JOIN records r ON r.tenant = s.tenant AND r.id = s.record
 WHERE s.tenant = $1 AND s.collection = $2 AND s.grams @@ CAST($8 AS tsquery) AND strpos(s.text, $9) > 0
     AND strpos(s.text, $10) > 0 AND strpos(s.text, $11) > 0 AND r.collection = $2
-    AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3) AND ($4 = 1 OR r.deleted_at IS NULL)
-    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5))
+    AND (CAST($3 AS BIGINT) = 0 OR r.updated_at >= $3)
+    AND ($4 = 1 OR ($4 = 0) = (r.deleted_at IS NULL) OR ($4 = 2 AND CAST($5 AS BIGINT) <> 0))
+    AND (CAST($5 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM entity_map m WHERE m.tenant = $1 AND m.record = r.id AND m.stream = $5
+        AND ($4 < 2 OR m.deleted_at IS NOT NULL)))
     AND (CAST($6 AS text) IS NULL OR r.status = $6) AND (CAST($7 AS BIGINT) = 0 OR r.parent = $7)
 LIMIT $12) AS counted
 
@@ -80,6 +92,11 @@ LIMIT $12) AS counted
 SELECT value FROM meta WHERE name = 'search'
 -- @postgres
 SELECT value FROM meta WHERE name = 'search' FOR UPDATE SKIP LOCKED
+
+-- Nobody moves the index until the transaction ends. One that does it now is waited for, also one that makes the row.
+-- @name search_state_hold
+-- @only postgres
+INSERT INTO meta (name, value) VALUES ('search', '') ON CONFLICT (name) DO UPDATE SET value = meta.value
 
 -- Is it there at all?
 -- @name search_state_count

@@ -57,11 +57,6 @@ SELECT min(id) FROM users WHERE subject = $1
 INSERT INTO users (tenant, uuid, subject, name, email, role, created_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
 ON CONFLICT DO NOTHING RETURNING id
 
--- One user by integer or UUID.
--- @name sub_account_user_get
-SELECT id, tenant, uuid, subject, name, email, role, created_at, seen_at FROM users
-WHERE tenant = $1 AND ($2 = 0 OR id = $2) AND (CAST($3 AS TEXT) IS NULL OR uuid = $3)
-
 -- The first user of a sub-account: leads go to him. An admin is no user of it.
 -- @name sub_account_first_user
 SELECT id FROM users WHERE tenant = $1 AND role = 'user' ORDER BY id LIMIT 1

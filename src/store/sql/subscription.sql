@@ -10,6 +10,11 @@ SELECT id, tenant, uuid, name, url, types, enabled, disabled_reason, secret, sec
     place_seq, epoch, not_before, failing_since, last_success_at, created_by, created_at, updated_at
 FROM webhook_subscriptions WHERE tenant = $1 AND uuid = $2
 
+-- Nobody else writes to it until the transaction ends.
+-- @name subscription_lock
+-- @only postgres
+SELECT id FROM webhook_subscriptions WHERE tenant = $1 AND uuid = $2 FOR NO KEY UPDATE
+
 -- All of a tenant.
 -- @name subscription_list
 SELECT id, tenant, uuid, name, url, types, enabled, disabled_reason, secret, secret_old, secret_old_until, place_transaction,

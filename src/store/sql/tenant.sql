@@ -7,6 +7,11 @@ ON CONFLICT DO NOTHING RETURNING id
 -- @name tenant_update
 UPDATE tenants SET name = $2, region = $3, updated_at = $4 WHERE id = $1
 
+-- Nobody else writes to its row until the transaction ends.
+-- @name tenant_hold
+-- @only postgres
+SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE
+
 -- One tenant by its integer.
 -- @name tenant_get
 SELECT id, uuid, key, name, region, created_at, updated_at, disabled_at, deleting_at, deleted_rows FROM tenants WHERE id = $1
@@ -21,7 +26,7 @@ SELECT id, uuid, key, name, region, created_at, updated_at, disabled_at, deletin
 
 -- Tenants in the order of their making.
 -- @name tenant_list
-SELECT id, uuid, key, name, region, created_at, updated_at, disabled_at, deleting_at, deleted_rows FROM tenants WHERE id > $1 ORDER BY id LIMIT $2
+SELECT id, uuid, key, name, region, created_at, updated_at, disabled_at, deleting_at, deleted_rows FROM tenants WHERE id > $1 ORDER BY id LIMIT $2 OFFSET $3
 
 -- How many tenants there are.
 -- @name tenant_count
@@ -221,6 +226,21 @@ DELETE FROM data_keys WHERE tenant = $1
 -- @name tenant_drop_match_keys
 -- @only postgres
 DELETE FROM match_keys WHERE tenant = $1
+
+-- Deliveries that somebody queued while it went.
+-- @name tenant_drop_late_deliveries
+-- @only postgres
+DELETE FROM webhook_deliveries WHERE tenant = $1
+
+-- Records that somebody wrote while it went.
+-- @name tenant_drop_records
+-- @only postgres
+DELETE FROM records WHERE tenant = $1
+
+-- And what was to be found of them.
+-- @name tenant_drop_search_text
+-- @only postgres
+DELETE FROM search_text WHERE tenant = $1
 
 -- The tenant itself, last.
 -- @name tenant_delete

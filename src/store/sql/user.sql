@@ -27,7 +27,21 @@ WHERE tenant = $1 AND (subject = $2 OR uuid = $2) ORDER BY id LIMIT 1
 SELECT id, tenant, uuid, subject, name, email, role, permissions, created_at, seen_at, disabled_at FROM users
 WHERE tenant = $1 AND subject = $2
 
+-- One user by integer or UUID.
+-- @name user_get
+SELECT id, tenant, uuid, subject, name, email, role, permissions, created_at, seen_at, disabled_at FROM users
+WHERE tenant = $1 AND ($2 = 0 OR id = $2) AND (CAST($3 AS TEXT) IS NULL OR uuid = $3)
+
+-- Nobody else writes to him until the transaction ends.
+-- @name user_hold
+-- @only postgres
+SELECT id FROM users WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE
+
 -- Users of a tenant.
 -- @name user_list
 SELECT id, tenant, uuid, subject, name, email, role, permissions, created_at, seen_at, disabled_at FROM users
-WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3
+WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3 OFFSET $4
+
+-- How many a tenant has.
+-- @name user_total
+SELECT count(*) FROM users WHERE tenant = $1

@@ -1,10 +1,10 @@
--- Messages: conversation_id is conversations.id.
+-- Messages: conversation_id is conversations.id; contact_id is contacts.id, the conversation's, where that is known.
 -- @sqlite
 CREATE VIEW messages AS
 SELECT r.uuid AS id,
        t.uuid AS tenant_id,
        p.uuid AS conversation_id,
-       json_extract(r.data, '$.contactId') AS contact_id,
+       COALESCE(g.uuid, json_extract(r.data, '$.contactId')) AS contact_id,
        json_extract(r.data, '$.direction') AS direction,
        json_extract(r.data, '$.type') AS type,
        json_extract(r.data, '$.content') AS content,
@@ -16,13 +16,14 @@ SELECT r.uuid AS id,
 FROM records r
 JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection AND c.kind = 'messages'
 JOIN tenants t ON t.id = r.tenant
-LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent;
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
+LEFT JOIN records g ON g.tenant = p.tenant AND g.id = p.parent;
 -- @postgres
 CREATE OR REPLACE VIEW messages AS
 SELECT r.uuid AS id,
        t.uuid AS tenant_id,
        p.uuid AS conversation_id,
-       r.data ->> 'contactId' AS contact_id,
+       COALESCE(g.uuid::text, r.data ->> 'contactId') AS contact_id,
        r.data ->> 'direction' AS direction,
        r.data ->> 'type' AS type,
        r.data ->> 'content' AS content,
@@ -34,4 +35,5 @@ SELECT r.uuid AS id,
 FROM records r
 JOIN collections c ON c.tenant = r.tenant AND c.id = r.collection AND c.kind = 'messages'
 JOIN tenants t ON t.id = r.tenant
-LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent;
+LEFT JOIN records p ON p.tenant = r.tenant AND p.id = r.parent
+LEFT JOIN records g ON g.tenant = p.tenant AND g.id = p.parent;

@@ -223,6 +223,7 @@ struct value eval_missing(struct str what);
 
 /* Attribute (.name) and item ([key]) look-ups with Jinja's fallbacks. */
 MUST_USE bool eval_attribute(struct eval *ev, struct value object, struct str name, struct value *value_out);
+MUST_USE bool eval_slice(struct eval *ev, const struct node *node, struct value *value_out);
 MUST_USE bool eval_item(struct eval *ev, struct value object, struct value key, struct value *value_out);
 
 /* expr_operators.c */

@@ -282,15 +282,6 @@ pytext_unescape(struct arena *a, struct str raw, bool is_raw, struct str *text_o
 
 /* ---- case ---- */
 
-static bool
-is_ascii(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.ptr[i] >= 0x80)
-            return false;
-    return true;
-}
-
 static struct str
 map_case(struct arena *a, struct str s, bool upper)
 {
@@ -311,13 +302,13 @@ map_case(struct arena *a, struct str s, bool upper)
 struct str
 pytext_lower(struct arena *a, struct str s)
 {
-    return is_ascii(s) ? str_lower(a, s) : map_case(a, s, false);
+    return str_is_ascii(s) ? str_lower(a, s) : map_case(a, s, false);
 }
 
 struct str
 pytext_upper(struct arena *a, struct str s)
 {
-    if (!is_ascii(s))
+    if (!str_is_ascii(s))
         return map_case(a, s, true);
     char *text = arena_alloc_bytes(a, s.len + 1);
     for (size_t i = 0; text && i < s.len; i++)

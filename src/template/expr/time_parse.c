@@ -296,15 +296,6 @@ take_digits(struct str *s, size_t count, int *value_out)
     return true;
 }
 
-static bool
-take_char(struct str *s, char c)
-{
-    if (s->len == 0 || s->ptr[0] != c)
-        return false;
-    *s = str_skip(*s, 1);
-    return true;
-}
-
 /* YYYY-Www-D: day counts from the Monday of the week with January 4. */
 static bool
 take_week_date(struct str *s, bool dash, struct fields *f)
@@ -350,8 +341,8 @@ take_iso_date(struct str *s, struct fields *f)
         return false;
     if (s->len == 0)
         return true;
-    bool dash = take_char(s, '-');
-    if (take_char(s, 'W'))
+    bool dash = str_take_char(s, '-');
+    if (str_take_char(s, 'W'))
         return take_week_date(s, dash, f);
     size_t digits = count_digits(*s);
     if (digits == 3)
@@ -360,7 +351,7 @@ take_iso_date(struct str *s, struct fields *f)
         return false;
     if (s->len == 0)
         return dash;
-    if (dash != take_char(s, '-'))
+    if (dash != str_take_char(s, '-'))
         return false;
     return take_digits(s, 2, &f->day) && f->day >= 1 && f->day <= civil_days_in_month(f->year, f->month);
 }
@@ -368,7 +359,7 @@ take_iso_date(struct str *s, struct fields *f)
 static bool
 take_iso_fraction(struct str *s, struct fields *f)
 {
-    if (!take_char(s, '.') && !take_char(s, ','))
+    if (!str_take_char(s, '.') && !str_take_char(s, ','))
         return true;
     int scale = 100000;
     if (count_digits(*s) == 0)
@@ -385,15 +376,15 @@ take_iso_zone(struct str *s, struct fields *f)
     if (s->len == 0)
         return true;
     f->aware = true;
-    if (take_char(s, 'Z') || take_char(s, 'z'))
+    if (str_take_char(s, 'Z') || str_take_char(s, 'z'))
         return s->len == 0;
     int sign = s->ptr[0] == '-' ? -1 : 1;
-    if (!take_char(s, '+') && !take_char(s, '-'))
+    if (!str_take_char(s, '+') && !str_take_char(s, '-'))
         return false;
     if (!take_digits(s, 2, &hours) || hours > 23)
         return false;
     if (s->len) {
-        take_char(s, ':');
+        str_take_char(s, ':');
         if (!take_digits(s, 2, &minutes) || minutes > 59)
             return false;
     }
@@ -407,11 +398,11 @@ take_iso_time(struct str *s, struct fields *f)
 {
     if (!take_digits(s, 2, &f->hour) || f->hour > 24)
         return false;
-    bool colon = take_char(s, ':');
+    bool colon = str_take_char(s, ':');
     if (colon || (s->len && is_digit(s->ptr[0]))) {
         if (!take_digits(s, 2, &f->minute) || f->minute > 59)
             return false;
-        bool seconds = colon ? take_char(s, ':') : s->len && is_digit(s->ptr[0]);
+        bool seconds = colon ? str_take_char(s, ':') : s->len && is_digit(s->ptr[0]);
         if (seconds && (!take_digits(s, 2, &f->second) || f->second > 59 || !take_iso_fraction(s, f)))
             return false;
     }

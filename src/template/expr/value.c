@@ -2,7 +2,7 @@
  * Values: making single ones, their kinds and their truth as Python has them.
  *
  * Numbers of JSON keep what was written: whole ones stay exact at any length, others keep their text. Lists and dicts
- * are in value_container.c, equality and order in value_equal.c, text in value_print.c.
+ * are in value_container.c, equality and order in value_equal.c, text in value_print.c, JSON in value_json.c.
  */
 #include "template/expr/value.h"
 

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "base/hash.h"
+
 #define LIST_SIZE_FIRST 8
 #define DICT_INDEX_FROM 16 /* entries from which a dict keeps a hash index */
 
@@ -57,9 +59,7 @@ value_list_add(struct arena *a, struct value list, struct value item)
 static uint64_t
 hash_bytes(struct str s)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < s.len; i++)
-        hash = (hash ^ (unsigned char)s.ptr[i]) * UINT64_C(1099511628211);
+    uint64_t hash = hash_add(HASH_START, s);
     return hash ^ (hash >> 29);
 }
 

@@ -12,22 +12,35 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { rememberProgram } from './failures.mjs';
+
 export const binary = process.env.TIDEMARK_BIN ?? 'build/test/src/cli/tidemark';
-const START_TIMEOUT_MS = 60_000;
+
+// Bounds make a hang a failure with a name; they are no measure of speed, and cost nothing while all goes well. On a machine that
+// is slower still TIDEMARK_TEST_PATIENCE multiplies them.
+const PATIENCE = Number(process.env.TIDEMARK_TEST_PATIENCE ?? 1);
+export const patient = (ms) => ms * PATIENCE;
+const WAIT_MS = 120_000, RUN_MS = 300_000;
 
 export const tempFolder = (name = 'test') => mkdtempSync(join(tmpdir(), `tidemark-${name}-`));
 export const removeFolder = (folder) => rmSync(folder, { recursive: true, force: true });
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// Asks until the answer is there; the bound makes a hang a failure with a name.
-export async function until(what, ask, timeoutMs = START_TIMEOUT_MS, everyMs = 25) {
-  const end = Date.now() + timeoutMs;
+// Asks until the answer is there.
+export async function until(what, ask, timeoutMs = WAIT_MS, everyMs = 25) {
+  const end = Date.now() + patient(timeoutMs);
   for (;;) {
     const answer = await ask();
     if (answer) return answer;
-    if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
+    if (Date.now() > end) throw new Error(`waited ${patient(timeoutMs)} ms in vain: ${what}`);
     await pause(everyMs);
   }
+}
+
+// For what must not see two days (of UTC): waits for the next one where this one is about to end.
+export async function sameDay(minutes = 2) {
+  const left = 86_400_000 - Date.now() % 86_400_000;
+  if (left < minutes * 60_000) await pause(left + 100);
 }
 
 function launch(args, { env = {}, cwd } = {}) {
@@ -35,15 +48,18 @@ function launch(args, { env = {}, cwd } = {}) {
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text) => { output.stdout += text; });
   child.stderr.setEncoding('utf8').on('data', (text) => { output.stderr += text; });
-  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
+  rememberProgram(args[0], child, output);
+  // Not 'exit': what it wrote last may be read after that.
+  const exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
   return { child, output, exited };
 }
 
 async function ready(process_, what, ask) {
   return until(what, async () => {
-    if (process_.child.exitCode !== null || process_.child.signalCode !== null)
-      throw new Error(`${what}: it ended (${process_.child.exitCode ?? process_.child.signalCode})\n` +
-        `${process_.output.stdout}\n${process_.output.stderr.slice(-4000)}`);
+    if (process_.child.exitCode !== null || process_.child.signalCode !== null) {
+      const { code, signal } = await process_.exited;
+      throw new Error(`${what}: it ended (${code ?? signal})\n${process_.output.stdout}\n${process_.output.stderr.slice(-4000)}`);
+    }
     return ask();
   });
 }
@@ -122,7 +138,7 @@ export async function startSandbox({ seed = 7, sizes = {}, faults = [], args = [
   for (const fault of faults) options.push('--fault', fault);
   const process_ = launch([...options, ...args]);
   const url = await ready(process_, 'tidemark sandbox', async () => {
-    const line = process_.output.stdout.split('\n').find((l) => l.startsWith('{'));
+    const line = process_.output.stdout.split('\n').slice(0, -1).find((l) => l.startsWith('{')); // the last may be half there
     return line ? JSON.parse(line).url : null;
   });
   const json = async (method, path, body) => (await call(url, null, method, path, body)).body;
@@ -146,14 +162,14 @@ export async function startSandbox({ seed = 7, sizes = {}, faults = [], args = [
 }
 
 // One command of the command line, to its end.
-export function tidemark(args, { env = {}, input, timeout = 120_000 } = {}) {
+export function tidemark(args, { env = {}, input, timeout = patient(RUN_MS) } = {}) {
   const done = spawnSync(binary, args, { env: { ...process.env, ...env }, input, encoding: 'utf8', timeout });
   return { code: done.status, stdout: done.stdout, stderr: done.stderr };
 }
 
 export const isFinished = (run) => ['success', 'error', 'cancelled'].includes(run.status);
 
-export async function finishedRun(server, runId, timeoutMs = 300_000) {
+export async function finishedRun(server, runId, timeoutMs = RUN_MS) {
   return until(`run ${runId} finishes`, async () => {
     const { body } = await server.api('GET', `/api/v1/sync/runs/${runId}`);
     return body?.data && isFinished(body.data) ? body.data : null;

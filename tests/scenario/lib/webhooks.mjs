@@ -31,8 +31,8 @@ export const events = async (server, query = '') =>
   (await server.api('GET', `/api/v1/webhooks/events${query}`)).body.data;
 
 // Until nothing waits any more.
-export const drained = (server, timeoutMs = 60_000) =>
-  until('the inbox is empty', async () => (await events(server, '?status=pending&limit=1')).length === 0, timeoutMs);
+export const drained = (server, timeoutMs, everyMs) =>
+  until('the inbox is empty', async () => (await events(server, '?status=pending&limit=1')).length === 0, timeoutMs, everyMs);
 
 export const contactNamed = async (server, id) =>
   (await server.api('GET', '/api/v1/contacts?limit=500')).body.data.find((c) => c.customFields.chatwoot_id === String(id));

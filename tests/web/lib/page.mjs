@@ -10,12 +10,12 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { load, modules } from './modules.mjs';
-import { finishedRun, removeFolder, startTidemark, tempFolder, withSandbox } from '../../scenario/lib/tidemark.mjs';
+import { finishedRun, patient, removeFolder, startTidemark, tempFolder, withSandbox } from '../../scenario/lib/tidemark.mjs';
 
 export const pictures = process.env.TIDEMARK_SCREENSHOTS ?? 'build/screenshots';
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path));
+const CHROMIUM = [process.env.TIDEMARK_CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => path && existsSync(path));
 export const SIZES = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
-const WAIT_MS = 20_000;
+const WAIT_MS = patient(60_000);
 const WATCHED = new Set(['chatwoot', 'hubspot', 'zendesk']);
 
 // `seed(data)`: fills the store while no server stands on it, after `begin(server)`.

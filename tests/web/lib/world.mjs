@@ -24,6 +24,8 @@ export async function startWorld() {
     await fetch(`${vendor.url}/chatwoot/api/v1/accounts/1/contacts/${contact.customFields.chatwoot_id}`, { method: 'PUT',
       headers: { api_access_token: 'test', 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Zita Ali' }) });
   }
+  const gone = contacts.at(-1).customFields.chatwoot_id;
+  await fetch(`${vendor.url}/chatwoot/api/v1/accounts/1/contacts/${gone}`, { method: 'DELETE', headers: { api_access_token: 'test' } });
   const run = (await sync()).id;
   await send(stage.server, contactEvent(3, 'Ana'), { path: `/api/v1/webhooks/${connection}` });
   await drained(stage.server);
@@ -32,13 +34,13 @@ export async function startWorld() {
   await api('POST', '/api/v1/users', { subject: 'auth0|ana', name: 'Ana', role: 'user', permissions: ['content:read'] });
   const one = `/connections/${connection}`;
   const pages = ['/', '/connections', '/connections/new', '/connections/new/chatwoot', one, `${one}/runs`, `${one}/records`, `${one}/records?show=rejected`, `${one}/mapping`,
-    `${one}/conflicts`, `${one}/webhooks`, `${one}/settings`, '/runs', `/runs/${run}`, `/runs/${run}/records?change=updated`, '/records', '/records/kind/conversations', `/records/${contacts[0].id}`, '/conflicts', '/jobs',
+    `${one}/conflicts`, `${one}/webhooks`, `${one}/settings`, '/runs', `/runs/${run}`, '/runs/read?from=2026-01-01T00:00:00.000Z&to=2026-01-01T01:00:00.000Z', `/runs/${run}/records?change=updated`, '/records', '/records/kind/conversations', `/records/${contacts[0].id}`, '/conflicts', '/jobs',
     '/webhooks', `/webhooks/${event}`, '/templates', '/templates/add', '/templates/hubspot', '/users', '/keys', '/audit', '/settings'];
   const none = '00000000-0000-7000-8000-000000000000';
   return {
     stage, vendor, api, connection, run, event, contacts, pages,
     // Lists of which nothing is there, and places where there is nothing.
-    empty: ['/connections?q=none', '/connections/new?q=none', '/runs?status=paused', '/records/kind/deals', '/records?q=nobody', '/conflicts?status=resolved', '/jobs?status=failed', '/webhooks?q=none',
+    empty: [`${one}/records?show=deleted&stream=conversations`, '/connections?q=none', '/connections/new?q=none', '/runs?status=paused', '/records/kind/deals', '/records?q=nobody', '/conflicts?status=resolved', '/jobs?status=failed', '/webhooks?q=none',
       '/templates?q=none', '/audit?actor=nobody'],
     missing: ['/nowhere', `/connections/${none}`, `/runs/${none}`, `/records/${none}`, `/webhooks/${none}`, '/templates/none', '/connections/new/none'],
     // What opens in front of a page: where, and the names one goes by to it.

@@ -1,6 +1,7 @@
 // Typed calls to the public API, over the session's cookie. The types are made from openapi/*.yaml (npm run types).
 import createClient from 'openapi-fetch';
 
+import { askedEarly } from './early';
 import type { components, paths } from './schema';
 
 export type Schemas = components['schemas'];
@@ -26,7 +27,8 @@ let tenant: string | null = null;
 export const tenantChosen = () => tenant;
 export const chooseTenant = (key: string | null) => { tenant = key; };
 
-export const api = createClient<paths, 'application/json'>({ baseUrl: '/', credentials: 'same-origin', headers: { 'Content-Type': 'application/json' } });
+export const api = createClient<paths, 'application/json'>({ baseUrl: '/', credentials: 'same-origin', headers: { 'Content-Type': 'application/json' },
+  fetch: (request) => askedEarly(request) ?? fetch(request) });
 api.use({
   onRequest({ request }) {
     if (tenant && !request.headers.has('X-Tenant-Id')) request.headers.set('X-Tenant-Id', tenant);

@@ -58,7 +58,7 @@ export function useList<R>(key: readonly unknown[], ask: (cursor: Cursor) => Pro
     cut.current = null;
     if (ends && ends.cursor === cursor) {
       setTimeout(endAt, 0, ends.place);
-      return { data: [], meta: { limit: 0 } };
+      return { data: [], meta: { limit: 0, total: 0, totalPages: 0 } };
     }
     if (now && was && !isInSight(now, place, inSight.current)) {
       old.current.add(cursor);

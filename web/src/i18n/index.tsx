@@ -7,23 +7,22 @@
 // `|` parts one from many, by {n}. Numbers among the arguments are written as the language writes them.
 import { createContext, useContext, useMemo } from 'react';
 
-export type Language = 'en' | 'pt-BR';
+import type { Language } from './language';
+
+export { keepLanguage, languageAtStart } from './language';
+export type { Language } from './language';
 export const LANGUAGES: readonly Language[] = ['en', 'pt-BR'];
 type Pair = readonly [english: string, portuguese: string];
 export type Arguments = Record<string, string | number>;
 
 export const dictionary = <K extends string>(pairs: Record<K, Pair>) => pairs;
 
-const KEPT = 'tidemark.language';
-export function languageAtStart(): Language {
-  const kept = localStorage.getItem(KEPT);
-  if (kept === 'en' || kept === 'pt-BR') return kept;
-  return navigator.languages.find((l) => /^(pt|en)/i.test(l))?.toLowerCase().startsWith('pt') ? 'pt-BR' : 'en';
-}
-export const keepLanguage = (language: Language) => localStorage.setItem(KEPT, language);
-
 export const LanguageContext = createContext<{ language: Language; setLanguage: (l: Language) => void }>({ language: 'en', setLanguage: () => {} });
-export const useLanguage = () => useContext(LanguageContext);
+// `asked`: what the server is asked for, whose own words are English. `said`: what its words, and those of a platform, are marked with.
+export function useLanguage() {
+  const context = useContext(LanguageContext), foreign = context.language !== 'en';
+  return { ...context, asked: foreign ? context.language : undefined, said: foreign ? 'en' : undefined };
+}
 
 const numbers = { en: new Intl.NumberFormat('en'), 'pt-BR': new Intl.NumberFormat('pt-BR') };
 
@@ -45,25 +44,28 @@ export function useWords<K extends string>(words: Record<K, Pair>) {
 
 const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]];
 
-export function useFormats() {
-  const { language } = useLanguage();
-  return useMemo(() => {
-    const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' });
-    const whole = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
-    const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-    const second = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
-    const short = new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1 });
-    return {
-      number: (n: number) => numbers[language].format(n),
-      short: (n: number) => short.format(n),
-      time: (at: string | Date) => whole.format(new Date(at)),
-      seconds: (at: string | Date) => second.format(new Date(at)),
-      clock: (at: string | Date) => clock.format(new Date(at)),
-      ago: (at: string, now = Date.now()) => {
-        const seconds = (new Date(at).getTime() - now) / 1000;
-        const [unit, length] = UNITS.find(([, l]) => Math.abs(seconds) >= l) ?? ['second', 1];
-        return relative.format(Math.trunc(seconds / length), unit);
-      },
-    };
-  }, [language]);
+// The browser's formats take a tenth of a millisecond each to make, and every cell of a table asks for some: made once, when
+// first needed.
+function formatsOf(language: Language) {
+  const once = <F,>(make: () => F) => { let made: F | undefined; return () => (made ??= make()); };
+  const relative = once(() => new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' }));
+  const whole = once(() => new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' }));
+  const clock = once(() => new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }));
+  const second = once(() => new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }));
+  const short = once(() => new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1 }));
+  return {
+    number: (n: number) => numbers[language].format(n),
+    short: (n: number) => short().format(n),
+    time: (at: string | Date) => whole().format(new Date(at)),
+    seconds: (at: string | Date) => second().format(new Date(at)),
+    clock: (at: string | Date) => clock().format(new Date(at)),
+    ago: (at: string, now = Date.now()) => {
+      const seconds = (new Date(at).getTime() - now) / 1000;
+      const [unit, length] = UNITS.find(([, l]) => Math.abs(seconds) >= l) ?? ['second', 1];
+      return relative().format(Math.trunc(seconds / length), unit);
+    },
+  };
 }
+const formats = { en: formatsOf('en'), 'pt-BR': formatsOf('pt-BR') };
+
+export const useFormats = () => formats[useLanguage().language];

@@ -1,37 +1,41 @@
 // Every page: its address, and the code that is fetched when somebody goes there. README.md says how one is added.
-import { lazy } from 'react';
-import type { ComponentType, LazyExoticComponent } from 'react';
+import type { ComponentType } from 'react';
 
 import type { Permission } from '../api/session';
 import type { shellWords } from '../i18n/shell';
 import type { IconName } from '../parts/Icon';
+import { later } from '../parts/later';
+import type { Later } from '../parts/later';
 
-type AnyPage = LazyExoticComponent<ComponentType>;
-export interface PageRoute { path: string; page: AnyPage; needs?: Permission }
+export interface PageRoute { path: string; page: Later<object>; needs?: Permission }
 
+const page = (code: () => Promise<{ default: ComponentType }>) => later(() => code().then((m) => m.default));
+
+// vite.config.js reads these lines for the code of each address.
 export const routes: readonly PageRoute[] = [
-  { path: '/', page: lazy(() => import('./home/Home')) },
-  { path: '/connections', page: lazy(() => import('./connections/Connections')) },
-  { path: '/connections/new', needs: 'content:update', page: lazy(() => import('./connections/add/Gallery')) },
-  { path: '/connections/new/:template', needs: 'content:update', page: lazy(() => import('./connections/add/Add')) },
-  { path: '/connections/:id/:tab?', page: lazy(() => import('./connections/one/Connection')) },
-  { path: '/runs', page: lazy(() => import('./runs/Runs')) },
-  { path: '/runs/:id', page: lazy(() => import('./runs/Run')) },
-  { path: '/runs/:id/records', page: lazy(() => import('./runs/Records')) },
-  { path: '/records', page: lazy(() => import('./records/Records')) },
-  { path: '/records/kind/:kind', page: lazy(() => import('./records/Records')) },
-  { path: '/records/:id', page: lazy(() => import('./records/Record')) },
-  { path: '/conflicts', page: lazy(() => import('./conflicts/Conflicts')) },
-  { path: '/jobs', page: lazy(() => import('./jobs/Jobs')) },
-  { path: '/webhooks', page: lazy(() => import('./webhooks/Webhooks')) },
-  { path: '/webhooks/:id', page: lazy(() => import('./webhooks/Event')) },
-  { path: '/templates', page: lazy(() => import('./templates/Templates')) },
-  { path: '/templates/add', needs: 'admin', page: lazy(() => import('./templates/AddTemplate')) },
-  { path: '/templates/:name', page: lazy(() => import('./templates/Template')) },
-  { path: '/users', needs: 'admin', page: lazy(() => import('./admin/Users')) },
-  { path: '/keys', needs: 'admin', page: lazy(() => import('./admin/Keys')) },
-  { path: '/audit', needs: 'admin', page: lazy(() => import('./admin/Audit')) },
-  { path: '/settings', needs: 'admin', page: lazy(() => import('./admin/Settings')) },
+  { path: '/', page: page(() => import('./home/Home')) },
+  { path: '/connections', page: page(() => import('./connections/Connections')) },
+  { path: '/connections/new', needs: 'content:update', page: page(() => import('./connections/add/Gallery')) },
+  { path: '/connections/new/:template', needs: 'content:update', page: page(() => import('./connections/add/Add')) },
+  { path: '/connections/:id/:tab?', page: page(() => import('./connections/one/Connection')) },
+  { path: '/runs', page: page(() => import('./runs/Runs')) },
+  { path: '/runs/read', page: page(() => import('./runs/Read')) },
+  { path: '/runs/:id', page: page(() => import('./runs/Run')) },
+  { path: '/runs/:id/records', page: page(() => import('./runs/Records')) },
+  { path: '/records', page: page(() => import('./records/Records')) },
+  { path: '/records/kind/:kind', page: page(() => import('./records/Records')) },
+  { path: '/records/:id', page: page(() => import('./records/Record')) },
+  { path: '/conflicts', page: page(() => import('./conflicts/Conflicts')) },
+  { path: '/jobs', page: page(() => import('./jobs/Jobs')) },
+  { path: '/webhooks', page: page(() => import('./webhooks/Webhooks')) },
+  { path: '/webhooks/:id', page: page(() => import('./webhooks/Event')) },
+  { path: '/templates', page: page(() => import('./templates/Templates')) },
+  { path: '/templates/add', needs: 'admin', page: page(() => import('./templates/AddTemplate')) },
+  { path: '/templates/:name', page: page(() => import('./templates/Template')) },
+  { path: '/users', needs: 'admin', page: page(() => import('./admin/Users')) },
+  { path: '/keys', needs: 'admin', page: page(() => import('./admin/Keys')) },
+  { path: '/audit', needs: 'admin', page: page(() => import('./admin/Audit')) },
+  { path: '/settings', needs: 'admin', page: page(() => import('./admin/Settings')) },
 ];
 
 // What the main menu offers, to whom. An entry without a route is not shown.

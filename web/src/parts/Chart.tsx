@@ -28,7 +28,7 @@ function draw(box: HTMLElement, data: uPlot.AlignedData, language: string, words
   const stepped = uPlot.paths.stepped?.({ align: 1 });
   return new uPlot({
     width: box.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { show: false }, padding: [8, 4, 0, 0],
-    axes: [{ ...axis, space: 90, incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400], values: (_, at) => at.map((s) => clock.format(s * 1000)) }, { ...axis, size: 46, values: (_, n) => n.map((x) => short.format(x)) }],
+    axes: [{ ...axis, size: 28, space: 90, incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400], values: (_, at) => at.map((s) => clock.format(s * 1000)) }, { ...axis, size: 46, values: (_, n) => n.map((x) => short.format(x)) }],
     scales: { y: { range: (_, __, most) => [0, Math.max(1, most) * 1.08] } },
     series: [{}, { label: words.ok, stroke: colour('--accent'), fill: colour('--info-bg'), width: LINE, paths: stepped, points: { show: false } },
       { label: words.err, stroke: colour('--bad'), fill: colour('--bad-bg'), width: LINE, paths: stepped, points: { show: false } }],

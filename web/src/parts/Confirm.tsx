@@ -7,6 +7,7 @@ import { ApiError } from '../api/client';
 import { useWords } from '../i18n';
 import { shellWords } from '../i18n/shell';
 import { ErrorBox } from './ErrorBox';
+import { Said } from './Said';
 
 // A menu gives the focus back to its button a moment after it closed. What opens in front must wait for that: else the focus is
 // taken from it again, and it does not know to whom to give it back.
@@ -51,20 +52,24 @@ export function useConfirm() {
 
 // ---- short words ----
 
-interface Toast { id: number; text: string; bad: boolean }
+interface Toast { id: number; text: ReactNode; bad: boolean }
 let toasts: Toast[] = [];
 let next = 1;
 const listeners = new Set<() => void>();
 const set = (list: Toast[]) => { toasts = list; listeners.forEach((tell) => tell()); };
 const SHOWN_MS = 5_000, SHOWN_BAD_MS = 12_000;
 
-export function say(text: string, bad = false) {
+export function say(text: ReactNode, bad = false) {
   const id = next++;
   set([...toasts, { id, text, bad }].slice(-4));
   setTimeout(() => set(toasts.filter((toast) => toast.id !== id)), bad ? SHOWN_BAD_MS : SHOWN_MS);
 }
-export const sayError = (error: unknown) =>
-  say(error instanceof ApiError && error.status !== 0 ? error.message : error instanceof Error && error.message ? error.message : 'No answer', true);
+function ErrorWords({ error }: { error: unknown }) {
+  const t = useWords(shellWords);
+  const said = error instanceof ApiError ? error : null;
+  return said?.status === 0 || !(error instanceof Error) ? <>{t('unreachable')}</> : <Said text={error.message} code={said?.code} />;
+}
+export const sayError = (error: unknown) => say(<ErrorWords error={error} />, true);
 
 export function Toasts() {
   const list = useSyncExternalStore((tell) => { listeners.add(tell); return () => listeners.delete(tell); }, () => toasts);

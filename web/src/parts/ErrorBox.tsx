@@ -6,6 +6,7 @@ import { ApiError } from '../api/client';
 import { useWords } from '../i18n';
 import { shellWords } from '../i18n/shell';
 import { Icon } from './Icon';
+import { Said } from './Said';
 
 type Hint = 'unreachableDo' | 'doSignIn' | 'doForbidden' | 'doCredentials' | 'doVendor' | 'doBusy' | 'doLimited' | 'doFields' | 'doInternal' | 'notFoundHint';
 
@@ -27,10 +28,10 @@ export function ErrorBox({ error, retry, children }: { error: unknown; retry?: (
     <div className="trouble" role="alert">
       <Icon name="alert" />
       <div className="grow stack-small">
-        <strong>{said?.status === 0 ? t('unreachable') : error instanceof Error ? error.message : String(error)}</strong>
+        <strong>{said?.status === 0 ? t('unreachable') : <Said text={error instanceof Error ? error.message : String(error)} code={said?.code} />}</strong>
         {hint && <span>{t(hint, { n: said?.retryAfter ?? 1 })}</span>}
         {said && said.details.some((d) => d.message) && (
-          <ul>{said.details.filter((d) => d.message).map((d, i) => <li key={i}>{d.pointer ? <><code>{d.pointer}</code> </> : null}{d.message}</li>)}</ul>
+          <ul>{said.details.filter((d) => d.message).map((d, i) => <li key={i}>{d.pointer ? <><code>{d.pointer}</code> </> : null}<Said text={d.message} /></li>)}</ul>
         )}
         {children}
         {said?.requestId && <span className="dim small">{t('request', { id: said.requestId })}</span>}

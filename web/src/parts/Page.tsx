@@ -1,6 +1,6 @@
 // The head of a page: what it is, what can be done, and the same from a terminal. Sets the window's title.
 import { ActionIcon, Popover, Tooltip } from '@mantine/core';
-import { useDocumentTitle } from '@mantine/hooks';
+import { useDocumentTitle, useWindowEvent } from '@mantine/hooks';
 import { useState } from 'react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
@@ -53,12 +53,15 @@ function Line({ text }: { text: string }) {
 
 export function CommandsButton({ commands }: { commands: Commands }) {
   const t = useWords(shellWords);
+  const [opened, setOpened] = useState(false);
   const lines = commands.cli === undefined ? [] : typeof commands.cli === 'string' ? [commands.cli] : commands.cli;
+  // By itself it hears the key only while the focus is within, where it comes a moment later, and whence a line that changes takes it away.
+  useWindowEvent('keydown', (e) => { if (opened && e.key === 'Escape') setOpened(false); });
   return (
-    <Popover width={460} position="bottom-end" shadow="md" trapFocus returnFocus>
+    <Popover opened={opened} onChange={setOpened} width={460} position="bottom-end" shadow="md" trapFocus returnFocus>
       <Popover.Target>
         <Tooltip label={t('commands')}>
-          <ActionIcon variant="default" size={30} aria-label={t('commands')} aria-haspopup="dialog"><Icon name="terminal" /></ActionIcon>
+          <ActionIcon variant="default" size={30} onClick={() => setOpened(!opened)} aria-label={t('commands')} aria-haspopup="dialog"><Icon name="terminal" /></ActionIcon>
         </Tooltip>
       </Popover.Target>
       <Popover.Dropdown maw="calc(100vw - 24px)" aria-label={t('commands')}>

@@ -1,6 +1,6 @@
 // Small parts: an empty state, what loads, times, numbers that lead to their list, hours as bars, progress, logos.
-import { Button, Tooltip } from '@mantine/core';
-import { useEffect, useState } from 'react';
+import { Button } from '@mantine/core';
+import { useCallback, useSyncExternalStore } from 'react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 
@@ -31,22 +31,37 @@ export function Loading({ lines = 6 }: { lines?: number }) {
   );
 }
 
-// The page is drawn again every `ms` while it is shown: for what is said about times.
+// One clock for all that is drawn again every `ms` while it is shown, for what is said about times.
+interface Clock { now: number; tell: Set<() => void>; timer: ReturnType<typeof setInterval> | undefined }
+const clocks = new Map<number, Clock>();
+function clockOf(ms: number): Clock {
+  const clock = clocks.get(ms) ?? { now: Date.now(), tell: new Set(), timer: undefined };
+  clocks.set(ms, clock);
+  return clock;
+}
+function listen(clock: Clock, ms: number, tell: () => void) {
+  const tick = () => { clock.now = Date.now(); clock.tell.forEach((each) => each()); };
+  clock.tell.add(tell);
+  clock.timer ??= setInterval(tick, ms);
+  return () => {
+    clock.tell.delete(tell);
+    if (clock.tell.size) return;
+    clearInterval(clock.timer);
+    clocks.delete(ms);
+  };
+}
 export function useTick(ms = 10_000) {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), ms);
-    return () => clearInterval(timer);
-  }, [ms]);
-  return now;
+  const subscribe = useCallback((tell: () => void) => listen(clockOf(ms), ms, tell), [ms]);
+  return useSyncExternalStore(subscribe, () => clockOf(ms).now);
 }
 
+// The whole time is in its title: a component for each would be a third of what drawing a list costs.
 export function Ago({ at, otherwise }: { at: string | null | undefined; otherwise?: string }) {
   const t = useWords(shellWords);
   const f = useFormats();
   useTick();
   if (!at) return <span className="dim">{otherwise ?? t('never')}</span>;
-  return <Tooltip label={f.time(at)}><time dateTime={at} className="number">{f.ago(at)}</time></Tooltip>;
+  return <time dateTime={at} className="number" title={f.time(at)}>{f.ago(at)}</time>;
 }
 
 // Every number leads to its list. None where there is nothing to see.

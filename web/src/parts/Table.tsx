@@ -32,6 +32,7 @@ interface Props<R> {
 }
 
 const AHEAD = 120;      // rows before the end at which the next page is asked for: more than a page, so that it is there before it is seen
+const BESIDE = 20;      // rows drawn above and below those in sight
 const GONE = 'tidemark:go';
 const ROW_PX = 40, ROW_NARROW_PX = 48;
 const NONE: ReadonlySet<string> = new Set();
@@ -70,13 +71,18 @@ export function Table<R>(p: Props<R>) {
   const isNarrow = useMediaQuery('(max-width: 760px)', undefined, { getInitialValueInEffect: false });
   const height = Math.max(p.rowHeight ?? ROW_PX, isNarrow ? ROW_NARROW_PX : 0);
   const isLong = rows.length > ALL_DRAWN;
-  const virtual = useWindowVirtualizer({ count: rows.length, estimateSize: () => height, overscan: 20, scrollMargin: top, enabled: isLong });
+  // Those in sight come first, those beside them when they are drawn.
+  const [beside, setBeside] = useState(0);
+  useEffect(() => { if (rows.length > 0) setBeside(BESIDE); }, [rows.length > 0]);
+  const virtual = useWindowVirtualizer({ count: rows.length, estimateSize: () => height, overscan: beside, scrollMargin: top, enabled: isLong });
   useLayoutEffect(() => { if (body.current) setTop(body.current.getBoundingClientRect().top + window.scrollY); }, [rows.length > 0, isLong]);
   useLayoutEffect(() => virtual.measure(), [height]);
 
   const drawn = virtual.getVirtualItems();
   const last = isLong ? drawn.at(-1)?.index ?? 0 : rows.length - 1;
   const { more } = p;
+  const total = Math.max(p.total ?? 0, rows.length);
+  const isCounted = !p.totalAtLeast || (!more?.has && rows.length === total);   // all of it is here
   useEffect(() => {
     if (more?.has && !more.loading && isLong && last > rows.length - AHEAD) more.load();
   }, [last, rows.length, isLong, more]);
@@ -151,7 +157,7 @@ export function Table<R>(p: Props<R>) {
       </div>
       {(p.total !== undefined || more?.has) && (
         <div className="table-more">
-          <span className="number">{t(p.totalAtLeast ? 'loadedOfAtLeast' : 'loadedOf', { n: f.number(rows.length), total: f.number(p.total ?? rows.length) })}</span>
+          <span className="number">{t(isCounted ? 'loadedOf' : 'loadedOfAtLeast', { n: f.number(rows.length), total: f.number(total) })}</span>
           {more?.has && <Button variant="subtle" size="compact-xs" loading={more.loading} onClick={more.load}>{t('more')}</Button>}
         </div>
       )}

@@ -8,6 +8,7 @@ const fieldWords = dictionary({
   number: ['Number', 'Número'], currency: ['Currency', 'Moeda'], type: ['Type', 'Tipo'], timezone: ['Time zone', 'Fuso horário'], quantity: ['Quantity', 'Quantidade'],
   vendor: ['Vendor', 'Fornecedor'], description: ['Description', 'Descrição'], website: ['Website', 'Site'], address: ['Address', 'Endereço'], city: ['City', 'Cidade'],
   country: ['Country', 'País'], company: ['Company', 'Empresa'], sentAt: ['Sent', 'Envio'], orderedAt: ['Ordered', 'Pedido em'], closedAt: ['Closed', 'Fechamento'],
+  lastActivityAt: ['Last activity', 'Última atividade'], sourceCreatedAt: ['Created there', 'Criado lá'],
 });
 
 export function useFieldWord() {

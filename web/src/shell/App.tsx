@@ -1,12 +1,13 @@
 // Who is it, then the frame and the page of the address.
 import { Button } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
-import { Component, Suspense, useEffect, useLayoutEffect } from 'react';
+import { Component, useEffect, useLayoutEffect } from 'react';
 import type { ReactNode } from 'react';
 import { Link, Route, Switch, useLocation } from 'wouter';
 
-import { ApiError, api, chooseTenant } from '../api/client';
+import { ApiError, api, chooseTenant, tenantChosen } from '../api/client';
 import type { Session } from '../api/client';
+import { forgetFirst, rememberFirst } from '../api/early';
 import { useFollowEvents } from '../api/events';
 import { useData } from '../api/query';
 import { SessionContext, may, useSession } from '../api/session';
@@ -58,6 +59,8 @@ class Guard extends Component<{ children: ReactNode; place: string }, { error: E
   }
 }
 
+const meanwhile = <div className="panel"><Loading lines={8} /></div>;
+
 function Pages() {
   const session = useSession();
   const [place] = useLocation();
@@ -65,12 +68,10 @@ function Pages() {
   useEffect(() => { window.scrollTo(0, 0); }, [place]);
   return (
     <Guard place={place}>
-      <Suspense fallback={<div className="panel"><Loading lines={8} /></div>}>
-        <Switch>
-          {routes.map(({ path, needs, page: Shown }) => <Route key={path} path={path}>{needs && !may(session, needs) ? <NotForYou /> : <Shown />}</Route>)}
-          <Route><NotFound /></Route>
-        </Switch>
-      </Suspense>
+      <Switch>
+        {routes.map(({ path, needs, page: Shown }) => <Route key={path} path={path}>{needs && !may(session, needs) ? <NotForYou /> : <Shown meanwhile={meanwhile} />}</Route>)}
+        <Route><NotFound /></Route>
+      </Switch>
     </Guard>
   );
 }
@@ -78,6 +79,7 @@ function Pages() {
 const KEPT = 'tidemark.tenant';
 
 function SignedIn({ session }: { session: Session }) {
+  useEffect(() => rememberFirst({ tenant: tenantChosen(), admin: may(session, 'admin') }), [session]);
   useFollowEvents(`${session.subject} ${session.tenantId ?? ''}`);
   return (
     <SessionContext.Provider value={session}>
@@ -105,6 +107,7 @@ function WithTenant({ session }: { session: Session }) {
 
 export function switchTenant(key: string) {
   localStorage.setItem(KEPT, key);
+  rememberFirst({ tenant: key, admin: true });
   window.location.assign('/');
 }
 
@@ -117,7 +120,9 @@ export function App() {
     if (event.type === 'updated' && error instanceof ApiError && error.status === 401 && event.query.queryKey[1] !== 'session')
       void client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[1] === 'session' });
   }), [client]);
-  if (session.error instanceof ApiError && session.error.status === 401)
+  const isNobody = session.error instanceof ApiError && session.error.status === 401;
+  useEffect(() => { if (isNobody) forgetFirst(); }, [isNobody]);
+  if (isNobody)
     return <SignIn onDone={() => { client.clear(); void session.refetch(); }} />;
   if (session.data) return <WithTenant session={session.data.data} />;
   if (session.error) return <main className="main"><ErrorBox error={session.error} retry={() => void session.refetch()} /></main>;

@@ -6,6 +6,7 @@ import type { ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
 
 import { api, take } from '../api/client';
+import { forgetFirst } from '../api/early';
 import { useLine } from '../api/events';
 import { useData } from '../api/query';
 import { may, useSession } from '../api/session';
@@ -70,6 +71,7 @@ function AccountMenu() {
       return;
     }
     client.clear();
+    forgetFirst();
     window.location.assign('/');
   };
   const item = (chosen: boolean, label: string, icon: 'sun' | 'moon' | 'settings' | null, choose: () => void) => (

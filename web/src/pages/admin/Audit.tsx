@@ -8,6 +8,7 @@ import { useWords } from '../../i18n';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { queryText, useFilters } from '../../parts/filters';
 import { Page, options } from '../../parts/Page';
+import { useDeed } from '../../parts/Said';
 import { Ago, Empty, Loading, NoMatch } from '../../parts/Small';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
@@ -17,12 +18,13 @@ type Entry = Schemas['AuditEntry'];
 
 export default function Audit() {
   const t = useWords(adminWords);
+  const deed = useDeed();
   const [filters, setFilters] = useFilters(['actor']);
   const list = useList(['audit', filters.actor], (cursor) => api.GET('/api/v1/audit', { params: { query: { actor: filters.actor || undefined, cursor, limit: 100 } } }));
   const columns: Column<Entry>[] = [
-    { id: 'action', header: t('action'), width: 'minmax(0, 2fr)', cell: (e) => <><strong>{e.action}</strong>{e.detail && <span className="under mono">{JSON.stringify(e.detail)}</span>}</> },
+    { id: 'action', header: t('action'), width: 'minmax(0, 2fr)', free: true, cell: (e) => <div className="wrap-anywhere"><strong>{deed(e.action)}</strong><span className="under mono">{[deed(e.action) === e.action ? '' : e.action, e.detail ? JSON.stringify(e.detail) : ''].filter(Boolean).join(' ')}</span><span className="under narrow-only">{e.actor}</span></div> },
     { id: 'about', header: t('about'), width: 'minmax(0, 1.4fr)', narrow: false, cell: (e) => <span className="mono small">{e.subject}</span> },
-    { id: 'actor', header: t('actor'), width: 'minmax(0, 1fr)', cell: (e) => e.actor },
+    { id: 'actor', header: t('actor'), width: 'minmax(0, 1fr)', narrow: false, cell: (e) => <span title={e.actor}>{e.actor}</span> },
     { id: 'answer', header: t('answer'), width: '70px', end: true, narrow: false, cell: (e) => e.status },
     { id: 'address', header: t('address'), width: '120px', narrow: false, cell: (e) => e.address },
     { id: 'at', header: t('at'), width: '110px', narrow: '108px', cell: (e) => <Ago at={e.at} /> },

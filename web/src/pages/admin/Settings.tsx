@@ -8,6 +8,7 @@ import { useWords } from '../../i18n';
 import { sayError, useConfirm } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { Page, Panel } from '../../parts/Page';
+import { Said } from '../../parts/Said';
 import { Ago, Loading, Ticked } from '../../parts/Small';
 import { Table } from '../../parts/Table';
 import { adminWords } from './words';
@@ -23,7 +24,7 @@ function Server() {
       {health.error ? <ErrorBox error={health.error} retry={() => void health.refetch()} /> : (
         <dl className="facts">
           <dt>{t('version')}</dt><dd>{health.data?.version}</dd>
-          <dt>{t('state')}</dt><dd><span className={`badge ${ready.data ? 'good' : ready.error ? 'bad' : 'none'}`}>{t(ready.error ? 'notReady' : 'ready')}</span> {ready.error?.message}</dd>
+          <dt>{t('state')}</dt><dd><span className={`badge ${ready.data ? 'good' : ready.error ? 'bad' : 'none'}`}>{t(ready.error ? 'notReady' : 'ready')}</span> {ready.error && <Said text={ready.error.message} />}</dd>
           <dt>{t('storage')}</dt><dd>{ready.data?.database}</dd>
           <dt>{t('uptime')}</dt><dd>{health.data?.uptime}</dd>
         </dl>

@@ -79,9 +79,9 @@ export const adminWords = dictionary({
   verify: ['Verify', 'Verificar'],
   rotate: ['Rotate', 'Rotacionar'],
   rotateAsk: ['Seal everything with the first key?', 'Recifrar tudo com a primeira chave?'],
-  sealed: ['{values} values and {dataKeys} data keys, all readable', '{values} valores e {dataKeys} chaves, tudo legível'],
+  sealed: ['{values} values and {dataKeys} data keys, all readable', 'Valores: {values}; chaves: {dataKeys}; tudo legível'],
   sealedBad: ['{faults} cannot be opened with the keys at hand', '{faults} não podem ser abertos com as chaves disponíveis'],
   sealedLeft: ['{n} still wait for the new key', '{n} ainda esperam a chave nova'],
   reference: ['API reference', 'Referência da API'],
-  metrics: ['Metrics for Prometheus', 'Métricas para o Prometheus'],
+  metrics: ['Metrics', 'Métricas'],
 });

@@ -10,12 +10,14 @@ import { useConnections } from '../../api/names';
 import { useChange, useList } from '../../api/query';
 import { useMay } from '../../api/session';
 import { useWords } from '../../i18n';
+import { shellWords } from '../../i18n/shell';
 import { say, sayError } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { chosenOnly, queryText, useFilters } from '../../parts/filters';
 import { Page, options } from '../../parts/Page';
 import { Ago, Empty, Loading, NoMatch } from '../../parts/Small';
 import { Status } from '../../parts/Status';
+import { useKindWord } from '../records/kinds';
 import { conflictWords } from './words';
 import './conflicts.css';
 
@@ -64,18 +66,20 @@ function Edit({ item, onSave, onCancel, busy }: { item: Item; onSave: (values: V
   );
 }
 
-interface CardProps { item: Item; current: boolean; mayChange: boolean; busy: boolean; editing: boolean; onEdit: (on: boolean) => void; onChoose: (choice: Choice) => void; onFocus: () => void }
+interface CardProps { item: Item; current: boolean; chosen: boolean; mayChange: boolean; busy: boolean; editing: boolean; onEdit: (on: boolean) => void; onChoose: (choice: Choice) => void; onFocus: () => void }
 
-function Card({ item, current, mayChange, busy, editing, onEdit, onChoose, onFocus }: CardProps) {
+function Card({ item, current, chosen, mayChange, busy, editing, onEdit, onChoose, onFocus }: CardProps) {
   const t = useWords(conflictWords);
+  const kindWord = useKindWord();
   const box = useRef<HTMLElement>(null);
-  useEffect(() => { if (current) box.current?.scrollIntoView({ block: 'nearest' }); }, [current]);
+  // Not the one that is first by itself: where a page was scrolled to, the tab key goes on (Chromium since 2026).
+  useEffect(() => { if (chosen) box.current?.scrollIntoView({ block: 'nearest' }); }, [chosen]);
   const isOpen = item.status === 'open';
   return (
     <article ref={box} className={`panel conflict${current ? ' current' : ''}`} onFocus={onFocus} onClick={onFocus} aria-current={current || undefined} data-conflict={item.id}>
       <header className="panel-head">
-        <h2><Link href={`/records/${item.recordId}`}>{item.title ?? item.recordId}</Link> <span className="dim small">{item.kind} · {item.connectionName}</span></h2>
-        <Status of={item.status} /><Ago at={item.updatedAt} />
+        <h2><Link href={`/records/${item.recordId}`}>{item.title ?? item.recordId}</Link> <span className="dim small">{kindWord(item.kind)} · {item.connectionName}</span></h2>
+        <Status of={item.status} /><span className="dim small"><Ago at={item.updatedAt} /></span>
       </header>
       {editing ? <Edit item={item} busy={busy} onSave={onChoose} onCancel={() => onEdit(false)} /> : (
         <div className="three-way" role="table" aria-label={item.title ?? item.recordId}>
@@ -107,6 +111,7 @@ function Card({ item, current, mayChange, busy, editing, onEdit, onChoose, onFoc
 
 export default function Conflicts() {
   const t = useWords(conflictWords);
+  const s = useWords(shellWords);
   const mayChange = useMay('content:update');
   const [filters, setFilters] = useFilters(['status', 'connectionId', 'recordId', 'id']);
   const shown = (filters.status || 'open') as Shown;
@@ -148,10 +153,10 @@ export default function Conflicts() {
           : rows.length === 0 && isFiltered ? <div className="panel"><NoMatch title={t('noneFound')} clear={() => setFilters({ status: '', connectionId: '', recordId: '', id: '' })} /></div>
           : rows.length === 0 ? <div className="panel"><Empty title={t('none')}>{t('noneText')}</Empty></div>
           : rows.map((row) => (
-            <Card key={row.id} item={row} current={row === item} mayChange={mayChange} busy={resolve.isPending} editing={editing && row === item}
+            <Card key={row.id} item={row} current={row === item} chosen={row.id === current} mayChange={mayChange} busy={resolve.isPending} editing={editing && row === item}
               onFocus={pick(row)} onEdit={(on) => { setCurrent(row.id); setEditing(on); }} onChoose={(choice) => choose(row, choice)} />
           ))}
-        {list.hasNextPage && <Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>…</Button>}
+        {list.hasNextPage && <Button variant="default" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{s('more')}</Button>}
       </div>
     </Page>
   );

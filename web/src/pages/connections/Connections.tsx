@@ -13,6 +13,7 @@ import { say, useConfirm } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { Icon } from '../../parts/Icon';
 import { Page } from '../../parts/Page';
+import { Said, useSaid } from '../../parts/Said';
 import { Ago, Empty, Loading, Logo, NoMatch, NumberLink, Sparkline } from '../../parts/Small';
 import { RunStatus, Status } from '../../parts/Status';
 import { Table } from '../../parts/Table';
@@ -41,7 +42,7 @@ function useColumns(activity: ReadonlyMap<string, Activity>, title: (name: strin
       <div className="row">
         <Logo name={title(c.platform)} />
         <div className="grow"><Link href={`/connections/${c.id}`} className="first ellipsis" style={{ display: 'block' }}>{c.name}</Link>
-          {c.errorMessage ? <span className="under bad-text">{c.errorMessage}</span> : <span className="under narrow-only">{t('recordsShort', { n: c.syncedRecords })} · <Ago at={c.lastSyncAt} /></span>}</div>
+          {c.errorMessage ? <span className="under bad-text"><Said text={c.errorMessage} code={c.errorCode} /></span> : <span className="under narrow-only">{t('recordsShort', { n: c.syncedRecords })} · <Ago at={c.lastSyncAt} /></span>}</div>
       </div>) },
     { id: 'state', header: t('state'), width: '116px', narrow: '116px', sort: (c) => STATES.indexOf(c.status), cell: (c) => <Status of={c.status} /> },
     { id: 'fresh', header: t('fresh'), width: '96px', narrow: false, sort: (c) => c.lastSyncAt, cell: (c) => <Ago at={c.lastSyncAt} /> },
@@ -63,6 +64,7 @@ const DONE = { sync: 'doneSync', test: 'doneTest', pause: 'donePause', resume: '
 // One after another, so that a hundred do not arrive at once; each that fails says why.
 function useBulk(rows: readonly Connection[], done: () => void) {
   const t = useWords(connectionsWords);
+  const said = useSaid();
   const [busy, setBusy] = useState<Act | null>(null);
   const touches = ['connections', 'overview', 'runs'];
   const sync = useChange((id: string) => api.POST('/api/v1/sync/connections/{id}/sync', { params: { path: { id } }, body: {} }), touches);
@@ -78,7 +80,7 @@ function useBulk(rows: readonly Connection[], done: () => void) {
         await one(act, id);
         n++;
       } catch (error) {
-        say(t('failedFor', { name: rows.find((c) => c.id === id)?.name ?? id, message: error instanceof ApiError ? error.message : '' }), true);
+        say(t('failedFor', { name: rows.find((c) => c.id === id)?.name ?? id, message: error instanceof ApiError ? said(error.message, error.code) : '' }), true);
       }
     }
     if (n) say(t(DONE[act], { n }));

@@ -5,16 +5,21 @@ import type { Schemas } from '../../api/client';
 import { useWords } from '../../i18n';
 import { addWords } from './words';
 
-export interface WhatValue { streams: readonly string[]; direction: string; every: string }
+const DIRECTIONS = ['pull', 'both', 'push'] as const;
+export interface WhatValue { streams: readonly string[]; direction: (typeof DIRECTIONS)[number]; every: string }
+
+// What a select says is one of its own words.
+export const chosen = <T extends string>(words: readonly T[], word: string, otherwise: T): T => words.find((w) => w === word) ?? otherwise;
 
 export const AUTOMATIC = 'auto';
+export const OTHER = 'other'; // by the calendar: it stays as it is
 const EVERY = ['5m', '15m', '1h', '24h'] as const;
 const LABELS = { '5m': 'every5m', '15m': 'every15m', '1h': 'every1h', '24h': 'every24h' } as const;
 
 export const everyOf = (schedule: unknown): string => {
   if (schedule === null || typeof schedule !== 'object') return AUTOMATIC;
   const every = (schedule as { every?: unknown }).every;
-  return typeof every === 'string' ? every : 'other';
+  return typeof every === 'string' ? every : OTHER;
 };
 export const scheduleOf = (every: string) => (every === AUTOMATIC ? null : { every });
 
@@ -33,11 +38,11 @@ export function What({ streams, value, onChange, fault }: { streams: Schemas['Te
           ))}
         </div>
       </Checkbox.Group>
-      <NativeSelect label={t('direction')} value={value.direction} onChange={(event) => onChange({ ...value, direction: event.currentTarget.value })} maw={420}
-        data={(['pull', 'both', 'push'] as const).map((d) => ({ value: d, label: t(d) }))} />
-      <NativeSelect label={t('schedule')} value={value.every} onChange={(event) => onChange({ ...value, every: event.currentTarget.value })} maw={420}
+      <NativeSelect label={t('direction')} value={value.direction} onChange={(event) => onChange({ ...value, direction: chosen(DIRECTIONS, event.currentTarget.value, value.direction) })} maw={420}
+        data={DIRECTIONS.map((d) => ({ value: d, label: t(d) }))} />
+      <NativeSelect label={t('schedule')} description={value.every === AUTOMATIC ? t('automaticHint') : undefined} value={value.every} onChange={(event) => onChange({ ...value, every: event.currentTarget.value })} maw={420}
         data={[{ value: AUTOMATIC, label: t('automatic') }, ...EVERY.map((e) => ({ value: e as string, label: t(LABELS[e]) })),
-          ...(value.every !== AUTOMATIC && !known.includes(value.every) ? [{ value: value.every, label: value.every }] : [])]} />
+          ...(value.every !== AUTOMATIC && !known.includes(value.every) ? [{ value: value.every, label: value.every === OTHER ? t('otherSchedule') : value.every }] : [])]} />
     </div>
   );
 }

@@ -2,6 +2,7 @@
 import { api, take } from '../../api/client';
 import type { Connection, Meta } from '../../api/client';
 import { useData } from '../../api/query';
+import { useLanguage } from '../../i18n';
 
 const PAGE = 500, PAGES_MAX = 20;
 
@@ -22,6 +23,13 @@ export const useConnections = () => useData(['connections', 'all'], allConnectio
 export const useActivity = () => useData(['connections', 'activity'], () => api.GET('/api/v1/overview/activity'), { every: 30_000 });
 export const useConnection = (id: string) =>
   useData(['connections', id], () => api.GET('/api/v1/sync/connections/{id}', { params: { path: { id } } }), { every: 15_000 });
+// As the server has them, for their names; or with their texts in the reader's language.
 export const useTemplates = () => useData(['templates'], () => api.GET('/api/v1/templates'));
-export const useTemplate = (name: string | undefined) =>
-  useData(['templates', name], () => api.GET('/api/v1/templates/{name}', { params: { path: { name: name ?? '' } } }), { enabled: !!name });
+export function useTemplatesRead() {
+  const { asked } = useLanguage();
+  return useData(['templates', 'read', asked], () => api.GET('/api/v1/templates', { params: { query: { language: asked } } }));
+}
+export function useTemplate(name: string | undefined) {
+  const { asked } = useLanguage();
+  return useData(['templates', 'one', name, asked], () => api.GET('/api/v1/templates/{name}', { params: { path: { name: name ?? '' }, query: { language: asked } } }), { enabled: !!name, keep: true });
+}

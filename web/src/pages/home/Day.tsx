@@ -1,4 +1,4 @@
-// The last 24 hours as bars: records, and errors on top of them. Each hour says its numbers and leads to the runs.
+// The last 24 hours as bars: records, and errors on top of them. Each hour says its numbers and leads to its records.
 import { Tooltip } from '@mantine/core';
 import { Link } from 'wouter';
 
@@ -30,12 +30,14 @@ export function Day({ day, now }: { day: Schemas['Overview']['last24h']; now: nu
     <Panel title={t('day')} tools={key}>
       <ol className="hours">
         {bars.map((bar) => {
-          const label = t('barLabel', { time: f.clock(bar.at), n: bar.ok + bar.err, err: bar.err });
+          const label = t('barLabel', { time: f.clock(bar.at), n: bar.ok, err: bar.err });
+          // Rejected ones stand with their runs.
+          const to = `/runs${bar.ok > 0 ? '/read' : ''}?from=${encodeURIComponent(bar.at)}&to=${encodeURIComponent(after(bar.at))}`;
           return (
             <li key={bar.at}>
               <Tooltip label={label} openDelay={0}>
                 {bar.ok + bar.err > 0 ? (
-                  <Link href={`/runs?from=${encodeURIComponent(bar.at)}&to=${encodeURIComponent(after(bar.at))}`} aria-label={label}>
+                  <Link href={to} aria-label={label}>
                     {bar.err > 0 && <span className="err" style={{ height: height(bar.err) }} />}
                     <span className={bar.ok ? 'ok' : 'nothing'} style={{ height: bar.ok ? height(bar.ok) : 2 }} />
                   </Link>

@@ -6,11 +6,14 @@ import type { News } from '../../api/events';
 import { useWords } from '../../i18n';
 import { shellWords } from '../../i18n/shell';
 import { Panel } from '../../parts/Page';
+import { useSaid } from '../../parts/Said';
 import { Ago } from '../../parts/Small';
+import { useKindWord } from '../records/kinds';
 import { homeWords } from './words';
 
 const SHOWN = 14;
 type EventKey = 'e_run.succeeded' | 'e_run.failed' | 'e_connection.status_changed' | 'e_records.changed' | 'e_conflict.opened' | 'e_alert.raised';
+const isBad = ({ type, data }: News) => /failed|alert|conflict/.test(type) || data.status === 'error';
 const text = (value: unknown) => (typeof value === 'string' ? value : '');
 
 function placeOf({ type, data }: News): string {
@@ -24,6 +27,8 @@ export function Events({ names }: { names: ReadonlyMap<string, string> }) {
   const t = useWords(homeWords);
   const s = useWords(shellWords);
   const news = useNews();
+  const said = useSaid();
+  const kindWord = useKindWord();
   const statusWord = (status: string) => {
     const key = `s_${status === 'active' ? 'connected' : status}` as keyof typeof shellWords;
     return key in shellWords ? s(key).toLowerCase() : status;
@@ -32,8 +37,8 @@ export function Events({ names }: { names: ReadonlyMap<string, string> }) {
     const key = `e_${item.type}`;
     const { data } = item;
     if (!(key in homeWords)) return item.type;
-    return t(key as EventKey, { name: names.get(text(data.connectionId)) ?? t('here'), status: statusWord(text(data.status)), kind: text(data.kind),
-      n: Array.isArray(data.ids) ? data.ids.length : 0, message: text(data.message) || text(data.alert) });
+    return t(key as EventKey, { name: names.get(text(data.connectionId)) ?? t('here'), status: statusWord(text(data.status)), kind: kindWord(text(data.kind)).toLowerCase(),
+      n: Array.isArray(data.ids) ? data.ids.length : 0, message: said(text(data.message) || text(data.alert)) });
   };
   return (
     <Panel title={t('events')} flush>
@@ -41,7 +46,7 @@ export function Events({ names }: { names: ReadonlyMap<string, string> }) {
       <ul className="news" aria-live="off">
         {news.slice(0, SHOWN).map((item) => (
           <li key={item.id}>
-            <span className={`dot ${/failed|alert|conflict/.test(item.type) ? 'bad' : 'ok'}`} />
+            <span className={`dot ${isBad(item) ? 'bad' : 'ok'}`} />
             <Link href={placeOf(item)} className="grow ellipsis">{words(item)}</Link>
             <span className="dim small"><Ago at={item.at} /></span>
           </li>

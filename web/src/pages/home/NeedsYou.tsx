@@ -10,6 +10,7 @@ import { useWords } from '../../i18n';
 import { say, sayError } from '../../parts/Confirm';
 import { Icon } from '../../parts/Icon';
 import { Panel } from '../../parts/Page';
+import { Said } from '../../parts/Said';
 import { Ago, Empty } from '../../parts/Small';
 import { homeWords } from './words';
 
@@ -51,7 +52,7 @@ export function NeedsYou({ needs }: { needs: readonly Need[] }) {
               <span className={SEVERE.has(need.kind) ? 'need-mark bad' : 'need-mark'}><Icon name="alert" /></span>
               <div className="grow">
                 <strong>{t(`n_${kind}`, { name: need.name ?? '', n: need.count })}</strong>
-                {need.message && <div className="dim need-words">{need.message}</div>}
+                {need.message && <div className="dim need-words"><Said text={need.message} /></div>}
                 {need.since && <div className="dim small"><Ago at={need.since} /></div>}
               </div>
               {need.kind === 'overdue' && mayChange

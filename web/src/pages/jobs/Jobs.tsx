@@ -16,11 +16,12 @@ import { ErrorBox } from '../../parts/ErrorBox';
 import { queryText, useFilters } from '../../parts/filters';
 import { Icon } from '../../parts/Icon';
 import { Page } from '../../parts/Page';
+import { Said } from '../../parts/Said';
 import { Ago, Empty, Loading, NoMatch, Progress } from '../../parts/Small';
 import { Status } from '../../parts/Status';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
-import { KINDS } from '../records/kinds';
+import { KINDS, useKindWord } from '../records/kinds';
 import { jobWords } from './words';
 
 type Job = Schemas['Job'];
@@ -42,7 +43,7 @@ function Actions({ job }: { job: Job }) {
   const pause = useChange(() => api.POST('/sync/pause/{name}', where), TOUCHES);
   const resume = useChange(() => api.POST('/sync/resume/{name}', where), TOUCHES);
   const cancel = useChange(() => api.POST('/sync/cancel/{name}', where), TOUCHES);
-  const told = { onSuccess: ({ message }: { message: string }) => say(message), onError: sayError };
+  const told = (words: string) => ({ onSuccess: () => say(words), onError: sayError });
   const live = job.status === 'queued' || job.status === 'active' || job.status === 'paused';
   if (!live) return null;
   return (
@@ -50,10 +51,10 @@ function Actions({ job }: { job: Job }) {
       <Menu position="bottom-end">
         <Menu.Target><ActionIcon aria-label={t('more', { name: job.name })}><Icon name="more" /></ActionIcon></Menu.Target>
         <Menu.Dropdown>
-          {job.status === 'paused' ? <Menu.Item onClick={() => resume.mutate(undefined, told)}>{t('resume')}</Menu.Item>
-            : <Menu.Item onClick={() => pause.mutate(undefined, told)}>{t('pause')}</Menu.Item>}
+          {job.status === 'paused' ? <Menu.Item onClick={() => resume.mutate(undefined, told(t('resumed', { name: job.name })))}>{t('resume')}</Menu.Item>
+            : <Menu.Item onClick={() => pause.mutate(undefined, told(t('paused', { name: job.name })))}>{t('pause')}</Menu.Item>}
           <Menu.Item color="red" onClick={() => confirm.ask({ title: t('cancelAsk', { name: job.name }), body: t('cancelText'), action: t('cancel'), danger: true,
-            run: async () => { say((await cancel.mutateAsync(undefined)).message); } })}>{t('cancel')}</Menu.Item>
+            run: async () => { await cancel.mutateAsync(undefined); say(t('cancelled', { name: job.name })); } })}>{t('cancel')}</Menu.Item>
         </Menu.Dropdown>
       </Menu>
       {confirm.dialog}
@@ -65,6 +66,7 @@ function NewJob({ onClose }: { onClose: () => void }) {
   const t = useWords(jobWords);
   const header = useOrganisation();
   const connections = useConnections();
+  const kindWord = useKindWord();
   const [form, setForm] = useState({ name: '', source: null as string | null, type: 'full', entity: 'contacts', priority: 'normal', repeat: 'once', time: '03:00',
     timezone: Intl.DateTimeFormat().resolvedOptions().timeZone });
   const set = (change: Partial<typeof form>) => setForm((before) => ({ ...before, ...change }));
@@ -88,7 +90,7 @@ function NewJob({ onClose }: { onClose: () => void }) {
           data={pick(['full', 'incremental', 'entity'], (name) => t(`t_${name}` as 't_full'))} />
         <Select label={t('priority')} allowDeselect={false} value={form.priority} onChange={(priority) => set({ priority: priority ?? 'normal' })}
           data={pick(['high', 'normal', 'low'], (name) => t(name as 'high'))} />
-        {form.type === 'entity' && !repeats && <Select label={t('entity')} allowDeselect={false} data={[...KINDS]} value={form.entity} onChange={(entity) => set({ entity: entity ?? 'contacts' })} />}
+        {form.type === 'entity' && !repeats && <Select label={t('entity')} allowDeselect={false} data={pick(KINDS, kindWord)} value={form.entity} onChange={(entity) => set({ entity: entity ?? 'contacts' })} />}
         <Select label={t('repeat')} allowDeselect={false} value={form.repeat} onChange={(repeat) => set({ repeat: repeat ?? 'once' })} data={pick(REPEATS, (name) => t(name as 'once'))} />
         {repeats && form.repeat !== 'hourly' && <TextInput label={t('time')} type="time" value={form.time} onChange={(event) => set({ time: event.currentTarget.value })} />}
         {repeats && <TextInput label={t('timezone')} value={form.timezone} onChange={(event) => set({ timezone: event.currentTarget.value })} />}
@@ -103,7 +105,9 @@ function useColumns(mayChange: boolean): Column<Job>[] {
   const t = useWords(jobWords);
   const f = useFormats();
   const { nameOf } = useConnections();
-  const repeat = (job: Job) => (typeof job.schedule?.repeat === 'string' ? t('repeats', { how: [job.schedule.repeat, job.schedule.time].filter(Boolean).join(' ') }) : '');
+  const how = (repeat: string) => ((REPEATS as readonly string[]).includes(repeat) ? t(repeat as 'daily') : repeat);
+  const at = (time: unknown) => (typeof time === 'string' && time ? t('atTime', { time }) : '');
+  const repeat = (job: Job) => (typeof job.schedule?.repeat === 'string' ? t('repeats', { how: [how(job.schedule.repeat), at(job.schedule.time)].filter(Boolean).join(' ') }) : '');
   const when = (job: Job) => {
     if (job.status === 'active' && job.estimatedCompletion) return t('ends', { at: f.ago(job.estimatedCompletion) });
     if (job.status === 'queued' && job.estimatedStart) return t('starts', { at: f.ago(job.estimatedStart) });
@@ -111,9 +115,9 @@ function useColumns(mayChange: boolean): Column<Job>[] {
   };
   const name = (job: Job) => nameOf(job.name) ?? job.name;   // a sync without a name of its own goes by its connection's id
   return [
-    { id: 'job', header: t('job'), width: 'minmax(0, 2fr)', cell: (job) => (
+    { id: 'job', header: t('job'), width: 'minmax(0, 2fr)', free: true, cell: (job) => (
       <>{job.runId ? <Link href={`/runs/${job.runId}`} className="first">{name(job)}</Link> : <strong>{name(job)}</strong>}
-        <span className="under">{[t(`t_${job.type}`), job.priority === 'normal' ? '' : t(job.priority), repeat(job), job.errorMessage].filter(Boolean).join(' · ')}</span></>) },
+        <span className="under">{[t(`t_${job.type}`), job.priority === 'normal' ? '' : t(job.priority), repeat(job)].filter(Boolean).join(' · ')}{job.errorMessage && <> · <Said text={job.errorMessage} /></>}</span></>) },
     { id: 'status', header: t('status'), width: '120px', narrow: '108px', cell: (job) => <Status of={shown(job)} /> },
     { id: 'progress', header: t('progress'), width: '150px', narrow: false, cell: (job) => (
       <div className="row"><div className="grow"><Progress done={job.progress} total={100} label={`${t('progress')} ${name(job)}`} /></div><span className="number small">{job.progress}%</span></div>) },

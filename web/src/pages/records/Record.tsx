@@ -12,8 +12,9 @@ import { say, useConfirm } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { Json } from '../../parts/Json';
 import { Page, Panel } from '../../parts/Page';
+import { Said } from '../../parts/Said';
 import { Ago, Loading } from '../../parts/Small';
-import { OWN, isKind, onePath, plain, titleOf } from './kinds';
+import { OWN, isKind, onePath, plain, titleOf, useKindWord } from './kinds';
 import type { EntityDetail } from './kinds';
 import { recordWords } from './words';
 import '../../parts/lists.css';
@@ -85,7 +86,7 @@ function Editor({ record, onDone }: { record: EntityDetail; onDone: () => void }
         <Textarea key={name} label={name} autosize minRows={1} maxRows={10} value={texts[name] ?? ''}
           onChange={(event) => { const { value } = event.currentTarget; setTexts((before) => ({ ...before, [name]: value })); }} />
       ))}
-      {fault && <p className="note bad" role="alert">{fault}</p>}
+      {fault && <p className="note bad" role="alert"><Said text={fault} /></p>}
       {save.error && <ErrorBox error={save.error} />}
       <div className="row"><Button type="submit" loading={save.isPending}>{t('save')}</Button><Button variant="default" onClick={onDone}>{t('cancel')}</Button></div>
     </form>
@@ -161,12 +162,13 @@ function History({ record }: { record: EntityDetail }) {
 
 function Facts({ record }: { record: EntityDetail }) {
   const t = useWords(recordWords);
+  const kindWord = useKindWord();
   const conflicts = useData(['conflicts', 'record', record.id], () => api.GET('/api/v1/conflicts', { params: { query: { recordId: record.id, status: 'open', limit: 50 } } }));
   const open = conflicts.data?.meta.total ?? conflicts.data?.data.length ?? 0;
   return (
     <Panel title={t('facts')}>
       <dl className="facts">
-        <dt>{t('kind')}</dt><dd>{record.kind}</dd>
+        <dt>{t('kind')}</dt><dd>{kindWord(record.kind)}</dd>
         {record.parentId && <><dt>{t('parent')}</dt><dd><Link href={`/records/${record.parentId}`} className="link mono small">{record.parentId}</Link></dd></>}
         <dt>{t('created')}</dt><dd><Ago at={record.createdAt} /></dd>
         <dt>{t('updated')}</dt><dd><Ago at={record.updatedAt} /></dd>
@@ -203,12 +205,13 @@ function Removal({ record }: { record: EntityDetail }) {
 
 export default function RecordPage() {
   const t = useWords(recordWords);
+  const kindWord = useKindWord();
   const { id = '' } = useParams<{ id: string }>();
   const mayChange = useMay('content:update');
   const asked = useData(['records', 'one', id], () => api.GET('/api/v1/records/{id}', { params: { path: { id } } }));
   const record = asked.data?.data as EntityDetail | undefined;
   if (!record) return <Page title={t('record')} up={{ href: '/records', label: t('title') }}>{asked.error ? <ErrorBox error={asked.error} retry={() => void asked.refetch()} /> : <div className="panel"><Loading lines={10} /></div>}</Page>;
-  const up = isKind(record.kind) ? { href: `/records/kind/${record.kind}`, label: t(record.kind) } : { href: '/records', label: t('title') };
+  const up = isKind(record.kind) ? { href: `/records/kind/${record.kind}`, label: kindWord(record.kind) } : { href: '/records', label: t('title') };
   return (
     <Page title={titleOf(record) ?? t('untitled')} up={up} actions={<Removal record={record} />} badge={record.deletedAt && <span className="badge bad">{t('deleted')}</span>}
       commands={{ path: `/api/v1/records/${record.id}`, cli: isKind(record.kind) ? `tidemark ${record.kind} show ${record.id}` : undefined }}>

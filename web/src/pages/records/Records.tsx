@@ -15,7 +15,8 @@ import { Page, options } from '../../parts/Page';
 import { Ago, Empty, Loading } from '../../parts/Small';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
-import { COLUMNS, KINDS, isKind, listOf, plain, titleOf } from './kinds';
+import { Tabs } from '../../parts/Tabs';
+import { COLUMNS, KINDS, isKind, listOf, plain, titleOf, useKindWord } from './kinds';
 import type { Entity, Kind } from './kinds';
 import { recordWords } from './words';
 
@@ -31,6 +32,7 @@ export default function Records() {
 function OfKind({ kind }: { kind: Kind }) {
   const t = useWords(recordWords);
   const word = useFieldWord();
+  const kindWord = useKindWord();
   const [filters, setFilters] = useFilters(['q', 'status', 'updatedSince', 'includeDeleted']);
   const [typed, setTyped] = useState(filters.q);
   useEffect(() => setTyped(filters.q), [filters.q]);
@@ -43,8 +45,8 @@ function OfKind({ kind }: { kind: Kind }) {
   const columns: Column<Entity>[] = [
     { id: 'name', header: t('name'), width: 'minmax(0, 2fr)', cell: (r) => (
       <Link href={`/records/${r.id}`} className="first">{titleOf(r) ?? t('untitled')}{r.deletedAt && <span className="badge bad plain" style={{ marginLeft: 8 }}>{t('deleted')}</span>}</Link>) },
-    ...COLUMNS[kind].filter((name) => name !== 'createdAt').map((name, i): Column<Entity> => (
-      { id: name, header: word(name), width: 'minmax(0, 1.4fr)', narrow: i === 0 ? 'minmax(0, 1fr)' : false, cell: (r) => <span title={plain(r[name])}>{plain(r[name])}</span> })),
+    ...COLUMNS[kind].map((name, i): Column<Entity> => (
+      { id: name, header: word(name), width: 'minmax(0, 1.4fr)', narrow: i === 0 ? 'minmax(0, 1fr)' : false, cell: (r) => name.endsWith('At') && Number.isFinite(Date.parse(plain(r[name]))) ? <Ago at={plain(r[name])} /> : <span title={plain(r[name])}>{plain(r[name])}</span> })),
     { id: 'updated', header: t('updated'), width: '110px', narrow: false, cell: (r) => <Ago at={r.updatedAt} /> },
   ];
   return (
@@ -58,15 +60,15 @@ function OfKind({ kind }: { kind: Kind }) {
           </Menu.Dropdown>
         </Menu>
       )}>
-      <nav className="tabs" aria-label={t('kind')}>
-        {KINDS.map((name) => <Link key={name} href={`/records/kind/${name}`} aria-current={name === kind ? 'page' : undefined}>{t(name)}</Link>)}
-      </nav>
+      <Tabs label={t('kind')} open={kind}>
+        {KINDS.map((name) => <Link key={name} href={`/records/kind/${name}`} aria-current={name === kind ? 'page' : undefined}>{kindWord(name)}</Link>)}
+      </Tabs>
       <div className="panel">
         <div className="filters" role="search">
           <TextInput size="xs" aria-label={t('search')} placeholder={t('search')} value={typed} className="grow" style={{ minWidth: 200 }} type="search"
             onChange={(event) => { setTyped(event.currentTarget.value); search(event.currentTarget.value); }} />
           <TextInput size="xs" aria-label={t('status')} placeholder={t('status')} w={130} value={filters.status} onChange={(event) => setFilters({ status: event.currentTarget.value })} />
-          <TextInput size="xs" aria-label={t('since')} title={t('since')} type="date" w={150} value={filters.updatedSince} onChange={(event) => setFilters({ updatedSince: event.currentTarget.value })} />
+          <TextInput size="xs" aria-label={t('since')} title={t('since')} type="date" leftSection={<span className="small">{t('sinceShort')}</span>} leftSectionWidth={50} miw={180} value={filters.updatedSince} onChange={(event) => setFilters({ updatedSince: event.currentTarget.value })} />
           <Checkbox size="xs" label={t('withDeleted')} checked={filters.includeDeleted === 'true'} onChange={(event) => setFilters({ includeDeleted: event.currentTarget.checked ? 'true' : '' })} />
         </div>
         {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} />
@@ -77,7 +79,7 @@ function OfKind({ kind }: { kind: Kind }) {
               {!filtered && t('noneText')}
             </Empty>
           ) : (
-            <Table label={t(kind)} rows={list.rows} columns={columns} rowKey={(r) => r.id} href={(r) => `/records/${r.id}`}
+            <Table label={kindWord(kind)} rows={list.rows} columns={columns} rowKey={(r) => r.id} href={(r) => `/records/${r.id}`}
               total={list.meta?.total} totalAtLeast={list.meta?.totalAtLeast}
               more={list.more} />
           )}

@@ -2,12 +2,10 @@ import { dictionary } from '../../i18n';
 
 export const recordWords = dictionary({
   title: ['Records', 'Registros'],
-  contacts: ['Contacts', 'Contatos'], conversations: ['Conversations', 'Conversas'], messages: ['Messages', 'Mensagens'], leads: ['Leads', 'Leads'],
-  companies: ['Companies', 'Empresas'], deals: ['Deals', 'Negócios'], tickets: ['Tickets', 'Chamados'], products: ['Products', 'Produtos'],
-  orders: ['Orders', 'Pedidos'], customers: ['Customers', 'Clientes'],
   search: ['Search names, e-mails, phones, texts', 'Buscar nomes, e-mails, telefones, textos'],
   status: ['Status', 'Situação'],
   since: ['Changed since', 'Alterados desde'],
+  sinceShort: ['since', 'desde'],
   withDeleted: ['Deleted ones too', 'Também excluídos'],
   export: ['Export', 'Exportar'],
   exportCsv: ['CSV, for a spreadsheet', 'CSV, para planilha'],

@@ -8,6 +8,7 @@ import { download } from '../../api/download';
 import { useFormats, useWords } from '../../i18n';
 import { sayError } from '../../parts/Confirm';
 import { Panel } from '../../parts/Page';
+import { Said } from '../../parts/Said';
 import { runWords } from './words';
 
 export interface Line { time: string; level: string; message: string; stream: string | null; page?: number; detail?: string | null; [name: string]: unknown }
@@ -57,7 +58,7 @@ function Asked({ line, run }: { line: Line; run: string }) {
   const t = useWords(runWords);
   if (line.message === 'page' && line.page)
     return <Link href={`/runs/${run}?ofPage=${line.page}`} className="link" aria-label={t('seePage', { n: line.page })}>{t('page', { n: line.page })}</Link>;
-  return <>{line.message === 'page' ? t('page', { n: 0 }) : line.message}{line.level === 'error' && line.stream && <> <Link href={`/runs/${run}?failed=true`} className="link">{t('seeFailed')}</Link></>}</>;
+  return <>{line.message === 'page' ? t('page', { n: 0 }) : <Said text={line.message} />}{line.level === 'error' && line.stream && <> <Link href={`/runs/${run}?failed=true`} className="link">{t('seeFailed')}</Link></>}</>;
 }
 
 function Text({ line, run }: { line: Line; run: string }) {
@@ -70,7 +71,7 @@ function Text({ line, run }: { line: Line; run: string }) {
     <>
       <Asked line={line} run={run} />
       {counts.length > 0 && <span className="dim"> {counts.join(', ')}</span>}
-      {line.detail && <span className="dim"> {String(line.detail)}</span>}
+      {line.detail && <span className="dim"> <Said text={String(line.detail)} /></span>}
     </>
   );
 }

@@ -1,13 +1,14 @@
 // How a run went over time: records and rejections, from the lines that each page leaves in the log.
-import { Suspense, lazy, useMemo } from 'react';
+import { useMemo } from 'react';
 
 import { useWords } from '../../i18n';
 import { Panel } from '../../parts/Page';
 import type { Point } from '../../parts/Chart';
+import { later } from '../../parts/later';
 import type { Line } from './Log';
 import { runWords } from './words';
 
-const Chart = lazy(() => import('../../parts/Chart'));
+const Chart = later(() => import('../../parts/Chart').then((m) => m.default));
 
 const POINTS = 60, SHORTEST_MS = 2_000;
 
@@ -33,7 +34,7 @@ export function Pace({ lines }: { lines: readonly Line[] }) {
   const key = <span className="row small dim"><span className="swatch ok" />{t('paceOk')}<span className="swatch err" />{t('errors')}</span>;
   return (
     <Panel title={t('pace')} tools={key}>
-      <Suspense fallback={<div className="ghost" style={{ height: 150 }} />}><Chart points={points} words={words} /></Suspense>
+      <Chart points={points} words={words} meanwhile={<div className="ghost" style={{ height: 150 }} />} />
     </Panel>
   );
 }

@@ -13,6 +13,7 @@ import { Page, options } from '../../parts/Page';
 import { Ago, Empty, Loading } from '../../parts/Small';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
+import { Tabs } from '../../parts/Tabs';
 import { titleOf } from '../records/kinds';
 import { CHANGES, recordsOf } from './numbers';
 import type { Change } from './numbers';
@@ -34,19 +35,19 @@ function useColumns(change: Change | undefined): Column<Row>[] {
   ];
 }
 
-function Tabs({ run, change }: { run: RunDetail; change: Change | undefined }) {
+function Changes({ run, change }: { run: RunDetail; change: Change | undefined }) {
   const t = useWords(runWords);
   const f = useFormats();
   const tab = (name: Change | undefined, n: number) => (
     <Link key={name ?? 'all'} href={recordsOf(run, name)} aria-current={name === change ? 'page' : undefined}>{t(name ?? 'allOfThem')} <span className="count number dim">{f.number(n)}</span></Link>
   );
   return (
-    <nav className="tabs" aria-label={t('became')}>
+    <Tabs label={t('became')} open={change}>
       {tab(undefined, run.recordsReceived - run.recordsErrors)}
       {tab('created', run.recordsCreated)}{tab('updated', run.recordsUpdated)}{tab('skipped', run.recordsSkipped)}{tab('deleted', run.recordsDeleted)}
       {run.recordsMissing > 0 && tab('missing', run.recordsMissing)}
       {run.recordsErrors > 0 && <Link href={recordsOf(run, 'errors')}>{t('errors')} <span className="count number dim">{f.number(run.recordsErrors)}</span></Link>}
-    </nav>
+    </Tabs>
   );
 }
 
@@ -60,7 +61,7 @@ function Listed({ run }: { run: RunDetail }) {
   const columns = useColumns(change);
   return (
     <>
-      <Tabs run={run} change={change} />
+      <Changes run={run} change={change} />
       <div className="panel">
         {run.streams.length > 1 && (
           <div className="filters">

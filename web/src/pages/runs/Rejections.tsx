@@ -11,6 +11,7 @@ import { say, sayError } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { Json } from '../../parts/Json';
 import { Panel } from '../../parts/Page';
+import { Said } from '../../parts/Said';
 import { Loading } from '../../parts/Small';
 import { recordsOf } from './numbers';
 import { runWords } from './words';
@@ -43,7 +44,7 @@ function Payloads({ connectionId, runId, ids }: { connectionId: string; runId: s
   const rows = asked.data.data.filter((row) => ids.has(row.externalId ?? ''));
   return (
     <div className="stack-small">
-      {rows.slice(0, 20).map((row) => <div key={row.id}><p className="small">{row.externalId}: {row.reason}</p><Json value={row.payload} label={row.externalId ?? t('record')} /></div>)}
+      {rows.slice(0, 20).map((row) => <div key={row.id}><p className="small">{row.externalId}: <Said text={row.reason} /></p><Json value={row.payload} label={row.externalId ?? t('record')} /></div>)}
     </div>
   );
 }
@@ -62,7 +63,7 @@ export function Rejections({ run, mayChange }: { run: RunDetail; mayChange: bool
           <li key={reason.words}>
             <div className="row">
               <span className="badge bad plain number">{reason.faults.length}</span>
-              <span className="grow">{reason.words} <span className="dim">{reason.faults[0]?.entityType}</span></span>
+              <span className="grow"><Said text={reason.words} /> <span className="dim">{reason.faults[0]?.entityType}</span></span>
               {connection && (
                 <Button variant="subtle" size="compact-xs" aria-expanded={open === reason.words} onClick={() => setOpen(open === reason.words ? null : reason.words)}>
                   {t(open === reason.words ? 'hide' : 'show')}

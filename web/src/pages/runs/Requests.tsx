@@ -9,6 +9,7 @@ import { useFormats, useWords } from '../../i18n';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { useFilters } from '../../parts/filters';
 import { Panel } from '../../parts/Page';
+import { Said, useSaid } from '../../parts/Said';
 import { Empty, Loading } from '../../parts/Small';
 import { Table } from '../../parts/Table';
 import type { Column } from '../../parts/Table';
@@ -31,7 +32,7 @@ function Headers({ title, headers }: { title: string; headers: Asked['requestHea
   return (
     <div>
       <h3>{title}</h3>
-      <dl className="headers">{headers.map((h, i) => <div key={i}><dt>{h.name}</dt><dd>{h.value}</dd></div>)}</dl>
+      {headers.length === 0 ? <span className="dim">–</span> : <dl className="headers">{headers.map((h, i) => <div key={i}><dt>{h.name}</dt><dd>{h.value}</dd></div>)}</dl>}
     </div>
   );
 }
@@ -42,7 +43,7 @@ function Opened({ asked }: { asked: Asked }) {
     <div className="stack-small small">
       <div className="mono wrap-anywhere">{asked.method} {asked.url}</div>
       {asked.attempt > 1 && <div>{asked.retryReason ? t('attemptWhy', { n: asked.attempt, why: asked.retryReason }) : t('attempt', { n: asked.attempt })}</div>}
-      {asked.error && <div className="bad-text">{asked.error.message ?? asked.error.code}</div>}
+      {asked.error && <div className="bad-text"><Said text={asked.error.message ?? asked.error.code} code={asked.error.code} /></div>}
       <div className="grid two">
         <Headers title={t('requestHeaders')} headers={asked.requestHeaders} />
         <Headers title={t('responseHeaders')} headers={asked.responseHeaders} />
@@ -55,9 +56,10 @@ function Opened({ asked }: { asked: Asked }) {
 function useColumns(open: ReadonlySet<number>, toggle: (number: number) => void): Column<Asked>[] {
   const t = useWords(runWords);
   const f = useFormats();
+  const said = useSaid();
   const purpose = { page: null, token: t('forToken'), parent: t('forParent'), schema: t('forSchema') };
   const under = (r: Asked) => [r.attempt > 1 && (r.retryReason ? t('attemptWhy', { n: r.attempt, why: r.retryReason }) : t('attempt', { n: r.attempt })),
-    purpose[r.purpose], r.error?.message].filter(Boolean).join(' · ');
+    purpose[r.purpose], r.error && said(r.error.message ?? r.error.code, r.error.code)].filter(Boolean).join(' · ');
   return [
     { id: 'number', header: '#', width: '58px', narrow: '52px', cell: (r) => (
       <button type="button" className="opener number" aria-expanded={open.has(r.number)} aria-label={t('open', { n: r.number })} onClick={() => toggle(r.number)}>
@@ -65,7 +67,7 @@ function useColumns(open: ReadonlySet<number>, toggle: (number: number) => void)
       </button>) },
     { id: 'at', header: t('at'), width: '84px', narrow: false, cell: (r) => <time dateTime={r.time} className="number">{f.seconds(r.time)}</time> },
     { id: 'request', header: t('request'), width: 'minmax(0, 3fr)', cell: (r) => (
-      <span title={r.url}><span className="mono small">{r.method} {pathOf(r.url)}</span>{under(r) && <span className="under">{under(r)}</span>}</span>) },
+      <span title={r.url} className="asked"><span className="mono small">{r.method} {pathOf(r.url)}</span>{under(r) && <span className="under">{under(r)}</span>}</span>) },
     { id: 'stream', header: t('stream'), width: '120px', narrow: false, cell: (r) => r.stream ?? '' },
     { id: 'answer', header: t('answer'), width: '104px', narrow: '78px', cell: (r) => <Answer asked={r} /> },
     { id: 'bytes', header: t('bytes'), width: '84px', end: true, narrow: false, cell: (r) => <span className={r.bytes ? '' : 'dim'}>{f.number(r.bytes)}</span> },

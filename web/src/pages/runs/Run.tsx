@@ -1,6 +1,7 @@
 // One run: one honest sentence first, then numbers that add up, what was rejected and why, and the log as it is written.
 import { Button } from '@mantine/core';
 import { useMemo, useRef } from 'react';
+import type { ReactNode } from 'react';
 import { Link, useLocation, useParams } from 'wouter';
 
 import { api } from '../../api/client';
@@ -11,6 +12,7 @@ import { useFormats, useWords } from '../../i18n';
 import { say, sayError, useConfirm } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { Page, Panel } from '../../parts/Page';
+import { Said, useSaid, useTrigger } from '../../parts/Said';
 import { Ago, Loading, NumberLink, Progress, useTick } from '../../parts/Small';
 import { RunStatus, Status } from '../../parts/Status';
 import { Table } from '../../parts/Table';
@@ -29,31 +31,35 @@ const BUSY_MS = 1_000;
 const GOING = new Set(['pending', 'in_progress']);
 type Stream = RunDetail['streams'][number];
 
-function useSentence(run: RunDetail): string {
+function useSentence(run: RunDetail): ReactNode {
   const t = useWords(runWords);
   const f = useFormats();
+  // The reason stands last in these sentences.
+  const because = (key: 's_suspicious' | 's_failed' | 's_partialReason', reason: string | null) =>
+    <>{t(key, { reason: '' })}{reason ? <Said text={reason} code={run.errorCode} /> : t('s_unknown')}</>;
   const done = f.number(run.recordsReceived);
-  const reason = run.verdictReason ?? run.errorMessage ?? t('s_unknown');
+  const reason = run.verdictReason ?? run.errorMessage;
   switch (run.status) {
     case 'pending': return t('s_queued');
     case 'paused': return t('s_paused', { done });
     case 'cancelled': return t('s_cancelled', { done });
     case 'in_progress': return run.recordsTotal ? t('s_runningOf', { done, total: f.number(run.recordsTotal) }) : t('s_running', { done });
-    case 'error': return run.verdict === 'suspicious' ? t('s_suspicious', { reason }) : t('s_failed', { reason: run.errorMessage ?? reason });
+    case 'error': return run.verdict === 'suspicious' ? because('s_suspicious', reason) : because('s_failed', run.errorMessage ?? reason);
     default: break;
   }
   if (run.verdict === 'partial')
     return run.recordsErrors > 0
       ? `${t('s_partial', { bad: f.number(run.recordsErrors), n: run.recordsReceived })} ${t('reasons', { n: reasonsOf(run.errors).length })}.`
-      : t('s_partialReason', { reason });
+      : because('s_partialReason', reason);
   return run.recordsReceived === 0 ? t('s_nothing') : t('s_complete', { n: run.recordsReceived });
 }
 
 function Waiting({ run }: { run: RunDetail }) {
   const t = useWords(runWords);
   const f = useFormats();
+  const said = useSaid();
   if (!run.waiting) return null;
-  const why = run.waiting.message ?? run.waiting.code;
+  const why = said(run.waiting.message ?? run.waiting.code, run.waiting.code);
   return <p className="note warn">{run.waiting.until ? t('waits', { until: f.seconds(run.waiting.until), why }) : t('waitsOpen', { why })}</p>;
 }
 
@@ -72,14 +78,15 @@ function Live({ run }: { run: RunDetail }) {
   const t = useWords(runWords);
   const rate = useRate(run);
   useTick(1_000);
-  const left = rate && run.recordsTotal ? (run.recordsTotal - run.recordsReceived) / rate : null;
+  const isReading = run.status === 'in_progress' && !run.waiting;
+  const left = rate && run.recordsTotal && isReading ? (run.recordsTotal - run.recordsReceived) / rate : null;
   const time = left === null ? null : left > 90 ? t('minutes', { n: Math.round(left / 60) }) : t('seconds', { n: Math.max(1, Math.round(left)) });
   return (
     <div className="stack-small">
       <Progress done={run.recordsReceived} total={run.recordsTotal} label={t('progress')} />
       <div className="row wrap small dim number">
         <span>{t('pages', { n: run.pages })}</span>
-        {rate !== null && run.status === 'in_progress' && !run.waiting && <span>{t('rate', { n: Math.round(rate) })}</span>}
+        {rate !== null && isReading && <span>{t('rate', { n: Math.round(rate) })}</span>}
         {time && <span>{t('left', { time })}</span>}
       </div>
     </div>
@@ -111,10 +118,11 @@ function Numbers({ run }: { run: RunDetail }) {
 
 function Streams({ run, streams }: { run: RunDetail; streams: readonly Stream[] }) {
   const t = useWords(runWords);
+  const isOver = run.status === 'error' || run.status === 'cancelled';
   const count = (s: Stream, n: number, label: string, change?: Change | 'errors') => <NumberLink n={n} label={label} href={recordsOf(run, change, s.name)} />;
   const columns: Column<Stream>[] = [
-    { id: 'stream', header: t('stream'), width: 'minmax(0, 2fr)', cell: (s) => <>{s.name}{s.errorMessage && <span className="under">{s.errorMessage}</span>}</> },
-    { id: 'status', header: t('status'), width: '120px', narrow: '108px', cell: (s) => <Status of={s.status === 'pending' ? 'queued' : s.status === 'error' ? 'failed' : s.status} /> },
+    { id: 'stream', header: t('stream'), width: 'minmax(0, 2fr)', cell: (s) => <>{s.name}{s.errorMessage && <span className="under"><Said text={s.errorMessage} /></span>}</> },
+    { id: 'status', header: t('status'), width: '120px', narrow: '108px', cell: (s) => <Status of={s.status === 'pending' ? (isOver ? 'unread' : 'queued') : s.status === 'error' ? 'failed' : s.status} /> },
     { id: 'done', header: t('received'), width: '130px', narrow: '92px', end: true,
       cell: (s) => <>{count(s, s.recordsReceived, t('received'))}{s.total ? <span className="dim"> {t('ofTotal', { total: s.total })}</span> : null}</> },
     { id: 'created', header: t('created'), width: '76px', end: true, narrow: false, cell: (s) => count(s, s.recordsCreated, t('created'), 'created') },
@@ -128,15 +136,16 @@ function Streams({ run, streams }: { run: RunDetail; streams: readonly Stream[] 
 
 function Facts({ run }: { run: RunDetail }) {
   const t = useWords(runWords);
+  const trigger = useTrigger();
   return (
     <Panel title={t('facts')}>
       <dl className="facts">
         <dt>{t('connection')}</dt><dd>{run.connectionId ? <Link href={`/connections/${run.connectionId}`} className="link">{run.connection.name}</Link> : t('gone')}</dd>
         <dt>{t('platform')}</dt><dd>{run.connection.platform}</dd>
         <dt>{t('mode')}</dt><dd>{[t(run.fullSync ? 'full' : 'incremental'), t(run.direction), run.entityType].filter(Boolean).join(', ')}</dd>
-        <dt>{t('trigger')}</dt><dd>{run.trigger}</dd>
+        <dt>{t('trigger')}</dt><dd>{trigger(run.trigger)}</dd>
         <dt>{t('started')}</dt><dd><Ago at={run.startedAt} /></dd>
-        <dt>{t('ended')}</dt><dd><Ago at={run.completedAt} otherwise="" /></dd>
+        <dt>{t('ended')}</dt><dd><Ago at={run.completedAt} otherwise="–" /></dd>
         <dt>{t('took')}</dt><dd>{run.duration}</dd>
         <dt>{t('id')}</dt><dd className="mono small">{run.id}</dd>
       </dl>

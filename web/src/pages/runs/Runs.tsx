@@ -35,7 +35,7 @@ export function useRunColumns(nameOf: ((id: string | null) => string | null) | n
   const count = (run: Run, n: number, label: string, change?: Change | 'errors') => <NumberLink n={n} label={label} href={recordsOf(run, change)} />;
   const kind = (run: Run) => [t(run.fullSync ? 'full' : 'incremental'), run.entityType].filter(Boolean).join(' · ');
   return [
-    { id: 'run', header: nameOf ? t('connection') : t('run'), width: 'minmax(0, 2fr)', cell: (run) => (
+    { id: 'run', header: nameOf ? t('connection') : t('run'), width: 'minmax(0, 2fr)', free: true, cell: (run) => (
       <Link href={`/runs/${run.id}`} className="first">{nameOf ? nameOf(run.connectionId) ?? t('gone') : kind(run)}{nameOf && <span className="under">{kind(run)}</span>}</Link>) },
     { id: 'status', header: t('status'), width: '128px', narrow: '108px', cell: (run) => <RunStatus run={run} /> },
     { id: 'started', header: t('started'), width: '110px', narrow: false, cell: (run) => <Ago at={run.startedAt ?? run.createdAt} /> },

@@ -2,10 +2,10 @@
 import { useWords } from '../../i18n';
 import { templateWords } from './words';
 
-interface Property { type?: string | string[]; title?: string; description?: string; enum?: unknown[]; order?: number; airbyte_secret?: boolean; format?: string; oneOf?: unknown[] }
+interface Property { type?: string | string[]; title?: string; description?: string; enum?: unknown[]; order?: number; airbyte_secret?: boolean; format?: string; oneOf?: unknown[]; 'x-tidemark-labels'?: Record<string, string> }
 interface Schema { properties?: Record<string, Property>; required?: string[] }
 
-const typeOf = (p: Property) => (p.enum ? p.enum.map(String).join(' | ') : p.oneOf ? '…' : p.format ?? [p.type].flat().filter(Boolean).join(' | '));
+const typeOf = (p: Property) => (p.enum ? p.enum.map((value) => p['x-tidemark-labels']?.[String(value)] ?? String(value)).join(' | ') : p.oneOf ? '…' : p.format ?? [p.type].flat().filter(Boolean).join(' | '));
 
 export function FormPreview({ schema }: { schema: Record<string, unknown> | null | undefined }) {
   const t = useWords(templateWords);

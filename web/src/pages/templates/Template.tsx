@@ -4,12 +4,13 @@ import { Link, useLocation, useParams } from 'wouter';
 
 import { api } from '../../api/client';
 import type { Schemas } from '../../api/client';
-import { useChange, useData } from '../../api/query';
+import { useChange } from '../../api/query';
 import { useMay } from '../../api/session';
-import { useWords } from '../../i18n';
+import { useLanguage, useWords } from '../../i18n';
 import { say, sayError, useConfirm } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { Guide } from '../connections/form/Guide';
+import { useTemplate } from '../connections/queries';
 import { Page, Panel } from '../../parts/Page';
 import { Loading } from '../../parts/Small';
 import { FormPreview } from './FormPreview';
@@ -41,9 +42,10 @@ function Manage({ managed }: { managed: Schemas['IntegrationTemplate'] }) {
 
 export default function TemplatePage() {
   const t = useWords(templateWords);
+  const { said } = useLanguage();
   const { name = '' } = useParams<{ name: string }>();
   const isAdmin = useMay('admin'), mayChange = useMay('content:update');
-  const asked = useData(['templates', name], () => api.GET('/api/v1/templates/{name}', { params: { path: { name } } }));
+  const asked = useTemplate(name);
   const managed = useManaged().data?.data.find((x) => x.name === name);
   const template = asked.data?.data;
   const up = { href: '/templates', label: t('title') };
@@ -62,7 +64,7 @@ export default function TemplatePage() {
           <Panel title={t('streams')} flush><Streams streams={template.streams} /></Panel>
           <Panel title={t('form')}><FormPreview schema={template.configSchema} /></Panel>
         </div>
-        {template.instructions && <Panel title={t('guide')}><Guide text={template.instructions} /></Panel>}
+        {template.instructions && <Panel title={t('guide')}><div lang={template.language ?? said}><Guide text={template.instructions} /></div></Panel>}
       </div>
     </Page>
   );

@@ -6,7 +6,7 @@ import { api } from '../../api/client';
 import type { Schemas } from '../../api/client';
 import { useData } from '../../api/query';
 import { useMay } from '../../api/session';
-import { useWords } from '../../i18n';
+import { useLanguage, useWords } from '../../i18n';
 import { useCategory } from '../../parts/category';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { useFilters } from '../../parts/filters';
@@ -21,7 +21,8 @@ const MAX = 500;
 
 // Beside what the public list says: who made it, whether it is on, how many use it.
 export function useManaged() {
-  return useData(['templates', 'managed'], () => api.GET('/api/integration-templates', { params: { query: { limit: MAX } } }));
+  const { asked } = useLanguage();
+  return useData(['templates', 'managed', asked], () => api.GET('/api/integration-templates', { params: { query: { limit: MAX, language: asked } } }));
 }
 
 export default function Templates() {
@@ -36,7 +37,7 @@ export default function Templates() {
     { id: 'name', header: t('template'), width: 'minmax(0, 2.4fr)', sort: (x) => x.displayName ?? x.name, cell: (x) => (
       <div className="row"><Logo name={x.displayName ?? x.name} /><div className="grow ellipsis"><Link href={`/templates/${x.name}`} className="first">{x.displayName ?? x.name}</Link><span className="under">{x.description}</span></div></div>) },
     { id: 'category', header: t('category'), width: 'minmax(0, 1fr)', narrow: false, sort: (x) => categoryOf(x.category), cell: (x) => categoryOf(x.category) },
-    { id: 'version', header: t('version'), width: '110px', narrow: false, cell: (x) => x.apiVersion },
+    { id: 'version', header: t('version'), width: '134px', narrow: false, cell: (x) => x.apiVersion },
     { id: 'connections', header: t('connections'), width: '100px', end: true, narrow: false, sort: (x) => x.integrationsCount ?? 0, cell: (x) => <NumberLink n={x.integrationsCount ?? 0} href={`/connections?platform=${x.name}`} label={t('connections')} /> },
     { id: 'own', header: '', width: '110px', narrow: '108px', cell: (x) => <span className="badge plain">{t(!x.isActive ? 'inactive' : x.builtIn ? 'builtIn' : 'own')}</span> },
   ];

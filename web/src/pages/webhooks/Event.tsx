@@ -11,6 +11,7 @@ import { say, sayError } from '../../parts/Confirm';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { Json } from '../../parts/Json';
 import { Page, Panel } from '../../parts/Page';
+import { Said } from '../../parts/Said';
 import { Ago, Loading } from '../../parts/Small';
 import { Status } from '../../parts/Status';
 import { webhookWords } from './words';
@@ -34,7 +35,7 @@ export default function WebhookEventPage() {
       actions={mayChange && <Button loading={replay.isPending} onClick={() => replay.mutate(undefined, { onSuccess: () => say(t('replayed')), onError: sayError })}>{t('replay')}</Button>}
       commands={{ path: `/api/v1/webhooks/events/${event.id}`, cli: [`tidemark webhooks show ${event.id}`, `tidemark webhooks replay ${event.id}`] }}>
       <div className="stack">
-        {event.errorMessage && <p className="note bad">{event.errorCode && <code>{event.errorCode}</code>} {event.errorMessage}</p>}
+        {event.errorMessage && <p className="note bad">{event.errorCode && <code>{event.errorCode}</code>} <Said text={event.errorMessage} code={event.errorCode} /></p>}
         <div className="grid wide-narrow">
           <Panel title={t('payloadTitle')}><Json value={event.payload} label={t('payloadTitle')} /></Panel>
           <div className="stack">
@@ -46,7 +47,7 @@ export default function WebhookEventPage() {
                 <dt>{t('trust')}</dt><dd>{t(event.trust)}</dd>
                 <dt>{t('received')}</dt><dd><Ago at={event.receivedAt} /></dd>
                 {event.status === 'pending' && <><dt>{t('due')}</dt><dd><Ago at={event.dueAt} otherwise="" /></dd></>}
-                <dt>{t('finished')}</dt><dd><Ago at={event.finishedAt} otherwise="" /></dd>
+                <dt>{t('finished')}</dt><dd><Ago at={event.finishedAt} otherwise="–" /></dd>
                 <dt>{t('attempts')}</dt><dd>{event.attempts}</dd>
                 <dt>{t('bytes')}</dt><dd>{t('bytesN', { n: event.bytes })}</dd>
                 <dt>{t('delivery')}</dt><dd className="mono small">{event.deliveryId}</dd>

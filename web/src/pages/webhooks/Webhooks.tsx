@@ -13,6 +13,7 @@ import { shellWords } from '../../i18n/shell';
 import { ErrorBox } from '../../parts/ErrorBox';
 import { chosenOnly, queryText, useFilters, useIsFiltered } from '../../parts/filters';
 import { Page, options } from '../../parts/Page';
+import { useSaid } from '../../parts/Said';
 import { Ago, Empty, Loading, NoMatch } from '../../parts/Small';
 import { Status } from '../../parts/Status';
 import { Table } from '../../parts/Table';
@@ -26,6 +27,7 @@ const EVERY_MS = 5_000, TYPING_MS = 250;
 export default function Webhooks() {
   const t = useWords(webhookWords);
   const states = useWords(shellWords);
+  const said = useSaid();
   const [filters, setFilters] = useFilters(['q', 'status', 'connectionId', 'from']);
   const filtered = useIsFiltered(filters);
   const connections = useConnections();
@@ -35,7 +37,7 @@ export default function Webhooks() {
   const list = useList(['webhooks', query], (cursor) => api.GET('/api/v1/webhooks/events', { params: { query: { ...query, cursor, limit: 100 } } }), { every: EVERY_MS });
   const columns: Column<Event>[] = [
     { id: 'type', header: t('event'), width: 'minmax(0, 2fr)', cell: (e) => (
-      <Link href={`/webhooks/${e.id}`} className="first">{e.type || t('event')}<span className="under">{[connections.nameOf(e.connectionId) ?? e.platform ?? t('unknown'), e.errorMessage].filter(Boolean).join(' · ')}</span></Link>) },
+      <Link href={`/webhooks/${e.id}`} className="first">{e.type || t('event')}<span className="under">{[connections.nameOf(e.connectionId) ?? e.platform ?? t('unknown'), e.errorMessage && said(e.errorMessage, e.errorCode)].filter(Boolean).join(' · ')}</span></Link>) },
     { id: 'status', header: t('status'), width: '120px', narrow: '108px', cell: (e) => <Status of={e.status === 'pending' ? 'waiting' : e.status} /> },
     { id: 'about', header: t('externalId'), width: 'minmax(0, 1fr)', narrow: false, cell: (e) => <span className="mono small">{e.externalId}</span> },
     { id: 'trust', header: t('trust'), width: '150px', narrow: false, cell: (e) => t(e.trust) },
@@ -52,7 +54,7 @@ export default function Webhooks() {
             data={STATUSES.map((value) => ({ value, label: states(value === 'pending' ? 's_waiting' : `s_${value}`) }))} />
           <Select size="xs" aria-label={t('connection')} placeholder={t('anyConnection')} data={connections.choices} value={filters.connectionId || null} clearable searchable w={220}
             onChange={(value) => setFilters({ connectionId: value ?? '' })} />
-          <TextInput size="xs" aria-label={t('from')} title={t('from')} type="date" w={150} value={filters.from} onChange={(event) => setFilters({ from: event.currentTarget.value })} />
+          <TextInput size="xs" aria-label={t('from')} title={t('from')} type="date" leftSection={<span className="small">{t('fromShort')}</span>} leftSectionWidth={50} miw={180} value={filters.from} onChange={(event) => setFilters({ from: event.currentTarget.value })} />
         </div>
         {list.error ? <ErrorBox error={list.error} retry={() => void list.refetch()} />
           : list.isPending ? <Loading />

@@ -1,17 +1,19 @@
 // A new connection: its credential with the guide beside it, the test as a ladder, what to sync, and off it goes.
 import { Button, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
-import { Suspense, lazy, useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useLocation, useParams } from 'wouter';
 
 import { ApiError, api } from '../../../api/client';
 import type { Schemas } from '../../../api/client';
 import { refresh, useChange } from '../../../api/query';
-import { useWords } from '../../../i18n';
+import { useLanguage, useWords } from '../../../i18n';
 import { ErrorBox } from '../../../parts/ErrorBox';
 import { Icon } from '../../../parts/Icon';
 import { Page, Panel, shellText } from '../../../parts/Page';
+import { useSaid } from '../../../parts/Said';
 import { Loading, Logo } from '../../../parts/Small';
+import { later } from '../../../parts/later';
 import { faultsOf } from '../form/faults';
 import type { Values } from '../form/faults';
 import { useTemplate } from '../queries';
@@ -21,8 +23,8 @@ import { addWords } from '../words';
 import { Ladder, Sample } from './Ladder';
 import type { Tried } from './Ladder';
 
-const SchemaForm = lazy(() => import('../form/SchemaForm'));
-const Guide = lazy(() => import('../form/Guide').then((m) => ({ default: m.Guide })));
+const SchemaForm = later(() => import('../form/SchemaForm').then((m) => m.default));
+const Guide = later(() => import('../form/Guide').then((m) => m.Guide));
 
 type Template = Schemas['TemplateDetail'];
 type Step = 'credential' | 'test' | 'what';
@@ -40,11 +42,12 @@ function Steps({ step }: { step: Step }) {
 
 function GuidePanel({ template }: { template: Template }) {
   const t = useWords(addWords);
+  const { said: own } = useLanguage();
   const name = template.displayName ?? template.name;
   return (
     <Panel title={t('guide')}>
       <div className="stack-small">
-        {template.instructions ? <Suspense fallback={<Loading lines={4} />}><Guide text={template.instructions} /></Suspense> : <p className="dim">{t('noGuide')}</p>}
+        {template.instructions ? <div lang={template.language ?? own}><Guide text={template.instructions} meanwhile={<Loading lines={4} />} /></div> : <p className="dim">{t('noGuide')}</p>}
         {template.documentationUrl && /^https?:\/\//.test(template.documentationUrl) && (
           <a className="link row" href={template.documentationUrl} target="_blank" rel="noreferrer noopener">{t('vendorDocs', { name })}<Icon name="external" size={12} /></a>
         )}
@@ -55,6 +58,7 @@ function GuidePanel({ template }: { template: Template }) {
 
 function Wizard({ template }: { template: Template }) {
   const t = useWords(addWords);
+  const said = useSaid();
   const client = useQueryClient();
   const [, go] = useLocation();
   const [step, setStep] = useState<Step>('credential');
@@ -92,9 +96,7 @@ function Wizard({ template }: { template: Template }) {
           <Panel title={t('step1')}>
             <div className="stack">
               <TextInput label={t('connectionName')} description={t('connectionNameHint')} value={name} maxLength={200} onChange={(event) => setName(event.currentTarget.value)} />
-              <Suspense fallback={<Loading lines={5} />}>
-                <SchemaForm id="credential" schema={template.configSchema ?? {}} values={values} onChange={setValues} onSubmit={runTest} faults={faultsOf(test.error)} />
-              </Suspense>
+              <SchemaForm id="credential" schema={template.configSchema ?? {}} values={values} onChange={setValues} onSubmit={runTest} faults={faultsOf(test.error, said)} meanwhile={<Loading lines={5} />} />
               {test.error && !(test.error instanceof ApiError && test.error.details.length > 0) && <ErrorBox error={test.error} />}
               <div className="row"><Button type="submit" form="credential">{t('testIt')}</Button></div>
             </div>

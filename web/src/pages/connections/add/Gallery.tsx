@@ -9,7 +9,7 @@ import { ErrorBox } from '../../../parts/ErrorBox';
 import { Icon } from '../../../parts/Icon';
 import { Page } from '../../../parts/Page';
 import { Empty, Loading, Logo } from '../../../parts/Small';
-import { useTemplates } from '../queries';
+import { useTemplatesRead } from '../queries';
 import { addWords } from '../words';
 
 type Template = Schemas['Template'];
@@ -59,7 +59,7 @@ function Cards({ templates }: { templates: readonly Template[] }) {
 
 export default function Gallery() {
   const t = useWords(addWords);
-  const templates = useTemplates();
+  const templates = useTemplatesRead();
   const list = templates.data?.data;
   return (
     <Page title={t('title')} lead={t('pick')} commands={{ path: '/api/v1/templates', cli: 'tidemark templates' }}>

@@ -3,6 +3,7 @@ import type { paths } from '../../../api/schema';
 import { useWords } from '../../../i18n';
 import { useFieldWord } from '../../../parts/fields';
 import { Icon } from '../../../parts/Icon';
+import { Said } from '../../../parts/Said';
 import { addWords } from '../words';
 
 export type Tried = paths['/api/v1/templates/{name}/try']['post']['responses']['200']['content']['application/json']['data'];
@@ -19,11 +20,11 @@ export function Ladder({ tried }: { tried: Tried }) {
           <div className="grow">
             <span className="rung-name">{t(`l_${step.step}`)}{step.step === 'version' && tried.apiVersion ? <span className="dim"> {tried.apiVersion}</span> : null}</span>
             <span className="hidden-text">: {t(`l_${step.status}`)}</span>
-            {step.message && <div className="rung-words">{step.message}</div>}
+            {step.message && <div className="rung-words"><Said text={step.message} code={step.status === 'failed' ? tried.code : null} /></div>}
             {step.step === 'streams' && tried.streams.length > 0 && (
               <ul className="rung-streams">
                 {tried.streams.map((s) => (
-                  <li key={s.stream} className={s.status}><Icon name={s.status === 'ok' ? 'check' : 'cross'} size={12} /> {s.stream}{s.message && <span className="dim"> {s.message}</span>}</li>
+                  <li key={s.stream} className={s.status}><Icon name={s.status === 'ok' ? 'check' : 'cross'} size={12} /> {s.stream}{s.message && <span className="dim"> <Said text={s.message} /></span>}</li>
                 ))}
               </ul>
             )}
@@ -51,7 +52,7 @@ export function Sample({ tried }: { tried: Tried }) {
           <thead><tr><th scope="col">id</th>{fields.map((f) => <th key={f} scope="col">{word(f)}</th>)}</tr></thead>
           <tbody>{tried.sample.map((r, i) => (
             <tr key={r.externalId ?? i}><th scope="row" className="mono">{r.externalId}</th>
-              {r.rejected ? <td colSpan={fields.length} className="bad-text">{r.rejected}</td> : fields.map((f) => <td key={f}>{text((r.data as Record<string, unknown> | null)?.[f])}</td>)}</tr>
+              {r.rejected ? <td colSpan={fields.length} className="bad-text"><Said text={r.rejected} /></td> : fields.map((f) => <td key={f}>{text((r.data as Record<string, unknown> | null)?.[f])}</td>)}</tr>
           ))}</tbody>
         </table>
       </div>

@@ -23,6 +23,9 @@ function uiOf(schema: Property): UiSchema<Values> {
   return ui;
 }
 
+// What a template calls the values of an enumeration.
+const labelsOf = (schema: object) => (schema as { 'x-tidemark-labels'?: Record<string, string> })['x-tidemark-labels'] ?? {};
+
 const common = (p: WidgetProps) => ({
   id: p.id, label: p.label, description: p.schema.description, required: p.required, disabled: p.disabled || p.readonly, 'aria-invalid': (p.rawErrors?.length ?? 0) > 0,
   error: p.rawErrors?.length ? p.rawErrors.join(', ') : undefined,
@@ -43,7 +46,7 @@ const widgets = {
   TextareaWidget: (p: WidgetProps) => <Textarea {...common(p)} {...text(p)} autosize minRows={3} />,
   SelectWidget: (p: WidgetProps) => (
     <NativeSelect {...common(p)} value={p.value === undefined ? '' : String(p.options.enumOptions?.findIndex((o) => o.value === p.value) ?? '')}
-      data={[...(p.value === undefined || !p.required ? [{ value: '', label: '' }] : []), ...(p.options.enumOptions ?? []).map((o, i) => ({ value: String(i), label: o.label }))]}
+      data={[...(p.value === undefined || !p.required ? [{ value: '', label: '' }] : []), ...(p.options.enumOptions ?? []).map((o, i) => ({ value: String(i), label: labelsOf(p.schema)[String(o.value)] ?? o.label }))]}
       onChange={(event) => { const i = event.currentTarget.value; p.onChange(i === '' ? undefined : p.options.enumOptions?.[Number(i)]?.value); }} />
   ),
   CheckboxWidget: (p: WidgetProps) => <Checkbox {...common(p)} checked={p.value === true} onChange={(event) => p.onChange(event.currentTarget.checked)} />,
@@ -53,12 +56,13 @@ function Field({ children, hidden }: FieldTemplateProps) {
   return hidden ? null : <div className="field">{children}</div>;
 }
 
-// What has a default and is not required is seldom needed: it stands folded away below the rest.
+// What has a default and is not required is seldom needed: it stands folded away below the rest; not so a choice whose values are
+// named for people, which the guide speaks of (how one signs in).
 function ObjectFields({ properties, schema, title, idSchema }: ObjectFieldTemplateProps) {
   const t = useWords(addWords);
   const rare = (name: string) => {
     const p = (schema.properties?.[name] ?? {}) as Property;
-    return !schema.required?.includes(name) && (p.default !== undefined || p.type === 'integer') && !isSecret(p);
+    return !schema.required?.includes(name) && !('x-tidemark-labels' in p) && (p.default !== undefined || p.type === 'integer') && !isSecret(p);
   };
   const shown = properties.filter((p) => !rare(p.name)), folded = properties.filter((p) => rare(p.name));
   const isRoot = idSchema.$id === 'root';
@@ -94,6 +98,8 @@ const templates: Partial<TemplatesType<Values>> = {
   TitleFieldTemplate: nothing, FieldErrorTemplate: nothing, FieldHelpTemplate: nothing,
 } as never;
 
+const FAULTS = { required: 'required', minLength: 'required', pattern: 'f_pattern', maxLength: 'f_long', minimum: 'f_small', maximum: 'f_large', type: 'f_pattern', enum: 'f_pattern', format: 'f_pattern', minItems: 'f_few', maxItems: 'f_many' } as const;
+
 interface Props { schema: Record<string, unknown>; values: Values; onChange: (v: Values) => void; onSubmit: (v: Values) => void; id: string; faults?: ErrorSchema<Values> }
 
 export default function SchemaForm({ schema, values, onChange, onSubmit, id, faults }: Props) {
@@ -102,7 +108,7 @@ export default function SchemaForm({ schema, values, onChange, onSubmit, id, fau
   return (
     <Form<Values> id={id} schema={schema as RJSFSchema} uiSchema={ui} validator={judge} widgets={widgets} templates={templates} formData={values} extraErrors={faults} noHtml5Validate
       showErrorList={false} focusOnFirstError experimental_defaultFormStateBehavior={{ emptyObjectFields: 'skipDefaults' }}
-      transformErrors={(errors) => errors.map((e) => ({ ...e, message: e.name === 'required' || e.name === 'minLength' ? t('required') : `${t('invalid')}: ${e.message ?? ''}` }))}
+      transformErrors={(errors) => errors.map((e) => ({ ...e, message: e.name && e.name in FAULTS ? t(FAULTS[e.name as keyof typeof FAULTS]) : `${t('invalid')}: ${e.message ?? ''}` }))}
       onChange={({ formData }) => onChange(formData ?? {})} onSubmit={({ formData }) => onSubmit(formData ?? {})} onError={() => undefined}><span /></Form>
   );
 }

@@ -15,6 +15,7 @@ import { Page } from '../../../parts/Page';
 import type { Commands } from '../../../parts/Page';
 import { Loading } from '../../../parts/Small';
 import { Status } from '../../../parts/Status';
+import { Tabs } from '../../../parts/Tabs';
 import { useConnection } from '../queries';
 import { Conflicts } from './Conflicts';
 import { Mapping } from './Mapping';
@@ -27,16 +28,16 @@ import { Webhooks } from './Webhooks';
 const TABS = { overview: Overview, runs: Runs, records: Records, mapping: Mapping, conflicts: Conflicts, webhooks: Webhooks, settings: Settings } as const;
 type Tab = keyof typeof TABS;
 
-function Tabs({ id, tab }: { id: string; tab: Tab }) {
+function ConnectionTabs({ id, tab }: { id: string; tab: Tab }) {
   const t = useWords(oneWords);
   const session = useSession();
   const shown = (Object.keys(TABS) as Tab[]).filter((name) => name !== 'settings' || may(session, 'content:update'));
   return (
-    <nav className="tabs" aria-label={t('overview')}>
+    <Tabs label={t('overview')} open={tab}>
       {shown.map((name) => (
         <Link key={name} href={`/connections/${id}${name === 'overview' ? '' : `/${name}`}`} aria-current={name === tab ? 'page' : undefined}>{t(name)}</Link>
       ))}
-    </nav>
+    </Tabs>
   );
 }
 
@@ -102,7 +103,7 @@ export default function ConnectionPage() {
       {asked.isPending && <div className="panel"><Loading lines={8} /></div>}
       {connection && !gone && (
         <>
-          <Tabs id={connection.id} tab={tab} />
+          <ConnectionTabs id={connection.id} tab={tab} />
           <div className="stack">
             {tab !== 'settings' && <Trouble connection={connection} />}
             <Running id={connection.id} />

@@ -118,7 +118,7 @@ export function Mapping({ connection }: { connection: ConnectionDetail }) {
     <div className="stack">
       <div className="row wrap">
         <NativeSelect size="xs" aria-label={t('stream')} value={stream} data={names} onChange={(event) => setParams({ stream: event.currentTarget.value }, { replace: true })} />
-        <p className="dim small grow">{t('mappingLead')}</p>
+        <p className="dim small grow" style={{ flexBasis: 280 }}>{t('mappingLead')}</p>
       </div>
       <Stream key={stream} connection={connection} stream={stream} own={all[stream] ?? {}} />
     </div>

@@ -11,6 +11,7 @@ import { useWords } from '../../../i18n';
 import { say, sayError } from '../../../parts/Confirm';
 import { ErrorBox } from '../../../parts/ErrorBox';
 import { Json } from '../../../parts/Json';
+import { Said } from '../../../parts/Said';
 import { Ago, Empty, Loading } from '../../../parts/Small';
 import { Table } from '../../../parts/Table';
 import type { Column } from '../../../parts/Table';
@@ -29,10 +30,10 @@ const secondOf = (record: Entity) => {
   return ['email', 'phone', 'status', 'domain', 'amount', 'total'].map((key) => textOf(r[key])).filter((x) => x && x !== title).join(' · ');
 };
 
-function Stored({ connection, stream }: { connection: ConnectionDetail; stream: string }) {
+function Stored({ connection, stream, deleted }: { connection: ConnectionDetail; stream: string; deleted: boolean }) {
   const t = useWords(oneWords);
-  const list = useList(['records', connection.id, stream],
-    (cursor) => api.GET('/api/v1/records/{connectionId}/{stream}', { params: { path: { connectionId: connection.id, stream }, query: { limit: 100, cursor } } }));
+  const list = useList(['records', connection.id, stream, deleted],
+    (cursor) => api.GET('/api/v1/records/{connectionId}/{stream}', { params: { path: { connectionId: connection.id, stream }, query: { limit: 100, cursor, onlyDeleted: deleted || undefined } } }));
   const columns: Column<Entity>[] = [
     { id: 'title', header: t('titleColumn'), width: 'minmax(0, 2fr)', cell: (r) => <Link href={`/records/${r.id}`} className="first">{titleOf(r)}</Link> },
     { id: 'second', header: t('fields'), width: 'minmax(0, 2fr)', narrow: false, cell: (r) => <span className="dim">{secondOf(r)}</span> },
@@ -40,7 +41,7 @@ function Stored({ connection, stream }: { connection: ConnectionDetail; stream: 
   ];
   if (list.error) return <ErrorBox error={list.error} retry={() => void list.refetch()} />;
   if (list.isPending) return <Loading />;
-  if (!list.rows.length) return <Empty title={t('noRecords')}>{t('noRecordsText')}</Empty>;
+  if (!list.rows.length) return deleted ? <Empty title={t('noDeleted')}>{t('noDeletedText')}</Empty> : <Empty title={t('noRecords')}>{t('noRecordsText')}</Empty>;
   return <Table label={t('recordsOf', { stream })} rows={list.rows} columns={columns} rowKey={(r) => r.id} href={(r) => `/records/${r.id}`} total={list.meta?.total}
     totalAtLeast={list.meta?.totalAtLeast} more={list.more} />;
 }
@@ -59,7 +60,7 @@ function Refused({ connection, stream, runId }: { connection: ConnectionDetail; 
       <button type="button" className="link sorter mono" aria-expanded={open === r.id} onClick={() => setOpen(open === r.id ? null : r.id)}>{r.externalId ?? '–'}</button>) },
     { id: 'stream', header: t('stream'), width: '120px', narrow: false, cell: (r) => r.stream },
     { id: 'reason', header: t('reason'), width: 'minmax(0, 3fr)', narrow: 'minmax(0, 1fr)', free: true, cell: (r) => (
-      <div className="stack-small" style={{ padding: '6px 0' }}><span>{r.reason}</span>{open === r.id && <Json value={r.payload} label={t('payload')} />}</div>) },
+      <div className="stack-small" style={{ padding: '6px 0' }}><span><Said text={r.reason} /></span>{open === r.id && <Json value={r.payload} label={t('payload')} />}</div>) },
     { id: 'times', header: t('times'), width: '60px', narrow: false, end: true, cell: (r) => r.times },
     { id: 'last', header: t('lastSeen'), width: '120px', narrow: false, end: true, cell: (r) => <Ago at={r.lastAt} /> },
   ];
@@ -80,7 +81,7 @@ export function Records({ connection }: { connection: ConnectionDetail }) {
   const [params, setParams] = useSearchParams();
   const state = useData(['connections', connection.id, 'state'], () => api.GET('/api/v1/sync/connections/{id}/state', { params: { path: { id: connection.id } } }));
   const streams = state.data?.data.streams ?? [];
-  const rejected = params.get('show') === 'rejected', runId = params.get('runId') ?? '';
+  const show = params.get('show') ?? 'stored', rejected = show === 'rejected', runId = params.get('runId') ?? '';
   const stream = params.get('stream') ?? (rejected ? '' : streams[0]?.stream ?? '');
   const put = (name: string, value: string) => setParams((old) => {
     const next = new URLSearchParams(old);
@@ -92,13 +93,13 @@ export function Records({ connection }: { connection: ConnectionDetail }) {
   return (
     <div className="panel">
       <div className="filters">
-        <SegmentedControl size="xs" value={rejected ? 'rejected' : 'stored'} onChange={(v) => put('show', v === 'rejected' ? 'rejected' : '')}
-          data={[{ value: 'stored', label: t('showRecords') }, { value: 'rejected', label: t('showRejected') }]} />
+        <SegmentedControl size="xs" value={show} onChange={(v) => put('show', v === 'stored' ? '' : v)}
+          data={[{ value: 'stored', label: t('showRecords') }, { value: 'deleted', label: t('deleted') }, { value: 'rejected', label: t('showRejected') }]} />
         <NativeSelect size="xs" aria-label={t('stream')} value={stream} onChange={(event) => put('stream', event.currentTarget.value)}
           data={[...(rejected ? [{ value: '', label: t('anyStream') }] : []), ...streams.map((s) => s.stream)]} />
         {rejected && runId && <Button variant="default" size="compact-xs" aria-label={t('ofAnyRun')} onClick={() => put('runId', '')}>{t('ofOneRun')} ✕</Button>}
       </div>
-      {rejected ? <Refused connection={connection} stream={stream} runId={runId} /> : stream ? <Stored connection={connection} stream={stream} /> : <Empty title={t('noRecords')}>{t('noRecordsText')}</Empty>}
+      {rejected ? <Refused connection={connection} stream={stream} runId={runId} /> : stream ? <Stored connection={connection} stream={stream} deleted={show === 'deleted'} /> : <Empty title={t('noRecords')}>{t('noRecordsText')}</Empty>}
     </div>
   );
 }

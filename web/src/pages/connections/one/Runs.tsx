@@ -7,6 +7,7 @@ import type { More } from '../../../api/list';
 import { useList } from '../../../api/query';
 import { useWords } from '../../../i18n';
 import { ErrorBox } from '../../../parts/ErrorBox';
+import { useTrigger } from '../../../parts/Said';
 import { Ago, Empty, Loading, NumberLink } from '../../../parts/Small';
 import { RunStatus } from '../../../parts/Status';
 import { Table } from '../../../parts/Table';
@@ -16,11 +17,12 @@ import { oneWords } from '../words';
 
 export function RunTable({ rows, more, total, short = false }: { rows: readonly Run[]; more?: More; total?: number; short?: boolean }) {
   const t = useWords(oneWords);
+  const trigger = useTrigger();
   const place = (run: Run) => `/runs/${run.id}`;
   const columns: Column<Run>[] = [
-    { id: 'state', header: t('state'), width: '128px', narrow: '114px', cell: (r) => <Link href={place(r)} className="first"><RunStatus run={r} /></Link> },
+    { id: 'state', header: t('state'), width: '128px', narrow: '114px', cell: (r) => <Link href={place(r)}><RunStatus run={r} /></Link> },
     { id: 'started', header: t('started_at'), width: short ? 'minmax(0, 1fr)' : '110px', narrow: 'minmax(0, 1fr)', cell: (r) => <Ago at={r.startedAt ?? r.createdAt} /> },
-    { id: 'trigger', header: t('trigger'), narrow: false, cell: (r) => <span className="dim">{[r.trigger, r.fullSync ? t('fullSync') : null, r.entityType].filter(Boolean).join(' · ')}</span> },
+    { id: 'trigger', header: t('trigger'), narrow: false, cell: (r) => <span className="dim">{[trigger(r.trigger), r.fullSync ? t('fullSync') : null, r.entityType].filter(Boolean).join(' · ')}</span> },
     { id: 'duration', header: t('duration'), width: '78px', narrow: false, end: true, cell: (r) => r.duration ?? '–' },
     { id: 'received', header: t('received'), width: '84px', narrow: '62px', end: true, cell: (r) => <NumberLink n={r.recordsReceived} href={recordsOf(r)} label={t('received')} /> },
     { id: 'new', header: t('newOnes'), width: '70px', narrow: false, end: true, cell: (r) => <NumberLink n={r.recordsCreated} href={recordsOf(r, 'created')} label={t('newOnes')} /> },

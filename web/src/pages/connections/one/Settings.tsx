@@ -1,26 +1,28 @@
 // Changing a connection: its credential (tested before it is kept), what and how often, who wins; and taking it away.
 import { Button, Checkbox, NativeSelect, TextInput } from '@mantine/core';
-import { Suspense, lazy, useState } from 'react';
+import { useState } from 'react';
 import { useLocation } from 'wouter';
 
 import { ApiError, api } from '../../../api/client';
 import type { ConnectionDetail, Schemas } from '../../../api/client';
 import { useChange } from '../../../api/query';
 import { useMay } from '../../../api/session';
-import { useWords } from '../../../i18n';
+import { useLanguage, useWords } from '../../../i18n';
 import { say, useConfirm } from '../../../parts/Confirm';
 import { ErrorBox } from '../../../parts/ErrorBox';
 import { Panel } from '../../../parts/Page';
+import { useSaid } from '../../../parts/Said';
 import { Loading } from '../../../parts/Small';
+import { later } from '../../../parts/later';
 import { faultsOf } from '../form/faults';
 import type { Values } from '../form/faults';
 import { useTemplate } from '../queries';
-import { What, everyOf, scheduleOf } from '../What';
+import { OTHER, What, chosen, everyOf, scheduleOf } from '../What';
 import type { WhatValue } from '../What';
 import { addWords, oneWords } from '../words';
 
-const SchemaForm = lazy(() => import('../form/SchemaForm'));
-const Guide = lazy(() => import('../form/Guide').then((m) => ({ default: m.Guide })));
+const SchemaForm = later(() => import('../form/SchemaForm').then((m) => m.default));
+const Guide = later(() => import('../form/Guide').then((m) => m.Guide));
 const POLICIES = ['last_write_wins', 'source_wins', 'local_wins', 'manual'] as const;
 type Template = Schemas['TemplateDetail'];
 type Change = Schemas['ConnectionChange'];
@@ -31,6 +33,8 @@ const useSave = (id: string, test: boolean) =>
 function Credential({ connection, template }: { connection: ConnectionDetail; template: Template }) {
   const t = useWords(oneWords);
   const a = useWords(addWords);
+  const said = useSaid();
+  const { said: own } = useLanguage();
   const [values, setValues] = useState<Values>((connection.config ?? {}) as Values);
   const save = useSave(connection.id, true);
   const send = (given: Values) => { setValues(given); save.mutate({ credentials: given }, { onSuccess: () => say(t('works', { name: connection.name })) }); };
@@ -40,14 +44,12 @@ function Credential({ connection, template }: { connection: ConnectionDetail; te
       <Panel title={t('credential')}>
         <div className="stack">
           <p className="dim small">{a('secretKept')}</p>
-          <Suspense fallback={<Loading lines={4} />}>
-            <SchemaForm id="credential" schema={template.configSchema ?? {}} values={values} onChange={setValues} onSubmit={send} faults={faultsOf(save.error)} />
-          </Suspense>
+          <SchemaForm id="credential" schema={template.configSchema ?? {}} values={values} onChange={setValues} onSubmit={send} faults={faultsOf(save.error, said)} meanwhile={<Loading lines={4} />} />
           {save.error && !named && <ErrorBox error={save.error} />}
           <div><Button type="submit" form="credential" loading={save.isPending}>{t('saveAndTest')}</Button></div>
         </div>
       </Panel>
-      {template.instructions && <Panel title={a('guide')}><Suspense fallback={<Loading lines={4} />}><Guide text={template.instructions} /></Suspense></Panel>}
+      {template.instructions && <Panel title={a('guide')}><div lang={template.language ?? own}><Guide text={template.instructions} meanwhile={<Loading lines={4} />} /></div></Panel>}
     </div>
   );
 }
@@ -56,20 +58,20 @@ function How({ connection, template }: { connection: ConnectionDetail; template:
   const t = useWords(oneWords);
   const a = useWords(addWords);
   const [name, setName] = useState(connection.name);
-  const [policy, setPolicy] = useState<string>(connection.conflictPolicy ?? 'last_write_wins');
+  const [policy, setPolicy] = useState<(typeof POLICIES)[number]>(connection.conflictPolicy ?? 'last_write_wins');
   const [match, setMatch] = useState(connection.match !== 'none');
   const [what, setWhat] = useState<WhatValue>({ streams: connection.streams ?? template.streams.filter((s) => s.synced && !s.refused).map((s) => s.name),
     direction: connection.direction, every: everyOf(connection.schedule) });
   const save = useSave(connection.id, false);
   const fault = what.streams.length ? undefined : a('pickStream');
   const send = () => save.mutate({ name, conflictPolicy: policy, match: match ? null : 'none', streams: [...what.streams], direction: what.direction,
-    ...(what.every === 'other' ? {} : { schedule: scheduleOf(what.every) }) }, { onSuccess: () => say(t('saved')) });
+    ...(what.every === OTHER ? {} : { schedule: scheduleOf(what.every) }) }, { onSuccess: () => say(t('saved')) });
   return (
     <Panel title={t('whatHow')}>
       <form className="stack" onSubmit={(event) => { event.preventDefault(); send(); }}>
         <TextInput label={a('connectionName')} value={name} maxLength={200} onChange={(event) => setName(event.currentTarget.value)} maw={420} />
         <What streams={template.streams} value={what} onChange={setWhat} fault={fault} />
-        <NativeSelect label={t('conflictPolicy')} value={policy} maw={420} onChange={(event) => setPolicy(event.currentTarget.value)} data={POLICIES.map((p) => ({ value: p, label: t(`p_${p}`) }))} />
+        <NativeSelect label={t('conflictPolicy')} value={policy} maw={420} onChange={(event) => setPolicy(chosen(POLICIES, event.currentTarget.value, policy))} data={POLICIES.map((p) => ({ value: p, label: t(`p_${p}`) }))} />
         <Checkbox label={t('matching')} checked={match} onChange={(event) => setMatch(event.currentTarget.checked)} />
         {save.error && <ErrorBox error={save.error} />}
         <div><Button type="submit" disabled={!!fault || !name.trim()} loading={save.isPending}>{t('save')}</Button></div>
