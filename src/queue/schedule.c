@@ -35,7 +35,9 @@ schedule_first_full_us(int64_t interval_us, int64_t now_us, struct rng *rng)
         return now_us + interval_us + (int64_t)rng_below(rng, (uint64_t)(interval_us / FULL_SPREAD_DIVISOR + 1));
     int64_t midnight = now_us - now_us % US_PER_DAY;
     int64_t first = midnight + NIGHT_BEGINS_US + (int64_t)rng_below(rng, NIGHT_SPREAD_US);
-    return first > now_us ? first : first + US_PER_DAY;
+    while (first < now_us + US_PER_DAY)
+        first += US_PER_DAY;
+    return first;
 }
 
 int64_t

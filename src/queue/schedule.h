@@ -22,8 +22,9 @@ int64_t schedule_first_us(int64_t interval_us, int64_t now_us);
 int64_t schedule_next_us(int64_t due_us, int64_t interval_us, int64_t now_us);
 /*
  * The first full pass. A daily one (or of whole days) falls into a night hour of UTC, 01:00 to 05:00, at a
- * random minute, so that connections do not all begin together; others come one interval from now, spread
- * by up to a tenth.
+ * random minute, so that connections do not all begin together, and not before a day from now: whoever makes
+ * a connection at night and syncs it is in nobody's way. Others come one interval from now, spread by up to
+ * a tenth.
  */
 int64_t schedule_first_full_us(int64_t interval_us, int64_t now_us, struct rng *rng);
 /* When a connection in error is tested again after `failures` (from 1) in a row; full jitter, never before 5 s. */
