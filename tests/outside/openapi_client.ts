@@ -36,7 +36,7 @@ export async function drive(baseUrl: string, key: string, vendor: string) {
     body: { name: 'typed-job', type: 'incremental', data: { source: id, target: 'local' } },
   })).job;
   let jobStatus: components['schemas']['JobStatus'] = queued.status;
-  for (let i = 0; i < 400 && jobStatus !== 'completed' && jobStatus !== 'failed'; i++) {
+  for (const end = Date.now() + 300_000; Date.now() < end && jobStatus !== 'completed' && jobStatus !== 'failed';) {
     const info = must('info', await api.GET('/sync/info', { params: { header: { orgid: 'default' } } }));
     jobStatus = info.syncJobs.find((job) => job.id === queued.id)?.status ?? jobStatus;
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -4,7 +4,7 @@ import { after, describe, test } from 'node:test';
 
 import { AMAZON, consent } from './lib/amazon.mjs';
 import { removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
-import { hs256, SECRET } from './lib/tokens.mjs';
+import { hs256, inSeconds, SECRET } from './lib/tokens.mjs';
 
 // The other simulated vendors share the machine: they have next to nothing.
 const few = ['shopify.products=1', 'shopify.customers=1', 'shopify.orders=1', 'shopify.collections=1', 'rdstation.crm_contacts=1'];
@@ -12,6 +12,10 @@ const small = ['--sandbox', ...['contacts=2', 'conversations=1', ...few].flatMap
 const folders = [];
 const folder = (name) => folders[folders.push(tempFolder(name)) - 1];
 after(() => folders.forEach(removeFolder));
+
+// However slow the machine is: after thirty requests for items the vendor refuses more, until it is told not to.
+const REFUSAL = '429:after=30:count=forever:vendor=amazon_sp_api:path=/orderItems';
+const vendorOf = async (server) => new URL((await server.api('GET', `${AMAZON}/auth/start`)).body.authUrl).origin;
 
 const newest = async (server) => (await server.api('GET', '/api/sync/status')).body;
 const ended = (server) => until('the sync ends', async () => {
@@ -27,11 +31,12 @@ describe("the vendor's real rates", () => {
   test('a run that must wait is parked by the rate header, not failed, and ends whole', async () => {
     const data = folder('amazon-rate');
     // 30 requests for items are free, then one every two seconds.
-    const server = await startTidemark({ data, args: [...small, '--size', 'amazon_sp_api.orders=38'], env: { TIDEMARK_SWEEP_MS: '100' } });
+    const server = await startTidemark({ data, args: [...small, '--size', 'amazon_sp_api.orders=38', '--fault', REFUSAL], env: { TIDEMARK_SWEEP_MS: '100' } });
     try {
       const body = await waiting(server);
       assert.deepEqual([body.status, body.step], ['running', 4]);
       assert.match(body.message, /exceeded your quota|rate is used up/); // the vendor's words first, then what was learnt of them
+      await fetch(`${await vendorOf(server)}/_sandbox/faults`, { method: 'DELETE' });
       const done = await ended(server);
       assert.deepEqual([done.status, done.results.orders.count], ['completed', 38], JSON.stringify(done));
       assert.equal((await server.api('GET', `${AMAZON}/orders?items=true&limit=500`)).body.data.filter((o) => o.items.length === 0).length, 0);
@@ -42,13 +47,18 @@ describe("the vendor's real rates", () => {
 
   test('cancel ends a waiting sync, its pages stay; the next one begins anew', async () => {
     const data = folder('amazon-cancel');
-    const server = await startTidemark({ data, args: [...small, '--size', 'amazon_sp_api.orders=60'] });
+    const server = await startTidemark({ data, args: [...small, '--size', 'amazon_sp_api.orders=60', '--fault', REFUSAL] });
     try {
       const { syncId } = await waiting(server);
       const busy = await server.api('POST', `${AMAZON}/sync`, {});
       assert.deepEqual([busy.status, busy.body.existingSyncId], [409, syncId], busy.text);
-      const cancelled = await server.api('POST', '/api/sync/cancel', { syncId });
-      assert.deepEqual([cancelled.status, cancelled.body.status, cancelled.body.results.orders.status], [200, 'cancelled', 'success'], cancelled.text);
+      // It may be asking for something right now: then it ends after that.
+      const cancelled = await until('it is cancelled', async () => {
+        const reply = await server.api('POST', '/api/sync/cancel', { syncId });
+        assert.equal(reply.status, 200, reply.text);
+        return reply.body.status !== 'running' && reply;
+      });
+      assert.deepEqual([cancelled.body.status, cancelled.body.results.orders.status], ['cancelled', 'success'], cancelled.text);
       assert.equal((await server.api('POST', '/api/sync/cancel', { syncId })).body.status, 'cancelled', 'again changes nothing');
       assert.equal((await server.api('GET', `${AMAZON}/orders`)).body.meta.total, 60);
       const again = await server.api('POST', `${AMAZON}/sync`, {});
@@ -62,8 +72,8 @@ describe("the vendor's real rates", () => {
 
   test('killed in the middle, the sync goes on under its name after the start, and asks for nothing twice', async () => {
     const data = folder('amazon-kill');
-    const vendor = await startSandbox({ sizes: { 'amazon_sp_api.orders': 36 } });
-    const env = { TIDEMARK_NETWORK_ALLOW: '127.0.0.0/8', TIDEMARK_NETWORK_ALLOW_HTTP: 'true', TIDEMARK_SWEEP_MS: '100', TIDEMARK_LEASE_MS: '1000' };
+    const vendor = await startSandbox({ sizes: { 'amazon_sp_api.orders': 36 }, faults: [REFUSAL] });
+    const env = { TIDEMARK_NETWORK_ALLOW: '127.0.0.0/8', TIDEMARK_NETWORK_ALLOW_HTTP: 'true', TIDEMARK_SWEEP_MS: '100' };
     const first = await startTidemark({ data, env });
     let second;
     try {
@@ -73,6 +83,7 @@ describe("the vendor's real rates", () => {
       const { syncId } = (await first.api('POST', `${AMAZON}/sync`, {})).body;
       await waiting(first);
       await first.kill();
+      await vendor.raw('DELETE', '/_sandbox/faults');
       second = await startTidemark({ data, env });
       assert.equal((await newest(second)).syncId, syncId);
       const done = await ended(second);
@@ -118,7 +129,7 @@ test('AMAZON_CLIENT_ID and its kin are for the sandbox only (D22)', async () => 
 describe('one account, many askers', () => {
   let server, vendor;
   const data = folder('amazon-login');
-  const cookieOf = (sub, tenantId = 'default') => `session_token=${hs256({ sub, tenantId, role: 'user' })}`;
+  const cookieOf = (sub, tenantId = 'default') => `session_token=${hs256({ sub, tenantId, role: 'user', exp: inSeconds(12 * 3600) })}`;
   const as = (cookie, method, path, body) =>
     server.anonymous(method, path, body, { Cookie: cookie, Origin: server.url, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) });
   const ana = cookieOf('ana'), bia = cookieOf('bia');
