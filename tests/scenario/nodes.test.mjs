@@ -5,14 +5,12 @@ import { after, describe, test } from 'node:test';
 
 import { connectChatwoot, loopback } from './lib/chatwoot.mjs';
 import {
-  finishedRun, freshDatabase, isFinished, listAll, patient, pause, removeFolder, seeded, startSandbox, startTidemark, tempFolder, until,
+  finishedRun, freshDatabase, isFinished, listAll, pause, removeFolder, seeded, startSandbox, startTidemark, tempFolder, until,
 } from './lib/tidemark.mjs';
 
 const skip = process.env.TIDEMARK_TEST_PG ? false : 'TIDEMARK_TEST_PG is not set';
 const CONTACTS = 450; // thirty pages of each account
 const LEASE_MS = 1500;
-const TAKEOVER_MS = 60_000; // the lease, a sweep, a worker that becomes free, a transaction of a stopped process; sanitizers
-
 const open = [];
 after(async () => {
   for (const stop of open.reverse()) await stop();
@@ -64,7 +62,7 @@ async function takenOver(node, runs) {
   await until('others go on with the runs', async () => {
     const now = await lookAll(node, runs);
     return now.every((run, i) => isFinished(run) || run.pages > before[i].pages);
-  }, TAKEOVER_MS);
+  });
   return Date.now() - began;
 }
 
@@ -84,12 +82,13 @@ async function assertWhole(node, { sandbox, connections }, runs) {
 
 describe('several nodes on one PostgreSQL', { skip }, () => {
   test('share the runs; when one is killed the others take its runs over (I-14, I-15)', async (t) => {
-    const all = await cluster({ nodes: 3, connections: 6, workers: 2, delayMs: 400 });
+    const all = await cluster({ nodes: 3, connections: 6, workers: 2, delayMs: 2000 }); // no run is over before it is
     const runs = await startRuns(all);
     await until('every node reads', async () =>
       (await Promise.all(all.nodes.map((node) => metric(node, 'pages_committed_total')))).every((pages) => pages > 0));
     const [dies, lives] = all.nodes;
-    assert.ok(await metric(dies, 'runs_active') > 0);
+    // A node that stood still for longer than its lease has lost its runs, and takes others.
+    await until('the one that dies has a run', async () => await metric(dies, 'runs_active') > 0);
     await dies.kill();
     await all.sandbox.raw('DELETE', '/_sandbox/faults');
     t.diagnostic(`taken over after ${await takenOver(lives, runs)} ms`);
@@ -97,7 +96,7 @@ describe('several nodes on one PostgreSQL', { skip }, () => {
   });
 
   test('a node that was stopped for longer than its lease is fenced when it wakes (F36)', async (t) => {
-    const all = await cluster({ nodes: 2, connections: 4, workers: 2, delayMs: 150 });
+    const all = await cluster({ nodes: 2, connections: 4, workers: 2, delayMs: 1000 }); // the runs are not over before it has one
     const [sleeper, awake] = all.nodes, random = seeded(7);
     const runs = await startRuns(all);
     let stops = 0;
@@ -115,8 +114,8 @@ describe('several nodes on one PostgreSQL', { skip }, () => {
       await until('the node that slept is ready', async () => (await sleeper.anonymous('GET', '/readyz')).status === 200);
     }
     assert.ok(stops > 0);
-    await assertWhole(awake, all, runs);
     await all.sandbox.raw('DELETE', '/_sandbox/faults');
+    await assertWhole(awake, all, runs);
     const again = await startRuns(all);
     for (const run of again) assert.equal((await finishedRun(sleeper, run)).recordsCreated, 0);
   });
@@ -137,14 +136,13 @@ describe('several nodes on one PostgreSQL', { skip }, () => {
   });
 
   test('a node that is told to stop hands its runs on at once (I-38)', async () => {
-    const all = await cluster({ nodes: 2, connections: 4, workers: 2, delayMs: 400 });
+    const all = await cluster({ nodes: 2, connections: 4, workers: 2, delayMs: 4000 }); // each run takes two minutes
     const [leaves, stays] = all.nodes;
     const runs = await startRuns(all);
     await until('both nodes read', async () =>
       (await Promise.all(all.nodes.map((node) => metric(node, 'pages_committed_total')))).every((pages) => pages > 0));
-    const began = Date.now();
     assert.deepEqual(await leaves.stop(), { code: 0, signal: null });
-    assert.ok(Date.now() - began < patient(15_000));
+    assert.ok((await lookAll(stays, runs)).every((run) => !isFinished(run)), 'it waited for no run');
     await all.sandbox.raw('DELETE', '/_sandbox/faults');
     await takenOver(stays, runs);
     await assertWhole(stays, all, runs);
