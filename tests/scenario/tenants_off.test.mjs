@@ -13,7 +13,7 @@ let server, sandbox;
 
 function sql(text) {
   const done = databaseOf(data) ? spawnSync('psql', [databaseOf(data), '-qAtc', text], { encoding: 'utf8' })
-    : spawnSync('sqlite3', ['-cmd', '.timeout 5000', `${data}/tidemark.db`, text], { encoding: 'utf8' });
+    : spawnSync('sqlite3', ['-cmd', '.timeout 60000', `${data}/tidemark.db`, text], { encoding: 'utf8' });
   assert.equal(done.status, 0, done.stderr);
   return done.stdout.split('\n').filter(Boolean);
 }
@@ -41,7 +41,8 @@ test('off: its key is 403, its runs stop, nothing starts; others go on; on again
   const call = (method, path, body) => fetch(server.url + path, { method, body: body && JSON.stringify(body), headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' } });
   assert.equal((await call('GET', '/api/v1/contacts?limit=1')).status, 200);
   const [connection] = ok(await server.api('GET', '/api/v1/sync/connections', undefined, as('acme')));
-  await sandbox.raw('POST', '/_sandbox/faults', { fault: 'delay:ms=2000:count=forever:path=/contacts' });
+  // Four pages: it is not over before its tenant is off.
+  await sandbox.raw('POST', '/_sandbox/faults', { fault: 'delay:ms=10000:count=forever:path=/contacts' });
   const run = ok(await server.api('POST', '/api/v1/sync/run', { connectionId: connection.id, fullSync: true }, as('acme')), 202);
 
   const off = ok(await server.api('POST', '/api/v1/tenants/acme/disable'));
@@ -64,9 +65,9 @@ test('off: its key is 403, its runs stop, nothing starts; others go on; on again
   assert.equal((await server.anonymous('POST', `/api/v1/webhooks/${connection.id}`, { event: 'x' })).status, 404, 'its webhooks are nobody\'s');
 
   // A due time that is past: the other tenant's fires, its does not.
-  sql('UPDATE connections SET next_run_at = 1');
   const runs = async (tenant) => (await server.api('GET', '/api/v1/sync/runs?limit=50', undefined, as(tenant))).body.data.length;
   const had = await runs('acme'), others = await runs('beta');
+  sql('UPDATE connections SET next_run_at = 1');
   await until('the other tenant\'s schedule fires', async () => (await runs('beta')) > others);
   assert.equal(await runs('acme'), had);
 
