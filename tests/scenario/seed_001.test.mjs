@@ -4,12 +4,13 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { installShop, startShop } from './lib/shop.mjs';
-import { patient, removeFolder, sameDay, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
+import { removeFolder, sameDay, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
 
 const data = tempFolder('seed001');
 const ORG = { orgid: 'org123' };
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const FULL = { type: 'full', data: { source: 'shopify', target: 'local' } };
+const FAR = { startAt: `${new Date().getUTCFullYear() + 2}-03-01T00:00:00Z`, repeat: 'daily', time: '00:00' }; // no midnight comes between
 let server, shop, connection;
 
 const sync = (method, path, body, headers) => server.api(method, `/sync${path}`, body, { ...ORG, ...headers });
@@ -23,6 +24,11 @@ const job = async (id) => (await jobs()).find((j) => j.id === id);
 const inState = (id, status) => until(`job is ${status}`, async () => {
   const now = await job(id);
   return now?.status === status ? now : null;
+});
+// A worker that is slow to leave its page is told of in the answer ("pauses after its present page"): asked again, it says when it has.
+const steered = (method, path) => until(`${path} is done`, async () => {
+  const reply = await sync(method, path);
+  return reply.body.job?.pauseRequested || reply.body.job?.cancelRequested ? null : reply;
 });
 const quiet = async () => {
   shop.release();
@@ -172,8 +178,8 @@ test('Purge Sync Jobs: counts are what was removed, unfinished ones stay', async
 test('Pause Sync Job and Resume Sync Job', async () => {
   shop.hold(3);
   const { id } = await queue('product-sync', { data: { source: 'shopify', target: 'local', entity: 'products' } });
-  await until('a page is in', async () => (await job(id)).progress > 0);
-  const paused = await sync('GET', '/pause/product-sync'); // the page that is held is not waited for
+  await until('a page is in, and the next but one asked for', async () => (await job(id)).progress > 0 && shop.state.held.length > 0);
+  const paused = await steered('GET', '/pause/product-sync'); // the page that is held is not waited for
   shop.release();
   assert.equal(paused.status, 200, JSON.stringify(paused.body));
   assert.deepEqual(Object.keys(paused.body), ['success', 'message', 'job']);
@@ -216,7 +222,8 @@ test('cancelling: failed with "cancelled", also as the run of the other doors', 
   shop.hold();
   const { id } = await queue('doomed');
   await inState(id, 'active');
-  const { status, body } = await sync('POST', '/cancel/doomed');
+  const first = await sync('POST', '/cancel/doomed');
+  const { status, body } = first.body.job?.cancelRequested ? await steered('POST', `/cancel/${id}`) : first;
   assert.equal(status, 200, JSON.stringify(body));
   assert.deepEqual([body.job.status, body.job.cancelled], ['failed', true], JSON.stringify(body));
   assert.match(body.job.cancelledAt, TIME);
@@ -399,7 +406,7 @@ test('Insufficient permissions, and orgid', async () => {
 });
 
 test('another organization sees and changes nothing of it', async () => {
-  const { id } = await queue('mine', { type: 'scheduled', schedule: { repeat: 'daily', time: '00:00' } });
+  const { id } = await queue('mine', { type: 'scheduled', schedule: FAR });
   const other = { orgid: 'default' };
   assert.deepEqual((await sync('GET', '/info', undefined, other)).body.syncJobs, []);
   for (const what of ['pause', 'resume', 'cancel'])
@@ -411,7 +418,7 @@ test('another organization sees and changes nothing of it', async () => {
 });
 
 test('a GET that changes something: no HEAD, no prefetch (D16)', async () => {
-  const { id } = await queue('safe', { type: 'scheduled', schedule: { repeat: 'daily', time: '00:00' } });
+  const { id } = await queue('safe', { type: 'scheduled', schedule: FAR });
   for (const path of ['/purge', '/pause/safe', '/resume/safe']) {
     const head = await sync('HEAD', path);
     assert.equal(head.status, 405, path);
@@ -437,7 +444,7 @@ test('one unfinished job of a name: the second is 409 Conflict', async () => {
 });
 
 test('Idempotency-Key: the first answer again', async () => {
-  const body = { name: 'once', ...FULL, type: 'scheduled', schedule: { repeat: 'daily', time: '00:00' } };
+  const body = { name: 'once', ...FULL, type: 'scheduled', schedule: FAR };
   const first = await sync('POST', '/queue', body, { 'Idempotency-Key': 'k1' });
   const second = await sync('POST', '/queue', body, { 'Idempotency-Key': 'k1' });
   assert.deepEqual(second.body, first.body);
@@ -448,7 +455,7 @@ test('Idempotency-Key: the first answer again', async () => {
 
 test('a name with every kind of character', async () => {
   const name = 'Nightly / 50 % of "ção" 🚢?';
-  const { id } = await queue(name, { type: 'scheduled', schedule: { repeat: 'daily', time: '00:00' } });
+  const { id } = await queue(name, { type: 'scheduled', schedule: FAR });
   const { status, body } = await sync('GET', `/pause/${encodeURIComponent(name)}`);
   assert.deepEqual([status, body.job?.id, body.job?.name], [200, id, name], JSON.stringify(body));
   await quiet();
@@ -483,8 +490,9 @@ test('priorities, and an organization is not held up by the many jobs of another
   const theirs = await sync('POST', '/queue', { name: 'theirs', ...FULL }, { orgid: 'default' });
   assert.equal(theirs.status, 201, JSON.stringify(theirs.body));
   await until('theirs is done', async () => (await sync('GET', '/jobs', undefined, { orgid: 'default' })).body.data[0].status === 'completed');
-  const [fair] = (await sync('GET', '/jobs', undefined, { orgid: 'default' })).body.data;
-  assert.ok(Date.parse(fair.startedAt) - Date.parse(fair.queuedAt) < patient(5_000), JSON.stringify(fair));
+  const ours = await jobs();
+  assert.equal(ours.length, 105);
+  assert.deepEqual(ours.filter((j) => j.status === 'completed'), [], 'it was done before any of ours');
   shop.release();
   await until('the four are done', async () => {
     const now = await jobs();
@@ -514,7 +522,8 @@ test('the other doors\' runs are jobs too; theirs says 409, ours waits', async (
 
 test('tidemark jobs', async () => {
   const cli = (...args) => tidemark(['jobs', ...args, '--url', server.url, '--key', server.key, '--tenant', 'org123']);
-  const queued = cli('queue', 'at night', 'Shop', '--full', '--repeat', 'daily', '--time', '03:00', '--timezone', 'America/Sao_Paulo', '--retries', '2');
+  const time = new Date(Date.now() + 12 * 3_600_000).toISOString().slice(11, 16); // half a day away, so that it does not begin
+  const queued = cli('queue', 'at night', 'Shop', '--full', '--repeat', 'daily', '--time', time, '--timezone', 'America/Sao_Paulo', '--retries', '2');
   assert.equal(queued.code, 0, queued.stderr);
   assert.match(queued.stdout, /at night/);
   const [one] = await jobs();
