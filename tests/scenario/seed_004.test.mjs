@@ -60,10 +60,10 @@ test('2. Sync Job Creation: saved in sync_progress, unique, and the background g
 });
 
 test('409 Conflict - Sync Already Running: of many at once exactly one starts (I-13)', async () => {
-  // It is not over before the last has asked.
+  // It is not over before the last has asked, however slowly that one comes: each of its requests takes so long.
   const vendor = new URL((await browser('GET', `${AMAZON}/auth/start`)).body.authUrl).origin;
   const faults = (method, body) => fetch(`${vendor}/_sandbox/faults`, { method, body }).then((reply) => reply.text());
-  await faults('POST', JSON.stringify({ faults: ['delay:ms=1500:count=forever:vendor=amazon_sp_api'] }));
+  await faults('POST', JSON.stringify({ faults: ['delay:ms=8000:count=forever:vendor=amazon_sp_api'] }));
   const replies = await Promise.all(Array.from({ length: 8 }, () => browser('POST', `${AMAZON}/sync`, {})));
   await faults('DELETE');
   const started = replies.filter((r) => r.status === 200);
