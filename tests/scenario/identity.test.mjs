@@ -317,7 +317,7 @@ test('what admins do is written, without any secret; a user\'s work is not', asy
   const made = await admin('POST', '/api/v1/keys', { name: 'written' });
   const rows = await until('the rows are written', async () => {
     const { body } = await server.api('GET', '/api/v1/audit?limit=500');
-    return body.data.some((row) => row.requestId === 'run-1') ? body.data : null;
+    return ['look-1', 'run-1'].every((id) => body.data.some((row) => row.requestId === id)) ? body.data : null;
   });
   const of = (id) => rows.filter((row) => row.requestId === id);
   assert.deepEqual([of('look-1').length, of('look-2').length, of('run-1').length, of('run-2').length], [1, 0, 1, 0]);
