@@ -36,7 +36,7 @@ const asTenant = (method, path, body) => fetch(server.url + path, {
 function sql(folder, text) {
   const done = databaseOf(folder)
     ? spawnSync('psql', [databaseOf(folder), '-qAtc', text], { encoding: 'utf8' })
-    : spawnSync('sqlite3', ['-cmd', '.timeout 5000', `${folder}/tidemark.db`, text], { encoding: 'utf8' });
+    : spawnSync('sqlite3', ['-cmd', '.timeout 60000', `${folder}/tidemark.db`, text], { encoding: 'utf8' });
   assert.equal(done.status, 0, done.stderr);
   return done.stdout.split('\n').filter(Boolean);
 }
