@@ -7,21 +7,15 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
-import { freshDatabase, removeFolder, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
-import { contactEvent, drained, events, send } from './lib/webhooks.mjs';
+import { freshDatabase, removeFolder, sqlIn, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { contactEvent, drained, events, holdQueues, releaseQueues, send } from './lib/webhooks.mjs';
 
 const SECRET = 'batch-secret', iso = (ms) => new Date(ms).toISOString();
 
 async function world(database) {
   const data = tempFolder('batch'), env = { ...loopback, ...(database ? { TIDEMARK_DATABASE: database } : {}) };
   const w = { server: await startTidemark({ data, env }) };
-  const run = (text) => (database ? spawnSync('psql', ['-qAt', database.replace('postgres:///', 'postgresql:///'), '-c', text], { encoding: 'utf8' })
-    : spawnSync('sqlite3', ['-cmd', '.timeout 5000', `${data}/tidemark.db`, text], { encoding: 'utf8' }));
-  w.sql = (text) => {
-    const done = run(text);
-    assert.equal(done.status, 0, done.stderr);
-    return done.stdout.trim();
-  };
+  w.sql = (text) => sqlIn(data, text, database);
   // SQLite: somebody writes, and has done so for a while. PostgreSQL: the server itself says that it sleeps.
   let locked = 0;
   w.stands = () => {
@@ -47,9 +41,8 @@ async function world(database) {
   };
   w.contacts = async () => Object.fromEntries((await w.server.api('GET', '/api/v1/contacts?limit=500')).body.data
     .map((c) => [c.customFields.chatwoot_id, c.name]));
-  // Nobody takes the queue, until it is let go.
-  w.hold = () => w.sql("UPDATE inbox_queues SET lease_node = 'held', lease_until = 9000000000000000, epoch = epoch + 1");
-  w.release = () => w.sql("UPDATE inbox_queues SET lease_node = NULL, lease_until = 0, crashes = 0");
+  w.hold = () => holdQueues(w.sql);
+  w.release = () => releaseQueues(w.sql);
   return w;
 }
 

@@ -154,8 +154,8 @@ export async function startSandbox({ seed = 7, sizes = {}, faults = [], args = [
     // What the vendor holds now, record by record.
     truth: (vendor, entity) => lines(`/_sandbox/truth/${vendor}/${entity}`),
     mutate: (what) => json('POST', '/_sandbox/mutate', what),
-    async stop() {
-      process_.child.kill('SIGTERM');
+    async stop(signal = 'SIGTERM') {
+      process_.child.kill(signal);
       return process_.exited;
     },
   };
@@ -189,6 +189,14 @@ export async function listAll(server, path) {
     if (!cursor) return rows;
   }
   throw new Error(`GET ${path}: the cursor never ended`);
+}
+
+// SQL of somebody else's, in the server's database: what it printed. It waits for whoever writes.
+export function sqlIn(data, text, database = databaseOf(data)) {
+  const done = database ? spawnSync('psql', ['-qAt', database, '-c', text], { encoding: 'utf8' })
+    : spawnSync('sqlite3', ['-cmd', `.timeout ${patient(WAIT_MS)}`, join(data, 'tidemark.db'), text], { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`${text}: ${done.stderr}`);
+  return done.stdout.trim();
 }
 
 // A small seeded generator, so that a failing test can be run again as it was.

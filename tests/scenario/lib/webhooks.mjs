@@ -30,9 +30,17 @@ export const send = (server, event, { path = '/api/v1/sync/chatwoot/webhook', se
 export const events = async (server, query = '') =>
   (await server.api('GET', `/api/v1/webhooks/events${query}`)).body.data;
 
+// Those about one record: a search finds its number in the ids of other deliveries too, now and then.
+export const eventsAbout = async (server, id, query = '') =>
+  (await events(server, `?q=${encodeURIComponent(id)}&limit=500${query}`)).filter((event) => event.externalId === String(id));
+
 // Until nothing waits any more.
 export const drained = (server, timeoutMs, everyMs) =>
   until('the inbox is empty', async () => (await events(server, '?status=pending&limit=1')).length === 0, timeoutMs, everyMs);
+
+// Nobody takes an event that came, until they are let go: by SQL, which `sql` runs.
+export const holdQueues = (sql) => sql("UPDATE inbox_queues SET lease_node = 'held', lease_until = 9000000000000000, epoch = epoch + 1");
+export const releaseQueues = (sql) => sql('UPDATE inbox_queues SET lease_node = NULL, lease_until = 0, crashes = 0');
 
 export const contactNamed = async (server, id) =>
   (await server.api('GET', '/api/v1/contacts?limit=500')).body.data.find((c) => c.customFields.chatwoot_id === String(id));
