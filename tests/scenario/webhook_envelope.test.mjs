@@ -169,11 +169,17 @@ test('a flood without proof is limited per address, with a time to come back; pr
       name: 'C', platform: 'chatwoot', webhookSecret: SECRET, credentials: { accountId: '1', accessToken: 'test', baseUrl: 'http://127.0.0.1:9' } });
     assert.equal(made.status, 201, made.text);
     const body = (i) => JSON.stringify({ event: 'contact_updated', account: { id: 1 }, id: i });
-    const replies = await Promise.all(Array.from({ length: 60 }, (_, i) => other.anonymous('POST', '/api/v1/sync/chatwoot/webhook', body(i))));
-    const limited = replies.filter((r) => r.status === 429);
-    assert.ok(limited.length >= 30, `${limited.length} of 60`);
+    // Ten seconds' worth at once, and then two a second.
+    const began = performance.now(), replies = [], isLimited = (r) => r.status === 429;
+    while (!replies.some(isLimited)) {
+      const from = replies.length;
+      replies.push(...await Promise.all(Array.from({ length: 60 }, (_, i) => other.anonymous('POST', '/api/v1/sync/chatwoot/webhook', body(from + i)))));
+    }
+    const limited = replies.filter(isLimited), taken = replies.length - limited.length;
+    const most = 21 + 2 * (performance.now() - began) / 1000;
+    assert.ok(taken >= 20 && taken <= most, `${taken} of ${replies.length} were taken, ${most} may be`);
     for (const reply of limited) assert.ok(Number(reply.headers.get('retry-after')) >= 1);
-    const signed = body(1000);
+    const signed = body(1_000_000);
     assert.equal((await other.anonymous('POST', '/api/v1/sync/chatwoot/webhook', signed, { 'x-webhook-signature': sign(signed) })).status, 200);
     // HighLevel repeats nothing but 429; Chatwoot's vendor is away here, so what was taken waits for another try and is seen to.
     const waiting = await until('an event waits for another try', async () => (await events(other, '?status=pending')).find((e) => e.attempts > 0));
