@@ -8,17 +8,17 @@ import { after, before, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
 import { peopleYaml } from './lib/people.mjs';
-import { removeFolder, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { lastingPort, removeFolder, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const data = tempFolder('oauth'), env = { ...loopback, TIDEMARK_RECONNECT_BASE: '200ms' };
-let server, vendor, base, tokens, slow = 0;
+let server, port, vendor, base, tokens, slow = 0;
 const asked = [];
 
 // The vendor: a token for each code, once; records for the newest access token.
 function serve(request, response) {
   let text = '';
   request.on('data', (part) => { text += part; }).on('end', () => {
-    const answer = (status, body, ms = 0) => setTimeout(() => response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body)), ms);
+    const answer = (status, body, ms = 0) => setTimeout(() => response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body)), ms).unref();
     if (request.url.startsWith('/token')) {
       const form = request.headers['content-type'].includes('json') ? JSON.parse(text) : Object.fromEntries(new URLSearchParams(text));
       asked.push({ url: request.url, headers: request.headers, form });
@@ -98,7 +98,8 @@ before(async () => {
   base = `http://127.0.0.1:${vendor.address().port}`;
   mkdirSync(`${data}/templates`, { recursive: true });
   writeFileSync(`${data}/templates/signin_shop.yaml`, manifest());
-  server = await startTidemark({ data, env });
+  port = await lastingPort();
+  server = await startTidemark({ data, env, port });
 });
 
 after(async () => {
@@ -139,12 +140,12 @@ test('a process that dies while a code is exchanged: the old credential stays, t
   assert.notEqual((await server.api('POST', `/api/v1/sync/connections/${id}/test`)).status, 200); // its token is refused
   assert.equal((await connection(id)).status, 'error');
   const url = await begin(id), had = asked.length;
-  slow = 4000;
+  slow = 600_000; // the answer is on its way until the process is dead
   server.anonymous('GET', back(url)).catch(() => {});
   await until('the vendor is asked for the token', () => asked.length > had);
   await server.kill();
   slow = 0;
-  server = await startTidemark({ data, env, port: Number(new URL(server.url).port) });
+  server = await startTidemark({ data, env, port });
   const again = await server.anonymous('GET', back(url));
   assert.equal(again.status, 400, again.text);
   assert.match(again.body.error, /interrupted: begin again/);
@@ -165,7 +166,7 @@ test('a process that dies at every moment of it ends in one of the two', async (
     server.anonymous('GET', back(url, `c${ms}`)).catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, ms));
     await server.kill();
-    server = await startTidemark({ data, env, port: Number(new URL(server.url).port) });
+    server = await startTidemark({ data, env, port });
     const settled = await until(`it is one of the two after ${ms} ms`, async () => {
       const now = await connection(id);
       return now.status === 'connected' || now.reconnectUrl ? now : null;

@@ -9,6 +9,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -25,6 +26,17 @@ const WAIT_MS = 120_000, RUN_MS = 300_000;
 export const tempFolder = (name = 'test') => mkdtempSync(join(tmpdir(), `tidemark-${name}-`));
 export const removeFolder = (folder) => rmSync(folder, { recursive: true, force: true });
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// A port for a server that is started again on it: below those that the system gives to whoever asks for any, so that nobody has it
+// meanwhile. Each process looks in a place of its own.
+export async function lastingPort() {
+  for (let port = 10_000 + (process.pid * 7) % 20_000; ; port++) {
+    const server = createServer();
+    const free = await new Promise((resolve) => server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)));
+    if (free) await new Promise((resolve) => server.close(resolve));
+    if (free) return port;
+  }
+}
 
 // Asks until the answer is there.
 export async function until(what, ask, timeoutMs = WAIT_MS, everyMs = 25) {
