@@ -69,8 +69,7 @@ async function startNode() {
   writeFileSync(`${data}/templates/rotating.yaml`, manifest());
   const node = await startTidemark({
     data, args: ['--database', database],
-    env: { ...loopback, API_KEY_ENCRYPTION_SECRET: 'one-key-for-all-nodes-of-this-test', TIDEMARK_LEASE_MS: '1500', TIDEMARK_HEARTBEAT_MS: '250',
-      TIDEMARK_SWEEP_MS: '200', TIDEMARK_RECONNECT_BASE: '1h' },
+    env: { ...loopback, API_KEY_ENCRYPTION_SECRET: 'one-key-for-all-nodes-of-this-test', TIDEMARK_SWEEP_MS: '200', TIDEMARK_RECONNECT_BASE: '1h' },
   });
   nodes.push(node);
   return node;
