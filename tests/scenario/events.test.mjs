@@ -5,11 +5,11 @@ import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 
 import { connectChatwoot, loopback } from './lib/chatwoot.mjs';
-import { freshDatabase, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { freshDatabase, patient, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 import { hs256, SECRET } from './lib/tokens.mjs';
 
 const databases = process.env.TIDEMARK_TEST_PG ? ['sqlite', 'postgres'] : ['sqlite'];
-const STREAM_TIMEOUT_MS = 60_000;
+const STREAM_TIMEOUT_MS = patient(300_000);
 const TYPES = ['run.succeeded', 'run.failed', 'connection.status_changed', 'records.changed', 'conflict.opened', 'alert.raised'];
 
 // Takes what is sent, remembers it, answers as told.
@@ -230,6 +230,7 @@ for (const database of databases) describe(`events on ${database}`, () => {
   });
 
   test('a subscription gets signed events in order, its secret is shown once', async () => {
+    const began = Math.floor(Date.now() / 1000);
     receiver.state.got.length = 0;
     const sub = await subscribe({ types: ['records.changed'], name: 'Mine' });
     assert.match(sub.secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
@@ -241,7 +242,8 @@ for (const database of databases) describe(`events on ${database}`, () => {
     for (const got of receiver.state.got) {
       assert.equal(got.headers['webhook-signature'], signatureOf(sub.secret, got));
       assert.equal(got.headers['content-type'], 'application/json');
-      assert.ok(Math.abs(Date.now() / 1000 - Number(got.headers['webhook-timestamp'])) < 60);
+      const signed = Number(got.headers['webhook-timestamp']);
+      assert.ok(signed >= began && signed <= got.at / 1000, `${signed}`);
       assert.deepEqual(Object.keys(JSON.parse(got.body)), ['type', 'timestamp', 'data']);
     }
     const list = await until('they are written down', async () => {

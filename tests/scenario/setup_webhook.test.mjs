@@ -14,6 +14,7 @@ let server, sandbox;
 
 before(async () => {
   sandbox = await startSandbox({ sizes: { contacts: 12, conversations: 3, 'zendesk.users': 12, 'zendesk.organizations': 3, 'zendesk.tickets': 6, 'gohighlevel.contacts': 12, 'gohighlevel.conversations': 3 } });
+  await sandbox.json('POST', '/_sandbox/webhooks', { retries: 20 }); // a delivery that took five seconds is given up, and sent again
   server = await startTidemark({ data, env: loopback });
 });
 after(() => stopAll(data, server, sandbox));
