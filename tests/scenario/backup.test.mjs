@@ -9,7 +9,7 @@ import { assertAddsUp, assertSameAs, connectChatwoot, loopback } from './lib/cha
 import { finishedRun, freshDatabase, removeFolder, startSandbox, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
 
 const skip = process.env.TIDEMARK_TEST_PG ? false : 'TIDEMARK_TEST_PG is not set';
-const env = { ...loopback, TIDEMARK_LEASE_MS: '2000', TIDEMARK_HEARTBEAT_MS: '300', TIDEMARK_SWEEP_MS: '200' };
+const env = { ...loopback, TIDEMARK_SWEEP_MS: '200' };
 
 test('a PostgreSQL backup under load is a committed moment, and a restore goes on from it (I-40)', { skip }, async () => {
   const data = tempFolder('backup'), file = join(data, 'saved.tidemark');

@@ -28,10 +28,10 @@ const noPrlimit = spawnSync('prlimit', ['--version']).status === 0 ? false : 'pr
 test('F3: a full disk stops nothing for good', { skip: noPrlimit }, async () => {
   const data = folder('full');
   const sandbox = await startSandbox({ sizes: { 'chatwoot.contacts': 900, 'chatwoot.conversations': 0 } });
-  const server = await startTidemark({ data, env: { ...loopback, TIDEMARK_LEASE_MS: '2000', TIDEMARK_SWEEP_MS: '200' } });
+  const server = await startTidemark({ data, env: { ...loopback, TIDEMARK_SWEEP_MS: '200' } });
   try {
     const connectionId = await connectChatwoot(server, sandbox, { streams: ['contacts'] });
-    await sandbox.raw('POST', '/_sandbox/faults', { fault: 'delay:ms=400:count=forever:path=/contacts' });
+    await sandbox.raw('POST', '/_sandbox/faults', { fault: 'delay:ms=1500:count=forever:path=/contacts' }); // there are pages left when the disk is full
     const started = await server.api('POST', '/api/v1/sync/run', { connectionId, fullSync: true });
     const look = async () => (await server.api('GET', `/api/v1/sync/runs/${started.body.data.runId}`)).body.data;
     await until('some pages', async () => (await look()).pages > 3);

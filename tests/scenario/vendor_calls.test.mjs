@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { loopback } from './lib/chatwoot.mjs';
 import { removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
-const options = { data: tempFolder('vendor-calls'), env: { ...loopback, TIDEMARK_LEASE_MS: '1000' } };
+const options = { data: tempFolder('vendor-calls'), env: loopback };
 const LOCATION = 've9EPM428h8vShlRW1KT', mine = { 'X-Tenant-Id': 'default' };
 let server, sandbox, integration;
 
@@ -65,7 +65,7 @@ test('a lost answer is said to be unknown, and told again instead of asking agai
 
 test('a process that dies between the call and its answer does not ask again', async () => {
   const had = await asked('POST', '/contacts/');
-  await fault('delay:ms=8000:count=1:path=/contacts/');
+  await fault('delay:ms=30000:count=1:path=/contacts/');
   act('create-contact', { email: 'killed@example.com' }, 'killed').catch(() => {});
   await until('the vendor is asked', async () => (await asked('POST', '/contacts/')) > had);
   await server.kill();
@@ -123,7 +123,7 @@ test('a booking whose process dies in the middle finds its slot again', async ()
 });
 
 test('where nothing stands in the calendar it says that nobody knows, and a person decides', async () => {
-  const { id, had } = await killWhileBlocking('Check-up', '11', '503:count=1:path=/block-slots', 'delay:ms=8000:count=1:path=/block-slots'); // not done
+  const { id, had } = await killWhileBlocking('Check-up', '11', '503:count=1:path=/block-slots', 'delay:ms=30000:count=1:path=/block-slots'); // not done
   server = await startTidemark(options);
   const now = await settled(id);
   assert.deepEqual([now.syncStatus, now.externalId], ['unknown', null]);
