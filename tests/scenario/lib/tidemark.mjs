@@ -222,11 +222,12 @@ export function seeded(seed) {
   };
 }
 
-// A new, empty database on the PostgreSQL server of the tests (TIDEMARK_TEST_PG: "host=... user=... dbname=...").
+// A new, empty database on the PostgreSQL server of the tests (TIDEMARK_TEST_PG: "host=... user=... dbname=..."). The number of a
+// process comes again within one run of all tests (there may be 32,768, threads included), so the time is in the name too.
 let databases = 0;
 export function freshDatabase(purpose) {
   const words = Object.fromEntries(process.env.TIDEMARK_TEST_PG.trim().split(/\s+/).map((word) => word.split('=')));
-  const name = `tidemark_${purpose}_${process.pid}_${++databases}`;
+  const name = `tidemark_${purpose}_${Date.now().toString(36)}_${process.pid}_${++databases}`;
   const made = spawnSync('psql', ['-q', process.env.TIDEMARK_TEST_PG, '-c', `CREATE DATABASE ${name}`], { encoding: 'utf8' });
   if (made.status !== 0) throw new Error(`CREATE DATABASE ${name}: ${made.stderr}`);
   const port = words.port ? `&port=${words.port}` : '';
