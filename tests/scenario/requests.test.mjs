@@ -10,7 +10,7 @@ import { finishedRun, listAll, removeFolder, startTidemark, tempFolder, tidemark
 
 const TOKEN = 'sent-only-in-a-header-5d1f';
 const PAGE = 15;
-const options = { data: tempFolder('requests'), env: { ...loopback, TIDEMARK_LEASE_MS: '1500', TIDEMARK_HEARTBEAT_MS: '300', TIDEMARK_SWEEP_MS: '200' } };
+const options = { data: tempFolder('requests'), env: { ...loopback, TIDEMARK_SWEEP_MS: '200' } };
 let server, vendor, id;
 const asked = [];            // every request that the vendor took, with what it answered
 let answer = () => null;     // null: the page
@@ -60,6 +60,7 @@ const header = (list, name) => list.find((h) => h.name.toLowerCase() === name)?.
 let first;
 
 test('each request of a run stands there once, with all about it but bodies and credentials', async () => {
+  const began = Date.now();
   first = await begin();
   const run = await finishedRun(server, first);
   assert.equal(run.status, 'success', JSON.stringify(run));
@@ -73,7 +74,7 @@ test('each request of a run stands there once, with all about it but bodies and 
       ['contacts', 'page', 1, null, 'answered', null, false]);
     assert.match(row.url, /^http:\/\/127\.0\.0\.1:\d+\/api\/v1\/accounts\/1\/contacts\?/);
     assert.ok(row.bytes > 50 && row.durationMs > 0 && row.requestBytes === 0, JSON.stringify(row));
-    assert.ok(Math.abs(Date.parse(row.time) - Date.now()) < 60_000, row.time);
+    assert.ok(Date.parse(row.time) >= began && Date.parse(row.time) <= Date.now(), row.time);
     assert.equal(header(row.requestHeaders, 'api_access_token'), '[redacted]');
     assert.equal(header(row.responseHeaders, 'set-cookie'), '[redacted]');
     assert.match(header(row.responseHeaders, 'x-request-id'), /^v-\d+$/);
@@ -102,15 +103,15 @@ test('they are listed in pages, by cursor, of one page of the run, and by the co
 });
 
 test('a request that is sent again says which attempt it is and why, also across a wait and a restart', async () => {
-  let failures = 0, limits = 0, hasSeen = false;
+  let failures = 0, isLimited = true;
   answer = ({ at }) => {
     if (at === 2 && failures < 2) return ++failures && [500, '{"error":"broken"}'];
-    if (at === 3 && !hasSeen) return ++limits && [429, '{}', { 'Retry-After': '3' }];
+    if (at === 3 && isLimited) return [429, '{}', { 'Retry-After': '30' }]; // long enough for us to look and to kill it meanwhile
     return null;
   };
   const runId = await begin();
   await until('it waits for the vendor', async () => (await server.api('GET', `/api/v1/sync/runs/${runId}`)).body.data.waiting?.code === 'RATE_LIMITED');
-  hasSeen = true;
+  isLimited = false;
   const before = await requestsOf(runId); // parked: all is stored
   await server.kill();
   server = await startTidemark(options);
@@ -124,9 +125,8 @@ test('a request that is sent again says which attempt it is and why, also across
   assert.deepEqual(of(2).map((r) => [r.status, r.attempt, r.failed]), [[500, 1, true], [500, 2, true], [200, 3, false]]);
   assert.equal(of(2)[0].retryReason, null);
   assert.ok(of(2).slice(1).every((r) => r.retryReason?.length > 3), JSON.stringify(of(2).map((r) => r.retryReason)));
-  const limited = Array(limits).fill(429); // one, unless nobody looked for three seconds
-  assert.deepEqual(of(3).map((r) => [r.status, r.attempt, r.retryReason]), [...limited, 200].map((status, i) => [status, i + 1, i ? 'Answered 429' : null]));
-  assert.deepEqual((await requestsOf(runId, '?failed=true')).map((r) => r.status), [500, 500, ...limited]);
+  assert.deepEqual(of(3).map((r) => [r.status, r.attempt, r.retryReason]), [[429, 1, null], [200, 2, 'Answered 429']]);
+  assert.deepEqual((await requestsOf(runId, '?failed=true')).map((r) => r.status), [500, 500, 429]);
   answer = () => null;
 });
 
