@@ -12,7 +12,7 @@
 #include "net/http_client.h"
 
 #define SERVER_FILE_BYTES_MAX 4096
-#define PROBE_MS 2000
+#define PROBE_MS 30000 /* where none runs the address refuses at once; one that is busy is waited for */
 #define REPLY_BYTES_MAX (64 * 1024 * 1024)
 #define CONNECTIONS_AT_ONCE 500
 

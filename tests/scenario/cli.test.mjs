@@ -1,11 +1,13 @@
 // The command line: against a running server, against a bare data folder, and its words, exit codes and --json.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { stopAll } from './lib/platform.mjs';
-import { finishedRun, removeFolder, startTidemark, tempFolder, tidemark, withSandbox } from './lib/tidemark.mjs';
+import { binary, finishedRun, pause, removeFolder, startTidemark, tempFolder, tidemark, withSandbox } from './lib/tidemark.mjs';
 
 const data = tempFolder('cli');
 let server;
@@ -73,6 +75,17 @@ test('lists are tables for people and JSON for programs', () => {
   assert.equal(json('contacts', '--limit', '5').data.length, 5);
   assert.match(cli('templates').stdout, /chatwoot/);
   assert.match(cli('templates', 'chatwoot').stdout, /accessToken/);
+});
+
+test('a server that is slow to answer is waited for, and not taken for one that does not run', async () => {
+  process.kill(server.pid, 'SIGSTOP');
+  const child = spawn(binary, ['connections', '--json', '--data', data], { stdio: ['ignore', 'pipe', 'pipe'] }), told = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr']) child[name].setEncoding('utf8').on('data', (text) => { told[name] += text; });
+  const ended = once(child, 'close');
+  await Promise.race([ended, pause(4000)]);
+  process.kill(server.pid, 'SIGCONT');
+  assert.deepEqual(await ended, [0, null], told.stderr);
+  assert.ok(JSON.parse(told.stdout).data.length > 0);
 });
 
 test('status says what is healthy, and of what is not what to do', async () => {
