@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 
 import { assertAddsUp } from './chatwoot.mjs';
-import { finishedRun, removeFolder } from './tidemark.mjs';
+import { finishedRun, removeFolder, until } from './tidemark.mjs';
 
 const SYNC = '/api/v1/sync';
 
@@ -19,8 +19,12 @@ export function connectedId(made) {
   return made.body.data.id;
 }
 
+// What was changed here is sent by itself, a moment later: a run that does so may be in the way of this one.
 export async function startRun(server, body) {
-  const started = await server.api('POST', `${SYNC}/run`, body);
+  const started = await until('the connection is free', async () => {
+    const reply = await server.api('POST', `${SYNC}/run`, body);
+    return reply.body.code === 'SYNC_IN_PROGRESS' ? null : reply;
+  });
   assert.equal(started.status, 202, JSON.stringify(started.body));
   return started.body.data.runId;
 }
