@@ -55,13 +55,14 @@ test('every request of docs/api.http works when it is sent as it stands', async 
   for (const block of text.split(/^(?=###)/m)) {
     const request = requestOf(block, variables);
     if (!request.url) continue;
-    // What is cancelled is not over before.
-    if (/amazon\/sync$/.test(request.url)) await faults('POST', JSON.stringify({ faults: ['delay:ms=2000:count=forever:vendor=amazon_sp_api'] }));
+    // What is paused or cancelled is not over before.
+    const slow = request.title === 'Queue job' ? 'shopify' : /amazon\/sync$/.test(request.url) ? 'amazon_sp_api' : null;
+    if (slow) await faults('POST', JSON.stringify({ faults: [`delay:ms=10000:count=forever:vendor=${slow}`] }));
     const reply = await fetch(request.url, request), answer = await reply.text();
     const expected = request.title.match(/\bis (4\d\d)\b/)?.[1];
     if (expected ? reply.status !== Number(expected) : !reply.ok) wrong.push(`${reply.status} ${request.method} ${request.url} (${request.title}): ${answer.slice(0, 300)}`);
     if (reply.ok && (reply.headers.get('content-type') ?? '').startsWith('application/json')) take(variables, request, JSON.parse(answer));
-    if (/sync\/cancel$/.test(request.url)) await faults('DELETE');
+    if (/sync\/cancel(\/|$)/.test(request.url)) await faults('DELETE');
     if (variables.runId && /\/(run|sync)$/.test(request.url) && !request.url.includes('amazon')) await idle();
     sent++;
   }
