@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { connectChatwoot, loopback } from './lib/chatwoot.mjs';
 import { finishedRun, freshDatabase, listAll, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
-const settings = { ...loopback, TIDEMARK_LEASE_MS: '2000', TIDEMARK_HEARTBEAT_MS: '300', TIDEMARK_SWEEP_MS: '200' };
+const settings = { ...loopback, TIDEMARK_SWEEP_MS: '200' };
 const stores = [
   { name: 'SQLite', skip: false, args: () => [] },
   {
