@@ -309,8 +309,8 @@ engine_oauth_finish(struct engine *e, struct arena *a, const struct oauth_callba
     outcome->return_to = rt.sign_in.return_to;
     if (!store_write(e->options.store, take_sign_in, &rt, err))
         return false;
-    if (!rt.taken)
-        return refuse_used(&rt, err);
+    if (!rt.taken) /* maybe by one who came at the same moment: what is it now? */
+        return store_read(e->options.store, find_sign_in, &rt, err) && refuse_used(&rt, err);
     bool ok = account_open(e, a, rt.tenant, rt.sign_in.connection, &account, err);
     if (ok) {
         outcome->platform = str_copy(a, template_info(account.template)->display_name);

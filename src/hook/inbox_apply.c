@@ -23,7 +23,7 @@
 #define GIVE_WAY_TIMES 20                   /* a burst is over soon, and until then every moment is its senders' */
 #define BACKOFF_BASE_US (5 * US_PER_S)
 #define BACKOFF_MAX_US (10 * US_PER_MINUTE)
-#define APPLIER_KEEP_US (5 * US_PER_S)      /* then the connection is opened anew: it may have been changed */
+#define APPLIER_KEEP_US (5 * US_PER_S)      /* then the connection is opened anew: its template may be another one */
 
 /* ---- how an event fares ---- */
 
@@ -59,7 +59,7 @@ static bool
 open_applier(struct drain *d, struct err *err)
 {
     int64_t now = clock_monotonic_us(d->in->options.clock);
-    if (d->applier != NULL && now - d->opened_us < APPLIER_KEEP_US)
+    if (d->applier != NULL && now - d->opened_us < APPLIER_KEEP_US && applier_connection(d->applier)->updated_us == d->changed_us)
         return true;
     close_applier(d);
     d->applier = applier_new(d->in->options.engine, d->queue->tenant, d->queue->connection, err);
@@ -89,7 +89,8 @@ read_due(struct db *db, void *ctx, struct err *err)
     arena_clear(&d->arena);
     d->now_us = store_now(db);
     size_t limit = d->careful > 0 ? 1 : is_pressed(d) ? BATCH_EVENTS_PRESSED : BATCH_EVENTS;
-    return store_inbox_due(db, &d->arena, d->queue, d->now_us, INBOX_JOIN_US, limit, &d->rows, &d->count, err);
+    return store_inbox_changed(db, d->queue, &d->changed_us, err) &&
+           store_inbox_due(db, &d->arena, d->queue, d->now_us, INBOX_JOIN_US, limit, &d->rows, &d->count, err);
 }
 
 static bool

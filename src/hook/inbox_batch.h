@@ -47,6 +47,7 @@ struct drain {
     struct inbox_queue *queue;
     struct applier *applier;
     int64_t opened_us;
+    int64_t changed_us;     /* the connection was, when the batch was read */
     struct arena arena;     /* of the batch */
     struct arena page;      /* of one fetch */
     struct arena_mark mark; /* the closure's work begins here */

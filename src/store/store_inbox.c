@@ -165,6 +165,14 @@ store_inbox_due(struct db *db, struct arena *a, const struct inbox_queue *q, int
 }
 
 bool
+store_inbox_changed(struct db *db, const struct inbox_queue *q, int64_t *changed_us_out, struct err *err)
+{
+    *changed_us_out = 0;
+    return db_query_i64(db, SQL_INBOX_CONNECTION_CHANGED, DB_ARGS(DB_I(q->tenant), DB_I(q->connection)), changed_us_out, err) !=
+           ROW_FAILED;
+}
+
+bool
 store_inbox_attempt(struct db *db, int64_t tenant, int64_t event, struct err *err)
 {
     return db_exec(db, SQL_INBOX_ATTEMPT, DB_ARGS(DB_I(tenant), DB_I(event)), NULL, err);

@@ -67,6 +67,8 @@ MUST_USE bool store_inbox_take_back(struct db *db, struct str node, struct err *
 /* In the order of their arrival; none when none is due. Those due within join_us come along. */
 MUST_USE bool store_inbox_due(struct db *db, struct arena *a, const struct inbox_queue *queue, int64_t now_us, int64_t join_us,
                               size_t limit, struct inbox_event **rows_out, size_t *count_out, struct err *err);
+/* When the queue's connection was changed last; 0 where there is none. */
+MUST_USE bool store_inbox_changed(struct db *db, const struct inbox_queue *queue, int64_t *changed_us_out, struct err *err);
 /* Counts a try before it is made. */
 MUST_USE bool store_inbox_attempt(struct db *db, int64_t tenant, int64_t event, struct err *err);
 MUST_USE bool store_inbox_finish(struct db *db, int64_t tenant, int64_t event, struct str status, struct str code,

@@ -34,7 +34,7 @@ after(() => stopAll(data, server, sandbox));
 function tables() {
   const url = databaseOf(data);
   const done = url ? spawnSync('pg_dump', ['--data-only', '--inserts', url], { encoding: 'utf8', maxBuffer: 1 << 28 })
-    : spawnSync('sqlite3', ['-cmd', '.timeout 5000', `${data}/tidemark.db`, '.dump'], { encoding: 'utf8', maxBuffer: 1 << 28 });
+    : spawnSync('sqlite3', ['-cmd', '.timeout 120000', `${data}/tidemark.db`, '.dump'], { encoding: 'utf8', maxBuffer: 1 << 28 });
   assert.equal(done.status, 0, done.stderr);
   return done.stdout;
 }

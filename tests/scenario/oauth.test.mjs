@@ -128,6 +128,15 @@ test('spec.advanced_auth alone makes the connect button: there, back, and the to
   assert.match(kept.credentials.refresh_token, /^•+/);
 });
 
+test('of many who come back at once with one code one is let in, and the others are told that it is used', async () => {
+  const url = await begin(await make({ client_id: 'app', client_secret: 'shh' })), had = asked.length;
+  const replies = await Promise.all(Array.from({ length: 30 }, () => server.anonymous('GET', back(url))));
+  const refused = replies.filter((reply) => reply.status !== 200);
+  assert.equal(refused.length, 29);
+  for (const { status, body } of refused) assert.match(`${status} ${body.error}`, /^400 .*(interrupted|used already)/);
+  assert.equal(asked.length, had + 1, 'the code was sent once');
+});
+
 test('what must be filled in first is named', async () => {
   const id = await make({});
   const reply = await server.api('GET', `/api/v1/oauth/start?connectionId=${id}`);

@@ -74,6 +74,28 @@ test('an event that always fails, and one that kills the process, hold up nobody
   }
 });
 
+test('what is changed holds for what comes next, also while an earlier event is under way', async () => {
+  const folder = tempFolder('changed'), sandbox = await startSandbox({ sizes: { 'chatwoot.contacts': 1, 'chatwoot.conversations': 0 } });
+  const server = await startTidemark({ data: folder, env });
+  try {
+    const connection = await connectChatwoot(server, sandbox, { webhookSecret: SECRET });
+    const [truth] = await sandbox.truth('chatwoot', 'contacts');
+    const asked = async () => (await sandbox.ledger()).some((entry) => entry.target.includes(`/contacts/${truth.id}`));
+    await sandbox.raw('POST', '/_sandbox/faults', { fault: `delay:ms=2000:count=1:path=/contacts/${truth.id}` });
+    assert.equal((await send(server, contactEvent(truth.id, 'A hint', { updatedAt: iso(Date.now()) }))).status, 202);
+    await until('the vendor is asked', asked);
+    const changed = await server.api('PATCH', `/api/v1/sync/connections/${connection}`, { rules: { rejectBadPhone: false } });
+    assert.equal(changed.status, 200, changed.text);
+    assert.equal((await signed(server, 93001, { phone_number: '12' })).status, 200);
+    await drained(server);
+    assert.deepEqual((await events(server)).map((event) => event.status), ['applied', 'applied']);
+  } finally {
+    await server.stop();
+    await sandbox.stop();
+    removeFolder(folder);
+  }
+});
+
 test('after a death only as many events go one by one as its batch may have held', async () => {
   const MANY = 160, BATCH = 100, folder = tempFolder('death');
   const sandbox = await startSandbox({ sizes: { 'chatwoot.contacts': 1, 'chatwoot.conversations': 0 } });

@@ -43,6 +43,10 @@ DELETE FROM inbox_seen WHERE id IN (SELECT s.id FROM inbox_seen s WHERE s.id <= 
 -- @only sqlite
 DELETE FROM inbox_seen WHERE tenant = $1 AND connection = $2
 
+-- When was the connection changed last?
+-- @name inbox_connection_changed
+SELECT updated_at FROM connections WHERE tenant = $1 AND id = $2
+
 -- Is there the connection that it is for?
 -- @name inbox_connection_stands
 SELECT 1 FROM connections WHERE tenant = $1 AND id = $2 AND deleting < $3
