@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 
-import { removeFolder, startTidemark, tempFolder } from '../scenario/lib/tidemark.mjs';
+import { patient, removeFolder, startTidemark, tempFolder } from '../scenario/lib/tidemark.mjs';
 import { startCourt } from './prism_judge.mjs';
 
 const judge = pathToFileURL(join(import.meta.dirname, 'prism_judge.mjs')).href;
@@ -16,7 +16,7 @@ const scenarios = join(import.meta.dirname, '..', 'scenario');
 const files = ['seed_000', 'seed_001', 'seed_003', 'entities', 'seed_002', 'seed_004', 'integrations', 'events', 'webhooks', 'gohighlevel']
   .map((name) => join(scenarios, `${name}.test.mjs`)).filter((file) => existsSync(file));
 
-const RUN_TIMEOUT_MS = 600_000;
+const RUN_TIMEOUT_MS = patient(1_800_000); // a hang; a file takes a minute or two
 let court;
 
 before(async () => {

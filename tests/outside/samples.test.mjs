@@ -171,9 +171,9 @@ describe('HighLevel', { skip }, () => {
     assert.deepEqual([appointment.title, appointment.status, appointment.startTime], ['Appointment with GHL Dev team', 'confirmed', '2023-09-25T10:30:00.000Z']);
     assert.deepEqual((await all('messages')).map((m) => m.metadata.gohighlevel_message_type).sort(), ['CALL', 'Email', 'SMS', 'VoiceMail']);
 
+    stand.on('/contacts/nmFmQEsNgz6AVpgLVUJ0', { statusCode: 404 }, { status: 404 });
     for (const [, body] of bodies.filter(([name]) => name.includes('Delete')))
       assert.equal((await post(path.get(body.locationId) ?? path.values().next().value, JSON.stringify({ ...body, timestamp: new Date().toISOString() }))).status, body.type ? 200 : 400);
-    stand.on('/contacts/nmFmQEsNgz6AVpgLVUJ0', { statusCode: 404 }, { status: 404 });
     await drained(server);
     await until('the contact and the opportunity are gone', async () => (await all('contacts')).length + (await all('opportunities')).length === 0);
   });
