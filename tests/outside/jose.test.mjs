@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 
-import { removeFolder, startTidemark, tempFolder } from '../scenario/lib/tidemark.mjs';
+import { removeFolder, startTidemark, tempFolder, until } from '../scenario/lib/tidemark.mjs';
 import { load } from './modules.mjs';
 
 const SECRET = 'a-secret-of-more-than-thirty-two-bytes', data = tempFolder('jose');
@@ -26,6 +26,9 @@ before(async () => {
   await new Promise((resolve) => keys.listen(0, '127.0.0.1', resolve));
   server = await startTidemark({ data, env: { TIDEMARK_JWT_SECRET: SECRET, TIDEMARK_JWKS_URL: `http://127.0.0.1:${keys.address().port}/`,
     TIDEMARK_JWT_ISSUER: ISSUER, TIDEMARK_JWT_AUDIENCE: AUDIENCE } });
+  // The published keys are read when the first token asks for one; where that takes too long it is done again later.
+  const first = await make().setProtectedHeader({ alg: 'RS256', kid: 'RS256' }).sign(published.RS256.privateKey);
+  await until('the published keys are known', () => taken(first), undefined, 5000);
 });
 
 after(async () => {
