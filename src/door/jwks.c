@@ -45,6 +45,8 @@ jwks_new(const struct jwks_options *options, struct err *err)
     }
     j->magic = JWKS_MAGIC;
     j->options = *options;
+    if (j->options.fetch_ms == 0)
+        j->options.fetch_ms = LIMIT_JWKS_FETCH_MS;
     arena_init(&j->texts, TEXT_ARENA_BYTES);
     pthread_mutex_init(&j->lock, NULL);
     pthread_cond_init(&j->changed, NULL);
@@ -130,7 +132,7 @@ start_fetch(struct jwks *j, int64_t now_us)
     j->tried_us = now_us;
     struct http_header headers[] = {{STR("Accept"), STR("application/jwk-set+json, application/json")}};
     struct http_request request = {.method = STR("GET"), .url = j->options.url, .headers = {headers, 1},
-                                   .total_ms = LIMIT_JWKS_FETCH_MS, .body_max = LIMIT_BODY_BYTES, .operator_address = true};
+                                   .total_ms = j->options.fetch_ms, .body_max = LIMIT_BODY_BYTES, .operator_address = true};
     j->call = http_client_start(j->options.client, &request, &err);
     if (!j->call)
         log_err(LOG_WARN, "the keys for tokens could not be fetched from auth.jwks_url", &err);

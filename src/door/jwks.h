@@ -20,6 +20,7 @@ struct jwks_options {
     const struct clock *clock;
     struct str url;              /* copied; the operator's, so the address policy lets it pass */
     unsigned algorithms;         /* which may be used: a sum of enum jwt_algorithm without JWT_HS256 */
+    int64_t fetch_ms;            /* 0: LIMIT_JWKS_FETCH_MS; tests have more patience */
 };
 
 /* Fetches nothing yet. E_CONFIG for what is no http(s) address. */

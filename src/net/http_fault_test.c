@@ -46,7 +46,7 @@ ask_once(void)
     struct err err = {0};
     struct http_header items[] = {{STR("X-A"), STR("b")}};
     struct http_request request = {.method = STR("POST"), .url = str_from_c(url), .body = STR("body"),
-                                   .headers = {items, 1}, .operator_address = true, .total_ms = 5000};
+                                   .headers = {items, 1}, .operator_address = true, .total_ms = PATIENCE_MS};
     struct http_call *call = http_client_start(client, &request, &err);
     if (!call)
         return err.code;
@@ -125,7 +125,7 @@ test_f32_running_out_of_descriptors_ends_when_they_are_back(void **state)
     struct rlimit before, few;
     int taken[256];
     size_t count = 0;
-    server_start((struct http_server_options){0});
+    server_start((struct http_server_options){.test = {.handler_idle_ms = 10 * PATIENCE_MS}}); /* one that ends gives a descriptor back */
     getrlimit(RLIMIT_NOFILE, &before);
     few = before;
     few.rlim_cur = 200;
@@ -138,7 +138,7 @@ test_f32_running_out_of_descriptors_ends_when_they_are_back(void **state)
         count++;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                   .sin_port = htons((uint16_t)http_server_port(server))};
-    struct timeval patience = {.tv_sec = 10};
+    struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
     setsockopt(waiting, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     assert_int_equal(connect(waiting, (struct sockaddr *)&address, sizeof(address)), 0);
     put(waiting, "GET /two HTTP/1.1\r\n" CLOSE "\r\n");

@@ -3,6 +3,8 @@
  */
 #include "net/test_server.h"
 
+#include "net/http_server_priv.h"
+
 static int
 setup(void **state)
 {
@@ -235,35 +237,112 @@ test_a_blank_in_the_address_is_not_served(void **state)
     wait_until_open(0, 0);
 }
 
-/* ---- slow clients: the deadlines are 120 ms here ---- */
+/*
+ * ---- slow clients: the deadlines are long until the server has come as far as a test wants it, and then 120 ms, so that only
+ * what is to be late can be ----
+ */
 
-static const struct http_server_options quick = {
-    .test = {.head_ms = 120, .body_grace_ms = 120, .keep_alive_ms = 120, .write_stall_ms = 120},
-};
+#define QUICK_US (120 * US_PER_MS)
+
+static void
+deadlines_set(int64_t all_us)
+{
+    pthread_mutex_lock(&server->entries_lock); /* the reaper reads them under it */
+    struct http_deadlines *d = &server->deadlines;
+    d->head = d->body_grace = d->keep_alive = d->write_stall = all_us;
+    pthread_mutex_unlock(&server->entries_lock);
+}
+
+static void
+patient_start(void)
+{
+    server_start((struct http_server_options){.test = {.head_ms = 80}}); /* the reaper looks often; nobody is here yet */
+    deadlines_set(PATIENCE_MS * US_PER_MS);
+}
+
+typedef bool reached_fn(struct http_entry *entry, int64_t what);
+
+/* Until it is so of the only connection. */
+static void
+wait_entry(reached_fn *reached, int64_t what)
+{
+    bool so = false;
+    for (int i = 0; i < PATIENCE_MS && !so; i++) {
+        usleep(i ? 1000 : 0);
+        pthread_mutex_lock(&server->entries_lock);
+        so = server->entries && reached(server->entries, what);
+        pthread_mutex_unlock(&server->entries_lock);
+    }
+    assert_true(so);
+}
+
+static bool
+is_in_phase(struct http_entry *entry, int64_t phase)
+{
+    return atomic_load(&entry->phase) == phase;
+}
+
+static bool
+has_body(struct http_entry *entry, int64_t bytes)
+{
+    return atomic_load(&entry->body_bytes) >= bytes;
+}
+
+static bool
+was_seen_in_phase(struct http_entry *entry, int64_t phase)
+{
+    return entry->seen.phase == phase && entry->seen.requests == atomic_load(&entry->requests);
+}
+
+static bool
+forget_what_was_seen(struct http_entry *entry, int64_t nothing)
+{
+    entry->seen.phase = (int)nothing;
+    return true;
+}
+
+/* Until the reaper has looked once more. */
+static void
+wait_for_a_look(enum http_phase phase)
+{
+    wait_entry(forget_what_was_seen, -1);
+    wait_entry(was_seen_in_phase, phase);
+}
 
 /* Sends bytes one by one until the server answers or closes. */
 static void
-drip(int fd, const char *text, int wait_ms)
+drip(int fd)
 {
     struct pollfd answer = {.fd = fd, .events = POLLIN};
-    for (; *text; text++) {
-        if (!put_bytes(fd, text, 1) || poll(&answer, 1, wait_ms) > 0)
-            return;
-    }
+    while (put_bytes(fd, "a", 1) && poll(&answer, 1, 10) == 0)
+        ;
+}
+
+/* The end comes behind the answer; a byte on its way when the server closes makes a reset of it. */
+static void
+read_to_the_end(int fd)
+{
+    assert_true(read_all(fd) || errno == ECONNRESET);
+    close(fd);
 }
 
 static void
 test_f34_a_slow_head_is_408(void **state)
 {
     (void)state;
-    server_start(quick);
+    patient_start();
     int fd = dial();
-    drip(fd, "GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 10);
-    assert_true(read_all(fd) || errno == ECONNRESET); /* after the answer */
+    put(fd, "GET /");
+    deadlines_set(QUICK_US);
+    drip(fd);
+    read_to_the_end(fd);
     assert_reply("HTTP/1.1 408", "\"code\":\"REQUEST_TIMEOUT\"");
-    close(fd);
+    deadlines_set(PATIENCE_MS * US_PER_MS);
+    wait_until_open(0, 0);
     fd = dial();
     put(fd, "GET /known HTTP/1.1\r\nHost: h\r\n"); /* and then nothing */
+    wait_entry(is_in_phase, PHASE_HEAD);
+    deadlines_set(QUICK_US);
     assert_true(read_all(fd));
     assert_reply("HTTP/1.1 408", "\"path\":\"/known\"");
     close(fd);
@@ -274,32 +353,34 @@ static void
 test_f34_a_slow_head_on_a_kept_connection_is_closed(void **state)
 {
     (void)state;
-    /* Not by the time that an idle one is kept: by the head's. */
-    server_start((struct http_server_options){.test = {.head_ms = 120, .body_grace_ms = 120, .keep_alive_ms = 60000, .write_stall_ms = 120}});
-    char slow[601] = "GET /";
-    memset(slow + 5, 'a', sizeof(slow) - 6); /* six seconds of it */
+    patient_start();
     int fd = dial();
     put(fd, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_true(read_until(fd, "GET /x"));
-    usleep(30000); /* the reaper has seen it idle */
-    int64_t begun = clock_monotonic_us(clock_system());
-    drip(fd, slow, 10);
-    assert_true(read_all(fd) || errno == ECONNRESET); /* a byte on its way when it closes makes a reset of it */
-    assert_true(clock_monotonic_us(clock_system()) - begun < 5 * US_PER_S);
-    close(fd);
+    wait_entry(is_in_phase, PHASE_IDLE);
+    wait_entry(was_seen_in_phase, PHASE_IDLE);
+    put(fd, "GET /");
+    pthread_mutex_lock(&server->entries_lock);
+    server->deadlines.head = QUICK_US; /* by the head's time, not by that of an idle one */
+    server->deadlines.keep_alive = US_PER_DAY;
+    pthread_mutex_unlock(&server->entries_lock);
+    drip(fd);
+    read_to_the_end(fd);
+    assert_null(strstr(reply_text, "414")); /* as when it had been waited for for ever */
 }
 
 static void
 test_f34_a_slow_body_is_408(void **state)
 {
     (void)state;
-    server_start(quick);
+    patient_start();
     int fd = dial();
-    put(fd, "POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\n");
-    drip(fd, "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", 10); /* 100 B/s */
-    assert_true(read_all(fd));
+    put(fd, "POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 30000\r\n\r\n");
+    wait_entry(is_in_phase, PHASE_BODY);
+    deadlines_set(QUICK_US);
+    drip(fd); /* 100 B/s */
+    read_to_the_end(fd);
     assert_reply("HTTP/1.1 408", "\"code\":\"REQUEST_TIMEOUT\",\"path\":\"/slow\"");
-    close(fd);
     wait_until_open(0, 0);
 }
 
@@ -307,17 +388,25 @@ static void
 test_f34_a_body_that_is_fast_enough_may_take_its_time(void **state)
 {
     (void)state;
-    server_start(quick);
+    patient_start();
     int fd = dial();
     char piece[1001], first[1200];
     memset(piece, 'c', sizeof(piece));
     piece[1000] = '\0';
-    snprintf(first, sizeof(first), "POST /echo HTTP/1.1\r\n" CLOSE "Content-Length: 20000\r\n\r\n%s", piece);
+    snprintf(first, sizeof(first), "POST /echo HTTP/1.1\r\n" CLOSE "Content-Length: 5000\r\n\r\n%s", piece);
     put(fd, first);
-    for (int i = 1; i < 20; i++) { /* 1000 bytes in 20 ms, over four deadlines; what is asked for is 500 in a second */
-        usleep(20000);
+    wait_entry(has_body, 1000);
+    pthread_mutex_lock(&server->entries_lock);
+    server->deadlines.body_bytes_per_s = 1; /* of which there are enough for a quarter of an hour */
+    pthread_mutex_unlock(&server->entries_lock);
+    deadlines_set(1);
+    for (int64_t i = 2; i <= 5; i++) {
+        wait_for_a_look(PHASE_BODY); /* past the deadline */
         put(fd, piece);
+        if (i < 5)
+            wait_entry(has_body, 1000 * i);
     }
+    deadlines_set(PATIENCE_MS * US_PER_MS);
     assert_true(read_all(fd));
     assert_reply("HTTP/1.1 200", NULL);
     close(fd);
@@ -327,15 +416,20 @@ static void
 test_silent_and_idle_connections_are_closed_without_a_word(void **state)
 {
     (void)state;
-    server_start(quick);
+    patient_start();
+    deadlines_set(QUICK_US);
     int fd = dial();
     assert_true(read_all(fd));
     assert_int_equal(reply_len, 0);
     close(fd);
+    deadlines_set(PATIENCE_MS * US_PER_MS);
     fd = dial();
     put(fd, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_true(read_all(fd)); /* the answer, and the end once it is idle */
-    assert_reply("HTTP/1.1 200", "GET /x");
+    assert_true(read_until(fd, "GET /x"));
+    assert_reply("HTTP/1.1 200", NULL);
+    deadlines_set(QUICK_US);
+    assert_true(read_all(fd)); /* the end once it is idle */
+    assert_int_equal(reply_len, 0);
     close(fd);
 }
 
@@ -343,10 +437,14 @@ static void
 test_a_slow_handler_has_no_deadline(void **state)
 {
     (void)state;
-    server_start(quick);
+    patient_start();
     int fd = dial();
     put(fd, "GET /block HTTP/1.1\r\n" CLOSE "\r\n");
-    usleep(400000); /* longer than any deadline here */
+    wait_entry(is_in_phase, PHASE_HANDLING);
+    deadlines_set(1);
+    for (int i = 0; i < 3; i++)
+        wait_for_a_look(PHASE_HANDLING);
+    deadlines_set(PATIENCE_MS * US_PER_MS);
     sem_post(&gate);
     assert_true(read_all(fd));
     assert_reply("HTTP/1.1 200", "unblocked");
@@ -368,13 +466,43 @@ test_f44_a_client_that_takes_nothing_is_reset(void **state)
 {
     (void)state;
     special = handle_huge;
-    server_start(quick);
+    patient_start();
     int fd = dial();
     put(fd, "GET /huge HTTP/1.1\r\nHost: h\r\n\r\n");
-    for (int i = 0; i < 60000 && http_server_stats(server).requests < 1; i++)
-        usleep(1000);
+    wait_entry(is_in_phase, PHASE_WRITING);
+    deadlines_set(QUICK_US);
     wait_until_open(0, 0);
     close(fd);
+}
+
+/* The reaper has seen that the client took something, after what it saw at `seen`. */
+static bool
+took_something(struct http_entry *entry, int64_t seen)
+{
+    return entry->seen.known && entry->seen.acked > (uint64_t)seen;
+}
+
+/* As if so much time had passed since the client last took something; gives how much it has taken. */
+static int64_t
+time_passes(int64_t us)
+{
+    pthread_mutex_lock(&server->entries_lock);
+    struct http_entry *entry = server->entries;
+    entry->seen.progress_us -= us;
+    int64_t acked = (int64_t)entry->seen.acked;
+    pthread_mutex_unlock(&server->entries_lock);
+    return acked;
+}
+
+static size_t
+take_some(int fd, char *scrap, size_t most)
+{
+    size_t got = 0;
+    for (ssize_t count = 1; got < most && count > 0; got += (size_t)count) {
+        count = take_bytes(fd, scrap, 1024 * 1024);
+        assert_true(count >= 0);
+    }
+    return got;
 }
 
 static void
@@ -382,17 +510,19 @@ test_a_client_that_takes_slowly_is_served(void **state)
 {
     (void)state;
     special = handle_huge;
-    server_start((struct http_server_options){.test = {.head_ms = 120, .body_grace_ms = 120, .keep_alive_ms = 120, .write_stall_ms = 1000}});
+    patient_start();
     int fd = dial();
     char *scrap = malloc(1024 * 1024);
     put(fd, "GET /huge HTTP/1.1\r\n" CLOSE "\r\n");
-    size_t got = 0;
-    for (ssize_t count = 1; count > 0; got += (size_t)count) {
-        count = take_bytes(fd, scrap, 1024 * 1024);
-        assert_true(count >= 0);
-        if (got < 24 * 1024 * 1024)
-            usleep(60000); /* each time far less than the server allows, together more */
+    size_t got = take_some(fd, scrap, 1);
+    wait_entry(is_in_phase, PHASE_WRITING);
+    wait_entry(took_something, 0);
+    for (int i = 0; i < 4; i++) { /* each time less than the server allows, together more */
+        int64_t seen = time_passes(PATIENCE_MS * US_PER_MS / 3);
+        got += take_some(fd, scrap, 4 * 1024 * 1024);
+        wait_entry(took_something, seen);
     }
+    got += take_some(fd, scrap, SIZE_MAX);
     assert_true(got > 32 * 1024 * 1024);
     free(scrap);
     close(fd);

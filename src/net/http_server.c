@@ -229,7 +229,7 @@ resolve_options(struct http_server *server, const struct http_server_options *op
         .body_grace = (test->body_grace_ms ? test->body_grace_ms : LIMIT_BODY_GRACE_MS) * US_PER_MS,
         .keep_alive = (test->keep_alive_ms ? test->keep_alive_ms : LIMIT_KEEP_ALIVE_MS) * US_PER_MS,
         .write_stall = (test->write_stall_ms ? test->write_stall_ms : LIMIT_WRITE_STALL_MS) * US_PER_MS,
-        .linger = LINGER_MS * US_PER_MS,
+        .linger = (test->linger_ms ? test->linger_ms : LINGER_MS) * US_PER_MS,
         .body_bytes_per_s = LIMIT_BODY_BYTES_PER_S,
     };
 }

@@ -52,9 +52,9 @@ typedef size_t http_body_max_fn(struct http_exchange *x, void *ctx);
  */
 typedef bool http_at_once_fn(struct http_exchange *x, void *ctx);
 
-/* Shorter deadlines for tests; 0: the limit of base/limits.h. The program leaves all at 0. */
+/* Other deadlines for tests; 0: the limit of base/limits.h or the server's own. The program leaves all at 0. */
 struct http_server_test {
-    int64_t head_ms, body_grace_ms, keep_alive_ms, write_stall_ms;
+    int64_t head_ms, body_grace_ms, keep_alive_ms, write_stall_ms, linger_ms;
     int64_t handler_idle_ms;
 };
 

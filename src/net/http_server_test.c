@@ -330,7 +330,7 @@ static void *
 drain_run(void *ctx)
 {
     (void)ctx;
-    http_server_drain(server, 5000);
+    http_server_drain(server, PATIENCE_MS);
     return NULL;
 }
 

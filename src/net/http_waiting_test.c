@@ -132,7 +132,7 @@ test_i38_a_stop_answers_those_that_wait(void **state)
         pthread_t thread;
         start_waiting(way, fds, WAITING);
         pthread_create(&thread, NULL, continue_all, &pause_us);
-        http_server_drain(server, 5000);
+        http_server_drain(server, PATIENCE_MS);
         assert_int_equal(http_server_stats(server).exchanges_open, 0);
         pthread_join(thread, NULL);
         assert_answered(way, fds);

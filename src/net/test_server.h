@@ -23,6 +23,7 @@
 #include "net/http_server.h"
 
 #define REPLY_BYTES (1024 * 1024)
+#define PATIENCE_MS 60000 /* a hang has an end; no measure of speed */
 
 static struct http_server *server;
 static char reply_text[REPLY_BYTES + 1]; /* what the last read_* call got */
@@ -81,6 +82,7 @@ server_start(struct http_server_options options)
     options.handler = test_handler;
     options.refuse = test_refuse;
     options.body_max = test_body_max;
+    options.test.linger_ms = PATIENCE_MS; /* what a client still sends is swallowed however late it comes */
     server = http_server_new(&options, &err);
     if (!server)
         fail_msg("%s: %s", err_name(err.code), err.message);
@@ -116,7 +118,7 @@ server_teardown(void **state)
 {
     (void)state;
     if (server) {
-        http_server_drain(server, 5000);
+        http_server_drain(server, PATIENCE_MS);
         struct http_server_stats stats = http_server_stats(server);
         http_server_free(server);
         server = NULL;
@@ -132,7 +134,7 @@ dial(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                   .sin_port = htons((uint16_t)http_server_port(server))};
-    struct timeval patience = {.tv_sec = 60}; /* a hang has an end; no measure of speed */
+    struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
