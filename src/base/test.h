@@ -8,12 +8,23 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
+
+/* What this thread has had of a processor: where a bound of wall time would tell of a busy machine. */
+static inline int64_t
+computed_us(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return used.tv_sec * US_PER_S + used.tv_nsec / 1000;
+}
 
 #define assert_str(actual, expected_literal)                                                              \
     do {                                                                                                  \

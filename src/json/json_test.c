@@ -1,7 +1,6 @@
 #include "base/test.h"
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/limits.h"
 #include "json/json.h"
 
@@ -238,13 +237,13 @@ test_large_objects_are_compared_and_sorted_too(void **state)
     yyjson_val *a = json_parse(&f->a, buf_str(&up), JSON_PLAIN, 64, &f->err);
     yyjson_val *b = json_parse(&f->a, buf_str(&down), JSON_PLAIN, 64, &f->err);
     yyjson_val *c = json_parse(&f->a, buf_str(&other), JSON_PLAIN, 64, &f->err);
-    int64_t begin = clock_monotonic_us(clock_system());
+    int64_t begin = computed_us();
     assert_true(json_equal(a, b));
     assert_true(json_equal(b, a));
     assert_true(json_equal(a, c));
     assert_true(str_eq(canonical(f, a), canonical(f, b)));
     assert_true(str_eq(canonical(f, a), canonical(f, c)));
-    assert_true(clock_monotonic_us(clock_system()) - begin < 20 * US_PER_S);
+    assert_true(computed_us() - begin < 20 * US_PER_S);
     buf_release(&up);
     buf_release(&down);
     buf_release(&other);

@@ -1,6 +1,5 @@
 #include "base/test.h"
 
-#include "base/clock.h"
 #include "json/schema.h"
 
 #define DRAFT_2020 "\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
@@ -271,9 +270,9 @@ test_references_in_circles_and_doubling_ones_hit_a_limit(void **state)
     schema_free(f->schema);
     f->schema = schema_compile(parse(f, buf_str(&b)), &f->err);
     assert_non_null(f->schema);
-    int64_t begin = clock_monotonic_us(clock_system());
+    int64_t begin = computed_us();
     assert_fails_with(is_valid(f, "1"), f->err, E_LIMIT);
-    assert_true(clock_monotonic_us(clock_system()) - begin < 60 * US_PER_S);
+    assert_true(computed_us() - begin < 60 * US_PER_S);
     buf_release(&b);
     assert_true(compile(f, "{\"type\":\"integer\"}")); /* the budget is each validation's own */
     assert_true(is_valid(f, "1"));
@@ -294,11 +293,11 @@ test_a_long_string_and_a_nested_quantifier_neither_crash_nor_hang(void **state)
         "{\"pattern\":\"^(a+)+$\"}", "{\"pattern\":\"^(a|aa)+$\"}", "{\"pattern\":\"^(a*)*b$\"}", "{\"pattern\":\"(.*)*x\"}",
         "{\"pattern\":\"^([a-z]|[a-y])*$\"}", "{\"pattern\":\"(?:(?:a?){30}){30}b\"}"};
     for (size_t i = 0; i < ARRAY_LEN(patterns); i++) {
-        int64_t begin = clock_monotonic_us(clock_system());
+        int64_t begin = computed_us();
         assert_true(compile(f, patterns[i]));
         assert_false(schema_validate(f->schema, value, &f->err));
         assert_true(f->err.code == E_LIMIT || f->err.code == E_VALIDATION_FAILED);
-        assert_true(clock_monotonic_us(clock_system()) - begin < 30 * US_PER_S);
+        assert_true(computed_us() - begin < 30 * US_PER_S);
     }
     assert_true(compile(f, "{\"pattern\":\"^(a+)+$\"}"));
     assert_fails_with(is_valid(f, "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\""), f->err, E_LIMIT);

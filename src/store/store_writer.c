@@ -83,14 +83,14 @@ is_due(const struct writer *w)
     int64_t count = waiting(w), lazy = w->lanes[STORE_LAZY].count;
     if (count == 0 || count > lazy || w->stopping || w->settling > 0)
         return count > 0;
-    return clock_monotonic_us(clock_system()) >= w->lazy_due_us;
+    return clock_monotonic_us(w->clock) >= w->lazy_due_us;
 }
 
 /* False: the time has come. */
 static bool
-wait_until(struct writer *w, int64_t until_us)
+wait_for(struct writer *w, int64_t us)
 {
-    struct timespec until = {until_us / US_PER_S, until_us % US_PER_S * 1000};
+    struct timespec until = clock_deadline(us);
     return pthread_cond_timedwait(&w->wake, &w->lock, &until) != ETIMEDOUT;
 }
 
@@ -99,7 +99,7 @@ static void
 doze(struct writer *w)
 {
     w->dozing = true;
-    w->rested = !wait_until(w, clock_monotonic_us(clock_system()) + LAZY_US);
+    w->rested = !wait_for(w, LAZY_US);
     w->dozing = false;
 }
 
@@ -107,7 +107,8 @@ static void
 wait_due(struct writer *w)
 {
     if (waiting(w) > 0) {
-        (void)wait_until(w, w->lazy_due_us);
+        int64_t left_us = w->lazy_due_us - clock_monotonic_us(w->clock);
+        (void)wait_for(w, left_us > 0 ? left_us : 0);
         return;
     }
     pthread_cond_broadcast(&w->settled);
@@ -148,7 +149,7 @@ submit(struct writer *w, struct entry *e)
     writer_queue_add(&w->lanes[e->lane], e);
     bool first_lazy = e->lane == STORE_LAZY && w->lanes[STORE_LAZY].count == 1;
     if (first_lazy)
-        w->lazy_due_us = clock_monotonic_us(clock_system()) + LAZY_US;
+        w->lazy_due_us = clock_monotonic_us(w->clock) + LAZY_US;
     if ((first_lazy && !w->dozing) || e->lane != STORE_LAZY)
         pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);

@@ -117,7 +117,8 @@ fixture_connect(struct fixture *f)
 {
     struct db *db;
     if (on_postgres()) {
-        struct db_postgres_options options = {.conninfo = fixture_conninfo, .prepare = true, .clock = clock_system()};
+        struct db_postgres_options options = {.conninfo = fixture_conninfo, .prepare = true, .clock = clock_system(),
+                                              .lock_wait_ms = 60000, .idle_ms = 600000};
         db = db_postgres_open(&options, &f->err);
     } else {
         char path[128];

@@ -9,10 +9,12 @@
 
 #include <semaphore.h>
 
+/* By a clock that stands still a group of writes is as long as a test makes it, however slow the machine is. */
 static struct store *
-opened(struct fixture *f, struct db_trace *trace)
+opened_by(struct fixture *f, struct db_trace *trace, const struct clock *clock)
 {
     struct store_options options = fixture_options(f);
+    options.clock = clock;
     options.wrap = trace ? db_trace_wrap : NULL;
     options.wrap_ctx = trace;
     struct store *store = store_open(&options, &f->err);
@@ -21,12 +23,20 @@ opened(struct fixture *f, struct db_trace *trace)
     return store;
 }
 
+static struct store *
+opened(struct fixture *f, struct db_trace *trace)
+{
+    return opened_by(f, trace, clock_system());
+}
+
 /* A closure that sets a row of its own in `meta`; may fail after it, and may take its time or wait at the gate before it. */
 struct note {
     const char *name;
     bool fails;
     bool held;               /* its first run stands until open_gate: write_held */
     int64_t sleep_us;
+    struct clock_manual *clock; /* NULL: none; else a run takes takes_us by it */
+    int64_t takes_us;
     atomic_int runs;
     /* what came of it */
     pthread_mutex_t lock;
@@ -49,6 +59,8 @@ write_note(struct db *db, void *ctx, struct err *err)
     }
     if (n->sleep_us)
         usleep((useconds_t)n->sleep_us);
+    if (n->clock)
+        clock_manual_advance(n->clock, n->takes_us);
     if (!db_exec(db, SQL_META_SET, DB_ARGS(DB_T(str_from_c(n->name)), DB_T(STR("x"))), NULL, err))
         return false;
     return !n->fails || err_set(err, E_CONFLICT, "as asked");

@@ -24,7 +24,7 @@ first_events(struct fixture *f, size_t *count_out)
 {
     struct event *events = NULL;
     *count_out = 0;
-    for (int i = 0; i < 10000 && *count_out == 0; i++) {
+    for (int i = 0; i < 120000 && *count_out == 0; i++) {
         usleep(i == 0 ? 0 : 1000);
         begin(f);
         assert_ok(store_event_read(f->db, &f->arena, f->tenant.id, (struct event_place){0}, 10, &events, count_out, &f->err), f->err);

@@ -7,6 +7,10 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+/* All but our own connection to this database are closed when it returns. */
+#define TERMINATE_OTHERS                                                                                                   \
+    "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
 static int
 setup(void **state)
 {
@@ -68,7 +72,10 @@ test_a_thread_in_a_hurry_takes_what_is_idle_and_waits_for_nothing(void **state)
 {
     struct fixture *f = *state;
     struct store_options options = fixture_options(f);
+    struct clock_manual clock;
     struct note n;
+    clock_manual_init(&clock, NOW); /* by which no read is slow */
+    options.clock = &clock.clock;
     options.readers_max = 1;
     struct store *store = store_open(&options, &f->err);
     assert_ok(store != NULL, f->err);
@@ -104,12 +111,12 @@ struct slow_read {
     enum slow slow;
 };
 
-static int64_t
-computed_us(void)
+static long
+sleeps(void)
 {
-    struct timespec used;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return used.tv_sec * US_PER_S + used.tv_nsec / 1000;
+    struct rusage used;
+    getrusage(RUSAGE_THREAD, &used);
+    return used.ru_nvcsw;
 }
 
 static bool
@@ -118,8 +125,10 @@ read_slowly(struct db *db, void *ctx, struct err *err)
     struct slow_read *read = ctx;
     (void)db, (void)err;
     clock_manual_advance(read->clock, 20 * US_PER_MS);
-    for (int sleeps = read->slow == SLEEPS ? 4 : 1; sleeps > 0; sleeps--) /* one is for a lock */
+    long before = sleeps();
+    do
         usleep(1000);
+    while (read->slow == SLEEPS && sleeps() - before < 4); /* one is for a lock */
     for (int64_t began_us = computed_us(); read->slow == COMPUTES && computed_us() - began_us < 11 * US_PER_MS;)
         ;
     return true;
@@ -197,8 +206,7 @@ test_a_connection_lost_before_commit_is_replaced_and_the_closure_repeated(void *
     atomic_store(&trace.fail_at, 1);
     assert_ok(store_write(store, write_note, &n, &f->err), f->err);
     assert_int_equal(atomic_load(&n.runs), 2);
-    pg_script(fixture_conninfo, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-                                " AND pid <> pg_backend_pid()");
+    pg_script(fixture_conninfo, TERMINATE_OTHERS);
     note_init(&n, "after all were ended");
     assert_ok(store_write(store, write_note, &n, &f->err), f->err);
     assert_int_equal(notes(f), 2);
@@ -372,6 +380,9 @@ test_who_waits_for_work_is_woken_by_a_poke_even_one_that_came_before(void **stat
     store_close(store);
 }
 
+#define LISTENERS                                                                                                          \
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%' AND state = 'idle'"
+
 /* Another node's word arrives by the database. */
 static void
 test_another_nodes_run_wakes_the_workers_here(void **state)
@@ -380,7 +391,7 @@ test_another_nodes_run_wakes_the_workers_here(void **state)
     if (!on_postgres())
         return;
     struct store *store = opened(f, NULL);
-    for (int i = 0; i < 3000 && sql_number(f, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND state = 'idle'") == 0; i++)
+    for (int i = 0; i < 3000 && sql_number(f, LISTENERS) == 0; i++)
         usleep(20000);
     store_wait_work(store, 1);
     pg_script(fixture_conninfo, "SELECT pg_notify('tidemark_work', '')");
@@ -442,8 +453,7 @@ test_f8_a_primary_that_became_read_only_is_left_and_the_write_goes_on_when_it_ca
     pg_script(fixture_conninfo, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on',"
                                 " current_database()); END $$");
     /* Those that are connected lose their connection, as in a failover. */
-    pg_script(fixture_conninfo, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-                                " AND pid <> pg_backend_pid()");
+    pg_script(fixture_conninfo, TERMINATE_OTHERS);
     assert_false(store_write(store, write_note, &during, &f->err));
     assert_true(f->err.code == E_STORE || f->err.code == E_STORE_BUSY);
     assert_int_equal(sql_number(f, "SELECT count(*) FROM meta WHERE name = 'during'"), 0);
