@@ -90,7 +90,7 @@ test('keys: one is made, shown once, works, and is revoked', async () => {
   assert.equal((await ask()).status, 200);
   await page.getByRole('button', { name: 'I have copied it' }).click();
   await page.getByText('Warehouse').waitFor();
-  assert.equal(await page.getByText(key).count(), 0);
+  await page.getByText(key).waitFor({ state: 'detached' });
   await stage.picture(page, 'keys');
   await page.getByRole('button', { name: 'Revoke Warehouse?' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();

@@ -42,7 +42,7 @@ test('a dead token is said, and repaired where it is said', async () => {
   await page.getByRole('alert').waitFor();
   await page.getByLabel('API access token').fill('your-token');
   await page.getByRole('button', { name: 'Save and test' }).click();
-  await page.getByText(`${connection.name} works`).waitFor();
+  await stage.told(page, `${connection.name} works`);
   await stage.settled(page);
   await stage.picture(page, 'connection-settings', { whole: true });
   assert.equal((await api('GET', `/api/v1/sync/connections/${connection.id}`)).body.data.status, 'connected');
@@ -63,7 +63,7 @@ test('a mapping is tried on a real record before it is kept', async () => {
   await page.getByLabel('name', { exact: true }).fill("{{ record['name'] | upper }}");
   await page.getByRole('alert').waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByText('The next run of this stream is a full one').waitFor();
+  await stage.told(page, 'The next run of this stream is a full one');
   assert.deepEqual((await api('GET', `/api/v1/sync/connections/${connection.id}`)).body.data.mapping, { contacts: { name: "{{ record['name'] | upper }}" } });
   stage.noFaults();
 });
@@ -78,14 +78,14 @@ test('an event is replayed, and what it brings stays text', async () => {
   const events = page.getByRole('table', { name: 'Last events' });
   await events.getByText('contact_updated').waitFor();
   await events.getByRole('button', { name: 'Replay' }).first().click();
-  await page.getByText('It is applied once more').waitFor();
+  await stage.told(page, 'It is applied once more');
   // One that was not looked at yet waits; "not tested" is said of connections.
   await page.route(/\/webhooks\/events\?/, async (route) => {
     const reply = await route.fetch(), body = await reply.json();
     await route.fulfill({ response: reply, json: { ...body, data: body.data.map((event) => ({ ...event, status: 'pending' })) } });
   });
   await events.getByText('Waiting').first().waitFor();
-  await page.unroute(/\/webhooks\/events\?/);
+  await page.unrouteAll({ behavior: 'wait' });
   await page.goto(at('records'));
   await stage.settled(page);
   assert.equal(await page.locator('.table img, .table script').count(), 0);
@@ -97,7 +97,7 @@ test('started with the keyboard', async () => {
   const before = (await api('GET', `/api/v1/sync/runs?connectionId=${connection.id}`)).body.meta.total;
   await page.getByRole('button', { name: 'Sync now' }).focus();
   await page.keyboard.press('Enter');
-  await page.getByText('A run has begun').waitFor();
+  await stage.told(page, 'A run has begun');
   await until('one run more', async () => (await api('GET', `/api/v1/sync/runs?connectionId=${connection.id}`)).body.meta.total === before + 1);
   stage.noFaults();
 });

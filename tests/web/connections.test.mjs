@@ -39,7 +39,8 @@ test('two are chosen with the keyboard, tested, switched off and on again', asyn
   }
   await page.getByText('2 chosen').waitFor();
   await page.getByRole('button', { name: 'Test', exact: true }).click();
-  await page.getByText('2 work').waitFor();
+  await stage.told(page, '2 work');
+  await page.locator('.bulk').waitFor({ state: 'detached' });
   const off = async () => (await stage.server.api('GET', '/api/v1/sync/connections?enabled=false')).body.meta.total;
   for (const [button, wanted] of [['Switch off', 2], ['Switch on', 0]]) {
     for (const name of ['Choose Zendesk (simulated)', 'Choose HubSpot (simulated)']) await page.getByRole('checkbox', { name }).check();

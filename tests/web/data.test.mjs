@@ -5,10 +5,12 @@ import { after, before, test } from 'node:test';
 
 import { finishedRun, listAll, startSandbox, until } from '../scenario/lib/tidemark.mjs';
 import { contactEvent, send } from '../scenario/lib/webhooks.mjs';
-import { startStage } from './lib/page.mjs';
+import { startGate } from './lib/gate.mjs';
+import { BY_HAND, startStage } from './lib/page.mjs';
+import { farAway } from './lib/world.mjs';
 
 const XSS = ['<script>document.title="broken"</script>', '"><img src=x onerror="document.title=\'broken\'">', "javascript:document.title='broken'"];
-let stage, vendor, connection, contacts;
+let stage, vendor, gate, connection, contacts;
 
 const vendorCall = (method, path, body) => fetch(`${vendor.url}/chatwoot/api/v1/accounts/1/${path}`, {
   method, headers: { api_access_token: 'test', 'content-type': 'application/json' }, body: JSON.stringify(body),
@@ -21,10 +23,11 @@ const rename = (contact, name) => vendorCall('PUT', `contacts/${contact.customFi
 
 before(async () => {
   vendor = await startSandbox({ sizes: { contacts: 200, conversations: 3 } });
+  gate = await startGate(vendor.url);
   stage = await startStage({ args: [], env: { TIDEMARK_NETWORK_ALLOW: '127.0.0.0/8', TIDEMARK_NETWORK_ALLOW_HTTP: 'true' }, synced: false });
   const made = await stage.server.api('POST', '/api/v1/sync/connections', {
-    name: 'Support inbox', platform: 'chatwoot', conflictPolicy: 'manual',
-    credentials: { accountId: '1', accessToken: 'test', baseUrl: `${vendor.url}/chatwoot` },
+    name: 'Support inbox', platform: 'chatwoot', conflictPolicy: 'manual', schedule: BY_HAND,
+    credentials: { accountId: '1', accessToken: 'test', baseUrl: `${gate.url}/chatwoot` },
   });
   assert.equal(made.status, 201, JSON.stringify(made.body));
   connection = made.body.data.id;
@@ -37,7 +40,7 @@ before(async () => {
   await rename(contacts[10], XSS[1]);
   await syncAll();
 });
-after(async () => { await stage?.stop(); await vendor?.stop(); });
+after(async () => { await stage?.stop(); gate?.stop(); await vendor?.stop(); });
 
 test('runs: the list, its filters in the address, and one run that adds up', async () => {
   const page = await stage.open('/runs');
@@ -72,7 +75,7 @@ test('what a run asked of its platform: from a line of the log, with masked head
   const opener = table.getByRole('button', { name: `Headers of request ${ofPage[0].number}`, exact: true });
   await opener.focus();
   await page.keyboard.press('Enter');
-  assert.equal(await opener.getAttribute('aria-expanded'), 'true');
+  await until('it is open', async () => (await opener.getAttribute('aria-expanded')) === 'true');
   await table.getByText('[redacted]').first().waitFor();
   await table.getByText('Credentials are masked; bodies are not kept.').waitFor();
   await stage.picture(page, 'run-requests', { whole: true });
@@ -90,31 +93,34 @@ test('runs of a time', async () => {
   await page.getByRole('table', { name: 'Runs' }).getByText('Support inbox').first().waitFor();
   await stage.picture(page, 'runs-of-a-time');
   await page.getByRole('button', { name: 'Any time' }).click();
-  assert.match(page.url(), /\/runs\??$/);
+  await page.waitForURL(/\/runs\??$/);
   stage.noFaults();
 });
 
 test('a run is watched, paused, resumed and cancelled without a reload', async () => {
-  const faults = (method, body) => fetch(`${vendor.url}/_sandbox/faults`, { method, body });
-  assert.ok((await faults('POST', '{"faults":["delay:ms=1500:count=forever"]}')).ok); // a run that is not over before it was looked at
   const page = await stage.open('/runs');
+  gate.shut(6, 1500);   // a run that has some seconds of a course, and is not over before it was looked at
   const { body } = await stage.server.api('POST', '/api/v1/sync/run', { connectionId: connection, fullSync: true });
   await page.goto(`/runs/${body.data.runId}`);
-  await page.locator('figure.chart canvas').waitFor(); // some seconds of it
+  const run = async () => (await stage.server.api('GET', `/api/v1/sync/runs/${body.data.runId}`)).body.data;
+  await page.locator('figure.chart canvas').waitFor();
   await page.getByRole('button', { name: 'Pause' }).click();
+  await until('it is asked to pause', async () => { const { pauseRequested, status } = await run(); return pauseRequested || status === 'paused'; });
+  gate.open();
   await page.getByText(/^Paused after/).waitFor();
   await page.getByText('As a table').click();
-  const received = async () => (await stage.server.api('GET', `/api/v1/sync/runs/${body.data.runId}`)).body.data.recordsReceived;
   const drawn = async () => (await page.getByRole('table', { name: 'Over time' }).locator('tbody tr').allInnerTexts())
     .map((row) => row.split('\t').slice(1).map(Number)).reduce((sum, [ok, err]) => sum + ok + err, 0);
-  await until('the table says what was received', async () => (await drawn()) === (await received()));
+  await until('the table says what was received', async () => (await drawn()) === (await run()).recordsReceived);
   await stage.picture(page, 'run-over-time');
+  gate.shut();
   await page.getByRole('button', { name: 'Resume' }).click();
-  await page.getByText(/^Running:|^Complete:/).first().waitFor();
+  await page.getByText(/^Running:/).first().waitFor();
   await page.getByRole('button', { name: 'Cancel run' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel run' }).click();
+  await until('it is asked to end', async () => { const { cancelRequested, status } = await run(); return cancelRequested || status === 'cancelled'; });
+  gate.open();
   await page.getByText(/^Cancelled after/).waitFor();
-  await faults('DELETE');
   stage.noFaults();
 });
 
@@ -171,9 +177,13 @@ test('conflicts: three sides, resolved by a button and by keys', async () => {
   const first = page.getByRole('article').first();
   const id = await first.getAttribute('data-conflict');
   await first.getByRole('button', { name: 'Take theirs' }).click();
+  // The keys do nothing while a decision is being sent.
+  const isReady = async () => { await until('the next can be decided', () => page.getByRole('button', { name: 'Take theirs' }).first().isEnabled()); await stage.settled(page); };
   await page.locator(`[data-conflict="${id}"]`).waitFor({ state: 'detached' });
+  await isReady();
   await page.keyboard.press('1');
   await until('the second to be resolved', async () => (await page.getByRole('article').count()) === 1);
+  await isReady();
   await page.keyboard.press('e');
   await page.getByLabel('name', { exact: true }).fill('Both of them');
   await page.getByRole('button', { name: 'Save these values' }).click();
@@ -192,6 +202,7 @@ test('jobs: one is queued for every night, paused, cancelled', async () => {
   await page.getByRole('option', { name: 'Support inbox' }).click();
   await dialog.getByRole('textbox', { name: 'Repeat' }).click();
   await page.getByRole('option', { name: 'every day' }).click();
+  await dialog.getByLabel('At', { exact: true }).fill(farAway());
   await dialog.getByRole('button', { name: 'Queue it' }).click();
   await page.getByText('nightly').first().waitFor();
   await stage.picture(page, 'jobs');
@@ -216,6 +227,6 @@ test('webhooks: an event as it came, and replayed', async () => {
   await page.getByText('document.title').first().waitFor();
   await stage.picture(page, 'webhook');
   await page.getByRole('button', { name: 'Replay' }).click();
-  await page.getByText('It is applied again').waitFor();
+  await stage.told(page, 'It is applied again');
   stage.noFaults();
 });

@@ -91,7 +91,7 @@ test('an empty list, a place where nothing is and every kind of failure say what
   await page.getByRole('navigation', { name: 'Main menu' }).getByRole('link', { name: 'Jobs' }).click();
   await page.locator('.trouble, .empty').first().waitFor();
   assert.ok((await advice(page)).every((x) => x.helps));
-  await page.context().setOffline(false);
+  await page.context().close();
   stage.faults.length = 0;   // what the browser says of failures that were wanted
 });
 

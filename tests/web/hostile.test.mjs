@@ -6,8 +6,9 @@ import { after, before, test } from 'node:test';
 import { finishedRun, listAll } from '../scenario/lib/tidemark.mjs';
 import { contactEvent, drained, send } from '../scenario/lib/webhooks.mjs';
 import { KINDS, manifest, startHostile } from './lib/hostile.mjs';
-import { startStage } from './lib/page.mjs';
+import { BY_HAND, startStage } from './lib/page.mjs';
 import { HOSTILE, injected } from './lib/strings.mjs';
+import { farAway } from './lib/world.mjs';
 
 let stage, vendor, page, first, failing, chat;
 const records = new Map(), dialogs = [];
@@ -16,7 +17,7 @@ const api = async (method, path, body, headers) => {
   assert.ok(reply.status < 300, `${method} ${path}: ${reply.status} ${reply.text.slice(0, 400)}`);
   return reply.body;
 };
-const connect = async (name, more) => (await api('POST', '/api/v1/sync/connections', { name, platform: 'hostile', enabled: true, conflictPolicy: 'manual',
+const connect = async (name, more) => (await api('POST', '/api/v1/sync/connections', { name, platform: 'hostile', enabled: true, conflictPolicy: 'manual', schedule: BY_HAND,
   credentials: { host: vendor.url, secret: HOSTILE[0], [HOSTILE[0]]: HOSTILE[3] }, ...more })).data.id;
 async function sync(connection) {
   const { data } = await api('POST', '/api/v1/sync/run', { connectionId: connection, fullSync: true });
@@ -29,7 +30,7 @@ before(async () => {
   await api('POST', '/api/admin/integration-templates', { name: 'hostile', displayName: HOSTILE[1], category: HOSTILE[0], description: HOSTILE[2], manifest: manifest() });
   first = await connect(HOSTILE[1], { streams: [...KINDS, 'refused'] });
   failing = await connect(HOSTILE[6], { streams: ['fails'] });
-  chat = (await api('POST', '/api/v1/sync/connections', { name: HOSTILE[2], platform: 'chatwoot', credentials: { accountId: '1', accessToken: 'x', baseUrl: `${vendor.url}/chat` } })).data.id;
+  chat = (await api('POST', '/api/v1/sync/connections', { name: HOSTILE[2], platform: 'chatwoot', schedule: BY_HAND, credentials: { accountId: '1', accessToken: 'x', baseUrl: `${vendor.url}/chat` } })).data.id;
   await sync(first);
   await sync(failing);
   for (const kind of KINDS) records.set(kind, await listAll(stage.server, `/api/v1/${kind}`));
@@ -39,7 +40,7 @@ before(async () => {
   await send(stage.server, contactEvent(7, HOSTILE[0], { event: HOSTILE[1] }), { path: `/api/v1/webhooks/${chat}`, headers: { 'User-Agent': HOSTILE[2], 'X-Chatwoot-Delivery': HOSTILE[3] } });
   await send(stage.server, contactEvent(8, HOSTILE[4]), { path: `/api/v1/webhooks/${chat}` });
   await drained(stage.server);
-  await api('POST', '/sync/queue', { name: HOSTILE[0], type: 'scheduled', data: { source: first, target: null }, schedule: { repeat: 'daily', time: '03:00', timezone: 'UTC' } }, { orgid: 'default' });
+  await api('POST', '/sync/queue', { name: HOSTILE[0], type: 'scheduled', data: { source: first, target: null }, schedule: { repeat: 'daily', time: farAway(), timezone: 'UTC' } }, { orgid: 'default' });
   await api('POST', '/api/v1/users', { subject: HOSTILE[0], name: HOSTILE[1], role: 'user', permissions: ['content:read'] });
   await api('POST', '/api/v1/keys', { name: HOSTILE[2], role: 'user' });
   await api('POST', '/api/v1/tenants', { key: 'other', name: HOSTILE[8] });
@@ -122,6 +123,7 @@ test('templates: the gallery, the form with its guide, the ladder with its sampl
   await page.getByLabel(HOSTILE[1]).fill(vendor.url);
   await page.getByRole('button', { name: 'Test the connection' }).click();
   await page.getByRole('button', { name: 'Test again' }).waitFor();
+  await page.locator('[data-step]').first().waitFor();
   await judge('the ladder', 2);
   await look('/templates', 2);
   await look('/templates/hostile', 6);

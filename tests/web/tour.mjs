@@ -7,7 +7,7 @@ import { startStage } from './lib/page.mjs';
 const FOLDER = new URL('../../docs/pictures/', import.meta.url);
 const QUALITY = 78;
 mkdirSync(FOLDER, { recursive: true });
-const stage = await startStage();
+const stage = await startStage({ byHand: false });
 
 async function take(page, name) {
   await stage.settled(page);

@@ -17,9 +17,37 @@ const CHROMIUM = [process.env.TIDEMARK_CHROMIUM, '/usr/bin/chromium', '/usr/bin/
 export const SIZES = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
 const WAIT_MS = patient(60_000);
 const WATCHED = new Set(['chatwoot', 'hubspot', 'zendesk']);
+// For connections of tests: no run begins by itself while a test counts, neither after a quarter of an hour nor at night.
+export const BY_HAND = { every: '366d', fullEvery: '8000h' };
 
-// `seed(data)`: fills the store while no server stands on it, after `begin(server)`.
-export async function startStage({ args = withSandbox(), env = {}, synced = true, begin, seed } = {}) {
+// In each page, before its own code: what is asked for and was not answered yet, and what was said for some seconds only.
+function keepTrack() {
+  const asked = new Set(), answered = new Set(), told = [];
+  globalThis.track = { asked, answered, told };
+  const ask = globalThis.fetch.bind(globalThis);
+  globalThis.fetch = async (...what) => {
+    const { method = 'GET', url = String(what[0]) } = what[0], key = `${method} ${new URL(url, location.href)}`, isNew = !answered.has(key), mark = {};
+    if (isNew) asked.add(mark);
+    const done = () => { answered.add(key); asked.delete(mark); };
+    try {
+      const reply = await ask(...what);
+      // A stream does not end, and what is asked for over and over is known already.
+      if (isNew && !/event-stream|ndjson/.test(reply.headers.get('content-type') ?? '')) reply.clone().arrayBuffer().then(done, done);
+      else done();
+      return reply;
+    } catch (error) {
+      done();
+      throw error;
+    }
+  };
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes)
+      for (const node of addedNodes) if (node instanceof Element) for (const toast of node.matches('.toast') ? [node] : node.querySelectorAll('.toast')) told.push(toast.textContent);
+  }).observe(document, { childList: true, subtree: true });
+}
+
+// `seed(data)`: fills the store while no server stands on it, after `begin(server)`. `synced: 'all'`: no first run is under way.
+export async function startStage({ args = withSandbox(), env = {}, synced = true, byHand = true, begin, seed } = {}) {
   const { chromium } = await load('playwright-core');
   assert.ok(CHROMIUM, 'no chromium: script/bootstrap --tests installs it');
   const axe = readFileSync(join(modules, 'axe-core', 'axe.min.js'), 'utf8');
@@ -31,17 +59,19 @@ export async function startStage({ args = withSandbox(), env = {}, synced = true
     seed(data);
   }
   const server = await startTidemark({ data, args, env });
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--force-prefers-reduced-motion'] });
+  const browser = await chromium.launch({ executablePath: CHROMIUM, timeout: WAIT_MS, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--force-prefers-reduced-motion'] });
   const made = async (body) => (await server.api('POST', '/api/v1/keys', body)).body.data.key;
   const keys = { admin: await made({ name: 'Page', role: 'admin' }), user: await made({ name: 'Operator', role: 'user' }),
     reader: await made({ name: 'Reader', role: 'user', permissions: ['content:read'] }) };
   const contexts = [], faults = [];
   mkdirSync(pictures, { recursive: true });
 
+  const connections = (await server.api('GET', '/api/v1/sync/connections?limit=100')).body.data;
+  if (byHand)
+    for (const { id } of connections) assert.equal((await server.api('PATCH', `/api/v1/sync/connections/${id}?test=false`, { schedule: BY_HAND })).status, 200);
   // The first runs of those that tests look at; others may be waiting for their simulated platform for a minute.
   if (synced) {
-    const connections = (await server.api('GET', '/api/v1/sync/connections?limit=100')).body.data;
-    const watched = new Set(connections.filter((c) => WATCHED.has(c.platform)).map((c) => c.id));
+    const watched = new Set(connections.filter((c) => synced === 'all' || WATCHED.has(c.platform)).map((c) => c.id));
     const { body } = await server.api('GET', '/api/v1/sync/runs?limit=100');
     for (const run of body.data.filter((r) => watched.has(r.connectionId))) await finishedRun(server, run.id);
   }
@@ -56,6 +86,7 @@ export async function startStage({ args = withSandbox(), env = {}, synced = true
     const made = await browser.newContext({ viewport: SIZES[size], colorScheme: theme, locale: language, baseURL: server.url, reducedMotion: 'reduce',
       permissions: ['clipboard-read', 'clipboard-write'], timezoneId: 'UTC' });
     made.setDefaultTimeout(WAIT_MS);
+    await made.addInitScript(keepTrack);
     if (key) {
       const reply = await made.request.post(`${server.url}/api/v1/session`, { data: { token: key }, headers: { Origin: server.url } });
       assert.equal(reply.status(), 200, await reply.text());
@@ -72,16 +103,28 @@ export async function startStage({ args = withSandbox(), env = {}, synced = true
     return page;
   }
 
-  // Nothing is being asked for any more, and what came is drawn.
+  // Nothing is being asked for any more but what was answered before, and what came is drawn: it stays so for some turns, in which
+  // whoever got an answer is drawn again and asks for more.
+  const TURNS = 4;
   async function settled(page) {
     await page.locator('#root h1').first().waitFor();
-    await page.waitForFunction(() => !document.querySelector('[aria-busy="true"]'));
-    await page.evaluate(() => document.fonts.ready);
+    await page.evaluate(async ({ turns, ms }) => {
+      await document.fonts.ready;
+      const end = Date.now() + ms, isBusy = () => globalThis.track.asked.size > 0 || document.querySelector('[aria-busy="true"]') !== null;
+      for (let still = 0; still < turns; still = isBusy() ? 0 : still + 1) {
+        if (Date.now() > end) throw new Error(`waited ${ms} ms in vain for the page to settle`);
+        await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+      }
+    }, { turns: TURNS, ms: WAIT_MS });
   }
+
+  // Short words at the edge of the page, which are gone after some seconds.
+  const told = (page, words) => page.waitForFunction((wanted) => globalThis.track.told.some((said) => said.includes(wanted)), words);
 
   // Within the page, as its links do: a fifth of what loading it anew costs.
   async function go(page, path) {
     await page.evaluate(async (to) => {
+      globalThis.track.answered.clear();
       history.pushState(null, '', to);
       await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     }, path);
@@ -120,7 +163,7 @@ export async function startStage({ args = withSandbox(), env = {}, synced = true
   }
 
   return {
-    server, keys, browser, context, open, settled, go, themed, judge, picture, faults,
+    server, keys, browser, context, open, settled, told, go, themed, judge, picture, faults,
     noFaults() { assert.deepEqual(faults.splice(0), [], 'the browser complained'); },
     async stop() {
       await Promise.all(contexts.map((made) => made.close().catch(() => {})));
