@@ -46,7 +46,7 @@ const things = [
   ['POST', '/api/v1/contacts', { name: `${MARK} local`, email: `${MARK}@example.com` }],
   ['POST', '/api/v1/leads', { name: `${MARK} lead`, email: `${MARK}-lead@example.com` }],
   ['POST', '/sync/queue', { name: `${MARK}-job`, type: 'full', data: { source: 'chatwoot' }, schedule: { startAt: NEXT_YEAR } }],
-  ['POST', '/api/v1/webhook-subscriptions', { url: `https://example.com/${MARK}`, events: ['run.failed'] }],
+  ['POST', '/api/v1/webhook-subscriptions', { url: `https://example.com/${MARK}`, types: ['run.failed'] }], // none fails: nothing is sent
   ['POST', '/api/bookings', { title: MARK, startTime: '2099-01-01T10:00:00Z', endTime: '2099-01-01T11:00:00Z', timezone: 'UTC' }],
   ['POST', '/api/admin/sub-accounts/:tenant/users', { name: MARK, email: `${MARK}2@example.com` }],
 ];
@@ -105,7 +105,7 @@ async function state() {
 
 before(async () => {
   sandbox = await startSandbox({ sizes: { 'chatwoot.contacts': 12, 'chatwoot.conversations': 2, 'chatwoot.messages': 2 } });
-  server = await startTidemark({ data, env: { ...loopback, CHATWOOT_BASE_URL: `${sandbox.url}/chatwoot`, TIDEMARK_JWT_SECRET: SECRET, TIDEMARK_INTERVAL: '30d', TIDEMARK_FULL_INTERVAL: '30d' } });
+  server = await startTidemark({ data, env: { ...loopback, CHATWOOT_BASE_URL: `${sandbox.url}/chatwoot`, TIDEMARK_JWT_SECRET: SECRET } });
   table = readDocument((await server.anonymous('GET', '/openapi.json')).body);
   victim = await makeTenant('victim');
   rival = await makeTenant('rival');
@@ -113,7 +113,7 @@ before(async () => {
     'content:update': await rival.make({ permissions: ['content:read', 'content:delete'] }),
     'content:delete': await rival.make({ permissions: ['content:read', 'content:update'] }) };
   const asVictim = { ...server, api: (method, path, body) => server.anonymous(method, path, body, { Authorization: `Bearer ${victim.token}` }) };
-  const made = await asVictim.api('POST', '/api/v1/sync/connections', { name: `${MARK} connection`, platform: 'chatwoot',
+  const made = await asVictim.api('POST', '/api/v1/sync/connections', { name: `${MARK} connection`, platform: 'chatwoot', schedule: { every: '300d', fullEvery: '300d' },
     credentials: { accountId: '1', accessToken: 'test', baseUrl: `${sandbox.url}/chatwoot` } });
   assert.equal(made.status, 201, made.text);
   const run = await asVictim.api('POST', '/api/v1/sync/run', { connectionId: made.body.data.id, fullSync: true });
