@@ -8,10 +8,10 @@ import { after, before, test } from 'node:test';
 import { AMAZON } from './lib/amazon.mjs';
 import { stopAll } from './lib/platform.mjs';
 import { databaseOf, removeFolder, startTidemark, tempFolder, until, withSandbox } from './lib/tidemark.mjs';
-import { hs256, SECRET } from './lib/tokens.mjs';
+import { hs256, inSeconds, SECRET } from './lib/tokens.mjs';
 
 const data = tempFolder('seed004');
-const token = hs256({ sub: 'user123', tenantId: 'default', role: 'user' });
+const token = hs256({ sub: 'user123', tenantId: 'default', role: 'user', exp: inSeconds(86_400) });
 let server, syncId;
 
 // As a browser sends it: the cookie, and the Origin of our own page.
