@@ -31,7 +31,7 @@ export async function startDirectus() {
     PATH: process.env.PATH, HOME: folder, DB_CLIENT: 'sqlite3', DB_FILENAME: join(folder, 'data.db'), SECRET: 'throw-away',
     HOST: '127.0.0.1', ADMIN_EMAIL: 'admin@example.com',
     ADMIN_PASSWORD: 'throw-away', ADMIN_TOKEN: token, TELEMETRY: 'false', LOG_LEVEL: 'error', WEBSOCKETS_ENABLED: 'false',
-    RATE_LIMITER_ENABLED: 'false', CACHE_ENABLED: 'false', MAX_PAYLOAD_SIZE: '8mb',
+    RATE_LIMITER_ENABLED: 'false', PRESSURE_LIMITER_ENABLED: 'false', CACHE_ENABLED: 'false', MAX_PAYLOAD_SIZE: '8mb', // a busy machine is no reason to refuse
   };
   const binary = join(modules, '.bin', 'directus');
   const boot = spawnSync(binary, ['bootstrap'], { env, cwd: folder, encoding: 'utf8', timeout: 600_000 });
