@@ -82,6 +82,8 @@ async function call(url, key, method, path, body, headers = {}) {
     init.body = typeof body === 'string' ? body : JSON.stringify(body);
     init.headers['Content-Type'] ??= 'application/json';
   }
+  // While a command ran to its end nothing was heard: of a connection that the server closed meanwhile, for being idle, we hear between these.
+  for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
   const reply = await fetch(url + path, init);
   const text = await reply.text();
   const isJson = (reply.headers.get('content-type') ?? '').includes('json') && !text.includes('}\n{');
