@@ -201,6 +201,8 @@ test_a_run_that_finds_nothing_commits_six_times(void **state)
     (void)state;
     struct db_trace trace = {.at = DB_TRACE_COMMIT};
     struct rig *rig = rig_new_wrapped(db_trace_wrap, &trace);
+    rig->heartbeat_ms = 60 * 60 * 1000; /* a heartbeat would be one more */
+    rig_restart(rig);
     rig->vendor.page_size = 3;
     assert_state(rig_run(rig, false), RUN_SUCCEEDED);
     struct err err = {0};

@@ -164,7 +164,7 @@ rig_open(struct rig *rig)
     rig->sender = rig_vendor_sender(&rig->vendor);
     struct engine_options eo = {.store = rig->store, .templates = rig->templates, .keys = rig->keys,
                                 .clock = clock_system(), .workers = rig->workers ? rig->workers : 2, .sender = &rig->sender,
-                                .store_tries = rig->store_tries};
+                                .store_tries = rig->store_tries, .heartbeat_ms = rig->heartbeat_ms};
     rig->engine = engine_new(&eo, &err);
     if (rig->engine == NULL)
         fail_msg("engine: %s %s", err_name(err.code), err.message);

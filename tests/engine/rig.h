@@ -96,6 +96,7 @@ struct rig {
     struct db *(*wrap)(struct db *real, void *ctx);
     void *wrap_ctx;
     unsigned store_tries, workers; /* workers 0: two */
+    int64_t heartbeat_ms;          /* 0: the engine's own */
     char database[64];             /* PostgreSQL: this rig's own, or "" */
 };
 

@@ -9,7 +9,7 @@
 #include "store/store_record.h"
 
 #define EVENTS_MAX 1000
-#define EVENTS_WAIT_MS 10000
+#define EVENTS_WAIT_MS 120000 /* as long as another test may keep a transaction open */
 
 struct listing {
     struct rig *rig;
