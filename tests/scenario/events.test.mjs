@@ -254,7 +254,7 @@ for (const database of databases) describe(`events on ${database}`, () => {
     assert.deepEqual(list.map((d) => d.id).sort(), receiver.state.got.map((g) => g.headers['webhook-id']).sort());
     const again = await user('POST', `${SUBS}/${sub.id}/deliveries/${list[0].id}/replay`);
     assert.equal(again.status, 200, again.text);
-    await until('it comes again', () => receiver.state.got.length === 6);
+    await until('it comes again', () => receiver.state.got.length >= 6);
     assert.equal(receiver.state.got[5].headers['webhook-id'], list[0].id);
     assert.equal(receiver.state.got[5].body, receiver.state.got.find((g) => g.headers['webhook-id'] === list[0].id).body);
     assert.equal((await user('DELETE', `${SUBS}/${sub.id}`)).status, 204);
@@ -269,7 +269,7 @@ for (const database of databases) describe(`events on ${database}`, () => {
     assert.notEqual(turned.body.data.secret, sub.secret);
     assert.ok(turned.body.data.oldSecretUntil);
     await newContact('Two secrets');
-    await until('it comes', () => receiver.state.got.length === 1);
+    await until('it comes', () => receiver.state.got.length >= 1);
     const [got] = receiver.state.got;
     assert.equal(got.headers['webhook-signature'], `${signatureOf(turned.body.data.secret, got)} ${signatureOf(sub.secret, got)}`);
     await user('DELETE', `${SUBS}/${sub.id}`);
