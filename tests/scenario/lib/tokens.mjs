@@ -2,13 +2,14 @@
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { createServer } from 'node:http';
 
+const LIFE_S = 6 * 3600; // longer than a file of tests takes anywhere
 export const SECRET = 'a-secret-of-more-than-thirty-two-bytes';
 export const base64 = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 export const inSeconds = (seconds) => Math.floor(Date.now() / 1000) + seconds;
 
 // A token signed with a shared secret. header and claims are taken as they are; exp is added where none is named.
 export function hs256(claims, { secret = SECRET, header = { alg: 'HS256', typ: 'JWT' } } = {}) {
-  const head = `${base64(header)}.${typeof claims === 'string' ? base64(claims) : base64({ exp: inSeconds(600), ...claims })}`;
+  const head = `${base64(header)}.${typeof claims === 'string' ? base64(claims) : base64({ exp: inSeconds(LIFE_S), ...claims })}`;
   return `${head}.${createHmac('sha256', secret).update(head).digest('base64url')}`;
 }
 
@@ -26,7 +27,7 @@ export function keyPair(alg, kid) {
   return {
     kid, alg, publicKey, jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg, use: 'sig' },
     token(claims, header = {}) {
-      const head = `${base64({ alg, kid, typ: 'JWT', ...header })}.${base64({ exp: inSeconds(600), ...claims })}`;
+      const head = `${base64({ alg, kid, typ: 'JWT', ...header })}.${base64({ exp: inSeconds(LIFE_S), ...claims })}`;
       return `${head}.${signature(Buffer.from(head)).toString('base64url')}`;
     },
   };
