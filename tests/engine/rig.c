@@ -33,11 +33,30 @@ on_postgres(void)
     return which != NULL && strcmp(which, "postgres") == 0;
 }
 
+/* Who has closed a connection is still there until its server process has ended, and PostgreSQL waits five seconds for that. */
+static void
+wait_until_left(PGconn *connection, const char *name)
+{
+    char text[200];
+    bool left = false;
+    snprintf(text, sizeof(text), "SELECT 1 FROM pg_stat_activity WHERE datname = '%s' AND backend_type = 'client backend'", name);
+    for (int i = 0; i < 6000 && !left; i++) {
+        usleep(i ? 10000 : 0);
+        PGresult *result = PQexec(connection, text);
+        left = PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) == 0;
+        PQclear(result);
+    }
+}
+
 static void
 postgres_command(const char *verb, const char *name, const char *options)
 {
     char text[200];
     PGconn *connection = PQconnectdb(getenv("TIDEMARK_TEST_PG"));
+    if (strcmp(verb, "DROP") == 0)
+        wait_until_left(connection, name);
+    if (strstr(options, "TEMPLATE"))
+        wait_until_left(connection, blank);
     snprintf(text, sizeof(text), "%s DATABASE %s%s", verb, name, options);
     PGresult *result = PQexec(connection, text);
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
