@@ -21,7 +21,7 @@ const newest = async (server) => (await server.api('GET', '/api/sync/status')).b
 const ended = (server) => until('the sync ends', async () => {
   const body = await newest(server);
   return ['completed', 'failed', 'cancelled'].includes(body.status) ? body : null;
-});
+}, 300_000);
 const waiting = (server) => until('the sync waits', async () => {
   const body = await newest(server);
   return body.message?.startsWith('Waiting') ? body : null;

@@ -29,7 +29,7 @@ after(async () => {
 const idle = () => until('nothing runs', async () => {
   const { body } = await server.api('GET', '/api/v1/sync/runs?limit=100');
   return body.data.every((run) => !BUSY.includes(run.status));
-});
+}, 300_000);
 
 // What the next requests need of an answer, as a person copies it to the top of the file.
 function take(variables, { url, method }, answer) {
