@@ -88,6 +88,7 @@ for (const size of ['wide', 'narrow'])
         await window.keyboard.press('Tab');
         assert.match(await window.evaluate(() => document.activeElement.className), /skip/, `${path}: the first is the way to the content`);
         await window.keyboard.press('Enter');
+        await window.waitForFunction(() => document.activeElement?.id === 'main');
         const found = await walkThrough('#main', window);
         reached += found.reached;
         wrong.push(...found.wrong.map((words) => `${path}: ${words}`), ...(found.isIn ? [`${path}: the focus does not come out`] : []));
@@ -116,12 +117,15 @@ test('the menu at the side, and behind its button on a narrow screen', async () 
   await opener.focus();
   await page.keyboard.press('Enter');
   const drawer = page.getByRole('dialog');
-  await drawer.waitFor();
+  // The drawer takes the focus a moment after it came.
+  const isInDrawer = () => drawer.evaluate((e) => e.contains(document.activeElement));
+  await until('the focus comes to it', isInDrawer);
   await drawer.getByRole('link', { name: 'Webhooks' }).focus();
   await page.keyboard.press('Escape');
   await drawer.waitFor({ state: 'hidden' });
   await until('the focus is back on the button', () => opener.evaluate((e) => e === document.activeElement));
   await page.keyboard.press('Enter');
+  await until('the focus comes to it again', isInDrawer);
   await drawer.getByRole('link', { name: 'Webhooks' }).focus();
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { level: 1, name: 'Webhooks' }).waitFor();
@@ -140,7 +144,7 @@ test('dialogs keep the focus and give it back', async () => {
     await button.focus();
     await page.keyboard.press('Enter');
     if (item) {
-      await page.getByRole('menuitem').first().waitFor();
+      await page.waitForFunction(() => document.activeElement?.closest('[role=menu]'));
       await until(`${where}: arrows come to it`, async () => {
         await page.keyboard.press('ArrowDown');
         return await focusedName() === item;
@@ -170,6 +174,7 @@ test('what a page is at a terminal closes by Escape wherever the focus is', asyn
   await page.getByRole('button', { name: 'API and command line' }).click();
   const dialog = page.getByRole('dialog');
   await until('the focus comes to it', () => dialog.evaluate((e) => e.contains(document.activeElement)));
+  await page.getByRole('tooltip').waitFor();   // of the button that the mouse stands on
   await page.evaluate(() => document.activeElement.blur());
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'hidden' });

@@ -9,10 +9,19 @@ import { shellWords } from '../i18n/shell';
 import { ErrorBox } from './ErrorBox';
 import { Said } from './Said';
 
-// A menu gives the focus back to its button a moment after it closed. What opens in front must wait for that: else the focus is
+// A menu gives the focus back to its button a moment after it closed. What opens in front waits for that: else the focus is
 // taken from it again, and it does not know to whom to give it back.
-const MENU_CLOSES_MS = 40;
-export const afterMenu = (open: () => void) => { setTimeout(open, MENU_CLOSES_MS); };
+const MENU_LOOK_MS = 20, MENU_LOOKS_MAX = 50;
+export function afterMenu(open: () => void) {
+  let looks = 0;
+  const look = () => {
+    const at = document.activeElement, isUnderWay = at === null || at === document.body || at.closest('[role=menu]') !== null;
+    if (isUnderWay && ++looks < MENU_LOOKS_MAX) setTimeout(look, MENU_LOOK_MS);
+    else open();
+  };
+  if (document.activeElement?.closest('[role=menu]')) look();
+  else setTimeout(open, 2 * MENU_LOOK_MS);
+}
 
 interface Question { title: string; body: ReactNode; action: string; danger?: boolean; run: () => Promise<unknown> }
 

@@ -56,7 +56,8 @@ export function CommandsButton({ commands }: { commands: Commands }) {
   const [opened, setOpened] = useState(false);
   const lines = commands.cli === undefined ? [] : typeof commands.cli === 'string' ? [commands.cli] : commands.cli;
   // By itself it hears the key only while the focus is within, where it comes a moment later, and whence a line that changes takes it away.
-  useWindowEvent('keydown', (e) => { if (opened && e.key === 'Escape') setOpened(false); });
+  // And before the words at the button under the mouse hear it, which keep it for themselves.
+  useWindowEvent('keydown', (e) => { if (opened && e.key === 'Escape') setOpened(false); }, { capture: true });
   return (
     <Popover opened={opened} onChange={setOpened} width={460} position="bottom-end" shadow="md" trapFocus returnFocus>
       <Popover.Target>
