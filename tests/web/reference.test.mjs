@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { until } from '../scenario/lib/tidemark.mjs';
 import { pictures, startStage } from './lib/page.mjs';
 
 const DOCS_MAX = 1300 * 1024;
@@ -24,8 +25,20 @@ async function watched(options = {}) {
 const linksOut = (page) => page.evaluate(() => [...document.querySelectorAll('a[href], form[action], iframe, img[src]')]
   .map((e) => e.href ?? e.action ?? e.src).filter((address) => !address.startsWith(location.origin) && !/^(blob|data):/.test(address)));
 
-async function search(page, word, name) {
+// The key is heard once the button for it is there, and what is typed once the field has the focus.
+async function openSearch(page) {
+  await page.locator('button', { hasText: 'Search' }).first().waitFor({ state: 'attached' });
   await page.keyboard.press('Control+k');
+  await page.waitForFunction(() => document.activeElement?.role === 'combobox');
+}
+
+async function closeSearch(page) {
+  await page.keyboard.press('Escape');
+  await page.getByRole('combobox').waitFor({ state: 'hidden' });
+}
+
+async function search(page, word, name) {
+  await openSearch(page);
   await page.getByRole('combobox').fill(word);
   await page.getByRole('option', { name }).first().waitFor();
 }
@@ -54,7 +67,7 @@ for (const [size, theme] of [['wide', 'light'], ['narrow', 'dark'], ['wide', 'da
     await picture('reference');
     await search(page, 'newest', 'Connections, newest first');
     await picture('reference-search');
-    await page.keyboard.press('Escape');
+    await closeSearch(page);
     await openOperation(page, 'newest', 'Connections, newest first');
     await picture('reference-operation');
     await page.getByRole('button', { name: /^Test Request/ }).first().click();
@@ -100,16 +113,15 @@ test('nothing is offered that leads away, on any part of it', async () => {
 
 test('by the keyboard: search, an operation, and back out', async () => {
   const { page } = await watched();
-  await page.keyboard.press('Control+k');
+  await openSearch(page);
   await page.keyboard.type('healthz');
-  await page.getByRole('option').first().waitFor();
+  await until('it is found', async () => /healthz/.test(await page.getByRole('option').first().innerText()));
   await page.keyboard.press('ArrowDown');
+  await page.locator('[role=option][aria-selected=true]').waitFor();
   await page.keyboard.press('Enter');
   await page.waitForFunction(() => location.hash.includes('healthz'));
-  await page.keyboard.press('Control+k');
-  await page.getByRole('combobox').waitFor();
-  await page.keyboard.press('Escape');
-  await page.getByRole('combobox').waitFor({ state: 'hidden' });
+  await openSearch(page);
+  await closeSearch(page);
   stage.noFaults();
 });
 
