@@ -15,7 +15,7 @@ import { finishedRun, patient, removeFolder, startTidemark, tempFolder, withSand
 export const pictures = process.env.TIDEMARK_SCREENSHOTS ?? 'build/screenshots';
 const CHROMIUM = [process.env.TIDEMARK_CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => path && existsSync(path));
 export const SIZES = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
-const WAIT_MS = patient(60_000);
+const WAIT_MS = patient(180_000);
 const WATCHED = new Set(['chatwoot', 'hubspot', 'zendesk']);
 // For connections of tests: no run begins by itself while a test counts, neither after a quarter of an hour nor at night.
 export const BY_HAND = { every: '366d', fullEvery: '8000h' };
