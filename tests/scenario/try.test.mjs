@@ -128,14 +128,16 @@ test('after twenty tries in a minute a tenant must wait, and only that one', asy
   assert.ok([200, 201].includes(made.status), made.text);
   const mine = { 'X-Tenant-Id': 'default' };
   assert.equal((await attempt({ accountId: '1' }, mine)).status, 400); // asks nobody, so it does not count
-  const { refused, taken } = await tooMany(() => attempt(credentials({ accessToken: 'invalid' }), mine));
+  const volley = () => tooMany(() => attempt(credentials({ accessToken: 'invalid' }), mine)), { refused, taken } = await volley();
   assert.deepEqual([refused.status, refused.body.code], [429, 'RATE_LIMITED'], refused.text);
   if (Date.now() - firstTry < 59_000) assert.equal(taken, 20 - 7, 'with those before'); // else their minute is over
   const wait = Number(refused.headers.get('Retry-After'));
   assert.ok(wait >= 1 && wait <= 60, `${wait}`);
-  const [before, after_] = await until('one more is refused', async () => { // in a new minute the first twenty are not
+  const [before, after_] = await until('one more is refused', async () => {
     const had = (await sandbox.ledger()).length, reply = await attempt(credentials(), mine);
-    return reply.status === 429 && [had, (await sandbox.ledger()).length];
+    if (reply.status === 429) return [had, (await sandbox.ledger()).length];
+    await volley(); // a new minute has begun: it is used up as well
+    return null;
   });
   assert.equal(after_, before, 'no vendor is asked');
   assert.equal((await attempt(credentials(), { 'X-Tenant-Id': 'other' })).status, 200);
