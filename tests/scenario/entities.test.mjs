@@ -106,7 +106,7 @@ for (const database of databases) describe(`entities on ${database}`, () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 64 });
     const counts = new Array(64).fill(0);
     const expected = (await user('GET', '/api/v1/contacts?limit=100')).body;
-    let ended = false;
+    let ended = false, busy = 0;
     // Most answers are only counted, so that the server has more to do than this client.
     const once = (first) => new Promise((resolve, reject) => {
       request(`${server.url}/api/v1/contacts?limit=100`, { agent, headers: { Authorization: `Bearer ${keys.user}` } }, (reply) => {
@@ -119,6 +119,8 @@ for (const database of databases) describe(`entities on ${database}`, () => {
       while (!ended) {
         const first = counts[number] === 0;
         const { status, text } = await once(first);
+        // Who has waited for five seconds for a connection to the database is told to come again: a server that stood still says so once.
+        if (status === 503 && busy++ < 2 * counts.length) continue;
         assert.equal(status, 200);
         if (first) assert.deepEqual(JSON.parse(text), expected);
         counts[number] += 1;
