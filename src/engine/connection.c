@@ -180,7 +180,7 @@ update_row(struct db *db, void *ctx, struct err *err)
     struct tell_status status;
     int64_t tenant = u->connection.tenant, id = u->connection.id;
     /* The whole row is written: from here on nobody else does, be it a person, a schedule that fires, or a key's rotation. */
-    if (!tell_status_before(db, tenant, id, &status, err))
+    if (!tell_status_before(db, tenant, id, NULL, &status, err))
         return false;
     if (store_connection_get_by_id(db, u->arena, tenant, id, &row, err) != ROW_FOUND)
         return err_set(err, E_CONNECTION_NOT_FOUND, NULL);

@@ -50,10 +50,11 @@ add_event(struct db *db, const struct ending *e, const char *type, int64_t now_u
 
 /* What a person should look at. */
 static bool
-raise_alerts(struct db *db, const struct ending *e, int64_t now_us, struct err *err)
+raise_alerts(struct db *db, const struct ending *e, bool blames, int64_t now_us, struct err *err)
 {
     const struct run *run = e->work->run;
-    if (e->alert && !tell_alert(db, run->tenant, run->connection, run->id, "connection_failing", e->result.error_message, now_us, err))
+    if (blames && e->alert &&
+        !tell_alert(db, run->tenant, run->connection, run->id, "connection_failing", e->result.error_message, now_us, err))
         return false;
     return !e->guarded || tell_alert(db, run->tenant, run->connection, run->id, "delete_guard", e->end.verdict_reason, now_us, err);
 }
@@ -89,12 +90,13 @@ write_end(struct db *db, void *ctx, struct err *err)
     struct tell_status status;
     int64_t now_us = store_now(db);
     bool ok = e->end.state == RUN_SUCCEEDED;
-    return tell_status_before(db, w->run->tenant, w->run->connection, &status, err) &&
-           store_run_finish(db, &fence, &e->end, now_us, err) &&
+    if (!tell_status_before(db, w->run->tenant, w->run->connection, &w->account.connection, &status, err))
+        return false;
+    bool blames = e->has_result && !status.renewed;
+    return store_run_finish(db, &fence, &e->end, now_us, err) &&
            add_event(db, e, ok ? "run.succeeded" : "run.failed", now_us, err) &&
-           (!e->has_result ||
-            store_connection_result(db, w->run->tenant, w->run->connection, &e->result, now_us, err)) &&
-           tell_status_after(db, &status, w->run->id, now_us, err) && raise_alerts(db, e, now_us, err) &&
+           (!blames || store_connection_result(db, w->run->tenant, w->run->connection, &e->result, now_us, err)) &&
+           tell_status_after(db, &status, w->run->id, now_us, err) && raise_alerts(db, e, blames, now_us, err) &&
            follow_with_push(db, e, now_us, err);
 }
 

@@ -12,7 +12,8 @@ look(struct db *db, struct arena *a, int64_t tenant, int64_t connection, struct 
 }
 
 bool
-tell_status_before(struct db *db, int64_t tenant, int64_t connection, struct tell_status *t, struct err *err)
+tell_status_before(struct db *db, int64_t tenant, int64_t connection, const struct connection *seen, struct tell_status *t,
+                   struct err *err)
 {
     struct arena a;
     struct connection c;
@@ -21,8 +22,10 @@ tell_status_before(struct db *db, int64_t tenant, int64_t connection, struct tel
     arena_init(&a, TELL_ARENA_BYTES);
     enum row row = look(db, &a, tenant, connection, &c, err);
     *t = (struct tell_status){.tenant = tenant, .connection = connection, .known = row == ROW_FOUND};
-    if (t->known)
+    if (t->known) {
         t->before = c.status;
+        t->renewed = seen != NULL && !str_eq(c.config, seen->config);
+    }
     arena_release(&a);
     return row != ROW_FAILED;
 }

@@ -106,6 +106,7 @@ engine_test_account(struct engine *e, struct account *account, bool background, 
 
 struct test_write {
     int64_t tenant, connection;
+    const struct connection *tested;
     struct connection_result result;
     bool alert;
 };
@@ -116,10 +117,12 @@ write_result(struct db *db, void *ctx, struct err *err)
     struct test_write *t = ctx;
     struct tell_status status;
     int64_t now_us = store_now(db);
-    return tell_status_before(db, t->tenant, t->connection, &status, err) &&
-           store_connection_result(db, t->tenant, t->connection, &t->result, now_us, err) &&
-           tell_status_after(db, &status, 0, now_us, err) &&
-           (!t->alert || tell_alert(db, t->tenant, t->connection, 0, "connection_failing", t->result.error_message, now_us, err));
+    if (!tell_status_before(db, t->tenant, t->connection, t->tested, &status, err))
+        return false;
+    return status.renewed ||
+           (store_connection_result(db, t->tenant, t->connection, &t->result, now_us, err) &&
+            tell_status_after(db, &status, 0, now_us, err) &&
+            (!t->alert || tell_alert(db, t->tenant, t->connection, 0, "connection_failing", t->result.error_message, now_us, err)));
 }
 
 static void
@@ -148,6 +151,7 @@ engine_test_connection(struct engine *e, struct arena *a, int64_t tenant, int64_
     if (!account_open(e, a, tenant, connection, &account, err))
         return false;
     struct connection before = account.connection;
+    t.tested = &before;
     bool ok = engine_test_account(e, &account, background, &why);
     account_close(&account);
     if (!ok && (why.code == E_SHUTTING_DOWN || why.code == E_TEMPLATE_REFUSED)) { /* nothing was learnt of the connection */

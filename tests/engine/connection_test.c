@@ -356,6 +356,41 @@ test_a_broken_connection_is_tested_again_and_comes_back(void **state)
     assert_int_equal(c.failures, 0);
 }
 
+/* Somebody gives another credential while the vendor is still looking at the one before. */
+static void
+give_another_credential(void *ctx, int64_t number, struct str url)
+{
+    struct rig *rig = ctx;
+    struct err err = {0};
+    struct connection_change what = no_change();
+    (void)url;
+    if (number > 1)
+        return;
+    what.config = rig_json(rig, "{\"token\":\"another-long-token\"}");
+    assert_ok(change(rig, &what, &err), err);
+}
+
+/* What an old credential was refused for is no fault of the one that stands there now. */
+static void
+test_a_refusal_of_the_credential_before_says_nothing(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    struct connection c;
+    rig->vendor.fault = RIG_STATUS, rig->vendor.fault_status = 401, rig->vendor.fault_from = 1, rig->vendor.fault_count = 1;
+    rig->vendor.on_request = give_another_credential, rig->vendor.on_request_ctx = rig;
+    assert_fails_with(engine_connection_test(rig->engine, &rig->arena, rig->tenant, rig->connection.uuid, &c, &err), err,
+                      E_INVALID_CREDENTIALS);
+    assert_int_equal(c.status, CONNECTION_PENDING);
+    assert_int_equal(c.failures, 0);
+    rig->vendor.requests = 0;
+    assert_state(rig_run(rig, false), RUN_FAILED);
+    assert_events(rig, "run.failed", rig->connection.id, 1);
+    assert_events(rig, "connection.status_changed", rig->connection.id, 0);
+    rig_fill(rig, 1);
+    assert_state(rig_run(rig, false), RUN_SUCCEEDED);
+}
+
 /* Tests n times in the background. */
 static void
 reconnect_times(struct rig *rig, int n)
