@@ -294,9 +294,30 @@ test_id_sets_hold_sparse_and_dense_ids(void **state)
 
 /* ---- plans */
 
+#define PLAN_ROUNDS_MAX 100
+
 #define KEEP_PLAN                                                                                                          \
     "DO $$ DECLARE line text; whole text := ''; BEGIN FOR line IN EXECUTE 'EXPLAIN EXECUTE probe(1)' LOOP whole := whole || line; " \
     "END LOOP; INSERT INTO plans VALUES (whole); END $$"
+
+/*
+ * False: it was made anew before its time. A session that lags behind what others change in their catalogs, in whatever database, makes
+ * all its plans anew.
+ */
+static bool
+keeps_a_plan_of_an_empty_table(struct fixture *f)
+{
+    run(f->db, f, "CREATE TEMPORARY TABLE plans (plan text); CREATE TEMPORARY TABLE grown (a integer, b text); CREATE INDEX ON grown (a); "
+                  "PREPARE probe (integer) AS SELECT b FROM grown WHERE a = $1");
+    run(f->db, f, KEEP_PLAN);
+    run(f->db, f, "INSERT INTO grown SELECT n, 'x' FROM generate_series(1, 20000) AS n");
+    run(f->db, f, KEEP_PLAN);
+    if (db_script(f->db, "CREATE TEMPORARY TABLE kept (n bigint CHECK (n = 1)); INSERT INTO kept SELECT count(DISTINCT plan) FROM plans", &f->err))
+        return true;
+    f->err = (struct err){0};
+    run(f->db, f, "DEALLOCATE probe; DROP TABLE plans, grown");
+    return false;
+}
 
 /* PostgreSQL keeps it until the table is analysed, a minute later at best; meanwhile a first sync takes minutes in place of seconds. */
 static void
@@ -305,12 +326,9 @@ test_a_plan_that_was_made_of_an_empty_table_does_not_last(void **state)
     struct fixture *f = *state;
     if (db_can(f->db, DB_ONE_WRITER))
         return; /* a plan of SQLite's does not depend on how much there is */
-    run(f->db, f, "SET plan_cache_mode = force_generic_plan; CREATE TEMPORARY TABLE plans (plan text); "
-           "CREATE TEMPORARY TABLE grown (a integer, b text); CREATE INDEX ON grown (a); PREPARE probe (integer) AS SELECT b FROM grown WHERE a = $1");
-    run(f->db, f, KEEP_PLAN);
-    run(f->db, f, "INSERT INTO grown SELECT n, 'x' FROM generate_series(1, 20000) AS n");
-    run(f->db, f, KEEP_PLAN);
-    run(f->db, f, "CREATE TEMPORARY TABLE kept (n bigint CHECK (n = 1)); INSERT INTO kept SELECT count(DISTINCT plan) FROM plans");
+    run(f->db, f, "SET plan_cache_mode = force_generic_plan");
+    for (int round = 0; !keeps_a_plan_of_an_empty_table(f); round++)
+        assert_true(round < PLAN_ROUNDS_MAX);
     for (int i = 0; i < 64; i++) {
         begin(f);
         commit(f);
