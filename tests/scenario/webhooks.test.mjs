@@ -355,11 +355,11 @@ async function inParallel(count, lanes, act) {
 test(`${TWINS} twins at once: one is kept (F43)`, async () => {
   const delivery = randomUUID(), event = contactEvent(90016, 'Twin', { updatedAt: iso(Date.now()) });
   // As its vendor does: what is told to come again later comes again.
-  const tell = async () => {
+  const tell = async (times = 1) => {
     const reply = await send(server, event, { secret: SECRET, delivery });
-    return reply.status === 503 ? tell() : reply;
+    return reply.status === 503 && times < 100 ? tell(times + 1) : reply;
   };
-  const replies = await inParallel(TWINS, 400, tell);
+  const replies = await inParallel(TWINS, 400, () => tell());
   assert.equal(replies.filter((r) => r.status === 200 && !r.body.duplicate).length, 1);
   assert.equal(replies.filter((r) => r.body.duplicate).length, TWINS - 1);
   await drained(server);
