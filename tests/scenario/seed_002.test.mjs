@@ -2,12 +2,11 @@
 // test says why. The vendor is the simulated HighLevel; the host, tokens and ids are ours.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
-import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 
 import { peopleYaml } from './lib/people.mjs';
-import { databaseOf, removeFolder, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
+import { removeFolder, sqlIn, startSandbox, startTidemark, tempFolder, until } from './lib/tidemark.mjs';
 
 const data = tempFolder('seed002');
 const LOCATION = 've9EPM428h8vShlRW1KT';
@@ -33,13 +32,7 @@ const asTenant = (method, path, body) => fetch(server.url + path, {
 }).then(async (reply) => ({ status: reply.status, body: await reply.json().catch(() => null) }));
 
 // The database as a person opens it. The server may be writing at the same time.
-function sql(folder, text) {
-  const done = databaseOf(folder)
-    ? spawnSync('psql', [databaseOf(folder), '-qAtc', text], { encoding: 'utf8' })
-    : spawnSync('sqlite3', ['-cmd', '.timeout 60000', `${folder}/tidemark.db`, text], { encoding: 'utf8' });
-  assert.equal(done.status, 0, done.stderr);
-  return done.stdout.split('\n').filter(Boolean);
-}
+const sql = (folder, text) => sqlIn(folder, text).split('\n').filter(Boolean);
 const tidemarkSql = (text) => sql(data, text);
 
 // An integration of the sub-account, as the document's config has it.

@@ -1,22 +1,16 @@
 // Tenants that are switched off and on, and deleted: nothing of them runs, their callers are refused, and in the end no row is left.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 
 import { loopback } from './lib/chatwoot.mjs';
 import { stopAll } from './lib/platform.mjs';
-import { databaseOf, startSandbox, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
+import { databaseOf, sqlIn, startSandbox, startTidemark, tempFolder, tidemark, until } from './lib/tidemark.mjs';
 
 const data = tempFolder('tenants-off'), env = loopback; // nothing is due but what the test makes due
 const as = (tenant) => ({ 'X-Tenant-Id': tenant });
 let server, sandbox;
 
-function sql(text) {
-  const done = databaseOf(data) ? spawnSync('psql', [databaseOf(data), '-qAtc', text], { encoding: 'utf8' })
-    : spawnSync('sqlite3', ['-cmd', '.timeout 60000', `${data}/tidemark.db`, text], { encoding: 'utf8' });
-  assert.equal(done.status, 0, done.stderr);
-  return done.stdout.split('\n').filter(Boolean);
-}
+const sql = (text) => sqlIn(data, text).split('\n').filter(Boolean);
 const ok = (reply, status = 200) => (assert.equal(reply.status, status, reply.text), reply.body.data ?? reply.body);
 const connect = async (tenant, account) => ok(await server.api('POST', '/api/v1/sync/connections', {
   name: `Chatwoot of ${tenant}`, platform: 'chatwoot', streams: ['contacts'], webhookSecret: 'hook-secret',
